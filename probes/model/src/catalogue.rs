@@ -1,0 +1,292 @@
+//! The catalogue: the features that a platform's users know.
+
+use std::collections::BTreeSet;
+
+use crate::closed_list::closed_list;
+use crate::{FeatureId, ServiceId};
+
+/// A name in the two languages that pages are shown in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Korean.
+    pub ko: String,
+    /// English.
+    pub en: String,
+}
+
+/// A service that features belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Its id: `talk`.
+    pub id: ServiceId,
+    /// Its names.
+    pub names: Names,
+}
+
+closed_list! {
+    /// How users pay for a feature: notice duties depend on it.
+    Paid: "payment kind" {
+        /// Free of charge.
+        Free = "free",
+        /// By a periodic fee.
+        Subscription = "subscription",
+        /// For each use.
+        PerUse = "per-use",
+    }
+}
+
+closed_list! {
+    /// How much a feature needs another.
+    DependencyStrength: "dependency strength" {
+        /// Without it the feature does not work.
+        Hard = "hard",
+        /// Without it the feature works less well.
+        Soft = "soft",
+    }
+}
+
+/// A feature that another one rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// The feature that is needed.
+    pub on: FeatureId,
+    /// How much.
+    pub strength: DependencyStrength,
+}
+
+/// A rank from 0 (none) to 3 (highest).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank(u8);
+
+impl Rank {
+    /// None if `rank` is above 3.
+    pub const fn new(rank: u8) -> Option<Self> {
+        if rank <= 3 { Some(Self(rank)) } else { None }
+    }
+
+    /// The rank as a number, 0 to 3.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// A capability that users know by name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feature {
+    /// Its id: `talk.message.text`.
+    pub id: FeatureId,
+    /// Its names.
+    pub names: Names,
+    /// The service that it belongs to.
+    pub service: ServiceId,
+    /// How much daily life rests on it.
+    pub life_impact: Rank,
+    /// How much harm its absence does, however few use it.
+    pub absence_harm: Rank,
+    /// Users a day, as the platform's owner states them or as estimated.
+    pub daily_users: u64,
+    /// How users pay for it.
+    pub paid: Paid,
+    /// What it rests on.
+    pub depends_on: Vec<Dependency>,
+    /// The availability that is aimed at, above 0 and below 1.
+    pub objective: Option<f64>,
+}
+
+/// Why services and features do not make a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogueError {
+    /// Two services share an id.
+    #[error("service `{0}` is listed twice")]
+    ServiceTwice(ServiceId),
+    /// Two features share an id.
+    #[error("feature `{0}` is listed twice")]
+    FeatureTwice(FeatureId),
+    /// A feature names a service that is not listed.
+    #[error("feature `{feature}` belongs to `{service}`, which is not a listed service")]
+    ServiceUnknown {
+        /// The feature.
+        feature: FeatureId,
+        /// The service it names.
+        service: ServiceId,
+    },
+    /// A feature rests on one that is not listed.
+    #[error("feature `{feature}` depends on `{on}`, which is not a listed feature")]
+    DependencyUnknown {
+        /// The feature.
+        feature: FeatureId,
+        /// What it names.
+        on: FeatureId,
+    },
+    /// Features rest on each other in a circle.
+    #[error("feature `{0}` depends on itself, directly or through others")]
+    Circle(FeatureId),
+}
+
+/// The features of a platform, each belonging to a listed service, without circles.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Catalogue {
+    services: Vec<Service>,
+    features: Vec<Feature>,
+}
+
+impl Catalogue {
+    /// Checks that ids are unique, references exist and dependencies have no circle.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn new(services: Vec<Service>, features: Vec<Feature>) -> Result<Self, CatalogueError> {
+        let mut service_ids = BTreeSet::new();
+        for service in &services {
+            if !service_ids.insert(&service.id) {
+                return Err(CatalogueError::ServiceTwice(service.id.clone()));
+            }
+        }
+        let mut feature_ids = BTreeSet::new();
+        for feature in &features {
+            if !feature_ids.insert(&feature.id) {
+                return Err(CatalogueError::FeatureTwice(feature.id.clone()));
+            }
+            if !service_ids.contains(&feature.service) {
+                return Err(CatalogueError::ServiceUnknown {
+                    feature: feature.id.clone(),
+                    service: feature.service.clone(),
+                });
+            }
+        }
+        for feature in &features {
+            if let Some(unlisted) = feature
+                .depends_on
+                .iter()
+                .find(|dependency| !feature_ids.contains(&dependency.on))
+            {
+                return Err(CatalogueError::DependencyUnknown {
+                    feature: feature.id.clone(),
+                    on: unlisted.on.clone(),
+                });
+            }
+        }
+        let catalogue = Self { services, features };
+        match catalogue
+            .features
+            .iter()
+            .find(|f| catalogue.upstream(&f.id).contains(&f.id))
+        {
+            Some(feature) => Err(CatalogueError::Circle(feature.id.clone())),
+            None => Ok(catalogue),
+        }
+    }
+
+    /// The services, in the order of the file.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The features, in the order of the file.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
+    }
+
+    /// The feature of this id.
+    pub fn feature(&self, id: &FeatureId) -> Option<&Feature> {
+        self.features.iter().find(|feature| feature.id == *id)
+    }
+
+    /// The service of this id.
+    pub fn service(&self, id: &ServiceId) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == *id)
+    }
+
+    /// Every feature that `id` rests on, directly or through others.
+    pub fn upstream(&self, id: &FeatureId) -> BTreeSet<FeatureId> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![id.clone()];
+        while let Some(next) = open.pop() {
+            let Some(feature) = self.feature(&next) else {
+                continue;
+            };
+            for dependency in &feature.depends_on {
+                if found.insert(dependency.on.clone()) {
+                    open.push(dependency.on.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Names {
+        Names {
+            ko: text.to_owned(),
+            en: text.to_owned(),
+        }
+    }
+
+    fn feature(id: &str, depends_on: &[&str]) -> Feature {
+        Feature {
+            id: FeatureId::new(id).unwrap(),
+            names: names(id),
+            service: ServiceId::new("talk").unwrap(),
+            life_impact: Rank::new(3).unwrap(),
+            absence_harm: Rank::new(0).unwrap(),
+            daily_users: 1,
+            paid: Paid::Free,
+            depends_on: depends_on
+                .iter()
+                .map(|on| Dependency {
+                    on: FeatureId::new(on).unwrap(),
+                    strength: DependencyStrength::Hard,
+                })
+                .collect(),
+            objective: Some(0.999),
+        }
+    }
+
+    fn catalogue(features: Vec<Feature>) -> Result<Catalogue, CatalogueError> {
+        let talk = Service {
+            id: ServiceId::new("talk").unwrap(),
+            names: names("talk"),
+        };
+        Catalogue::new(vec![talk], features)
+    }
+
+    #[test]
+    fn upstream_reaches_through_others() {
+        let catalogue = catalogue(vec![
+            feature("a", &[]),
+            feature("b", &["a"]),
+            feature("c", &["b"]),
+        ])
+        .unwrap();
+        let upstream = catalogue.upstream(&FeatureId::new("c").unwrap());
+        assert_eq!(
+            upstream.iter().map(FeatureId::as_str).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+    }
+
+    #[test]
+    fn what_does_not_hold_is_named() {
+        let cases = [
+            (
+                vec![feature("a", &[]), feature("a", &[])],
+                "feature `a` is listed twice",
+            ),
+            (
+                vec![feature("a", &["z"])],
+                "feature `a` depends on `z`, which is not a listed feature",
+            ),
+            (
+                vec![feature("a", &["b"]), feature("b", &["a"])],
+                "feature `a` depends on itself, directly or through others",
+            ),
+        ];
+        for (features, message) in cases {
+            assert_eq!(catalogue(features).unwrap_err().to_string(), message);
+        }
+    }
+}
