@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Decides which features work, for whom, since when and how sure that is.
+//!
+//! Two machines with events between them. **Cells** decide from one feature's runs in one region;
+//! the **fleet** sees their transitions and the agents' statistics, and decides on outliers,
+//! presence, fleet blindness and incidents. Both are pure: no clock, no I/O, no randomness. The
+//! same journal, replayed, gives the same transitions; the history (ledger and availability) is
+//! the same for every order in which the same events arrive.
+//!
+//! Drive it through [`Engine`]: [`Engine::handle`] for each event in journal order with its time
+//! of receipt, [`Engine::advance`] at [`Engine::next_wakeup`], [`Engine::poll_transition`] until
+//! it is empty, [`Engine::board`] to look.
+
+mod board;
+mod engine;
+mod event;
+mod ledger;
+mod roster;
+mod settings;
+mod transition;
+
+pub use board::{
+    AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, IncidentView,
+    RunRef, Windows,
+};
+pub use engine::Engine;
+pub use event::{Event, MaintenanceWindow, Scope};
+pub use ledger::Ledger;
+pub use roster::{Region, Roster};
+pub use settings::Settings;
+pub use transition::{
+    Change, Confidence, EVIDENCE_MAX, FleetState, IncidentId, IncidentPhase, IncidentStep,
+    Presence, QuarantineStep, Release, Transition,
+};

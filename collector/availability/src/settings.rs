@@ -1,0 +1,68 @@
+//! The numbers of the decision rule, each with the value that the documentation states.
+
+use std::time::Duration;
+
+/// What the machines decide by. [`Settings::default`] is what the documentation describes; its
+/// error rates hold for those numbers only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Probability that one run fails although the feature works.
+    pub p0: f64,
+    /// Failure probability that the hard test (down) is tuned to find.
+    pub hard_p1: f64,
+    /// Failure or slowness probability that the soft test (slow, partial) is tuned to find.
+    pub soft_p1: f64,
+    /// Alarm threshold of the scores, in nats; mean runs to a false alarm are at least e^h.
+    pub h: f64,
+    /// Consecutive passes after which a cell that was down is recovering.
+    pub passes_to_recovering: u32,
+    /// Consecutive passes after which a cell is up again: 14 bound the failure probability by
+    /// 19 % at 95 % confidence.
+    pub passes_to_up: u32,
+    /// The same after a partial outage, where passes prove less: 29 bound it by 10 %.
+    pub passes_to_up_partial: u32,
+    /// Least time from the first pass to up.
+    pub recovery: Duration,
+    /// Failures among the trailing `passes_to_up` runs that turn recovering back to down.
+    pub failures_to_relapse: u32,
+    /// L: how late a run may come before its slot counts as missed.
+    pub lateness: Duration,
+    /// How far back runs are accepted at all.
+    pub retention: Duration,
+    /// How often an agent sends a heartbeat.
+    pub heartbeat: Duration,
+    /// Heartbeats that may fail to come before an agent is lost.
+    pub heartbeats_lost: u32,
+    /// Least distance of onsets that still belong to one incident.
+    pub grouping: Duration,
+    /// How long a resolved incident stays open for a relapse.
+    pub quiet: Duration,
+    /// Share of agents that are blind at once above which the fleet is.
+    pub fleet_blind: f64,
+    /// Entries into down within an hour from which on a cell is said to flap.
+    pub flapping: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            p0: 0.01,
+            hard_p1: 0.3,
+            soft_p1: 0.1,
+            h: 16.0,
+            passes_to_recovering: 3,
+            passes_to_up: 14,
+            passes_to_up_partial: 29,
+            recovery: Duration::from_secs(60),
+            failures_to_relapse: 2,
+            lateness: Duration::from_secs(5),
+            retention: Duration::from_secs(7 * 24 * 3600),
+            heartbeat: Duration::from_secs(10),
+            heartbeats_lost: 3,
+            grouping: Duration::from_secs(120),
+            quiet: Duration::from_secs(15 * 60),
+            fleet_blind: 1.0 / 3.0,
+            flapping: 3,
+        }
+    }
+}
