@@ -1,1 +1,20 @@
-//! Placeholder.
+//! Performs journeys on the network.
+
+mod civil;
+mod clock;
+mod compensation;
+mod context;
+mod dial;
+mod dns;
+mod failure;
+mod http;
+mod phases;
+mod target;
+mod tls;
+mod websocket;
+
+pub use clock::SystemClock;
+pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationLog, OwedVariable};
+pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck};
+pub use dns::ResolverError;
+pub use target::{HostPattern, HostPatternError, Target, TargetError, TargetSettings};

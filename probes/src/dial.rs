@@ -1,0 +1,193 @@
+//! From a URL to an open, metered stream: allow-list, resolve, connect, TLS.
+//!
+//! One address is used and recorded, and no second one is tried: a host that is half up must
+//! not look up.
+
+mod meter;
+
+use std::net::{IpAddr, SocketAddr};
+
+use bongsu_model::{FailClass, NetworkFacts};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::clock::Deadline;
+use crate::failure::{Fault, broken, own_shortage};
+use crate::phases::{Phase, Stopwatch};
+use crate::target::{Target, is_private};
+pub(crate) use meter::{Meter, Metered};
+
+/// Anything that bytes go through.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Whether a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Security {
+    Plain,
+    Tls,
+}
+
+/// Where to connect to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    pub(crate) security: Security,
+    /// A lower-case name or an address, without brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Endpoint {
+    /// The endpoint of an `http`, `https`, `ws` or `wss` URL.
+    pub(crate) fn of(url: &http::Uri) -> Result<Self, Fault> {
+        let (security, default_port) = match url.scheme_str() {
+            Some("https" | "wss") => (Security::Tls, 443),
+            Some("http" | "ws") => (Security::Plain, 80),
+            other => {
+                let scheme = other.unwrap_or("");
+                return Err(Fault::internal(format!("no connections over `{scheme}`")));
+            }
+        };
+        let authority = url
+            .authority()
+            .ok_or_else(|| Fault::internal("the URL has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(Fault::internal("a URL may not carry a user or password"));
+        }
+        let host = authority.host();
+        let host = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(host);
+        Ok(Self {
+            security,
+            host: host.to_ascii_lowercase(),
+            port: authority.port_u16().unwrap_or(default_port),
+        })
+    }
+}
+
+/// Opens a stream to `endpoint`, ending the phases dns, connect and tls on the way.
+pub(crate) async fn dial(
+    endpoint: &Endpoint,
+    target: &Target,
+    watch: &mut Stopwatch,
+    facts: &mut NetworkFacts,
+    deadline: Deadline,
+) -> Result<Metered, Fault> {
+    facts.server_address = Some(endpoint.host.clone());
+    facts.server_port = Some(endpoint.port);
+    if !target.allows_host(&endpoint.host) {
+        // The journey or a captured value asks for it: our configuration, not the platform's fault.
+        return Err(Fault::internal(format!(
+            "host `{}` is not in `hosts` of target `{}`",
+            endpoint.host,
+            target.name()
+        )));
+    }
+    let address = resolve(endpoint, target, watch, facts, deadline).await?;
+    facts.peer_address = Some(address);
+    let stream = connect(SocketAddr::new(address, endpoint.port), watch, deadline).await?;
+    let stream: Box<dyn Stream> = match endpoint.security {
+        Security::Plain => Box::new(stream),
+        Security::Tls => {
+            let shaking = crate::tls::shake_hands(target.tls.clone(), &endpoint.host, stream);
+            let shaken = deadline.bound(shaking).await;
+            watch.end(Phase::Tls);
+            let stream = shaken.map_err(|struck| Fault::struck(struck, Phase::Tls))??;
+            crate::tls::record(&stream, facts);
+            Box::new(stream)
+        }
+    };
+    Ok(Metered::new(stream, watch.clock()))
+}
+
+async fn resolve(
+    endpoint: &Endpoint,
+    target: &Target,
+    watch: &mut Stopwatch,
+    facts: &mut NetworkFacts,
+    deadline: Deadline,
+) -> Result<IpAddr, Fault> {
+    let private_allowed = target.settings().allow_private;
+    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
+        if !private_allowed && is_private(address) {
+            let target = target.name();
+            return Err(Fault::internal(format!(
+                "address {address} is private and target `{target}` has no `allow_private`"
+            )));
+        }
+        return Ok(address);
+    }
+    let asked = deadline
+        .bound(target.resolver.resolve(&endpoint.host))
+        .await;
+    watch.end(Phase::Dns);
+    let addresses = asked.map_err(|struck| Fault::struck(struck, Phase::Dns))??;
+    facts.dns_answers.clone_from(&addresses);
+    let address = addresses[0];
+    if !private_allowed && is_private(address) {
+        // A public name that leads to a private address serves no user: the name is wrong.
+        return Err(Fault::platform(
+            FailClass::Dns,
+            format!("private_address {address}"),
+        ));
+    }
+    Ok(address)
+}
+
+async fn connect(
+    address: SocketAddr,
+    watch: &mut Stopwatch,
+    deadline: Deadline,
+) -> Result<TcpStream, Fault> {
+    let connected = deadline.bound(TcpStream::connect(address)).await;
+    watch.end(Phase::Connect);
+    let stream = connected
+        .map_err(|struck| Fault::struck(struck, Phase::Connect))?
+        .map_err(|error| own_shortage(&error).unwrap_or_else(|| refused(&error)))?;
+    // Small requests must leave at once; where the option cannot be set they leave a little later.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+fn refused(error: &std::io::Error) -> Fault {
+    use std::io::ErrorKind;
+    let detail = match error.kind() {
+        ErrorKind::ConnectionRefused => "refused".to_owned(),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "unreachable".to_owned(),
+        kind => broken(kind),
+    };
+    Fault::platform(FailClass::Connect, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_come_from_urls_with_their_default_ports() {
+        let cases = [
+            ("https://A.test/x", Security::Tls, "a.test", 443),
+            ("wss://a.test:9", Security::Tls, "a.test", 9),
+            ("http://a.test", Security::Plain, "a.test", 80),
+            ("ws://[::1]:8/x", Security::Plain, "::1", 8),
+        ];
+        for (url, security, host, port) in cases {
+            let endpoint = Endpoint::of(&url.parse().unwrap()).unwrap();
+            assert_eq!(
+                endpoint,
+                Endpoint {
+                    security,
+                    host: host.to_owned(),
+                    port
+                },
+                "{url}"
+            );
+        }
+        for bad in ["/path", "ftp://a.test/", "https://user:pw@a.test/"] {
+            assert!(Endpoint::of(&bad.parse().unwrap()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Why an attempt did not do what it should: the platform's failures and our own faults.
+//!
+//! The classes are the closed list of the wire. Details are single words wherever they can be:
+//! `nxdomain servfail refused no_address private_address` (dns), `refused unreachable` (connect),
+//! `expired not_yet_valid wrong_name unknown_issuer alert` (tls), `closed reset` (any class),
+//! `timeout` (dns, connect, tls), `first_byte body within journey` (timeout), the status code
+//! (status), `capture poll fail_if frame malformed encoding` (expectation), `body headers frame
+//! frames` (body_too_large).
+
+use std::io;
+
+use bongsu_model::{BlindReason, FailClass};
+
+use crate::clock::{Budget, Struck};
+use crate::phases::Phase;
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The platform, or the network on the way to it.
+    Platform {
+        /// What failed.
+        class: FailClass,
+        /// How, in a word or a few; not redacted yet.
+        detail: String,
+    },
+    /// The agent could not do its part; this proves nothing about the platform.
+    Own {
+        /// Which part.
+        reason: BlindReason,
+        /// How, in a few words; not redacted yet.
+        detail: String,
+    },
+}
+
+impl Fault {
+    pub(crate) fn platform(class: FailClass, detail: impl Into<String>) -> Self {
+        Self::Platform {
+            class,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn internal(detail: impl Into<String>) -> Self {
+        Self::Own {
+            reason: BlindReason::Internal,
+            detail: detail.into(),
+        }
+    }
+
+    /// A deadline that passed in `phase`: what was not reached is the class, except that the
+    /// journey's own deadline is always `timeout(journey)`, for attribution to judge.
+    pub(crate) fn struck(Struck(budget): Struck, phase: Phase) -> Self {
+        match (budget, phase) {
+            (Budget::Journey, _) => Self::platform(FailClass::Timeout, "journey"),
+            (Budget::Within, _) => Self::platform(FailClass::Timeout, "within"),
+            (_, Phase::Dns) => Self::platform(FailClass::Dns, "timeout"),
+            (_, Phase::Connect) => Self::platform(FailClass::Connect, "timeout"),
+            (_, Phase::Tls) => Self::platform(FailClass::Tls, "timeout"),
+            (_, Phase::Wait) => Self::platform(FailClass::Timeout, "first_byte"),
+            (_, Phase::Receive) => Self::platform(FailClass::Timeout, "body"),
+        }
+    }
+
+    /// Whether the agent's own network could be the cause, so that a self-check must be asked.
+    pub(crate) fn is_network(&self) -> bool {
+        match self {
+            Self::Platform { class, detail } => match class {
+                FailClass::Dns | FailClass::Connect | FailClass::Tls | FailClass::Send => true,
+                FailClass::Timeout => true,
+                FailClass::WsClosed => detail == "reset",
+                FailClass::Status
+                | FailClass::Expectation
+                | FailClass::BodyTooLarge
+                | FailClass::RedirectRefused => false,
+            },
+            Self::Own { .. } => false,
+        }
+    }
+
+    pub(crate) fn class(&self) -> Option<FailClass> {
+        match self {
+            Self::Platform { class, .. } => Some(*class),
+            Self::Own { .. } => None,
+        }
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        match self {
+            Self::Platform { detail, .. } | Self::Own { detail, .. } => detail,
+        }
+    }
+}
+
+/// The word for a connection that broke: `reset`, `closed` or the kind's own name.
+pub(crate) fn broken(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "reset".to_owned(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionAborted => "closed".to_owned(),
+        io::ErrorKind::TimedOut => "timeout".to_owned(),
+        other => other.to_string().replace(' ', "_"),
+    }
+}
+
+/// An error of our own machine that says nothing about the platform: no descriptors, no memory.
+pub(crate) fn own_shortage(error: &io::Error) -> Option<Fault> {
+    /// `EMFILE`, `ENFILE`, `ENOBUFS` and `EADDRNOTAVAIL` as Linux numbers them.
+    const SHORTAGES: [i32; 4] = [24, 23, 105, 99];
+    let code = error.raw_os_error()?;
+    SHORTAGES
+        .contains(&code)
+        .then(|| Fault::internal(format!("this machine is short of something: {error}")))
+}

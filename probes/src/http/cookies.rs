@@ -1,0 +1,250 @@
+//! The cookies of one actor in one run: host, domain, path, secure and expiry of RFC 6265.
+//!
+//! There is no list of public suffixes: a `Domain` is accepted where the answering host falls
+//! under it and it has a dot. Nothing outlives the run.
+
+use bongsu_model::Timestamp;
+
+use crate::civil::Civil;
+
+/// Most cookies of an actor; the oldest makes room (RFC 6265 section 6.1 asks for 50 a domain).
+const COOKIES_MAX: usize = 50;
+
+/// Longest name and value together, in bytes (RFC 6265 section 6.1); longer ones are ignored.
+const COOKIE_BYTES_MAX: usize = 4096;
+
+/// An actor's cookies.
+#[derive(Debug, Default)]
+pub(crate) struct CookieJar(Vec<Cookie>);
+
+#[derive(Debug)]
+struct Cookie {
+    name: String,
+    value: bongsu_model::Secret,
+    domain: String,
+    is_host_only: bool,
+    path: String,
+    is_secure: bool,
+    expires: Option<Timestamp>,
+}
+
+impl CookieJar {
+    /// Takes in what an answer from `url` sets.
+    pub(crate) fn store(&mut self, url: &http::Uri, headers: &[(String, String)], now: Timestamp) {
+        let set = headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        for (_, line) in set {
+            let Some(cookie) = Cookie::parse(line, url, now) else {
+                continue;
+            };
+            self.0.retain(|old| {
+                old.name != cookie.name || old.domain != cookie.domain || old.path != cookie.path
+            });
+            if cookie.is_live(now) {
+                if self.0.len() == COOKIES_MAX {
+                    self.0.remove(0);
+                }
+                self.0.push(cookie);
+            }
+        }
+    }
+
+    /// The `cookie` header for `url`, None if no cookie fits; longer paths first.
+    pub(crate) fn header(&self, url: &http::Uri, now: Timestamp) -> Option<String> {
+        let mut fitting: Vec<&Cookie> = self.0.iter().filter(|c| c.fits(url, now)).collect();
+        fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
+        let pairs: Vec<String> = fitting
+            .iter()
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value.expose()))
+            .collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+}
+
+impl Cookie {
+    fn parse(line: &str, url: &http::Uri, now: Timestamp) -> Option<Self> {
+        let host = url.host()?.to_ascii_lowercase();
+        let mut parts = line.split(';');
+        let (name, value) = parts.next()?.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        let is_plain = |text: &str| !text.bytes().any(|b| b < 0x20 || b == 0x7f);
+        if name.is_empty()
+            || name.len() + value.len() > COOKIE_BYTES_MAX
+            || !is_plain(name)
+            || !is_plain(value)
+        {
+            return None;
+        }
+        let mut cookie = Self {
+            name: name.to_owned(),
+            value: bongsu_model::Secret::new(value),
+            domain: host.clone(),
+            is_host_only: true,
+            path: default_path(url.path()),
+            is_secure: false,
+            expires: None,
+        };
+        let mut max_age = None;
+        for part in parts {
+            let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            let value = value.trim();
+            match key.trim().to_ascii_lowercase().as_str() {
+                "domain" if !value.is_empty() => {
+                    let domain = value.trim_start_matches('.').to_ascii_lowercase();
+                    if !domain.contains('.') || !is_under(&host, &domain) {
+                        return None;
+                    }
+                    cookie.domain = domain;
+                    cookie.is_host_only = false;
+                }
+                "path" if value.starts_with('/') => value.clone_into(&mut cookie.path),
+                "secure" => cookie.is_secure = true,
+                "expires" => cookie.expires = expires(value),
+                "max-age" => max_age = value.parse::<i64>().ok(),
+                _ => {}
+            }
+        }
+        if let Some(seconds) = max_age {
+            let seconds = u64::try_from(seconds).unwrap_or(0);
+            cookie.expires = Some(now + std::time::Duration::from_secs(seconds));
+        }
+        Some(cookie)
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| expires > now)
+    }
+
+    fn fits(&self, url: &http::Uri, now: Timestamp) -> bool {
+        let host = url.host().unwrap_or("").to_ascii_lowercase();
+        let path = url.path();
+        let is_of_host = if self.is_host_only {
+            host == self.domain
+        } else {
+            is_under(&host, &self.domain)
+        };
+        let is_of_path = path.strip_prefix(self.path.as_str()).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/')
+        });
+        let is_safe = !self.is_secure || matches!(url.scheme_str(), Some("https" | "wss"));
+        is_of_host && is_of_path && is_safe && self.is_live(now)
+    }
+}
+
+fn is_under(host: &str, domain: &str) -> bool {
+    host == domain
+        || (host.parse::<std::net::IpAddr>().is_err()
+            && host
+                .strip_suffix(domain)
+                .is_some_and(|rest| rest.ends_with('.')))
+}
+
+/// RFC 6265 section 5.1.4: the path up to, not with, its last slash.
+fn default_path(path: &str) -> String {
+    match path.rfind('/') {
+        None | Some(0) => "/".to_owned(),
+        Some(at) => path[..at].to_owned(),
+    }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, also with dashes in the date. A session cookie otherwise.
+fn expires(text: &str) -> Option<Timestamp> {
+    const MONTHS: &str = "janfebmaraprmayjunjulaugsepoctnovdec";
+    let rest = text.split_once(',')?.1.replace('-', " ");
+    let mut words = rest.split_ascii_whitespace();
+    let day = words.next()?.parse().ok()?;
+    let month = words.next()?.to_ascii_lowercase();
+    let month = MONTHS.find(month.get(..3)?).filter(|at| at % 3 == 0)? as u64 / 3 + 1;
+    let year = words.next()?.parse().ok()?;
+    let mut time = words.next()?.split(':').map(|part| part.parse().ok());
+    let mut part = || time.next().flatten();
+    let (hour, minute, second) = (part()?, part()?, part()?);
+    Civil {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    }
+    .timestamp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jar(url: &str, lines: &[&str]) -> CookieJar {
+        let mut jar = CookieJar::default();
+        let headers: Vec<_> = lines
+            .iter()
+            .map(|line| ("Set-Cookie".to_owned(), (*line).to_owned()))
+            .collect();
+        jar.store(
+            &url.parse().unwrap(),
+            &headers,
+            Timestamp::from_unix_seconds(1_000),
+        );
+        jar
+    }
+
+    #[test]
+    fn cookies_go_where_they_belong_and_nowhere_else() {
+        let from = "https://a.x.test/app/login";
+        let cases = [
+            ("s=1", "https://a.x.test/app/next", true),
+            ("s=1", "https://a.x.test/other", false),
+            ("s=1", "https://a.x.test/application", false),
+            ("s=1; Path=/", "https://a.x.test/other", true),
+            ("s=1; Path=/", "https://b.x.test/", false),
+            ("s=1; Path=/; Domain=x.test", "https://b.x.test/", true),
+            ("s=1; Path=/; Domain=.x.test", "https://bx.test/", false),
+            ("s=1; Path=/; Domain=test", "https://a.x.test/", false),
+            ("s=1; Path=/; Domain=evil.test", "https://evil.test/", false),
+            ("s=1; Path=/; Secure", "http://a.x.test/", false),
+            ("s=1; Path=/; Max-Age=5", "https://a.x.test/", true),
+            ("s=1; Path=/; Max-Age=0", "https://a.x.test/", false),
+            ("s=1; Path=/; Max-Age=-9", "https://a.x.test/", false),
+            (
+                "s=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT",
+                "https://a.x.test/",
+                false,
+            ),
+            (
+                "s=1; Path=/; Expires=Thu, 01-Jan-2037 00:00:01 GMT",
+                "https://a.x.test/",
+                true,
+            ),
+            ("=1; Path=/", "https://a.x.test/", false),
+            ("s", "https://a.x.test/", false),
+        ];
+        for (line, to, expected) in cases {
+            let header = jar(from, &[line])
+                .header(&to.parse().unwrap(), Timestamp::from_unix_seconds(1_001));
+            assert_eq!(header.is_some(), expected, "{line} to {to}: {header:?}");
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_replaced_removed_and_forgotten() {
+        let url = "https://a.test/";
+        let header = |jar: &CookieJar, at| {
+            jar.header(&url.parse().unwrap(), Timestamp::from_unix_seconds(at))
+        };
+        let two = jar(url, &["s=1", "s=2", "t=3; Max-Age=10"]);
+        assert_eq!(header(&two, 1_001).as_deref(), Some("s=2; t=3"));
+        assert_eq!(header(&two, 1_010).as_deref(), Some("s=2"));
+        let none = jar(url, &["s=1", "s=; Max-Age=0"]);
+        assert_eq!(header(&none, 1_001), None);
+        let lines: Vec<String> = (0..200).map(|n| format!("c{n}=1")).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(jar(url, &lines).0.len(), COOKIES_MAX);
+    }
+
+    #[test]
+    fn cookie_values_are_not_shown() {
+        let shown = format!("{:?}", jar("https://a.test/", &["s=sentinel-value"]));
+        assert!(!shown.contains("sentinel"), "{shown}");
+    }
+}

@@ -1,0 +1,109 @@
+//! TLS: always verified, never resumed, its facts recorded.
+
+mod certificate;
+
+use std::io;
+use std::sync::Arc;
+
+use bongsu_model::{FailClass, NetworkFacts};
+use rustls::client::Resumption;
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::failure::{Fault, broken};
+
+/// The platform's roots and those in `ca_pem`, ring, no resumption, HTTP/1.1 only.
+pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    // Unreadable or odd roots of the platform are no reason to stop: a server that needs one
+    // fails by name, and targets with a `ca` of their own need none of them.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = ca_pem {
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| error.to_string())?;
+            roots.add(certificate).map_err(|error| error.to_string())?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err("it holds no certificate".to_owned());
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The handshake with `host` over `stream`.
+pub(crate) async fn shake_hands(
+    config: Arc<ClientConfig>,
+    host: &str,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, Fault> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| Fault::internal(format!("`{host}` is no name for a certificate")))?;
+    tokio_rustls::TlsConnector::from(config)
+        .connect(name, stream)
+        .await
+        .map_err(|error| Fault::platform(FailClass::Tls, detail(&error)))
+}
+
+/// What the handshake agreed on, written into `facts`.
+pub(crate) fn record(stream: &TlsStream<TcpStream>, facts: &mut NetworkFacts) {
+    let (_, session) = stream.get_ref();
+    facts.tls_version = session.protocol_version().map(|version| {
+        match version {
+            rustls::ProtocolVersion::TLSv1_2 => "1.2",
+            rustls::ProtocolVersion::TLSv1_3 => "1.3",
+            _ => "unknown",
+        }
+        .to_owned()
+    });
+    facts.tls_cipher = session
+        .negotiated_cipher_suite()
+        .and_then(|suite| suite.suite().as_str().map(iana_name));
+    facts.tls_not_after = session
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .and_then(|leaf| certificate::not_after(leaf));
+}
+
+/// Names a TLS 1.3 suite as IANA does: rustls writes `TLS13_…` to tell it from older suites.
+fn iana_name(name: &str) -> String {
+    name.replacen("TLS13_", "TLS_", 1)
+}
+
+fn detail(error: &io::Error) -> String {
+    let cause = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(error)) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "expired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "not_yet_valid"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "wrong_name"
+            }
+            CertificateError::UnknownIssuer => "unknown_issuer",
+            CertificateError::Revoked => "revoked",
+            CertificateError::BadSignature => "bad_signature",
+            _ => "bad_certificate",
+        }
+        .to_owned(),
+        Some(rustls::Error::AlertReceived(_)) => "alert".to_owned(),
+        Some(rustls::Error::InvalidMessage(_)) => "malformed".to_owned(),
+        Some(_) => "handshake".to_owned(),
+        None => broken(error.kind()),
+    }
+}
