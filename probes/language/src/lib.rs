@@ -1,1 +1,44 @@
-//! Placeholder.
+//! The journey language: text in, [`Journey`]s or [`Diagnostic`]s out.
+//!
+//! Everything that can be wrong with a file is told at once, with line, column and remedy; a
+//! journey that exists can run. The crate is pure: it reads no file, no clock and no socket.
+
+mod capture;
+mod diagnostic;
+mod document;
+mod duration;
+mod environment;
+mod expect;
+mod expression;
+mod extract;
+mod journey;
+mod jsonpath;
+mod keys;
+mod needs;
+mod observed;
+mod prepare;
+mod redact;
+mod source;
+mod target;
+mod template;
+
+pub use capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+pub use diagnostic::{Colour, Diagnostic, Related, Severity};
+pub use duration::{DurationError, display_duration, parse_duration};
+pub use environment::{Environment, RunWords, Variable};
+pub use expect::{
+    About, Check, Existence, Expectation, Expectations, Kind, Mismatch, StatusSet, Subject,
+};
+pub use expression::{Expression, Name};
+pub use extract::{CaptureError, Captured};
+pub use journey::{
+    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, FragmentUse, Header, HeaderOrigin, HttpAct,
+    Journey, Need, OpenAct, Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
+};
+pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
+pub use observed::Observed;
+pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};
+pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
+pub use source::{Position, SourceFile};
+pub use target::{AccountSpec, FieldSource, HostPattern, Pool, Reach, TargetProfile};
+pub use template::{Template, ValueTemplate};

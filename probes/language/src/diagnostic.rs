@@ -1,0 +1,197 @@
+//! What is wrong with a file, where, and how to mend it; drawn as rustc draws it.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use crate::source::{Position, SourceFile};
+
+/// How grave a diagnostic is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// The file can be used, but something about it is likely a mistake.
+    Warning,
+}
+
+impl Severity {
+    /// The severity as a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// Whether a drawing carries terminal colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// ANSI colours.
+    Ansi,
+    /// Plain text.
+    Plain,
+}
+
+/// Another place that belongs to a diagnostic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// Where.
+    pub position: Position,
+    /// What is there.
+    pub label: String,
+}
+
+/// One mistake: message, place, label at the place, remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How grave it is.
+    pub severity: Severity,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where.
+    pub position: Position,
+    /// What is to be said at the place; may be empty.
+    pub label: String,
+    /// How to mend it, one line each.
+    pub help: Vec<String>,
+    /// Other places of the same or another file.
+    pub related: Vec<Related>,
+}
+
+impl Diagnostic {
+    pub(crate) fn error(position: Position, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            position,
+            label: String::new(),
+            help: Vec::new(),
+            related: Vec::new(),
+        }
+    }
+
+    pub(crate) fn warning(position: Position, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(position, message)
+        }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub(crate) fn related(mut self, position: Position, label: impl Into<String>) -> Self {
+        self.related.push(Related {
+            position,
+            label: label.into(),
+        });
+        self
+    }
+
+    /// Whether the file cannot be used because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
+    /// Draws the diagnostic with excerpts of those of `files` that it points into.
+    pub fn render(&self, files: &[SourceFile], colour: Colour) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level
+            .primary_title(self.message.as_str())
+            .elements(std::iter::empty::<annotate_snippets::Element<'_>>());
+        match text_of(files, &self.position) {
+            Some(text) => group = group.element(self.excerpt(text)),
+            None => {
+                group = group.element(
+                    annotate_snippets::Origin::path(&*self.position.path)
+                        .line(self.position.line as usize)
+                        .char_column(self.position.column as usize),
+                );
+            }
+        }
+        for related in &self.related {
+            if related.position.path != self.position.path
+                && let Some(text) = text_of(files, &related.position)
+            {
+                group = group.element(
+                    Snippet::source(text)
+                        .path(&*related.position.path)
+                        .annotation(
+                            AnnotationKind::Context
+                                .span(drawable(text, &related.position))
+                                .label(related.label.as_str()),
+                        ),
+                );
+            }
+        }
+        for help in &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        match colour {
+            Colour::Ansi => Renderer::styled(),
+            Colour::Plain => Renderer::plain(),
+        }
+        .render(&[group])
+    }
+
+    fn excerpt<'a>(&'a self, text: &'a str) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+        let primary = AnnotationKind::Primary.span(drawable(text, &self.position));
+        let primary = if self.label.is_empty() {
+            primary
+        } else {
+            primary.label(self.label.as_str())
+        };
+        let context = self
+            .related
+            .iter()
+            .filter(|related| related.position.path == self.position.path)
+            .map(|related| {
+                AnnotationKind::Context
+                    .span(drawable(text, &related.position))
+                    .label(related.label.as_str())
+            });
+        Snippet::source(text)
+            .path(&*self.position.path)
+            .annotation(primary)
+            .annotations(context)
+    }
+}
+
+fn text_of<'a>(files: &'a [SourceFile], position: &Position) -> Option<&'a str> {
+    let file = files.iter().find(|file| file.path == *position.path)?;
+    file.text
+        .get(position.span.clone())
+        .map(|_| file.text.as_str())
+}
+
+/// The span without the line breaks at its end and cut to its first line, so that a mark under a
+/// whole table stays one line.
+fn drawable(text: &str, position: &Position) -> std::ops::Range<usize> {
+    let span = position.span.clone();
+    let inside = text.get(span.clone()).unwrap_or_default();
+    let first_line = inside.find(['\n', '\r']).unwrap_or(inside.len());
+    span.start..span.start + first_line
+}
+
+impl std::fmt::Display for Diagnostic {
+    /// One line: `path:line:column: severity: message`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}: {}: {}",
+            self.position,
+            self.severity.as_str(),
+            self.message
+        )
+    }
+}

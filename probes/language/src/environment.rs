@@ -1,0 +1,225 @@
+//! The variables of a run: per actor, of the journey, of the target and of the run itself.
+
+use std::collections::BTreeMap;
+
+use bongsu_model::{AgentId, RegionId, RunId, Secret, Timestamp};
+use serde_json::Value;
+
+use crate::capture::Secrecy;
+use crate::expression::{EvaluationError, Expression, Name, Names};
+use crate::journey::{Journey, Need};
+use crate::target::TargetProfile;
+
+/// What a journey may know of the run that it is in.
+#[derive(Debug, Clone)]
+pub struct RunWords {
+    /// `run.id`.
+    pub id: RunId,
+    /// `run.agent`.
+    pub agent: AgentId,
+    /// `run.region`.
+    pub region: RegionId,
+}
+
+/// A value with its secrecy.
+#[derive(Clone, PartialEq)]
+pub struct Variable {
+    /// The value.
+    pub value: Value,
+    /// Whether it may be shown.
+    pub secrecy: Secrecy,
+}
+
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.secrecy {
+            Secrecy::Public => write!(f, "{}", self.value),
+            Secrecy::Secret => f.write_str("***"),
+        }
+    }
+}
+
+/// All variables of one run. Actors see their own by name, another's as `bob.user_id`.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    actors: Vec<ActorVariables>,
+    vars: BTreeMap<String, Value>,
+    base: BTreeMap<String, String>,
+    ws: BTreeMap<String, String>,
+    run: RunWords,
+    now: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+struct ActorVariables {
+    name: String,
+    variables: BTreeMap<String, Variable>,
+}
+
+impl Environment {
+    /// The variables before the first step: no actor has any yet.
+    pub fn new(journey: &Journey, target: &TargetProfile, run: RunWords, now: Timestamp) -> Self {
+        Self {
+            actors: journey
+                .actors
+                .iter()
+                .map(|actor| ActorVariables {
+                    name: actor.name.as_str().to_owned(),
+                    variables: BTreeMap::new(),
+                })
+                .collect(),
+            vars: journey.vars.iter().cloned().collect(),
+            base: target.base.iter().cloned().collect(),
+            ws: target.ws.iter().cloned().collect(),
+            run,
+            now,
+        }
+    }
+
+    /// Sets what `now()` gives.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Sets a variable of the actor with this index: an account field or a captured value. An
+    /// index without an actor is passed over.
+    pub fn set(&mut self, actor: usize, name: &str, value: Value, secrecy: Secrecy) {
+        if let Some(actor) = self.actors.get_mut(actor) {
+            let _ = actor
+                .variables
+                .insert(name.to_owned(), Variable { value, secrecy });
+        }
+    }
+
+    /// The variable of the actor with this index.
+    pub fn get(&self, actor: usize, name: &str) -> Option<&Variable> {
+        self.actors.get(actor)?.variables.get(name)
+    }
+
+    /// Whether the variable that a step needs is set.
+    pub fn has(&self, need: &Need) -> bool {
+        self.get(need.actor, &need.name).is_some()
+    }
+
+    /// The actor's variables that are not secret: what may be written down to pay cleanup later.
+    pub fn public_variables(&self, actor: usize) -> Vec<(String, Value)> {
+        self.actors.get(actor).map_or_else(Vec::new, |actor| {
+            actor
+                .variables
+                .iter()
+                .filter(|(_, variable)| variable.secrecy == Secrecy::Public)
+                .map(|(name, variable)| (name.clone(), variable.value.clone()))
+                .collect()
+        })
+    }
+
+    /// The texts of all secret variables, for [`crate::Redactor`].
+    pub fn secrets(&self) -> Vec<Secret> {
+        let mut found = Vec::new();
+        for variable in self
+            .actors
+            .iter()
+            .flat_map(|actor| actor.variables.values())
+        {
+            if variable.secrecy == Secrecy::Secret {
+                collect_texts(&variable.value, &mut found);
+            }
+        }
+        found
+    }
+
+    pub(crate) fn evaluate(
+        &self,
+        expression: &Expression,
+        actor: usize,
+    ) -> Result<Variable, EvaluationError> {
+        let view = View {
+            environment: self,
+            actor,
+        };
+        let value = expression.evaluate(&view)?;
+        let secret = expression.names().iter().any(|name| view.is_secret(name));
+        let secrecy = if secret {
+            Secrecy::Secret
+        } else {
+            Secrecy::Public
+        };
+        Ok(Variable { value, secrecy })
+    }
+}
+
+/// The secret texts inside a value: its texts and its numbers.
+pub(crate) fn collect_texts(value: &Value, found: &mut Vec<Secret>) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(number) => found.push(Secret::new(number.to_string())),
+        Value::String(text) => found.push(Secret::new(text.as_str())),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, found)),
+        Value::Object(entries) => entries.values().for_each(|item| collect_texts(item, found)),
+    }
+}
+
+/// The environment as one actor sees it.
+struct View<'a> {
+    environment: &'a Environment,
+    actor: usize,
+}
+
+impl View<'_> {
+    /// Own variables come first, then other actors, then constants; `target` and `run` are
+    /// reserved at load and cannot be shadowed.
+    fn variable(&self, name: &Name) -> Option<(&Variable, usize)> {
+        let root = name.path.first()?;
+        if let Some(own) = self.environment.get(self.actor, root) {
+            return Some((own, 1));
+        }
+        let other = self
+            .environment
+            .actors
+            .iter()
+            .find(|actor| actor.name == *root)?;
+        other
+            .variables
+            .get(name.path.get(1)?)
+            .map(|variable| (variable, 2))
+    }
+
+    fn is_secret(&self, name: &Name) -> bool {
+        self.variable(name)
+            .is_some_and(|(variable, _)| variable.secrecy == Secrecy::Secret)
+    }
+}
+
+impl Names for View<'_> {
+    fn value(&self, name: &Name) -> Option<Value> {
+        if let Some((variable, used)) = self.variable(name) {
+            return descend(&variable.value, &name.path[used..]).cloned();
+        }
+        let path: Vec<&str> = name.path.iter().map(String::as_str).collect();
+        let run = &self.environment.run;
+        match path.as_slice() {
+            ["target", "base", service] => self
+                .environment
+                .base
+                .get(*service)
+                .map(|url| url.as_str().into()),
+            ["target", "ws", service] => self
+                .environment
+                .ws
+                .get(*service)
+                .map(|url| url.as_str().into()),
+            ["run", "id"] => Some(run.id.to_string().into()),
+            ["run", "agent"] => Some(run.agent.as_str().into()),
+            ["run", "region"] => Some(run.region.as_str().into()),
+            _ => descend(self.environment.vars.get(path[0])?, &name.path[1..]).cloned(),
+        }
+    }
+
+    fn now_unix_seconds(&self) -> u64 {
+        self.environment.now.as_unix_nanos() / 1_000_000_000
+    }
+}
+
+fn descend<'a>(value: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, key| value.get(key))
+}

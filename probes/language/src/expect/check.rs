@@ -1,0 +1,388 @@
+//! Holds expectations against what was observed; each is judged alone, all failures are told.
+
+use serde_json::Value;
+
+use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
+use crate::duration::display_duration;
+use crate::environment::Environment;
+use crate::observed::Observed;
+use crate::prepare::{RenderError, kind_of};
+use crate::source::Position;
+use crate::template::ValueTemplate;
+
+/// Longest shown text of a value, in characters.
+const SHOWN_CHARS_MAX: usize = 120;
+
+/// An expectation that does not hold. The texts are not yet redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Of what: `status`, `json $.id`.
+    pub subject: String,
+    /// What was expected.
+    pub expected: String,
+    /// What came, cut to 120 characters.
+    pub actual: String,
+    /// Whether it is the status that is wrong.
+    pub about: About,
+    /// Where the expectation stands.
+    pub position: Position,
+}
+
+/// What kind of mismatch it is: a status and everything else are different failure classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The status.
+    Status,
+    /// Anything else.
+    Content,
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}: expected {}, got {}",
+            self.subject, self.expected, self.actual
+        )
+    }
+}
+
+impl Expectations {
+    /// Every expectation that does not hold, in order: the status comes first.
+    ///
+    /// # Errors
+    /// When an expectation's own templates cannot be rendered: that is not the platform's fault.
+    pub fn check(
+        &self,
+        observed: &Observed<'_>,
+        environment: &Environment,
+        actor: usize,
+    ) -> Result<Vec<Mismatch>, RenderError> {
+        let judge = Judge {
+            observed,
+            environment,
+            actor,
+        };
+        let mut mismatches = Vec::new();
+        for expectation in &self.all {
+            judge.judge(expectation, &mut mismatches)?;
+        }
+        Ok(mismatches)
+    }
+
+    /// Whether nothing is expected.
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether content is looked at, and not only status, headers and time: an opened socket
+    /// must then wait for its first frame.
+    pub fn wants_content(&self) -> bool {
+        self.all
+            .iter()
+            .any(|expectation| match expectation.subject {
+                Subject::Json(_) | Subject::Text => true,
+                Subject::Status | Subject::Header(_) | Subject::Time => false,
+            })
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status => f.write_str("status"),
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Json(path) => write!(f, "json {}", path.text()),
+            Self::Text => f.write_str("content"),
+            Self::Time => f.write_str("time"),
+        }
+    }
+}
+
+/// What a subject turned out to be: none, one or several values.
+enum Found {
+    Values(Vec<Value>),
+    NotJson(String),
+}
+
+struct Judge<'a> {
+    observed: &'a Observed<'a>,
+    environment: &'a Environment,
+    actor: usize,
+}
+
+impl Judge<'_> {
+    fn judge(
+        &self,
+        expectation: &Expectation,
+        mismatches: &mut Vec<Mismatch>,
+    ) -> Result<(), RenderError> {
+        let found = self.find(&expectation.subject);
+        for check in &expectation.checks {
+            if self.holds(check, &found)? {
+                continue;
+            }
+            mismatches.push(Mismatch {
+                subject: expectation.subject.to_string(),
+                expected: self.describe(check)?,
+                actual: show_found(&expectation.subject, &found),
+                about: match expectation.subject {
+                    Subject::Status => About::Status,
+                    Subject::Header(_) | Subject::Json(_) | Subject::Text | Subject::Time => {
+                        About::Content
+                    }
+                },
+                position: expectation.position.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn find(&self, subject: &Subject) -> Found {
+        let observed = self.observed;
+        Found::Values(match subject {
+            Subject::Status => observed.status().map(Value::from).into_iter().collect(),
+            Subject::Header(name) => observed.header(name).map(Value::from).into_iter().collect(),
+            Subject::Text => vec![Value::from(observed.text().into_owned())],
+            Subject::Time => vec![Value::from(observed.elapsed().as_secs_f64())],
+            Subject::Json(path) => match observed.json() {
+                Some(body) => path.select(body).into_iter().cloned().collect(),
+                None => return Found::NotJson(observed.text().into_owned()),
+            },
+        })
+    }
+
+    fn holds(&self, check: &Check, found: &Found) -> Result<bool, RenderError> {
+        // Content that is not JSON meets no expectation about JSON, not even an absence.
+        let Found::Values(values) = found else {
+            return Ok(false);
+        };
+        match check {
+            Check::Exists(Existence::Present) => return Ok(!values.is_empty()),
+            Check::Exists(Existence::Absent) => return Ok(values.is_empty()),
+            Check::Count(checks) => {
+                let count = Found::Values(vec![Value::from(values.len())]);
+                return self.all_hold(checks, &count);
+            }
+            Check::Not(checks) => return Ok(!self.all_hold(checks, found)?),
+            Check::Equals(_)
+            | Check::Is(_)
+            | Check::In(_)
+            | Check::Status(_)
+            | Check::Min(_)
+            | Check::Max(_)
+            | Check::Slower(_)
+            | Check::Faster(_)
+            | Check::Contains(_)
+            | Check::StartsWith(_)
+            | Check::Matches(_) => {}
+        }
+        match values.as_slice() {
+            [value] => self.value_holds(check, value),
+            _ => Ok(false),
+        }
+    }
+
+    fn all_hold(&self, checks: &[Check], found: &Found) -> Result<bool, RenderError> {
+        for check in checks {
+            if !self.holds(check, found)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn value_holds(&self, check: &Check, value: &Value) -> Result<bool, RenderError> {
+        Ok(match check {
+            Check::Equals(expected) => equal(value, &self.render(expected)?),
+            Check::Is(kind) => is_kind(value, *kind),
+            Check::In(options) => {
+                let mut found = false;
+                for option in options {
+                    found |= equal(value, &self.render(option)?);
+                }
+                found
+            }
+            Check::Status(sets) => value
+                .as_u64()
+                .is_some_and(|status| sets.iter().any(|set| set.has(status))),
+            Check::Min(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_ge()),
+            Check::Max(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_le()),
+            Check::Slower(bound) => self.observed.elapsed() >= *bound,
+            Check::Faster(bound) => self.observed.elapsed() <= *bound,
+            Check::Contains(part) => contains(value, &self.render(part)?),
+            Check::StartsWith(start) => match (value.as_str(), self.render(start)?.as_str()) {
+                (Some(text), Some(start)) => text.starts_with(start),
+                _ => false,
+            },
+            Check::Matches(pattern) => value.as_str().is_some_and(|text| pattern.is_match(text)),
+            Check::Exists(_) | Check::Count(_) | Check::Not(_) => true,
+        })
+    }
+
+    fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
+        Ok(template.render(self.environment, self.actor)?.value)
+    }
+
+    fn describe(&self, check: &Check) -> Result<String, RenderError> {
+        let show = |template: &ValueTemplate| self.render(template).map(|value| shorten(&value));
+        Ok(match check {
+            Check::Equals(expected) => show(expected)?,
+            Check::Is(kind) => kind.as_str().to_owned(),
+            Check::In(options) => {
+                let options: Result<Vec<_>, _> = options.iter().map(show).collect();
+                format!("one of {}", options?.join(", "))
+            }
+            Check::Status(sets) => sets
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" or "),
+            Check::Min(bound) => format!("at least {}", show(bound)?),
+            Check::Max(bound) => format!("at most {}", show(bound)?),
+            Check::Slower(bound) => format!("at least {}", display_duration(*bound)),
+            Check::Faster(bound) => format!("at most {}", display_duration(*bound)),
+            Check::Contains(part) => format!("something that contains {}", show(part)?),
+            Check::StartsWith(start) => format!("something that starts with {}", show(start)?),
+            Check::Matches(pattern) => format!("something that matches {}", pattern.as_str()),
+            Check::Exists(Existence::Present) => "a value".to_owned(),
+            Check::Exists(Existence::Absent) => "no value".to_owned(),
+            Check::Count(checks) => format!("a count of {}", self.describe_all(checks)?),
+            Check::Not(checks) => format!("not {}", self.describe_all(checks)?),
+        })
+    }
+
+    fn describe_all(&self, checks: &[Check]) -> Result<String, RenderError> {
+        let described: Result<Vec<_>, _> =
+            checks.iter().map(|check| self.describe(check)).collect();
+        Ok(described?.join(" and "))
+    }
+}
+
+impl StatusSet {
+    fn has(self, status: u64) -> bool {
+        match self {
+            Self::Code(code) => status == u64::from(code),
+            Self::Class(class) => status / 100 == u64::from(class),
+        }
+    }
+}
+
+impl std::fmt::Display for StatusSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "{code}"),
+            Self::Class(class) => write!(f, "{class}xx"),
+        }
+    }
+}
+
+impl Kind {
+    /// The kinds' words, as `is` takes them.
+    pub(crate) const WORDS: &'static [(&'static str, Self)] = &[
+        ("string", Self::String),
+        ("integer", Self::Integer),
+        ("number", Self::Number),
+        ("boolean", Self::Boolean),
+        ("array", Self::Array),
+        ("object", Self::Object),
+        ("null", Self::Null),
+    ];
+
+    /// The kind as a word.
+    pub fn as_str(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(word, _)| word)
+    }
+}
+
+fn is_kind(value: &Value, kind: Kind) -> bool {
+    match kind {
+        Kind::String => value.is_string(),
+        Kind::Integer => value.is_i64() || value.is_u64(),
+        Kind::Number => value.is_number(),
+        Kind::Boolean => value.is_boolean(),
+        Kind::Array => value.is_array(),
+        Kind::Object => value.is_object(),
+        Kind::Null => value.is_null(),
+    }
+}
+
+/// Equality of JSON values in type and value. Numbers are equal by value, however written: 1 and
+/// 1.0 are the same; text never equals a number.
+pub(super) fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(_), Value::Number(_)) => compare(a, b).is_some_and(|o| o.is_eq()),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len()
+                && a.iter()
+                    .all(|(key, value)| b.get(key).is_some_and(|other| equal(value, other)))
+        }
+        _ => a == b,
+    }
+}
+
+/// The order of two numbers; whole ones exactly, others as floats. None for anything else.
+fn compare(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
+    let whole = |value: &Value| {
+        value
+            .as_i64()
+            .map(i128::from)
+            .or_else(|| value.as_u64().map(i128::from))
+    };
+    match (whole(a), whole(b)) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}
+
+fn contains(value: &Value, part: &Value) -> bool {
+    match (value, part) {
+        (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
+        (Value::Array(items), part) => items.iter().any(|item| equal(item, part)),
+        _ => false,
+    }
+}
+
+fn show_found(subject: &Subject, found: &Found) -> String {
+    match found {
+        Found::NotJson(text) if text.is_empty() => "nothing at all".to_owned(),
+        Found::NotJson(text) => format!("what is not JSON: {}", cut(text)),
+        Found::Values(values) => show_values(subject, values),
+    }
+}
+
+fn show_values(subject: &Subject, values: &[Value]) -> String {
+    match values {
+        [] => "nothing".to_owned(),
+        [value] if *subject == Subject::Time => value
+            .as_f64()
+            .map_or_else(String::new, |seconds| format!("{seconds:.3}s")),
+        [value] => shorten(value),
+        several => format!("{} values", several.len()),
+    }
+}
+
+/// A value as JSON; one that is too long is cut, a nested one says what it is.
+fn shorten(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= SHOWN_CHARS_MAX {
+        text
+    } else {
+        format!("{} {}", kind_of(value), cut(&text))
+    }
+}
+
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        let _ = shown.pop();
+        shown.push('…');
+    }
+    shown
+}

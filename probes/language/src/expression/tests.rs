@@ -1,0 +1,112 @@
+use super::*;
+
+struct Fixed;
+
+impl Names for Fixed {
+    fn value(&self, name: &Name) -> Option<Value> {
+        match name.text().as_str() {
+            "amount" => Some(100.into()),
+            "big" => Some(u64::MAX.into()),
+            "name" => Some("Ann & Bob".into()),
+            "bob.user_id" => Some("u-2".into()),
+            "bob.before" => Some(7.into()),
+            "pickup" => Some(serde_json::json!({"lat": 52.52})),
+            _ => None,
+        }
+    }
+
+    fn now_unix_seconds(&self) -> u64 {
+        1_700_000_000
+    }
+}
+
+fn value(text: &str) -> Value {
+    Expression::parse(text, Grammar::Value)
+        .unwrap()
+        .evaluate(&Fixed)
+        .unwrap()
+}
+
+#[test]
+fn names_keep_their_types_and_numbers_stay_numbers() {
+    assert_eq!(value(" amount "), 100);
+    assert_eq!(value("big"), u64::MAX);
+    assert_eq!(value("pickup"), serde_json::json!({"lat": 52.52}));
+    assert_eq!(value("amount - 1"), 99);
+    assert_eq!(value("amount * 2 + bob.before"), 207);
+    assert_eq!(value("now() + 60"), 1_700_000_060_u64);
+    assert_eq!(value("bob.user_id + '-x'"), "u-2-x");
+}
+
+#[test]
+fn filters_encode() {
+    assert_eq!(value("name | url"), "Ann%20%26%20Bob");
+    assert_eq!(value("name | b64"), "QW5uICYgQm9i");
+    assert_eq!(
+        value("name | upper | replace('ANN', 'x') | trim"),
+        "x & BOB"
+    );
+}
+
+#[test]
+fn conditions_compare_only_where_they_may() {
+    let condition = Expression::parse("amount >= 100 and not amount == 7", Grammar::Condition);
+    assert_eq!(condition.unwrap().evaluate(&Fixed).unwrap(), true);
+    assert!(Expression::parse("amount >= 100", Grammar::Value).is_err());
+}
+
+#[test]
+fn an_unset_name_is_an_error_and_never_empty() {
+    for text in ["missing", "missing + 1", "bob.missing | lower"] {
+        let expression = Expression::parse(text, Grammar::Value).unwrap();
+        assert!(
+            matches!(expression.evaluate(&Fixed), Err(EvaluationError::Unset(_))),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_operator_that_does_not_fit_fails_without_showing_values() {
+    let expression = Expression::parse("name - 1", Grammar::Value).unwrap();
+    let Err(EvaluationError::Failed(why)) = expression.evaluate(&Fixed) else {
+        panic!("it passed");
+    };
+    assert!(!why.contains("Ann"), "{why}");
+}
+
+#[test]
+fn what_is_outside_the_grammar_is_refused() {
+    for text in [
+        "",
+        "  ",
+        "a b",
+        "a.",
+        ".a",
+        "a[0]",
+        "a ~ b",
+        "a / b",
+        "a ** 2",
+        "a if b",
+        "not a",
+        "open('/etc/passwd')",
+        "a.b()",
+        "now(1)",
+        "a | shell",
+        "a |",
+        "'open",
+        "a == 1",
+        "{}",
+        "a +",
+        "((a)",
+        "a # b",
+        "카카오",
+        "'a\\'b'",
+    ] {
+        assert!(
+            Expression::parse(text, Grammar::Value).is_err(),
+            "{text:?} passed"
+        );
+    }
+    assert!(Expression::parse(&"a+".repeat(400), Grammar::Value).is_err());
+}

@@ -1,0 +1,308 @@
+//! A journey as it runs: every reference resolved, every fragment laid out, every text compiled.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{
+    ActorName, FailClass, FeatureId, JourneyName, PoolName, Revision, StepKind, Variant, Verb,
+};
+use serde_json::Value;
+
+use crate::capture::Capture;
+use crate::expect::Expectations;
+use crate::expression::Expression;
+use crate::source::Position;
+use crate::template::{Template, ValueTemplate};
+
+/// How long a step may take if it says nothing of it.
+pub const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the cleanup may take if the journey says nothing of it.
+pub const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most bytes of an answer's body, counted after decompression, if the step says nothing of it.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Most steps of a journey, fragments laid out and cleanup included.
+pub const STEPS_MAX: usize = 100;
+
+/// A scripted path through one feature. One that exists can run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Journey {
+    /// Its name, unique among the files loaded together.
+    pub name: JourneyName,
+    /// The feature whose availability it measures; some step measures this one.
+    pub feature: FeatureId,
+    /// The content hash of its text and of the fragments that it uses.
+    pub revision: Revision,
+    /// The cadence, unless the plan says otherwise.
+    pub every: Option<Duration>,
+    /// The deadline of all steps together.
+    pub timeout: Duration,
+    /// The budget of all cleanup steps together, after the journey's.
+    pub cleanup_timeout: Duration,
+    /// The personas, at least one.
+    pub actors: Vec<Actor>,
+    /// Constants of the journey.
+    pub vars: Vec<(String, Value)>,
+    /// The steps, fragments laid out, in order; at least one.
+    pub steps: Vec<Step>,
+    /// The cleanup: the journey's own, then that of each `use`, in file order.
+    pub cleanup: Vec<Step>,
+    /// The `use` steps; [`Scope::Fragment`] counts them.
+    pub uses: Vec<FragmentUse>,
+    /// How it can be run.
+    pub variants: Vec<Variant>,
+    /// The file that it stands in.
+    pub path: Arc<str>,
+}
+
+/// A persona with an account of its own.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Actor {
+    /// Its name.
+    pub name: ActorName,
+    /// Where its account is leased from.
+    pub pool: PoolName,
+    /// The account fields that the journey reads, in order of first use.
+    pub fields: Vec<String>,
+    /// Where the actor is declared.
+    pub position: Position,
+}
+
+/// A fragment laid out at one `use` step.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FragmentUse {
+    /// The fragment's name.
+    pub fragment: String,
+    /// The name of the `use` step.
+    pub step: String,
+    /// Who performs it: indices into [`Journey::actors`].
+    pub actors: Vec<usize>,
+    /// The steps that it became, as indices into [`Journey::steps`].
+    pub steps: Range<usize>,
+    /// The variables that it sets on the acting actor.
+    pub gives: Vec<String>,
+}
+
+/// Which part of a journey a step belongs to: it decides which cleanup is owed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// The journey's own steps.
+    Journey,
+    /// The steps of the n-th `use`: an index into [`Journey::uses`].
+    Fragment(usize),
+}
+
+/// One network act, performed by one actor or by several at the same time.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Step {
+    /// Its name, unique in the journey; `use step: fragment's step` if a fragment gave it.
+    pub name: String,
+    /// Its place, steps and cleanup counted together, from 0.
+    pub index: u32,
+    /// Whether it measures or undoes.
+    pub kind: StepKind,
+    /// The part of the journey that it belongs to.
+    pub scope: Scope,
+    /// Who performs it: indices into [`Journey::actors`]; several act at the same time, and all
+    /// end before the next step begins.
+    pub actors: Vec<usize>,
+    /// The feature that it measures; none of a cleanup step's results count for it.
+    pub feature: FeatureId,
+    /// What it does.
+    pub act: Act,
+    /// What must hold; an HTTP step without a status expects 2xx.
+    pub expect: Expectations,
+    /// If this holds, a poll ends at once as failed.
+    pub fail_if: Expectations,
+    /// What is kept of the answer.
+    pub captures: Vec<Capture>,
+    /// Repeat until `expect` holds.
+    pub poll: Option<Poll>,
+    /// Repeat a failed send.
+    pub retry: Option<Retry>,
+    /// Slower than this is slow.
+    pub slow: Option<Duration>,
+    /// Slower than this, counted from `since`, has failed.
+    pub within: Option<Duration>,
+    /// The step, as an index into [`Journey::steps`], whose start starts the clock of `slow` and
+    /// `within`.
+    pub since: Option<usize>,
+    /// How long one attempt may take, if the file says so.
+    pub timeout: Option<Duration>,
+    /// The step is left out unless this is true.
+    pub when: Option<Expression>,
+    /// Most bytes of the answer's body, counted after decompression.
+    pub max_body: usize,
+    /// Where its name stands.
+    pub position: Position,
+    /// Where its `within` stands.
+    pub within_position: Option<Position>,
+}
+
+impl Step {
+    /// The verb of its act.
+    pub fn verb(&self) -> Verb {
+        self.act.verb()
+    }
+
+    /// How long one attempt may take.
+    pub fn attempt_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(STEP_TIMEOUT)
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// An HTTP request.
+    Http(HttpAct),
+    /// Opens a WebSocket.
+    Open(OpenAct),
+    /// Sends a frame.
+    Send {
+        /// The socket's name, as the actor opened it.
+        socket: String,
+        /// The frame: text as it is, a value as JSON.
+        body: Body,
+    },
+    /// Waits for a frame.
+    Receive {
+        /// The socket's name, as the actor opened it.
+        socket: String,
+        /// The frames that are meant; the others are passed over.
+        filter: Expectations,
+    },
+    /// Closes a socket.
+    Close {
+        /// The socket's name, as the actor opened it.
+        socket: String,
+    },
+}
+
+impl Act {
+    /// The act's verb.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Http(act) => act.verb,
+            Self::Open(_) => Verb::Ws,
+            Self::Send { .. } => Verb::Send,
+            Self::Receive { .. } => Verb::Receive,
+            Self::Close { .. } => Verb::Close,
+        }
+    }
+}
+
+/// An HTTP request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpAct {
+    /// One of the HTTP verbs.
+    pub verb: Verb,
+    /// Where it goes.
+    pub url: Url,
+    /// Its headers, defaults first.
+    pub headers: Vec<Header>,
+    /// The query, in order.
+    pub query: Vec<(String, ValueTemplate)>,
+    /// Its body.
+    pub body: Body,
+}
+
+/// The opening of a WebSocket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenAct {
+    /// Where it goes: `ws://` or `wss://`.
+    pub url: Url,
+    /// Headers of the upgrade, defaults first.
+    pub headers: Vec<Header>,
+    /// The query, in order.
+    pub query: Vec<(String, ValueTemplate)>,
+    /// The name by which other steps know the socket.
+    pub socket: String,
+}
+
+/// A URL: absolute, or a path behind the journey's base.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Url {
+    /// The base that a path is put behind.
+    pub base: Option<Template>,
+    /// The rest; values in it are percent-encoded, except `target.…`.
+    pub rest: Template,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// A header of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Its name, lower-case.
+    pub name: String,
+    /// Its value.
+    pub value: Template,
+    /// What happens while a variable in it is unset.
+    pub origin: HeaderOrigin,
+}
+
+/// Where a header comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderOrigin {
+    /// From `defaults`: left out while a variable in it is unset.
+    Default,
+    /// From the step: an unset variable is an error.
+    Step,
+}
+
+/// The body of a request or frame.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// JSON; a lone placeholder keeps its type.
+    Json(ValueTemplate),
+    /// `application/x-www-form-urlencoded`.
+    Form(Vec<(String, ValueTemplate)>),
+    /// Text as it is.
+    Text(Template),
+}
+
+/// Repeat until the expectations hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Poll {
+    /// The time between two starts.
+    pub every: Duration,
+    /// For how long in all.
+    pub for_: Duration,
+}
+
+/// Repeat a failed send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// How often beside the first time.
+    pub times: u32,
+    /// After what.
+    pub on: Vec<RetryOn>,
+}
+
+/// What a send may be repeated after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOn {
+    /// A failure of this class: dns, connect, tls or timeout.
+    Class(FailClass),
+    /// This status.
+    Status(u16),
+}
+
+/// A variable that a step reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Need {
+    /// Whose it is: an index into [`Journey::actors`].
+    pub actor: usize,
+    /// Its name.
+    pub name: String,
+}

@@ -1,0 +1,194 @@
+//! JSONPath (RFC 9535), compiled at load: whether it can match many values is known from then on.
+
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::js_path_process;
+use serde_json::Value;
+
+/// Longest path in bytes.
+const PATH_BYTES_MAX: usize = 500;
+
+/// How many values a path can match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    /// None or one.
+    One,
+    /// Any number.
+    Many,
+}
+
+/// A compiled path.
+#[derive(Clone, PartialEq)]
+pub struct JsonPath {
+    text: String,
+    query: JpQuery,
+    cardinality: Cardinality,
+}
+
+/// Why a text is not a path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct JsonPathError {
+    /// What was expected.
+    pub message: String,
+    /// Where, in bytes of the text.
+    pub offset: usize,
+}
+
+impl JsonPath {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    /// When it is not a JSONPath that starts with `$`.
+    pub fn parse(text: &str) -> Result<Self, JsonPathError> {
+        if !text.starts_with('$') {
+            return Err(JsonPathError {
+                message: "a path starts with `$`".into(),
+                offset: 0,
+            });
+        }
+        if text.len() > PATH_BYTES_MAX {
+            let message = format!("a path has at most {PATH_BYTES_MAX} bytes");
+            return Err(JsonPathError { message, offset: 0 });
+        }
+        let query = parse_json_path(text).map_err(|error| describe(text, &error))?;
+        let cardinality = if query.segments.iter().all(is_single) {
+            Cardinality::One
+        } else {
+            Cardinality::Many
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            query,
+            cardinality,
+        })
+    }
+
+    /// The path as written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it can match many values.
+    pub const fn cardinality(&self) -> Cardinality {
+        self.cardinality
+    }
+
+    /// The values that it matches in `value`, in document order.
+    pub fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
+        // The query only fails on extension functions, which no path of ours can name.
+        js_path_process(&self.query, value)
+            .map(|found| {
+                found
+                    .into_iter()
+                    .map(jsonpath_rust::query::QueryRef::val)
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for JsonPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JsonPath({})", self.text)
+    }
+}
+
+fn is_single(segment: &Segment) -> bool {
+    match segment {
+        Segment::Descendant(_) | Segment::Selectors(_) => false,
+        Segment::Selector(selector) => match selector {
+            Selector::Name(_) | Selector::Index(_) => true,
+            Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => false,
+        },
+    }
+}
+
+fn describe(text: &str, error: &jsonpath_rust::parser::errors::JsonPathError) -> JsonPathError {
+    use jsonpath_rust::parser::errors::JsonPathError as Theirs;
+    match error {
+        Theirs::PestError(pest) => {
+            let offset = column(&pest.to_string()).min(text.len());
+            let message = text
+                .get(offset..)
+                .filter(|rest| !rest.is_empty())
+                .map_or_else(
+                    || "the path ends too early".to_owned(),
+                    |rest| {
+                        format!(
+                            "`{}` is not understood",
+                            rest.chars().take(20).collect::<String>()
+                        )
+                    },
+                );
+            JsonPathError { message, offset }
+        }
+        other => JsonPathError {
+            message: other.to_string(),
+            offset: 0,
+        },
+    }
+}
+
+/// The byte offset in the parser's drawing, which begins with ` --> 1:5`: paths are one line.
+fn column(drawing: &str) -> usize {
+    drawing
+        .split_once("1:")
+        .and_then(|(_, rest)| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()?
+                .parse()
+                .ok()
+        })
+        .map_or(0, |column: usize| column.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_names_and_indices_match_at_most_one() {
+        for text in ["$", "$.a", "$.a.b", "$['a b'].c", "$.items[0].id", "$[-1]"] {
+            assert_eq!(
+                JsonPath::parse(text).unwrap().cardinality(),
+                Cardinality::One,
+                "{text}"
+            );
+        }
+        for text in [
+            "$.*",
+            "$..id",
+            "$.items[*].id",
+            "$.a[0,1]",
+            "$.a[1:2]",
+            "$.a[?@.b == 1]",
+        ] {
+            assert_eq!(
+                JsonPath::parse(text).unwrap().cardinality(),
+                Cardinality::Many,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_found_in_order() {
+        let body = json!({"items": [{"id": 1}, {"id": 2}]});
+        let path = JsonPath::parse("$.items[*].id").unwrap();
+        assert_eq!(path.select(&body), [&json!(1), &json!(2)]);
+        assert!(JsonPath::parse("$.none").unwrap().select(&body).is_empty());
+    }
+
+    #[test]
+    fn a_broken_path_says_where() {
+        let error = JsonPath::parse("$.items[*.id").unwrap_err();
+        assert!(error.offset > 1, "{error:?}");
+        for text in ["", "items", "$.", "$[", "$x"] {
+            assert!(JsonPath::parse(text).is_err(), "{text:?} passed");
+        }
+        assert!(JsonPath::parse(&format!("${}", ".a".repeat(300))).is_err());
+    }
+}

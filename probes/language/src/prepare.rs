@@ -1,0 +1,474 @@
+//! From a step to what is sent: every template rendered, every byte decided.
+
+use bongsu_model::{ActorName, Secret, Verb};
+use serde_json::Value;
+
+use crate::capture::Secrecy;
+use crate::environment::{Environment, Variable, collect_texts};
+use crate::expression::{EvaluationError, Expression, percent_encode};
+use crate::journey::{Act, Body, Header, HeaderOrigin, HttpAct, Journey, OpenAct, Step, Url};
+use crate::template::{Part, Template, ValueTemplate};
+
+/// Longest rendered text in bytes: a request that a person would write is far below.
+const RENDERED_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why something cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A variable is not set.
+    #[error("`{name}` is not set")]
+    Unset {
+        /// The name as written.
+        name: String,
+    },
+    /// An expression has no value.
+    #[error("`{{{{ {expression} }}}}` has no value: {reason}")]
+    Expression {
+        /// The expression as written.
+        expression: String,
+        /// Why, without any value.
+        reason: String,
+    },
+    /// A table or a list stands where text is needed.
+    #[error("`{{{{ {expression} }}}}` is {kind}, but text is needed here")]
+    NotText {
+        /// The expression as written.
+        expression: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A value would break a header in two.
+    #[error("the value of header `{name}` has a character that no header may have")]
+    Header {
+        /// The header.
+        name: String,
+    },
+    /// The URL does not begin as it must.
+    #[error("the URL must begin with {expected}")]
+    Url {
+        /// The schemes that are allowed here.
+        expected: &'static str,
+    },
+    /// The text is too long.
+    #[error("the rendered text is longer than {RENDERED_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+/// What one actor sends in one step.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// The act, ready to be done.
+    pub act: PreparedAct,
+    /// Texts that were made of secrets, to be given to [`crate::Redactor`]: encoded or joined
+    /// they may no longer contain the secret itself.
+    pub secrets: Vec<Secret>,
+}
+
+impl std::fmt::Debug for Prepared {
+    /// Shows no content: there may be secrets in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+/// A rendered act.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PreparedAct {
+    /// An HTTP request.
+    Http(PreparedRequest),
+    /// A WebSocket to be opened.
+    Open {
+        /// An absolute `ws://` or `wss://` URL.
+        url: String,
+        /// Headers of the upgrade.
+        headers: Vec<(String, String)>,
+        /// The socket's name.
+        socket: String,
+    },
+    /// A frame to be sent.
+    Send {
+        /// The socket's name.
+        socket: String,
+        /// The text frame.
+        text: String,
+    },
+    /// A frame to be waited for: [`crate::Expectations::check`] of the act's filter decides.
+    Receive {
+        /// The socket's name.
+        socket: String,
+    },
+    /// A socket to be closed.
+    Close {
+        /// The socket's name.
+        socket: String,
+    },
+}
+
+impl std::fmt::Debug for PreparedAct {
+    /// Shows no content: there may be secrets in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Http(_) => "Http(..)",
+            Self::Open { .. } => "Open(..)",
+            Self::Send { .. } => "Send(..)",
+            Self::Receive { .. } => "Receive(..)",
+            Self::Close { .. } => "Close(..)",
+        })
+    }
+}
+
+/// A rendered HTTP request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PreparedRequest {
+    /// One of the HTTP verbs.
+    pub verb: Verb,
+    /// An absolute `http://` or `https://` URL, query included.
+    pub url: String,
+    /// Headers, names in lower case; `content-type` is there if there is a body.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for PreparedRequest {
+    /// Shows no content: there may be secrets in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedRequest")
+            .field("verb", &self.verb)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Step {
+    /// Renders the step's act for one of its actors.
+    ///
+    /// # Errors
+    /// When a variable is unset or a value does not fit where it is put.
+    pub fn prepare(
+        &self,
+        environment: &Environment,
+        actor: usize,
+    ) -> Result<Prepared, RenderError> {
+        let mut renderer = Renderer {
+            environment,
+            actor,
+            secrets: Vec::new(),
+        };
+        let act = match &self.act {
+            Act::Http(act) => PreparedAct::Http(renderer.request(act)?),
+            Act::Open(act) => renderer.open(act)?,
+            Act::Send { socket, body } => PreparedAct::Send {
+                socket: socket.clone(),
+                text: renderer
+                    .body(body)?
+                    .map_or_else(String::new, |(text, _)| text),
+            },
+            Act::Receive { socket, .. } => PreparedAct::Receive {
+                socket: socket.clone(),
+            },
+            Act::Close { socket } => PreparedAct::Close {
+                socket: socket.clone(),
+            },
+        };
+        Ok(Prepared {
+            act,
+            secrets: renderer.secrets,
+        })
+    }
+
+    /// Whether the step is to be performed by this actor: its `when` is true or absent.
+    ///
+    /// # Errors
+    /// When a variable is unset or the condition is neither true nor false.
+    pub fn applies(&self, environment: &Environment, actor: usize) -> Result<bool, RenderError> {
+        let Some(when) = &self.when else {
+            return Ok(true);
+        };
+        let value = evaluate(environment, actor, when)?.value;
+        value.as_bool().ok_or_else(|| RenderError::Expression {
+            expression: when.text().to_owned(),
+            reason: format!("`when` needs true or false, this is {}", kind_of(&value)),
+        })
+    }
+}
+
+impl ValueTemplate {
+    /// Renders the value as `actor` sees it; a lone placeholder keeps its type.
+    ///
+    /// # Errors
+    /// When a variable is unset or a table stands inside a text.
+    pub fn render(&self, environment: &Environment, actor: usize) -> Result<Variable, RenderError> {
+        let mut renderer = Renderer {
+            environment,
+            actor,
+            secrets: Vec::new(),
+        };
+        let value = renderer.value(self)?;
+        let secrecy = if renderer.secrets.is_empty() {
+            Secrecy::Public
+        } else {
+            Secrecy::Secret
+        };
+        Ok(Variable { value, secrecy })
+    }
+}
+
+impl Journey {
+    /// The actor with this index.
+    pub fn actor_name(&self, actor: usize) -> Option<&ActorName> {
+        self.actors.get(actor).map(|actor| &actor.name)
+    }
+}
+
+/// How a value is put into a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    Nothing,
+    /// All but `target.…`, which is a URL already.
+    Url,
+}
+
+struct Renderer<'a> {
+    environment: &'a Environment,
+    actor: usize,
+    secrets: Vec<Secret>,
+}
+
+impl Renderer<'_> {
+    fn request(&mut self, act: &HttpAct) -> Result<PreparedRequest, RenderError> {
+        let mut url = self.url(&act.url, &["http://", "https://"])?;
+        self.add_query(&mut url, &act.query)?;
+        let mut headers = self.headers(&act.headers)?;
+        let body = self.body(&act.body)?;
+        if let Some((_, kind)) = &body
+            && !headers.iter().any(|(name, _)| name == "content-type")
+        {
+            headers.push(("content-type".to_owned(), (*kind).to_owned()));
+        }
+        let body = body.map(|(text, _)| text.into_bytes());
+        Ok(PreparedRequest {
+            verb: act.verb,
+            url,
+            headers,
+            body,
+        })
+    }
+
+    fn open(&mut self, act: &OpenAct) -> Result<PreparedAct, RenderError> {
+        let mut url = self.url(&act.url, &["ws://", "wss://"])?;
+        self.add_query(&mut url, &act.query)?;
+        let headers = self.headers(&act.headers)?;
+        Ok(PreparedAct::Open {
+            url,
+            headers,
+            socket: act.socket.clone(),
+        })
+    }
+
+    fn url(&mut self, url: &Url, schemes: &[&str; 2]) -> Result<String, RenderError> {
+        let rest = self.text(&url.rest, Escape::Url)?;
+        let whole = match &url.base {
+            Some(base) => {
+                let base = self.text(base, Escape::Url)?;
+                format!("{}{rest}", base.trim_end_matches('/'))
+            }
+            None => rest,
+        };
+        let plain = whole.bytes().all(|b| b > b' ' && b != 0x7f);
+        if plain && schemes.iter().any(|scheme| whole.starts_with(scheme)) {
+            return Ok(whole);
+        }
+        let expected = if schemes[0] == "ws://" {
+            "ws:// or wss:// and have no blanks"
+        } else {
+            "http:// or https:// and have no blanks"
+        };
+        Err(RenderError::Url { expected })
+    }
+
+    fn add_query(
+        &mut self,
+        url: &mut String,
+        query: &[(String, ValueTemplate)],
+    ) -> Result<(), RenderError> {
+        if query.is_empty() {
+            return Ok(());
+        }
+        let encoded = self.pairs(query)?;
+        let (before, fragment) = match url.split_once('#') {
+            Some((before, _)) => (before.to_owned(), true),
+            None => (url.clone(), false),
+        };
+        if fragment {
+            *url = before;
+        }
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(&encoded);
+        Ok(())
+    }
+
+    fn pairs(&mut self, pairs: &[(String, ValueTemplate)]) -> Result<String, RenderError> {
+        let mut written = Vec::new();
+        for (key, value) in pairs {
+            let rendered = self.value(value)?;
+            let items = match rendered {
+                Value::Array(items) => items,
+                single => vec![single],
+            };
+            for item in items {
+                let text = as_text(&item).ok_or_else(|| RenderError::NotText {
+                    expression: key.clone(),
+                    kind: kind_of(&item),
+                })?;
+                written.push(format!("{}={}", percent_encode(key), percent_encode(&text)));
+            }
+        }
+        bounded(written.join("&"))
+    }
+
+    fn headers(&mut self, headers: &[Header]) -> Result<Vec<(String, String)>, RenderError> {
+        let mut rendered: Vec<(String, String)> = Vec::new();
+        for header in headers {
+            let value = match self.text(&header.value, Escape::Nothing) {
+                Ok(value) => value,
+                Err(RenderError::Unset { .. }) if header.origin == HeaderOrigin::Default => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            // RFC 9110, section 5.5: visible characters, blanks and tabs.
+            if value.bytes().any(|b| b < b' ' && b != b'\t' || b == 0x7f) {
+                return Err(RenderError::Header {
+                    name: header.name.clone(),
+                });
+            }
+            rendered.retain(|(name, _)| *name != header.name);
+            rendered.push((header.name.clone(), value));
+        }
+        Ok(rendered)
+    }
+
+    fn body(&mut self, body: &Body) -> Result<Option<(String, &'static str)>, RenderError> {
+        Ok(match body {
+            Body::Empty => None,
+            Body::Json(value) => {
+                let text = self.value(value)?.to_string();
+                Some((bounded(text)?, "application/json"))
+            }
+            Body::Form(pairs) => Some((self.pairs(pairs)?, "application/x-www-form-urlencoded")),
+            Body::Text(template) => Some((
+                self.text(template, Escape::Nothing)?,
+                "text/plain; charset=utf-8",
+            )),
+        })
+    }
+
+    fn value(&mut self, value: &ValueTemplate) -> Result<Value, RenderError> {
+        Ok(match value {
+            ValueTemplate::Literal(value) => value.clone(),
+            ValueTemplate::Text(template) => match template.lone() {
+                Some(expression) => self.evaluate(expression)?,
+                None => Value::String(self.text(template, Escape::Nothing)?),
+            },
+            ValueTemplate::List(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| self.value(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            ValueTemplate::Table(entries) => Value::Object(
+                entries
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.value(value)?)))
+                    .collect::<Result<_, RenderError>>()?,
+            ),
+        })
+    }
+
+    fn text(&mut self, template: &Template, escape: Escape) -> Result<String, RenderError> {
+        let mut written = String::new();
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => written.push_str(text),
+                Part::Expression(expression, _) => {
+                    let value = self.evaluate(expression)?;
+                    let text = as_text(&value).ok_or_else(|| RenderError::NotText {
+                        expression: expression.text().to_owned(),
+                        kind: kind_of(&value),
+                    })?;
+                    let of_target = expression.names().first().is_some_and(|name| {
+                        name.path[0] == "target" && name.text() == expression.text()
+                    });
+                    if escape == Escape::Url && !of_target {
+                        written.push_str(&path_encode(&text));
+                    } else {
+                        written.push_str(&text);
+                    }
+                }
+            }
+        }
+        bounded(written)
+    }
+
+    fn evaluate(&mut self, expression: &Expression) -> Result<Value, RenderError> {
+        let variable = evaluate(self.environment, self.actor, expression)?;
+        if variable.secrecy == Secrecy::Secret {
+            collect_texts(&variable.value, &mut self.secrets);
+        }
+        Ok(variable.value)
+    }
+}
+
+/// Percent-encodes a path segment; `.` and `..` too, which would climb in the path.
+fn path_encode(text: &str) -> String {
+    match text {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        text => percent_encode(text),
+    }
+}
+
+fn bounded(text: String) -> Result<String, RenderError> {
+    if text.len() > RENDERED_BYTES_MAX {
+        Err(RenderError::TooLong)
+    } else {
+        Ok(text)
+    }
+}
+
+fn evaluate(
+    environment: &Environment,
+    actor: usize,
+    expression: &Expression,
+) -> Result<Variable, RenderError> {
+    environment
+        .evaluate(expression, actor)
+        .map_err(|error| match error {
+            EvaluationError::Unset(name) => RenderError::Unset { name: name.text() },
+            EvaluationError::Failed(reason) => RenderError::Expression {
+                expression: expression.text().to_owned(),
+                reason,
+            },
+        })
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What a JSON value is, as a reader calls it.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}
