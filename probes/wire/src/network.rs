@@ -1,0 +1,124 @@
+//! What was seen of the network, by the names of the semantic conventions.
+
+use std::net::IpAddr;
+
+use bongsu_model::{NetworkFacts, Verb};
+
+use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
+use crate::date::{from_rfc3339, rfc3339};
+use crate::limits::{DNS_ANSWERS_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX};
+use crate::names;
+
+/// Writes what was seen, and what other tools expect to be said beside it.
+pub(crate) fn encode(network: &NetworkFacts, verb: Verb, writer: &mut Writer) {
+    if let Some(method) = verb.http_method() {
+        writer.word(names::HTTP_METHOD, method);
+    }
+    writer.optional_text(names::URL_FULL, network.url.as_deref(), URL_BYTES_MAX);
+    if let Some(status) = network.http_status {
+        writer.int(names::HTTP_STATUS, status.into());
+    }
+    if let Some(bytes) = network.body_bytes {
+        writer.int(names::RESPONSE_BODY_SIZE, bytes);
+    }
+    let address = network.server_address.as_deref();
+    writer.optional_text(names::SERVER_ADDRESS, address, TEXT_BYTES_MAX);
+    if let Some(port) = network.server_port {
+        writer.int(names::SERVER_PORT, port.into());
+    }
+    if let Some(peer) = network.peer_address {
+        writer.word(names::PEER_ADDRESS, &peer.to_string());
+        let family = if peer.is_ipv4() { "ipv4" } else { "ipv6" };
+        writer.word(names::NETWORK_TYPE, family);
+    }
+    if let Some(transport) = transport(verb) {
+        writer.word(names::NETWORK_TRANSPORT, transport);
+    }
+    if let Some(version) = &network.http_version {
+        writer.word(names::PROTOCOL_NAME, "http");
+        writer.text(names::PROTOCOL_VERSION, version, TEXT_BYTES_MAX);
+    }
+    if verb == Verb::Dns {
+        writer.optional_text(names::DNS_QUESTION, address, TEXT_BYTES_MAX);
+    }
+    if !network.dns_answers.is_empty() {
+        let answers: Vec<String> = network
+            .dns_answers
+            .iter()
+            .take(DNS_ANSWERS_MAX)
+            .map(IpAddr::to_string)
+            .collect();
+        let answers = answers.iter().map(String::as_str);
+        writer.texts(names::DNS_ANSWERS, answers, TEXT_BYTES_MAX);
+    }
+    encode_tls(network, writer);
+}
+
+fn encode_tls(network: &NetworkFacts, writer: &mut Writer) {
+    if let Some(version) = &network.tls_version {
+        writer.word(names::TLS_PROTOCOL_NAME, "tls");
+        writer.text(names::TLS_PROTOCOL_VERSION, version, TEXT_BYTES_MAX);
+    }
+    let cipher = network.tls_cipher.as_deref();
+    writer.optional_text(names::TLS_CIPHER, cipher, TEXT_BYTES_MAX);
+    if let Some(not_after) = network.tls_not_after {
+        writer.word(names::TLS_NOT_AFTER, &rfc3339(not_after));
+    }
+}
+
+/// Reads what was seen.
+pub(crate) fn decode(attributes: Attributes<'_>) -> Result<NetworkFacts, AttributeError> {
+    let text = |name, bytes_max| -> Result<Option<String>, AttributeError> {
+        Ok(attributes
+            .optional_text(name, bytes_max)?
+            .map(str::to_owned))
+    };
+    let dns_answers = match attributes.array(names::DNS_ANSWERS, DNS_ANSWERS_MAX)? {
+        None => Vec::new(),
+        Some(list) => list
+            .texts(TEXT_BYTES_MAX)?
+            .into_iter()
+            .map(|answer| parse(names::DNS_ANSWERS, answer))
+            .collect::<Result<_, _>>()?,
+    };
+    let tls_not_after = match attributes.optional_text(names::TLS_NOT_AFTER, TEXT_BYTES_MAX)? {
+        None => None,
+        Some(date) => Some(from_rfc3339(date).ok_or_else(|| {
+            AttributeFault::Text("not an RFC 3339 time in UTC".to_owned()).of(names::TLS_NOT_AFTER)
+        })?),
+    };
+    Ok(NetworkFacts {
+        server_address: text(names::SERVER_ADDRESS, TEXT_BYTES_MAX)?,
+        server_port: attributes.optional_int(names::SERVER_PORT)?,
+        peer_address: attributes.optional_word(names::PEER_ADDRESS)?,
+        url: text(names::URL_FULL, URL_BYTES_MAX)?,
+        http_status: attributes.optional_int(names::HTTP_STATUS)?,
+        http_version: text(names::PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
+        body_bytes: attributes.optional_int(names::RESPONSE_BODY_SIZE)?,
+        dns_answers,
+        tls_version: text(names::TLS_PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
+        tls_cipher: text(names::TLS_CIPHER, TEXT_BYTES_MAX)?,
+        tls_not_after,
+    })
+}
+
+/// DNS may go over either, ICMP over neither.
+const fn transport(verb: Verb) -> Option<&'static str> {
+    match verb {
+        Verb::Get
+        | Verb::Post
+        | Verb::Put
+        | Verb::Patch
+        | Verb::Delete
+        | Verb::Head
+        | Verb::Tls
+        | Verb::Tcp
+        | Verb::Ws
+        | Verb::Send
+        | Verb::Receive
+        | Verb::Close
+        | Verb::Grpc => Some("tcp"),
+        Verb::Udp => Some("udp"),
+        Verb::Dns | Verb::Ping => None,
+    }
+}

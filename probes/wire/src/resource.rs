@@ -1,0 +1,99 @@
+//! The agent as an OTLP resource.
+
+use bongsu_model::AgentId;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+
+use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
+use crate::limits::TEXT_BYTES_MAX;
+use crate::names;
+
+/// Who speaks: what an agent says of itself beside every run and record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentResource {
+    /// The agent; the collector holds it against the token.
+    pub agent: AgentId,
+    /// The agent's version.
+    pub version: String,
+    /// The machine that it runs on.
+    pub host_name: Option<String>,
+    /// The machine's processor architecture: `amd64`, `arm64`.
+    pub host_arch: Option<String>,
+    /// The machine's operating system: `linux`.
+    pub os_type: Option<String>,
+    /// The cloud that it runs in: `aws`.
+    pub cloud_provider: Option<String>,
+    /// The cloud's region: `ap-northeast-2`.
+    pub cloud_region: Option<String>,
+    /// The cloud's availability zone: `ap-northeast-2a`.
+    pub cloud_availability_zone: Option<String>,
+    /// Its country, ISO 3166-1 alpha-2: `KR`.
+    pub geo_country: Option<String>,
+    /// Its city: `Seoul`.
+    pub geo_locality: Option<String>,
+}
+
+impl AgentResource {
+    /// An agent of which nothing more is known.
+    pub fn new(agent: AgentId, version: impl Into<String>) -> Self {
+        Self {
+            agent,
+            version: version.into(),
+            host_name: None,
+            host_arch: None,
+            os_type: None,
+            cloud_provider: None,
+            cloud_region: None,
+            cloud_availability_zone: None,
+            geo_country: None,
+            geo_locality: None,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Resource {
+        let mut writer = Writer::default();
+        writer.word(names::SERVICE_NAME, names::AGENT_SERVICE);
+        writer.text(names::SERVICE_VERSION, &self.version, TEXT_BYTES_MAX);
+        writer.word(names::SERVICE_INSTANCE_ID, self.agent.as_str());
+        for (name, text) in [
+            (names::HOST_NAME, &self.host_name),
+            (names::HOST_ARCH, &self.host_arch),
+            (names::OS_TYPE, &self.os_type),
+            (names::CLOUD_PROVIDER, &self.cloud_provider),
+            (names::CLOUD_REGION, &self.cloud_region),
+            (names::CLOUD_ZONE, &self.cloud_availability_zone),
+            (names::GEO_COUNTRY, &self.geo_country),
+            (names::GEO_LOCALITY, &self.geo_locality),
+        ] {
+            writer.optional_text(name, text.as_deref(), TEXT_BYTES_MAX);
+        }
+        Resource {
+            attributes: writer.finish(),
+            ..Resource::default()
+        }
+    }
+
+    pub(crate) fn decode(resource: Option<&Resource>) -> Result<Self, AttributeError> {
+        let Some(resource) = resource else {
+            return Err(AttributeFault::Missing.of(names::SERVICE_INSTANCE_ID));
+        };
+        let attributes = Attributes::new(&resource.attributes, "resource")?;
+        let text = |name| -> Result<Option<String>, AttributeError> {
+            let text = attributes.optional_text(name, TEXT_BYTES_MAX)?;
+            Ok(text.map(str::to_owned))
+        };
+        Ok(Self {
+            agent: attributes.word(names::SERVICE_INSTANCE_ID)?,
+            version: attributes
+                .text(names::SERVICE_VERSION, TEXT_BYTES_MAX)?
+                .to_owned(),
+            host_name: text(names::HOST_NAME)?,
+            host_arch: text(names::HOST_ARCH)?,
+            os_type: text(names::OS_TYPE)?,
+            cloud_provider: text(names::CLOUD_PROVIDER)?,
+            cloud_region: text(names::CLOUD_REGION)?,
+            cloud_availability_zone: text(names::CLOUD_ZONE)?,
+            geo_country: text(names::GEO_COUNTRY)?,
+            geo_locality: text(names::GEO_LOCALITY)?,
+        })
+    }
+}
