@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The collector: OTLP in, journal on disk, availability out.
+
+pub mod config;

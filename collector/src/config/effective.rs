@@ -1,0 +1,53 @@
+//! The configuration as it takes effect, for `--check-config`.
+
+use std::fmt::Write as _;
+
+use super::quantity::{bytes, duration};
+use super::{Config, FORMAT};
+
+/// As TOML, with every default filled in and token hashes cut.
+pub(super) fn render(config: &Config) -> String {
+    let mut out = String::new();
+    write(config, &mut out).expect("writing to a String does not fail");
+    out
+}
+
+fn write(config: &Config, out: &mut String) -> std::fmt::Result {
+    let zone = config.zone.iana_name().unwrap_or("UTC");
+    writeln!(out, "format = {FORMAT}")?;
+    writeln!(out, "data = {:?}", config.data)?;
+    writeln!(out, "catalogue = {:?}", config.catalogue)?;
+    writeln!(out, "default_target = \"{}\"", config.default_target)?;
+    writeln!(out, "zone = \"{zone}\"")?;
+    writeln!(out, "lateness = \"{}\"", duration(config.lateness))?;
+    writeln!(out, "retention = \"{}\"", duration(config.retention))?;
+    writeln!(out, "bytes_max = \"{}\"", bytes(config.bytes_max))?;
+    writeln!(out, "\n[listen]")?;
+    writeln!(out, "otlp = \"{}\"", config.listen.otlp)?;
+    writeln!(out, "web = \"{}\"", config.listen.web)?;
+    let limits = &config.limits;
+    writeln!(out, "\n[limits]")?;
+    writeln!(out, "body_bytes_max = \"{}\"", bytes(limits.body_bytes_max))?;
+    writeln!(out, "requests_per_second = {}", limits.requests_per_second)?;
+    writeln!(out, "clock_ahead = \"{}\"", duration(limits.clock_ahead))?;
+    for region in config.roster.regions() {
+        let (ko, en) = (&region.names.ko, &region.names.en);
+        writeln!(out, "\n[[region]]\nid = \"{}\"", region.id)?;
+        writeln!(
+            out,
+            "names = {{ ko = {ko:?}, en = {en:?} }}\nweight = {}",
+            region.weight
+        )?;
+    }
+    for agent in config.roster.agents() {
+        let vantage = &agent.vantage;
+        writeln!(out, "\n[[agent]]\nid = \"{}\"", vantage.agent)?;
+        writeln!(
+            out,
+            "region = \"{}\"\nnetwork = \"{}\"",
+            vantage.region, vantage.network
+        )?;
+        writeln!(out, "token_sha256 = \"{}…\"", &agent.token.to_hex()[..8])?;
+    }
+    Ok(())
+}

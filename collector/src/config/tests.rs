@@ -1,0 +1,150 @@
+//! The example loads, and every mistake is shown with its place and remedy.
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../deploy/config/collector.toml");
+
+fn problems(text: &str) -> String {
+    Config::parse(text, Path::new("conf/collector.toml"))
+        .unwrap_err()
+        .to_string()
+}
+
+/// The example with the one line that starts with `start` replaced.
+fn with_line(start: &str, line: &str) -> String {
+    let found = EXAMPLE
+        .lines()
+        .filter(|known| known.starts_with(start))
+        .count();
+    assert_eq!(found, 1, "{start}");
+    EXAMPLE
+        .lines()
+        .map(|known| {
+            if known.starts_with(start) {
+                line
+            } else {
+                known
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_commented_example_loads() {
+    let config = Config::parse(EXAMPLE, Path::new("conf/collector.toml")).unwrap();
+    assert_eq!(config.lateness, Duration::from_secs(5));
+    assert_eq!(config.bytes_max, 20 << 30);
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(
+        config.catalogue,
+        Path::new("conf/../../probes/journeys/catalogue.toml")
+    );
+    assert_eq!(config.zone.iana_name(), Some("Asia/Seoul"));
+    assert_eq!(config.roster.regions()[0].names.ko, "서울");
+    assert_eq!(config.roster.agents()[0].vantage.agent.as_str(), "seoul-1");
+}
+
+#[test]
+fn the_effective_configuration_loads_but_for_its_masked_tokens() {
+    let config = Config::parse(EXAMPLE, Path::new("conf/collector.toml")).unwrap();
+    let token = config.roster.agents()[0].token.to_hex();
+    let shown = config.effective();
+    assert!(!shown.contains(&token), "{shown}");
+    let whole = shown.replace(&format!("{}…", &token[..8]), &token);
+    let again = Config::parse(&whole, Path::new("elsewhere.toml")).unwrap();
+    assert_eq!(again.effective(), shown);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
+    assert_eq!(
+        problems(&with_line("retention", "retension = \"7d\"")),
+        "conf/collector.toml:9:1: unknown key `retension`\n  |\n9 | retension = \"7d\"\n  | \
+         ^^^^^^^^^\n  = help: did you mean `retention`?\n1 mistake in conf/collector.toml"
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_the_file() {
+    let text = EXAMPLE
+        .replace("lateness = \"5s\"", "lateness = \"5\"")
+        .replace("otlp = \"127.0.0.1:4318\"", "oltp = \"127.0.0.1:4318\"")
+        .replace("region = \"kr-seoul\"", "region = \"kr-busan\"");
+    let shown = problems(&text);
+    let places = [
+        "`5` is not a duration",
+        "unknown key `oltp`",
+        "agent `seoul-1` is in `kr-busan`, which is not a listed region",
+        "3 mistakes in",
+    ]
+    .map(|part| {
+        shown
+            .find(part)
+            .unwrap_or_else(|| panic!("{part} is not in\n{shown}"))
+    });
+    assert!(places.is_sorted(), "{shown}");
+}
+
+#[test]
+fn bad_values_are_refused_with_a_remedy() {
+    for (start, line, says) in [
+        (
+            "format",
+            "format = 2",
+            "format 2 is not known to this version",
+        ),
+        ("format", "# none", "the key `format` is missing"),
+        (
+            "zone",
+            "zone = \"Asia/Seol\"",
+            "`Asia/Seol` is not a time zone",
+        ),
+        ("retention", "retention = \"6d\"", "use 7d or more"),
+        (
+            "bytes_max",
+            "bytes_max = 5",
+            "expected a text in quotes, found integer",
+        ),
+        (
+            "body_bytes_max",
+            "body_bytes_max = \"1GiB\"",
+            "use 1KiB to 64MiB",
+        ),
+        (
+            "requests_per_second",
+            "requests_per_second = 0",
+            "use a number above 0",
+        ),
+        ("weight", "weight = -1.0", "must be a number above 0"),
+        (
+            "token_sha256",
+            "token_sha256 = \"hunter2\"",
+            "expected 64 hex digits",
+        ),
+        ("network", "network = \"AS 4766\"", "is not a network id"),
+        ("names", "names = { kr = \"서울\" }", "unknown key `kr`"),
+        ("web ", "web = \"localhost\"", "is not an address"),
+        ("data", "data = ", "4:8"),
+    ] {
+        let shown = problems(&with_line(start, line));
+        assert!(shown.contains(says), "{line}:\n{shown}");
+    }
+}
+
+#[test]
+fn two_agents_cannot_share_a_token_or_an_id() {
+    let agent = &EXAMPLE[EXAMPLE.find("[[agent]]").unwrap()..];
+    let twice = format!("{EXAMPLE}\n{agent}");
+    assert!(problems(&twice).contains("agent `seoul-1` is listed twice"));
+    let other = agent.replace("seoul-1", "seoul-2");
+    let shared = format!("{EXAMPLE}\n{other}");
+    assert!(problems(&shared).contains("agents `seoul-1` and `seoul-2` have the same token"));
+}
+
+#[test]
+fn a_hash_shows_little_of_itself_in_debug() {
+    let hash = TokenHash::of(b"token");
+    assert_eq!(TokenHash::from_hex(&hash.to_hex()), Some(hash));
+    assert!(format!("{hash:?}").len() < 20);
+}

@@ -1,0 +1,127 @@
+//! What is written into the journal: one typed record per event.
+
+use bongsu_model::{AgentId, RunFacts, RunId, Timestamp};
+use sha2::Digest as _;
+
+/// What kind of event a row holds. The words are in the file: never change one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A run.
+    Run,
+    /// An agent's plan.
+    Plan,
+    /// An agent's sign of life.
+    Heartbeat,
+    /// The features, when the collector started with others than before.
+    Catalogue,
+    /// Regions and agents, when the collector started with others than before.
+    Roster,
+}
+
+impl Kind {
+    /// The word in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Plan => "plan",
+            Self::Heartbeat => "heartbeat",
+            Self::Catalogue => "catalogue",
+            Self::Roster => "roster",
+        }
+    }
+
+    /// The kind of a word in the file; None for one of a later version.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Run, Self::Plan, Self::Heartbeat, Self::Catalogue, Self::Roster]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One event before it has a place in the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub(super) kind: Kind,
+    pub(super) agent: Option<AgentId>,
+    pub(super) run: Option<RunColumns>,
+    pub(super) facts: String,
+    pub(super) spans: Option<Vec<u8>>,
+}
+
+/// What runs are looked up by.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct RunColumns {
+    pub(super) id: RunId,
+    pub(super) digest: [u8; 16],
+    pub(super) target: String,
+    pub(super) feature: String,
+    pub(super) outcome: &'static str,
+    pub(super) due: Timestamp,
+}
+
+impl Record {
+    /// A run: its facts, and the OTLP bytes of its spans as evidence.
+    pub fn run(facts: &RunFacts, spans: Vec<u8>) -> Self {
+        let json = serde_json::to_string(facts).expect("facts have text keys only");
+        let mut digest = sha2::Sha256::new();
+        digest.update(json.as_bytes());
+        digest.update(&spans);
+        let digest: [u8; 32] = digest.finalize().into();
+        let own = facts.outcomes.own();
+        Self {
+            kind: Kind::Run,
+            agent: Some(facts.vantage.agent.clone()),
+            run: Some(RunColumns {
+                id: facts.id,
+                digest: digest[..16].try_into().expect("16 of 32 bytes"),
+                target: facts.target.as_str().to_owned(),
+                feature: own.feature.as_str().to_owned(),
+                outcome: own.outcome.word(),
+                due: facts.due,
+            }),
+            facts: json,
+            spans: Some(spans),
+        }
+    }
+
+    /// What an agent says of itself, as the JSON text that came over the wire.
+    pub fn of_agent(kind: Kind, agent: AgentId, json: String) -> Self {
+        Self { kind, agent: Some(agent), run: None, facts: json, spans: None }
+    }
+
+    /// What the collector's own configuration says, as JSON.
+    pub fn of_collector(kind: Kind, json: String) -> Self {
+        Self { kind, agent: None, run: None, facts: json, spans: None }
+    }
+
+    /// Its size in bytes, roughly: what a group commit is bounded by.
+    pub fn bytes(&self) -> usize {
+        self.facts.len() + self.spans.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// An event in the journal, without the spans of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Its place: later events have larger numbers, and none is used twice.
+    pub seq: u64,
+    /// When it was received: never earlier than the event before it.
+    pub received: Timestamp,
+    /// Its kind.
+    pub kind: Kind,
+    /// The agent that said it, if an agent did.
+    pub agent: Option<AgentId>,
+    /// JSON: [`RunFacts`] of a run, the wire's body of a plan or heartbeat.
+    pub facts: String,
+}
+
+/// What became of a record that was appended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is new, and durable at this place.
+    New(u64),
+    /// The same run is already there.
+    Duplicate,
+    /// Another run with the same id is already there, and stays.
+    Conflict,
+}

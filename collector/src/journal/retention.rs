@@ -1,0 +1,109 @@
+//! What leaves the journal, and in which order: events past their age, then the spans of passes,
+//! then all other spans. Facts stay until their age, so that deciding and recognising duplicates
+//! never depend on the size.
+
+use std::time::Duration;
+
+use bongsu_model::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::sqlite::nanos;
+use super::storage::{Retention, StorageError, Swept};
+
+/// Heartbeats decide presence only: a day of them is plenty to replay, and at 1,000 agents is
+/// 8.6 million rows instead of 60.
+const HEARTBEATS_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Rows that one round may delete or thin: about 30 ms at the measured 65,000 rows a second, so
+/// that appends never wait longer.
+const ROWS_MAX: i64 = 2_000;
+
+/// Free pages that one round hands back to the file system: 16 MiB.
+const PAGES_FREED_MAX: i64 = 4_096;
+
+/// How far thinning has come: spans at or before these places are gone.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    passes: i64,
+    others: i64,
+}
+
+/// One round.
+pub(super) fn sweep(
+    connection: &mut Connection,
+    progress: &mut Progress,
+    now: Timestamp,
+    retention: Retention,
+) -> Result<Swept, StorageError> {
+    let transaction = connection.transaction()?;
+    let cutoff = nanos(now - retention.age);
+    // The plan, catalogue and roster that were in force at the cutoff stay: later events rest on
+    // them.
+    let aged = transaction.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event AS old WHERE received < ?1 AND \
+         (run IS NOT NULL OR kind = 'heartbeat' OR EXISTS (SELECT 1 FROM event AS newer WHERE \
+         newer.run IS NULL AND newer.kind = old.kind AND newer.agent IS old.agent AND \
+         newer.seq > old.seq AND newer.received < ?1)) ORDER BY seq LIMIT ?2)",
+        params![cutoff, ROWS_MAX],
+    )?;
+    let beats = transaction.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE run IS NULL AND \
+         kind = 'heartbeat' AND received < ?1 LIMIT ?2)",
+        params![nanos(now - HEARTBEATS_KEPT.min(retention.age)), ROWS_MAX],
+    )?;
+    transaction.commit()?;
+    let mut swept = Swept { events: (aged + beats) as u64, ..Swept::default() };
+    let full = usize::try_from(ROWS_MAX).expect("a small constant");
+    swept.unfinished = aged >= full || beats >= full;
+    if used(connection)? > retention.bytes_max {
+        thin(connection, progress, &mut swept)?;
+        swept.over = !swept.unfinished && used(connection)? > retention.bytes_max;
+    }
+    free(connection)?;
+    swept.bytes = bytes(connection, "page_count")?;
+    Ok(swept)
+}
+
+/// Drops the spans of the oldest passes; when there are none left, the oldest spans.
+fn thin(
+    connection: &Connection,
+    progress: &mut Progress,
+    swept: &mut Swept,
+) -> Result<(), StorageError> {
+    let last: i64 =
+        connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+    let (from, which) = if progress.passes < last {
+        (&mut progress.passes, "AND outcome IN ('pass', 'slow')")
+    } else if progress.others < last {
+        (&mut progress.others, "")
+    } else {
+        return Ok(());
+    };
+    let to = (*from + ROWS_MAX).min(last);
+    let sql = format!(
+        "UPDATE event SET spans = NULL WHERE seq > ?1 AND seq <= ?2 AND spans IS NOT NULL {which}"
+    );
+    swept.spans = connection.execute(&sql, params![*from, to])? as u64;
+    *from = to;
+    swept.unfinished = true;
+    Ok(())
+}
+
+fn free(connection: &Connection) -> Result<(), StorageError> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_FREED_MAX})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Bytes of the pages that hold something.
+fn used(connection: &Connection) -> Result<u64, StorageError> {
+    Ok(bytes(connection, "page_count")?.saturating_sub(bytes(connection, "freelist_count")?))
+}
+
+fn bytes(connection: &Connection, pragma: &str) -> Result<u64, StorageError> {
+    let read = |name: &str| {
+        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
+    };
+    Ok((read(pragma)? * read("page_size")?).cast_unsigned())
+}
