@@ -13,7 +13,7 @@ use std::time::Duration;
 use bongsu_model::TargetName;
 
 pub use diagnostic::{ConfigError, Problem};
-pub use roster::{Agent, Region, Roster, RosterError, TokenHash};
+pub use roster::{Agent, Roster, RosterError, TokenHash};
 
 use document::Section;
 use quantity::{parse_bytes, parse_duration};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bongsu_availability::Region;
 use bongsu_model::{AgentId, Names, NetworkId, RegionId, Vantage};
 use sha2::Digest as _;
 
@@ -40,17 +41,6 @@ impl std::fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TokenHash({:02x}{:02x}…)", self.0[0], self.0[1])
     }
-}
-
-/// A region that runs are made from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Region {
-    /// Its id: `kr-seoul`.
-    pub id: RegionId,
-    /// Its names.
-    pub names: Names,
-    /// Its weight in a feature's state, by users: finite and above 0, only the ratio matters.
-    pub weight: f64,
 }
 
 /// An agent that may speak.

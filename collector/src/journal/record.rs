@@ -8,6 +8,8 @@ use sha2::Digest as _;
 pub enum Kind {
     /// A run.
     Run,
+    /// What a failed step of a run saw, for people to read; no part of deciding.
+    Evidence,
     /// An agent's plan.
     Plan,
     /// An agent's sign of life.
@@ -23,6 +25,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
+            Self::Evidence => "evidence",
             Self::Plan => "plan",
             Self::Heartbeat => "heartbeat",
             Self::Catalogue => "catalogue",
@@ -32,9 +35,16 @@ impl Kind {
 
     /// The kind of a word in the file; None for one of a later version.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Run, Self::Plan, Self::Heartbeat, Self::Catalogue, Self::Roster]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [
+            Self::Run,
+            Self::Evidence,
+            Self::Plan,
+            Self::Heartbeat,
+            Self::Catalogue,
+            Self::Roster,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -44,6 +54,8 @@ pub struct Record {
     pub(super) kind: Kind,
     pub(super) agent: Option<AgentId>,
     pub(super) run: Option<RunColumns>,
+    pub(super) about: Option<RunId>,
+    pub(super) digest: Option<[u8; 16]>,
     pub(super) facts: String,
     pub(super) spans: Option<Vec<u8>>,
 }
@@ -52,7 +64,6 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct RunColumns {
     pub(super) id: RunId,
-    pub(super) digest: [u8; 16],
     pub(super) target: String,
     pub(super) feature: String,
     pub(super) outcome: &'static str,
@@ -63,35 +74,62 @@ impl Record {
     /// A run: its facts, and the OTLP bytes of its spans as evidence.
     pub fn run(facts: &RunFacts, spans: Vec<u8>) -> Self {
         let json = serde_json::to_string(facts).expect("facts have text keys only");
-        let mut digest = sha2::Sha256::new();
-        digest.update(json.as_bytes());
-        digest.update(&spans);
-        let digest: [u8; 32] = digest.finalize().into();
+        let digest = digest(json.as_bytes(), &spans);
         let own = facts.outcomes.own();
         Self {
             kind: Kind::Run,
             agent: Some(facts.vantage.agent.clone()),
             run: Some(RunColumns {
                 id: facts.id,
-                digest: digest[..16].try_into().expect("16 of 32 bytes"),
                 target: facts.target.as_str().to_owned(),
                 feature: own.feature.as_str().to_owned(),
                 outcome: own.outcome.word(),
                 due: facts.due,
             }),
+            about: None,
+            digest: Some(digest),
             facts: json,
             spans: Some(spans),
         }
     }
 
+    /// What a failed step of the run `about` saw: the OTLP bytes of the log record.
+    pub fn evidence(agent: AgentId, about: RunId, otlp: Vec<u8>) -> Self {
+        Self {
+            kind: Kind::Evidence,
+            agent: Some(agent),
+            run: None,
+            about: Some(about),
+            digest: Some(digest(&[], &otlp)),
+            facts: "{}".to_owned(),
+            spans: Some(otlp),
+        }
+    }
+
     /// What an agent says of itself, as the JSON text that came over the wire.
     pub fn of_agent(kind: Kind, agent: AgentId, json: String) -> Self {
-        Self { kind, agent: Some(agent), run: None, facts: json, spans: None }
+        Self {
+            kind,
+            agent: Some(agent),
+            run: None,
+            about: None,
+            digest: None,
+            facts: json,
+            spans: None,
+        }
     }
 
     /// What the collector's own configuration says, as JSON.
     pub fn of_collector(kind: Kind, json: String) -> Self {
-        Self { kind, agent: None, run: None, facts: json, spans: None }
+        Self {
+            kind,
+            agent: None,
+            run: None,
+            about: None,
+            digest: None,
+            facts: json,
+            spans: None,
+        }
     }
 
     /// Its size in bytes, roughly: what a group commit is bounded by.
@@ -100,10 +138,18 @@ impl Record {
     }
 }
 
+fn digest(facts: &[u8], spans: &[u8]) -> [u8; 16] {
+    let mut digest = sha2::Sha256::new();
+    digest.update(facts);
+    digest.update(spans);
+    let digest: [u8; 32] = digest.finalize().into();
+    digest[..16].try_into().expect("16 of 32 bytes")
+}
+
 /// An event in the journal, without the spans of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// Its place: later events have larger numbers, and none is used twice.
+    /// Its place: later events have larger numbers, none is used twice, some are skipped.
     pub seq: u64,
     /// When it was received: never earlier than the event before it.
     pub received: Timestamp,
@@ -120,7 +166,7 @@ pub struct Event {
 pub enum Stored {
     /// It is new, and durable at this place.
     New(u64),
-    /// The same run is already there.
+    /// The same run, or the same evidence, is already there.
     Duplicate,
     /// Another run with the same id is already there, and stays.
     Conflict,

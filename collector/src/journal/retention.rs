@@ -52,7 +52,10 @@ pub(super) fn sweep(
         params![nanos(now - HEARTBEATS_KEPT.min(retention.age)), ROWS_MAX],
     )?;
     transaction.commit()?;
-    let mut swept = Swept { events: (aged + beats) as u64, ..Swept::default() };
+    let mut swept = Swept {
+        events: (aged + beats) as u64,
+        ..Swept::default()
+    };
     let full = usize::try_from(ROWS_MAX).expect("a small constant");
     swept.unfinished = aged >= full || beats >= full;
     if used(connection)? > retention.bytes_max {
@@ -70,8 +73,9 @@ fn thin(
     progress: &mut Progress,
     swept: &mut Swept,
 ) -> Result<(), StorageError> {
-    let last: i64 =
-        connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+    let last: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| {
+        row.get(0)
+    })?;
     let (from, which) = if progress.passes < last {
         (&mut progress.passes, "AND outcome IN ('pass', 'slow')")
     } else if progress.others < last {
@@ -90,7 +94,8 @@ fn thin(
 }
 
 fn free(connection: &Connection) -> Result<(), StorageError> {
-    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_FREED_MAX})"))?;
+    let mut statement =
+        connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES_FREED_MAX})"))?;
     let mut rows = statement.query([])?;
     while rows.next()?.is_some() {}
     Ok(())

@@ -8,24 +8,27 @@ use super::storage::StorageError;
 /// Released entries never change; a new version is a new entry.
 pub(super) const MIGRATIONS: [&str; 1] = [VERSION_1];
 
-/// One row per event. `seq` is never used twice, whatever retention deletes. `facts` is JSON;
-/// `spans` is the run's OTLP request, last in the row so that reading facts never touches it.
+/// One row per event. `seq` grows and is never used twice, whatever retention deletes, but may
+/// skip numbers. `facts` is JSON; `spans` is last in the row so that reading facts never touches
+/// it.
 const VERSION_1: &str = "
 CREATE TABLE event (
     seq      INTEGER PRIMARY KEY AUTOINCREMENT,
     received INTEGER NOT NULL,  -- unix ns
-    kind     TEXT NOT NULL,     -- run, plan, heartbeat, catalogue, roster
+    kind     TEXT NOT NULL,     -- run, evidence, plan, heartbeat, catalogue, roster
     agent    TEXT,
     run      BLOB,              -- run id, 16 bytes
-    digest   BLOB,              -- of the run's facts and spans: tells a re-sent run from another
+    about    BLOB,              -- of evidence: the id of the run that it belongs to
+    digest   BLOB,              -- of facts and spans: tells what was sent again from what differs
     target   TEXT,
     feature  TEXT,              -- the journey's own feature
     outcome  TEXT,              -- of that feature, without class or reason
     due      INTEGER,           -- unix ns
     facts    TEXT NOT NULL,
-    spans    BLOB
+    spans    BLOB               -- OTLP bytes of a run's spans, or of an evidence record
 ) STRICT;
 CREATE UNIQUE INDEX event_run ON event (run) WHERE run IS NOT NULL;
+CREATE UNIQUE INDEX event_about ON event (about, digest) WHERE about IS NOT NULL;
 CREATE INDEX event_feature ON event (feature, seq) WHERE feature IS NOT NULL;
 CREATE INDEX event_other ON event (kind, agent, seq) WHERE run IS NULL;
 ";
@@ -42,8 +45,7 @@ pub(super) fn migrate(
         .filter(|found| *found <= newest)
         .ok_or(StorageError::TooNew { found, newest })?;
     for (version, sql) in (1_i64..).zip(migrations).skip(found) {
-        let transaction =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
@@ -56,7 +58,9 @@ mod tests {
     use super::*;
 
     fn version(connection: &Connection) -> i64 {
-        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
+        connection
+            .query_row("PRAGMA user_version", [], |row| row.get(0))
+            .unwrap()
     }
 
     #[test]
@@ -64,13 +68,18 @@ mod tests {
         let mut file = Connection::open_in_memory().unwrap();
         migrate(&mut file, &MIGRATIONS).unwrap();
         assert_eq!(version(&file), 1);
-        file.execute("INSERT INTO event (received, kind, facts) VALUES (1, 'plan', '{}')", [])
-            .unwrap();
+        file.execute(
+            "INSERT INTO event (received, kind, facts) VALUES (1, 'plan', '{}')",
+            [],
+        )
+        .unwrap();
         let next = [VERSION_1, "ALTER TABLE event ADD COLUMN note TEXT"];
         migrate(&mut file, &next).unwrap();
         assert_eq!(version(&file), 2);
         let rows: i64 = file
-            .query_row("SELECT count(*) FROM event WHERE note IS NULL", [], |row| row.get(0))
+            .query_row("SELECT count(*) FROM event WHERE note IS NULL", [], |row| {
+                row.get(0)
+            })
             .unwrap();
         assert_eq!(rows, 1);
     }

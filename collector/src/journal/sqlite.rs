@@ -7,7 +7,7 @@ use std::time::Duration;
 use bongsu_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::record::{Record, RunColumns, Stored};
+use super::record::{Record, Stored};
 use super::storage::{End, Retention, Storage, StorageError, Swept};
 use super::{retention, schema};
 
@@ -50,10 +50,6 @@ impl Sqlite {
         let lock = lock(folder)?;
         let file = folder.join(FILE);
         let connection = connect(&file, pages_max)?;
-        let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
-        if check != "ok" {
-            return Err(StorageError::Corrupt(check));
-        }
         Ok(Self {
             connection: Some(connection),
             file,
@@ -91,8 +87,9 @@ impl Storage for Sqlite {
         // worked nothing that is read back may count as durable.
         drop(self.connection.take());
         let connection = connect(&self.file, self.pages_max)?;
-        let busy = connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))?;
+        let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            row.get::<_, i64>(0)
+        })?;
         if busy != 0 {
             return Err(StorageError::Other("a reader holds the log".to_owned()));
         }
@@ -106,7 +103,12 @@ impl Storage for Sqlite {
             .query_row(
                 "SELECT seq, received FROM event ORDER BY seq DESC LIMIT 1",
                 [],
-                |row| Ok(End { seq: row.get::<_, i64>(0)?.cast_unsigned(), received: stamp(row.get(1)?) }),
+                |row| {
+                    Ok(End {
+                        seq: row.get::<_, i64>(0)?.cast_unsigned(),
+                        received: stamp(row.get(1)?),
+                    })
+                },
             )
             .optional()?;
         Ok(end.unwrap_or_default())
@@ -149,8 +151,8 @@ fn connect(file: &Path, pages_max: Option<u32>) -> Result<Connection, StorageErr
     connection.busy_timeout(BUSY)?;
     // Only has an effect while the file is still empty.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    let mode = connection
-        .query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0))?;
+    let mode =
+        connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get::<_, String>(0))?;
     if mode != "wal" {
         return Err(StorageError::Other(format!(
             "journal mode {mode} instead of wal; is the data folder on a network file system?"
@@ -169,10 +171,11 @@ fn insert(
     received: Timestamp,
     record: &Record,
 ) -> Result<Stored, StorageError> {
+    // Only runs and evidence can be known already: all other unique columns are null.
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO event (received, kind, agent, run, digest, target, feature, outcome, due, \
-         facts, spans) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-         ON CONFLICT (run) WHERE run IS NOT NULL DO NOTHING",
+        "INSERT INTO event (received, kind, agent, run, about, digest, target, feature, outcome, \
+         due, facts, spans) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+         ON CONFLICT DO NOTHING",
     )?;
     let run = record.run.as_ref();
     let added = insert.execute(params![
@@ -180,7 +183,8 @@ fn insert(
         record.kind.as_str(),
         record.agent.as_ref().map(|agent| agent.as_str()),
         run.map(|run| run.id.as_bytes()),
-        run.map(|run| run.digest),
+        record.about.as_ref().map(|run| run.as_bytes()),
+        record.digest,
         run.map(|run| &run.target),
         run.map(|run| &run.feature),
         run.map(|run| run.outcome),
@@ -189,16 +193,19 @@ fn insert(
         record.spans,
     ])?;
     match run {
-        Some(run) if added == 0 => known(transaction, run),
-        _ => Ok(Stored::New(transaction.last_insert_rowid().cast_unsigned())),
+        _ if added > 0 => Ok(Stored::New(transaction.last_insert_rowid().cast_unsigned())),
+        Some(run) => {
+            let known = transaction
+                .prepare_cached("SELECT digest FROM event WHERE run = ?1")?
+                .query_row([run.id.as_bytes()], |row| row.get::<_, Option<[u8; 16]>>(0))?;
+            if known == record.digest {
+                Ok(Stored::Duplicate)
+            } else {
+                Ok(Stored::Conflict)
+            }
+        }
+        None => Ok(Stored::Duplicate),
     }
-}
-
-fn known(transaction: &Connection, run: &RunColumns) -> Result<Stored, StorageError> {
-    let digest = transaction
-        .prepare_cached("SELECT digest FROM event WHERE run = ?1")?
-        .query_row([run.id.as_bytes()], |row| row.get::<_, Vec<u8>>(0))?;
-    if digest == run.digest { Ok(Stored::Duplicate) } else { Ok(Stored::Conflict) }
 }
 
 impl From<rusqlite::Error> for StorageError {

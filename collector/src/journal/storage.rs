@@ -42,9 +42,7 @@ pub enum StorageError {
         reason: String,
     },
     /// Another collector works on the folder.
-    #[error(
-        "the data folder {0} is in use by another collector; stop it or set another `data`"
-    )]
+    #[error("the data folder {0} is in use by another collector; stop it or set another `data`")]
     Locked(PathBuf),
     /// Anything else that SQLite says.
     #[error("the journal refused: {0}")]
@@ -90,8 +88,11 @@ pub trait Storage: Send + std::fmt::Debug {
     ///
     /// # Errors
     /// When they may not be durable. [`Storage::recover`] must succeed before the next append.
-    fn append(&mut self, received: Timestamp, group: &[Record])
-    -> Result<Vec<Stored>, StorageError>;
+    fn append(
+        &mut self,
+        received: Timestamp,
+        group: &[Record],
+    ) -> Result<Vec<Stored>, StorageError>;
 
     /// Opens the file anew after an error and makes durable whatever it holds. An append that
     /// was refused may turn out to be there: then the end says so.

@@ -1,0 +1,343 @@
+//! What the collector counts of itself, each with its name on `/metrics`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts `n` more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count since the start.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A level that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    /// Sets the level.
+    pub fn set(&self, level: u64) {
+        self.0.store(level, Ordering::Relaxed);
+    }
+
+    /// Raises the level by `n`.
+    pub fn raise(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Lowers the level by `n`, which was raised before.
+    pub fn lower(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    /// The level now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Status codes that ingest answers with.
+pub const CODES: [u16; 11] = [200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 503];
+
+/// Requests to ingest by status code.
+#[derive(Debug, Default)]
+pub struct Requests([Counter; CODES.len()], Counter);
+
+impl Requests {
+    /// Counts one answer.
+    pub fn count(&self, code: u16) {
+        let at = CODES.iter().position(|known| *known == code);
+        at.map_or(&self.1, |at| &self.0[at]).add(1);
+    }
+
+    /// Answers with `code` since the start.
+    pub fn get(&self, code: u16) -> u64 {
+        CODES
+            .iter()
+            .position(|known| *known == code)
+            .map_or(0, |at| self.0[at].get())
+    }
+}
+
+/// Why a single record was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It does not follow the schema.
+    Malformed,
+    /// It claims another agent, region or network than its token allows.
+    Foreign,
+    /// It is too far in the future.
+    Future,
+    /// It is older than duplicates are recognised.
+    Old,
+}
+
+impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [Self::Malformed, Self::Foreign, Self::Future, Self::Old];
+
+    /// The reason as a metric label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Foreign => "foreign",
+            Self::Future => "future",
+            Self::Old => "old",
+        }
+    }
+}
+
+/// Whether a metric only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+/// One number as it is shown on `/metrics`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// Its family's name, for counters without `_total`.
+    pub name: &'static str,
+    /// What it tells.
+    pub help: &'static str,
+    /// Whether it only grows.
+    pub kind: MetricKind,
+    /// Its one label, if it has one.
+    pub label: Option<(&'static str, String)>,
+    /// Its value.
+    pub value: f64,
+}
+
+/// All counters and levels. Public, so that each is raised where the thing happens.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Answers to OTLP requests, by status code.
+    pub requests: Requests,
+    /// Bytes of OTLP requests on the wire.
+    pub wire_bytes: Counter,
+    /// Bytes of OTLP requests after decompression.
+    pub body_bytes: Counter,
+    /// Connections refused because too many were open.
+    pub connections_refused: Counter,
+    /// Open connections, OTLP and web.
+    pub connections: Gauge,
+    /// OTLP requests being worked on.
+    pub in_flight: Gauge,
+    /// Bytes of request bodies held.
+    pub in_flight_bytes: Gauge,
+    /// Runs new to the journal.
+    pub runs_accepted: Counter,
+    /// Runs that came again.
+    pub runs_duplicate: Counter,
+    /// Runs that came again with another content.
+    pub runs_conflicting: Counter,
+    /// Runs and records refused alone, in the order of [`Refusal::ALL`].
+    pub refused: [Counter; Refusal::ALL.len()],
+    /// Plans and heartbeats taken in.
+    pub records_accepted: Counter,
+    /// Requests that wait for the journal.
+    pub queue_depth: Gauge,
+    /// Commits of the journal.
+    pub commits: Counter,
+    /// Commits that the disk refused.
+    pub commit_failures: Counter,
+    /// Bytes appended to the journal, before SQLite's own overhead.
+    pub journal_bytes_appended: Counter,
+    /// Size of the journal's file in bytes.
+    pub journal_bytes: Gauge,
+    /// Events that retention deleted.
+    pub events_expired: Counter,
+    /// Runs whose spans retention dropped.
+    pub spans_dropped: Counter,
+    /// Reports to the deriving thread that found its queue full; it reads the journal then.
+    pub derive_lagged: Counter,
+    /// Events that the engine has seen, replay included.
+    pub events_derived: Counter,
+    /// Events of the journal that could not be understood and were passed over.
+    pub events_unreadable: Counter,
+    /// Transitions since the start, replay not included.
+    pub transitions: Counter,
+    /// How long the replay at the start took, in milliseconds.
+    pub replay_ms: Gauge,
+}
+
+impl Counters {
+    /// Counts one refused record.
+    pub fn refuse(&self, refusal: Refusal) {
+        let at = Refusal::ALL.iter().position(|known| *known == refusal);
+        self.refused[at.expect("all are listed")].add(1);
+    }
+
+    /// All numbers as metrics, families together.
+    #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+    pub fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = Vec::new();
+        let mut put = |name, help, kind, label, value: u64| {
+            metrics.push(Metric {
+                name,
+                help,
+                kind,
+                label,
+                value: value as f64,
+            });
+        };
+        for (code, count) in CODES.iter().zip(&self.requests.0) {
+            let label = Some(("code", code.to_string()));
+            put(
+                "bongsu_collector_requests",
+                "Answers to OTLP requests by status code.",
+                MetricKind::Counter,
+                label,
+                count.get(),
+            );
+        }
+        for (refusal, count) in Refusal::ALL.iter().zip(&self.refused) {
+            let label = Some(("reason", refusal.as_str().to_owned()));
+            put(
+                "bongsu_collector_records_refused",
+                "Runs and records refused alone, by reason.",
+                MetricKind::Counter,
+                label,
+                count.get(),
+            );
+        }
+        for (name, help, count) in self.plain_counters() {
+            put(name, help, MetricKind::Counter, None, count.get());
+        }
+        for (name, help, gauge) in self.gauges() {
+            put(name, help, MetricKind::Gauge, None, gauge.get());
+        }
+        metrics
+    }
+
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 16] {
+        [
+            (
+                "bongsu_collector_wire_bytes",
+                "Bytes of OTLP requests on the wire.",
+                &self.wire_bytes,
+            ),
+            (
+                "bongsu_collector_body_bytes",
+                "Bytes of OTLP requests after decompression.",
+                &self.body_bytes,
+            ),
+            (
+                "bongsu_collector_connections_refused",
+                "Connections refused because too many were open.",
+                &self.connections_refused,
+            ),
+            (
+                "bongsu_collector_runs_accepted",
+                "Runs new to the journal.",
+                &self.runs_accepted,
+            ),
+            (
+                "bongsu_collector_runs_duplicate",
+                "Runs that came again.",
+                &self.runs_duplicate,
+            ),
+            (
+                "bongsu_collector_runs_conflicting",
+                "Runs that came again with another content; the first stays.",
+                &self.runs_conflicting,
+            ),
+            (
+                "bongsu_collector_records_accepted",
+                "Plans and heartbeats taken in.",
+                &self.records_accepted,
+            ),
+            (
+                "bongsu_collector_commits",
+                "Commits of the journal.",
+                &self.commits,
+            ),
+            (
+                "bongsu_collector_commit_failures",
+                "Commits that the disk refused.",
+                &self.commit_failures,
+            ),
+            (
+                "bongsu_collector_journal_appended_bytes",
+                "Bytes appended to the journal.",
+                &self.journal_bytes_appended,
+            ),
+            (
+                "bongsu_collector_events_expired",
+                "Events that retention deleted.",
+                &self.events_expired,
+            ),
+            (
+                "bongsu_collector_spans_dropped",
+                "Runs whose spans retention dropped.",
+                &self.spans_dropped,
+            ),
+            (
+                "bongsu_collector_derive_lagged",
+                "Times that deriving was behind and read the journal.",
+                &self.derive_lagged,
+            ),
+            (
+                "bongsu_collector_events_derived",
+                "Events that the engine has seen, replay included.",
+                &self.events_derived,
+            ),
+            (
+                "bongsu_collector_events_unreadable",
+                "Events of the journal that were passed over.",
+                &self.events_unreadable,
+            ),
+            (
+                "bongsu_collector_transitions",
+                "Transitions since the start.",
+                &self.transitions,
+            ),
+        ]
+    }
+
+    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 6] {
+        [
+            (
+                "bongsu_collector_connections",
+                "Open connections.",
+                &self.connections,
+            ),
+            (
+                "bongsu_collector_in_flight",
+                "OTLP requests being worked on.",
+                &self.in_flight,
+            ),
+            (
+                "bongsu_collector_in_flight_bytes",
+                "Bytes of request bodies held.",
+                &self.in_flight_bytes,
+            ),
+            (
+                "bongsu_collector_queue_depth",
+                "Requests that wait for the journal.",
+                &self.queue_depth,
+            ),
+            (
+                "bongsu_collector_journal_bytes",
+                "Size of the journal's file.",
+                &self.journal_bytes,
+            ),
+            (
+                "bongsu_collector_replay_milliseconds",
+                "How long the replay at the start took.",
+                &self.replay_ms,
+            ),
+        ]
+    }
+}

@@ -1,0 +1,277 @@
+//! Reads the journal on connections of their own, which cannot write.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bongsu_model::{AgentId, FeatureId, RunFacts, RunId, TargetName, Timestamp};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, ToSql, params};
+
+use super::record::{Event, Kind};
+use super::sqlite::{FILE, stamp};
+
+/// Connections that are kept open between reads; more readers open their own.
+const IDLE_MAX: usize = 4;
+
+/// Most runs that one query returns.
+const RUNS_MAX: u32 = 1_000;
+
+/// Evidence records that are shown of one run: more than it can have steps.
+const EVIDENCE_MAX: u32 = 256;
+
+/// Newest events that a query without a feature looks through, so that a rare agent or outcome
+/// cannot make it read the whole file: at the measured rate about a second.
+const LOOKED_THROUGH_MAX: i64 = 1_000_000;
+
+/// Why the journal could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// SQLite refused.
+    #[error("cannot read the journal")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The reading task did not come to its end.
+    #[error("reading the journal was interrupted")]
+    Interrupted,
+}
+
+/// Which runs are wanted; what is None does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Against this environment.
+    pub target: Option<TargetName>,
+    /// Of journeys whose own feature is this one.
+    pub feature: Option<FeatureId>,
+    /// With this outcome word of the own feature: `pass`, `fail`, `blocked` ….
+    pub outcome: Option<String>,
+    /// By this agent.
+    pub agent: Option<AgentId>,
+    /// Received before this place: where an earlier page ended.
+    pub before: Option<u64>,
+    /// At most this many, up to 1,000.
+    pub limit: u32,
+}
+
+/// A run as the journal keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRun {
+    /// Its place in the journal.
+    pub seq: u64,
+    /// When it was received.
+    pub received: Timestamp,
+    /// Its facts.
+    pub facts: RunFacts,
+}
+
+/// A run with what people read of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunDetail {
+    /// The run.
+    pub run: StoredRun,
+    /// The OTLP bytes of its spans, unless retention dropped them.
+    pub spans: Option<Vec<u8>>,
+    /// The OTLP bytes of its evidence records that are left.
+    pub evidence: Vec<Vec<u8>>,
+}
+
+/// Read-only access. Its methods block: call them where blocking is allowed.
+#[derive(Debug)]
+pub struct Reader {
+    file: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Reader {
+    /// A reader of the journal in `folder`, which must exist by the time of the first read.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            file: folder.join(FILE),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Events after `seq` that deciding rests on, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Event>, ReadError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT seq, received, kind, agent, facts FROM event WHERE seq > ?1 AND \
+                 about IS NULL ORDER BY seq LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![
+                seq.cast_signed(),
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            ])?;
+            let mut events = Vec::new();
+            while let Some(row) = rows.next()? {
+                events.extend(event(row)?);
+            }
+            Ok(events)
+        })
+    }
+
+    /// The newest event of a kind that the collector itself wrote.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn newest(&self, kind: Kind) -> Result<Option<Event>, ReadError> {
+        self.with(|connection| {
+            connection
+                .query_row(
+                    "SELECT seq, received, kind, agent, facts FROM event WHERE run IS NULL AND \
+                     kind = ?1 AND agent IS NULL ORDER BY seq DESC LIMIT 1",
+                    [kind.as_str()],
+                    event,
+                )
+                .optional()
+                .map(Option::flatten)
+        })
+    }
+
+    /// The runs that `filter` wants, newest received first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn runs(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, ReadError> {
+        let limit = filter.limit.min(RUNS_MAX);
+        let before = filter.before.map_or(i64::MAX, u64::cast_signed);
+        self.with(|connection| {
+            let mut sql = "SELECT seq, received, facts FROM event WHERE run IS NOT NULL AND \
+                           seq < ?1"
+                .to_owned();
+            let mut values: Vec<&dyn ToSql> = vec![&before];
+            let target = filter.target.as_ref().map(TargetName::as_str);
+            let feature = filter.feature.as_ref().map(FeatureId::as_str);
+            let outcome = filter.outcome.as_deref();
+            let agent = filter.agent.as_ref().map(AgentId::as_str);
+            for (column, value) in [
+                ("target", &target),
+                ("feature", &feature),
+                ("outcome", &outcome),
+                ("agent", &agent),
+            ] {
+                if value.is_some() {
+                    values.push(value);
+                    sql.push_str(&format!(" AND {column} = ?{}", values.len()));
+                }
+            }
+            let floor = last(connection)?
+                .min(before)
+                .saturating_sub(LOOKED_THROUGH_MAX);
+            if feature.is_none() {
+                values.push(&floor);
+                sql.push_str(&format!(" AND seq > ?{}", values.len()));
+            }
+            values.push(&limit);
+            sql.push_str(&format!(" ORDER BY seq DESC LIMIT ?{}", values.len()));
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut rows = statement.query(values.as_slice())?;
+            let mut runs = Vec::new();
+            while let Some(row) = rows.next()? {
+                runs.extend(stored_run(row)?);
+            }
+            Ok(runs)
+        })
+    }
+
+    /// One run with what people read of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn run(&self, id: &RunId) -> Result<Option<RunDetail>, ReadError> {
+        self.with(|connection| {
+            let row = connection
+                .prepare_cached("SELECT seq, received, facts, spans FROM event WHERE run = ?1")?
+                .query_row([id.as_bytes()], |row| Ok((stored_run(row)?, row.get(3)?)))
+                .optional()?;
+            let Some((Some(run), spans)) = row else {
+                return Ok(None);
+            };
+            let evidence = connection
+                .prepare_cached(
+                    "SELECT spans FROM event WHERE about = ?1 AND spans IS NOT NULL \
+                     ORDER BY seq LIMIT ?2",
+                )?
+                .query_map(params![id.as_bytes(), EVIDENCE_MAX], |row| row.get(0))?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Some(RunDetail {
+                run,
+                spans,
+                evidence,
+            }))
+        })
+    }
+
+    /// How many runs are kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn count_runs(&self) -> Result<u64, ReadError> {
+        self.with(|connection| {
+            connection.query_row(
+                "SELECT count(*) FROM event WHERE run IS NOT NULL",
+                [],
+                |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
+            )
+        })
+    }
+
+    fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, ReadError> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let connection = kept.map_or_else(|| self.connect(), Ok)?;
+        let value = read(&connection)?;
+        let mut idle = idle();
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        Ok(value)
+    }
+
+    fn connect(&self) -> Result<Connection, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.file, flags)?;
+        connection.busy_timeout(Duration::from_secs(2))?;
+        Ok(connection)
+    }
+}
+
+fn last(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| {
+        row.get(0)
+    })
+}
+
+/// None for an event that only a later version understands.
+fn event(row: &Row<'_>) -> Result<Option<Event>, rusqlite::Error> {
+    let Some(kind) = Kind::parse(row.get_ref(2)?.as_str()?) else {
+        return Ok(None);
+    };
+    let agent = row
+        .get_ref(3)?
+        .as_str_or_null()?
+        .and_then(|agent| AgentId::new(agent).ok());
+    Ok(Some(Event {
+        seq: row.get::<_, i64>(0)?.cast_unsigned(),
+        received: stamp(row.get(1)?),
+        kind,
+        agent,
+        facts: row.get(4)?,
+    }))
+}
+
+/// None for facts that only a later version understands.
+fn stored_run(row: &Row<'_>) -> Result<Option<StoredRun>, rusqlite::Error> {
+    let facts = serde_json::from_str(row.get_ref(2)?.as_str()?)
+        .inspect_err(|error| tracing::warn!(%error, "a run in the journal cannot be read"));
+    let Ok(facts) = facts else { return Ok(None) };
+    Ok(Some(StoredRun {
+        seq: row.get::<_, i64>(0)?.cast_unsigned(),
+        received: stamp(row.get(1)?),
+        facts,
+    }))
+}
