@@ -6,7 +6,7 @@ use crate::closed_list::closed_list;
 use crate::{FeatureId, ServiceId};
 
 /// A name in the two languages that pages are shown in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Names {
     /// Korean.
     pub ko: String,
@@ -15,7 +15,7 @@ pub struct Names {
 }
 
 /// A service that features belong to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Service {
     /// Its id: `talk`.
     pub id: ServiceId,
@@ -46,7 +46,7 @@ closed_list! {
 }
 
 /// A feature that another one rests on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Dependency {
     /// The feature that is needed.
     pub on: FeatureId,
@@ -55,7 +55,10 @@ pub struct Dependency {
 }
 
 /// A rank from 0 (none) to 3 (highest).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Rank(u8);
 
 impl Rank {
@@ -70,8 +73,27 @@ impl Rank {
     }
 }
 
+/// A number that is no rank.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a rank; use 0 to 3")]
+pub struct RankError(u8);
+
+impl TryFrom<u8> for Rank {
+    type Error = RankError;
+
+    fn try_from(rank: u8) -> Result<Self, RankError> {
+        Self::new(rank).ok_or(RankError(rank))
+    }
+}
+
+impl From<Rank> for u8 {
+    fn from(rank: Rank) -> Self {
+        rank.get()
+    }
+}
+
 /// A capability that users know by name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Feature {
     /// Its id: `talk.message.text`.
     pub id: FeatureId,
@@ -124,10 +146,26 @@ pub enum CatalogueError {
 }
 
 /// The features of a platform, each belonging to a listed service, without circles.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Catalogue {
     services: Vec<Service>,
     features: Vec<Feature>,
+}
+
+/// What a written catalogue holds before it is checked.
+#[derive(serde::Deserialize)]
+struct Parts {
+    services: Vec<Service>,
+    features: Vec<Feature>,
+}
+
+impl TryFrom<Parts> for Catalogue {
+    type Error = CatalogueError;
+
+    fn try_from(parts: Parts) -> Result<Self, CatalogueError> {
+        Self::new(parts.services, parts.features)
+    }
 }
 
 impl Catalogue {
@@ -288,5 +326,24 @@ mod tests {
         for (features, message) in cases {
             assert_eq!(catalogue(features).unwrap_err().to_string(), message);
         }
+    }
+
+    #[test]
+    fn a_written_catalogue_reads_back_and_is_checked_again() {
+        let talk = Service {
+            id: ServiceId::new("talk").unwrap(),
+            names: names("talk"),
+        };
+        let catalogue = Catalogue::new(vec![talk], vec![feature("a", &[]), feature("b", &["a"])]);
+        let text = serde_json::to_string(&catalogue.unwrap()).unwrap();
+        let again: Catalogue = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        let circle = text.replace(
+            "\"depends_on\":[]",
+            "\"depends_on\":[{\"on\":\"b\",\"strength\":\"hard\"}]",
+        );
+        assert!(serde_json::from_str::<Catalogue>(&circle).is_err());
+        let rank = text.replace("\"life_impact\":3", "\"life_impact\":4");
+        assert!(serde_json::from_str::<Catalogue>(&rank).is_err());
     }
 }

@@ -22,7 +22,8 @@ mod vantage;
 
 pub use cadence::Cadence;
 pub use catalogue::{
-    Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, Names, Paid, Rank, Service,
+    Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, Names, Paid, Rank,
+    RankError, Service,
 };
 pub use cleanup::CleanupState;
 pub use closed_list::UnknownWord;
