@@ -102,7 +102,7 @@ impl Config {
     /// # Errors
     /// Every mistake in it at once.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
-        let folder = file.parent().unwrap_or(Path::new(""));
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
         document::read(text, file, |root| lower(root, folder))
     }
 

@@ -1,6 +1,21 @@
 //! The collector: OTLP in, journal on disk, availability out.
+//!
+//! The way of one run: [`ingest`] checks who speaks and what is said, [`journal`] makes it
+//! durable before it is acknowledged, `derive` hands it to the engine of `bongsu-availability`
+//! in the journal's order, [`published`] holds the newest picture, [`web`] shows it.
+//! [`process::Collector`] starts and stops them all.
+//!
+//! Everything shown can be derived again from `journal.db`; there is no second file. Engine time
+//! is the time of receipt that the journal's writer stamps, which never goes back.
 
 pub mod clock;
 pub mod config;
 pub mod counters;
+mod derive;
+pub mod ingest;
 pub mod journal;
+pub mod process;
+pub mod published;
+mod serve;
+pub mod state;
+pub mod web;

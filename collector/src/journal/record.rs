@@ -132,6 +132,11 @@ impl Record {
         }
     }
 
+    /// Its facts as JSON.
+    pub fn facts(&self) -> &str {
+        &self.facts
+    }
+
     /// Its size in bytes, roughly: what a group commit is bounded by.
     pub fn bytes(&self) -> usize {
         self.facts.len() + self.spans.as_ref().map_or(0, Vec::len)

@@ -1,0 +1,166 @@
+//! The thread that owns the engine: it replays the journal, follows it, and publishes what it
+//! sees. It learns everything from the journal's order, so that a replay gives the same.
+
+mod event;
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use bongsu_availability::{Engine, Settings};
+use bongsu_model::{Monotonic, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::journal::{Event, Progress, ReadError};
+use crate::published::Published;
+use crate::state::Shared;
+
+pub(crate) use event::{catalogue_record, roster_record};
+
+/// Events that are read from the journal at a time.
+const PAGE: usize = 1_000;
+
+/// A picture is never older than this, in wall time, while the journal moves.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// The engine and how far it has come.
+#[derive(Debug)]
+pub(crate) struct Derive {
+    engine: Engine,
+    shared: Arc<Shared>,
+    published: watch::Sender<Arc<Published>>,
+    stop: CancellationToken,
+    /// Up to here the engine has seen the journal.
+    seq: u64,
+    /// Transitions of the replay are old news: they are told to nobody.
+    live: bool,
+    version: u64,
+    last_published: Option<Monotonic>,
+}
+
+impl Derive {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        published: watch::Sender<Arc<Published>>,
+        stop: CancellationToken,
+    ) -> Self {
+        let settings = Settings {
+            lateness: shared.config.lateness,
+            retention: shared.config.retention,
+            ..Settings::default()
+        };
+        Self {
+            engine: Engine::new(settings),
+            shared,
+            published,
+            stop,
+            seq: 0,
+            live: false,
+            version: 0,
+            last_published: None,
+        }
+    }
+
+    /// Follows the journal until its writer has ended or `stop` is called.
+    pub(crate) fn run(mut self, progress: &Receiver<Progress>) {
+        while let Ok(progress) = progress.recv() {
+            if let Err(error) = self.take(progress) {
+                tracing::error!(%error, "deriving is behind: the journal cannot be read");
+            }
+        }
+    }
+
+    fn take(&mut self, progress: Progress) -> Result<(), ReadError> {
+        self.catch_up(progress.after)?;
+        if self.stop.is_cancelled() {
+            return Ok(());
+        }
+        for event in progress.events {
+            self.handle(event);
+        }
+        self.engine.advance(progress.as_of);
+        let changed = self.tell();
+        self.live = true;
+        if changed || self.is_stale() {
+            self.publish(progress.as_of);
+        }
+        Ok(())
+    }
+
+    /// Reads what lies between the engine and `seq`: at the start the whole journal, later what
+    /// was committed while this thread was behind.
+    fn catch_up(&mut self, seq: u64) -> Result<(), ReadError> {
+        if self.live && self.seq >= seq {
+            return Ok(());
+        }
+        let started = self.shared.clock.monotonic();
+        while self.seq < seq && !self.stop.is_cancelled() {
+            let page = self.shared.reader().events_after(self.seq, PAGE)?;
+            if page.is_empty() {
+                break;
+            }
+            for event in page.into_iter().take_while(|event| event.seq <= seq) {
+                self.handle(event);
+            }
+            self.tell();
+        }
+        self.seq = self.seq.max(seq);
+        if !self.live {
+            let took = self.shared.clock.monotonic().since(started);
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            self.shared.counters.replay_ms.set(ms);
+            let events = self.shared.counters.events_derived.get();
+            tracing::info!(events, ms, "the journal was replayed");
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) {
+        // After a failed read the same events may come both ways.
+        if event.seq <= self.seq {
+            return;
+        }
+        let (seq, received) = (event.seq, event.received);
+        match event::decode(&event) {
+            Ok(event) => {
+                self.engine.handle(received, event);
+                self.shared.counters.events_derived.add(1);
+            }
+            Err(error) => {
+                self.shared.counters.events_unreadable.add(1);
+                tracing::error!(seq, %error, "an event of the journal was passed over");
+            }
+        }
+        self.seq = seq;
+    }
+
+    /// Passes transitions on; whether there were any.
+    fn tell(&mut self) -> bool {
+        let mut any = false;
+        while let Some(transition) = self.engine.poll_transition() {
+            any = true;
+            if self.live {
+                self.shared.counters.transitions.add(1);
+                tracing::info!(at = ?transition.at, change = ?transition.change, "transition");
+                self.shared.announce(transition);
+            }
+        }
+        any
+    }
+
+    fn is_stale(&self) -> bool {
+        let clock = &self.shared.clock;
+        let every = PUBLISH_EVERY.mul_f64(clock.speed().max(0.0));
+        self.last_published
+            .is_none_or(|last| clock.monotonic().since(last) >= every)
+    }
+
+    fn publish(&mut self, as_of: Timestamp) {
+        self.version += 1;
+        let target = &self.shared.config.default_target;
+        let picture = Published::of(&self.engine, target, as_of, self.version);
+        self.published.send_replace(Arc::new(picture));
+        self.last_published = Some(self.shared.clock.monotonic());
+    }
+}

@@ -1,0 +1,75 @@
+//! Between the rows of the journal and the events of the engine.
+
+use bongsu_availability::{Event, Region, Roster};
+use bongsu_model::{Catalogue, Names, RegionId, Vantage};
+
+use crate::config;
+use crate::journal::{Event as Row, Kind, Record};
+
+/// Why a row is no event.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DecodeError {
+    /// Its facts are not what its kind says.
+    #[error("its facts cannot be read: {0}")]
+    Facts(#[from] serde_json::Error),
+    /// The engine is not told of this kind.
+    #[error("{0:?} is not read by this version")]
+    Kind(Kind),
+}
+
+/// A roster as the journal keeps it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct RosterFacts {
+    regions: Vec<RegionFacts>,
+    agents: Vec<Vantage>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct RegionFacts {
+    id: RegionId,
+    names: Names,
+    weight: f64,
+}
+
+/// The features as a record. Equal catalogues make equal records.
+pub(crate) fn catalogue_record(catalogue: &Catalogue) -> Record {
+    let json = serde_json::to_string(catalogue).expect("a catalogue has text keys only");
+    Record::of_collector(Kind::Catalogue, json)
+}
+
+/// Regions and agents as a record, without tokens. Equal rosters make equal records.
+pub(crate) fn roster_record(roster: &config::Roster) -> Record {
+    let regions = roster.regions().iter().map(|region| RegionFacts {
+        id: region.id.clone(),
+        names: region.names.clone(),
+        weight: region.weight,
+    });
+    let agents = roster.agents().iter().map(|agent| agent.vantage.clone());
+    let facts = RosterFacts {
+        regions: regions.collect(),
+        agents: agents.collect(),
+    };
+    let json = serde_json::to_string(&facts).expect("a roster has text keys only");
+    Record::of_collector(Kind::Roster, json)
+}
+
+/// What a row of the journal tells the engine.
+pub(super) fn decode(row: &Row) -> Result<Event, DecodeError> {
+    match row.kind {
+        Kind::Run => Ok(Event::Run(serde_json::from_str(&row.facts)?)),
+        Kind::Catalogue => Ok(Event::Catalogue(serde_json::from_str(&row.facts)?)),
+        Kind::Roster => {
+            let facts: RosterFacts = serde_json::from_str(&row.facts)?;
+            let regions = facts.regions.into_iter().map(|region| Region {
+                id: region.id,
+                names: region.names,
+                weight: region.weight,
+            });
+            Ok(Event::Roster(Roster {
+                regions: regions.collect(),
+                agents: facts.agents,
+            }))
+        }
+        Kind::Plan | Kind::Heartbeat | Kind::Evidence => Err(DecodeError::Kind(row.kind)),
+    }
+}

@@ -1,0 +1,220 @@
+//! A running collector: starts its parts in order, stops them in the other.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bongsu_model::{Catalogue, Clock};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::derive::{Derive, catalogue_record, roster_record};
+use crate::journal::{
+    AppendError, Journal, Kind, ReadError, Record, Retention, Sqlite, Storage, StorageError,
+    WriterThread,
+};
+use crate::published::Published;
+use crate::serve::{ListenError, bind, serve};
+use crate::state::Shared;
+use crate::{ingest, web};
+
+/// Why a collector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port could not be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The journal could not be opened.
+    #[error(transparent)]
+    Journal(#[from] StorageError),
+    /// What the configuration says could not be written down.
+    #[error("the configuration could not be journaled: {0}")]
+    Append(#[from] AppendError),
+    /// What is in the journal could not be read.
+    #[error("the journal cannot be read")]
+    Read(#[from] ReadError),
+    /// The system gives no thread.
+    #[error("no thread can be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A collector that runs in this process. Stop it by [`Collector::shutdown`].
+#[derive(Debug)]
+pub struct Collector {
+    otlp: SocketAddr,
+    web: SocketAddr,
+    shared: Arc<Shared>,
+    journal: Journal,
+    writer: WriterThread,
+    derive: JoinHandle<()>,
+    servers: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Collector {
+    /// Opens the journal, listens, and begins to replay. It takes runs at once; what it shows is
+    /// ready when the replay is done.
+    ///
+    /// # Errors
+    /// When a port is in use, or the data folder cannot be written, is in use, or is damaged.
+    pub async fn start(
+        config: Config,
+        catalogue: Catalogue,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let folder = config.data.clone();
+        let storage = blocking(move || Sqlite::open(&folder)).await?;
+        Self::start_on(Box::new(storage), config, catalogue, clock).await
+    }
+
+    /// As [`Collector::start`], on a storage of the caller's: a test's failing disk.
+    ///
+    /// # Errors
+    /// As [`Collector::start`].
+    pub async fn start_on(
+        storage: Box<dyn Storage>,
+        config: Config,
+        catalogue: Catalogue,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let (otlp_listener, otlp) = bind("otlp", config.listen.otlp).await?;
+        let (web_listener, web) = bind("web", config.listen.web).await?;
+        let counters = Arc::new(Counters::default());
+        let retention = Retention {
+            age: config.retention,
+            bytes_max: config.bytes_max,
+        };
+        let (journal, writer, progress) = Journal::start(
+            storage,
+            retention,
+            Arc::clone(&clock),
+            Arc::clone(&counters),
+        )?;
+        let (publish, published) = watch::channel(Arc::new(Published::unready()));
+        let shared = Arc::new(Shared::new(config, catalogue, clock, counters, published));
+        if let Err(error) = journal_configuration(&shared, &journal).await {
+            journal.stop();
+            return Err(error);
+        }
+        let stop = CancellationToken::new();
+        let derive = Derive::new(Arc::clone(&shared), publish, stop.clone());
+        let derive = std::thread::Builder::new()
+            .name("derive".to_owned())
+            .spawn(move || derive.run(&progress))
+            .map_err(StartError::Thread)?;
+        let mut collector = Self {
+            otlp,
+            web,
+            shared,
+            journal,
+            writer,
+            derive,
+            servers: TaskTracker::new(),
+            stop,
+        };
+        collector.listen(otlp_listener, web_listener);
+        Ok(collector)
+    }
+
+    /// Where agents send to.
+    pub fn otlp_addr(&self) -> SocketAddr {
+        self.otlp
+    }
+
+    /// Where the board is.
+    pub fn web_addr(&self) -> SocketAddr {
+        self.web
+    }
+
+    /// What the collector's parts share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Waits until the journal was replayed and the first picture is published.
+    pub async fn ready(&self) {
+        // The channel closes only when the deriving thread has ended.
+        let _ = self.shared.watch().wait_for(|picture| picture.ready).await;
+    }
+
+    /// Takes no more requests, ends what is open, closes the journal.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.servers.close();
+        self.servers.wait().await;
+        let Self {
+            journal,
+            writer,
+            derive,
+            ..
+        } = self;
+        blocking(move || {
+            journal.stop();
+            writer.join();
+            if derive.join().is_err() {
+                tracing::error!("the deriving thread panicked");
+            }
+        })
+        .await;
+    }
+
+    fn listen(&mut self, otlp: TcpListener, web: TcpListener) {
+        if !self.otlp.ip().is_loopback() {
+            tracing::warn!(address = %self.otlp,
+                "agents' tokens travel unencrypted here; put a TLS proxy in front");
+        }
+        let counters = &self.shared.counters;
+        let routers = [
+            (
+                otlp,
+                ingest::router(Arc::clone(&self.shared), self.journal.clone()),
+            ),
+            (web, web::router(Arc::clone(&self.shared))),
+        ];
+        for (listener, router) in routers {
+            let (counters, stop) = (Arc::clone(counters), self.stop.clone());
+            self.servers.spawn(serve(listener, router, counters, stop));
+        }
+    }
+}
+
+/// Writes catalogue and roster down where they differ from what the journal knows: deriving
+/// learns everything from the journal.
+async fn journal_configuration(shared: &Shared, journal: &Journal) -> Result<(), StartError> {
+    let wanted = [
+        catalogue_record(&shared.catalogue),
+        roster_record(&shared.config.roster),
+    ];
+    let known = shared
+        .read(|reader| {
+            Ok([
+                reader.newest(Kind::Catalogue)?,
+                reader.newest(Kind::Roster)?,
+            ])
+        })
+        .await?;
+    let changed: Vec<Record> = wanted
+        .into_iter()
+        .zip(known)
+        .filter(|(wanted, known)| {
+            known
+                .as_ref()
+                .is_none_or(|known| known.facts != wanted.facts())
+        })
+        .map(|(wanted, _)| wanted)
+        .collect();
+    if !changed.is_empty() {
+        journal.append(changed).await?;
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("the work does not panic")
+}

@@ -1,0 +1,141 @@
+//! Accepts connections, so many and no more, and hands their requests to a router.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::counters::Counters;
+
+/// Open connections of one listener: an agent keeps one or two, and 500 agents are a large fleet
+/// for one collector. At 16 KiB of buffers each they hold 16 MiB at most.
+pub(crate) const CONNECTIONS_MAX: usize = 1_024;
+
+/// A connection that sends no whole request head for so long is closed. Agents speak every ten
+/// seconds.
+const HEAD_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long open requests may take to come to their end when the collector stops.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// After a failed accept (too many open files), in wall time.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for {key}: {reason}")]
+pub struct ListenError {
+    /// The key in `[listen]`.
+    pub key: &'static str,
+    /// The address.
+    pub address: SocketAddr,
+    /// Why not, and what to do.
+    pub reason: String,
+}
+
+/// Binds `address`, which `[listen]` names as `key`.
+pub(crate) async fn bind(
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
+    let refused = |error: std::io::Error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "the port is in use; stop the other program (`ss -ltnp sport = :{}` names it) or \
+                 set another `{key}` under [listen]",
+                address.port()
+            ),
+            std::io::ErrorKind::AddrNotAvailable => {
+                format!("this machine has no such address; set another `{key}` under [listen]")
+            }
+            _ => format!("{error}; set another `{key}` under [listen]"),
+        };
+        ListenError {
+            key,
+            address,
+            reason,
+        }
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+/// Serves `router` until `stop`, then lets open requests end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        match Arc::clone(&room).try_acquire_owned() {
+            Ok(permit) => {
+                let (router, counters) = (router.clone(), Arc::clone(&counters));
+                connections.spawn(connection(stream, router, counters, permit, stop.clone()));
+            }
+            // Dropping the stream closes it: whoever wants to speak comes again.
+            Err(_) => counters.connections_refused.add(1),
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(DRAIN_WITHIN, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = connections.len(),
+            "connections were cut when the collector stopped"
+        );
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    counters: Arc<Counters>,
+    permit: OwnedSemaphorePermit,
+    stop: CancellationToken,
+) {
+    counters.connections.raise(1);
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN);
+    let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(served);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            // A stream of events would never end by itself.
+            tokio::time::timeout(DRAIN_WITHIN, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    counters.connections.lower(1);
+    drop(permit);
+}
