@@ -1,9 +1,13 @@
 //! The agent: it runs journeys on a schedule, keeps what they showed, and ships it.
 #![warn(missing_docs)]
 
-mod clock;
+mod accounts;
+mod burst;
 pub mod config;
+mod inflight;
+mod schedule;
+pub mod spool;
 mod units;
 
-pub use clock::SystemClock;
+pub use bongsu_probes::SystemClock;
 pub use config::Config;

@@ -1,0 +1,320 @@
+//! Who plays the actors: this agent's share of each pool, leased to one run at a time. Pure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bongsu_model::{AccountName, BlindReason, PoolName, TargetName, Timestamp};
+use bongsu_probes::Account;
+
+/// How long an account that failed alone is left alone.
+const WITHDRAWN_FOR: Duration = Duration::from_secs(600);
+
+/// Failures in a row before an account may be withdrawn: one may be chance.
+const FAILURES_MIN: u32 = 2;
+
+/// A pool of one target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PoolKey {
+    pub(crate) target: TargetName,
+    pub(crate) pool: PoolName,
+}
+
+/// An account in use by one run.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    pub(crate) key: PoolKey,
+    pub(crate) account: Account,
+}
+
+#[derive(Debug)]
+struct Member {
+    account: Account,
+    is_leased: bool,
+    /// Counts leases, so that the one that rested longest is taken.
+    last_lease: u64,
+    failures: u32,
+    failing_since: Timestamp,
+    last_good: Option<Timestamp>,
+    withdrawn_until: Option<Timestamp>,
+}
+
+/// The agent's accounts. None is ever lent to two runs at once.
+#[derive(Debug, Default)]
+pub(crate) struct Accounts {
+    pools: BTreeMap<PoolKey, Vec<Member>>,
+    leases: u64,
+}
+
+impl Accounts {
+    /// Takes on these pools; what is known of accounts that stay is kept, their leases too.
+    pub(crate) fn replace(&mut self, pools: Vec<(PoolKey, Vec<Account>)>) {
+        let mut old = std::mem::take(&mut self.pools);
+        for (key, accounts) in pools {
+            let mut known = old.remove(&key).unwrap_or_default();
+            let members = accounts
+                .into_iter()
+                .map(|account| {
+                    let at = known.iter().position(|m| m.account.name == account.name);
+                    match at.map(|at| known.swap_remove(at)) {
+                        Some(member) => Member { account, ..member },
+                        None => Member {
+                            account,
+                            is_leased: false,
+                            last_lease: 0,
+                            failures: 0,
+                            failing_since: Timestamp::EPOCH,
+                            last_good: None,
+                            withdrawn_until: None,
+                        },
+                    }
+                })
+                .collect();
+            self.pools.insert(key, members);
+        }
+    }
+
+    /// Leases one account for each of `pools` of `target`, all or none.
+    ///
+    /// # Errors
+    /// Why the run is blind: none is free, or all that are were withdrawn.
+    pub(crate) fn lease(
+        &mut self,
+        target: &TargetName,
+        pools: &[PoolName],
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, BlindReason> {
+        let mut leases = Vec::with_capacity(pools.len());
+        for pool in pools {
+            let key = PoolKey {
+                target: target.clone(),
+                pool: pool.clone(),
+            };
+            match self.lease_one(&key, now) {
+                Ok(account) => leases.push(Lease { key, account }),
+                Err(reason) => {
+                    self.release(&leases);
+                    return Err(reason);
+                }
+            }
+        }
+        Ok(leases)
+    }
+
+    fn lease_one(&mut self, key: &PoolKey, now: Timestamp) -> Result<Account, BlindReason> {
+        let members = self.pools.get_mut(key).ok_or(BlindReason::NoAccount)?;
+        let is_withdrawn = |m: &Member| m.withdrawn_until.is_some_and(|until| now < until);
+        let free = members
+            .iter_mut()
+            .filter(|m| !m.is_leased && !is_withdrawn(m))
+            .min_by_key(|m| m.last_lease);
+        let Some(member) = free else {
+            let withdrawn = members.iter().any(|m| !m.is_leased && is_withdrawn(m));
+            return Err(if withdrawn {
+                BlindReason::DirtyAccount
+            } else {
+                BlindReason::NoAccount
+            });
+        };
+        self.leases += 1;
+        member.is_leased = true;
+        member.last_lease = self.leases;
+        Ok(member.account.clone())
+    }
+
+    /// Leases these very accounts, to pay a debt of theirs; None while one of them is in use or
+    /// gone.
+    pub(crate) fn lease_named(&mut self, wanted: &[(PoolKey, AccountName)]) -> Option<Vec<Lease>> {
+        let mut leases = Vec::with_capacity(wanted.len());
+        for (key, name) in wanted {
+            let member = self.pools.get_mut(key).and_then(|members| {
+                members
+                    .iter_mut()
+                    .find(|m| m.account.name == *name && !m.is_leased)
+            });
+            let Some(member) = member else {
+                self.release(&leases);
+                return None;
+            };
+            member.is_leased = true;
+            leases.push(Lease {
+                key: key.clone(),
+                account: member.account.clone(),
+            });
+        }
+        Some(leases)
+    }
+
+    /// Gives leased accounts back.
+    pub(crate) fn release(&mut self, leases: &[Lease]) {
+        for lease in leases {
+            if let Some(member) = self.member(&lease.key, &lease.account.name) {
+                member.is_leased = false;
+            }
+        }
+    }
+
+    /// A run saw the account work.
+    pub(crate) fn worked(&mut self, key: &PoolKey, name: &AccountName, now: Timestamp) {
+        if let Some(member) = self.member(key, name) {
+            member.failures = 0;
+            member.last_good = Some(now);
+            member.withdrawn_until = None;
+        }
+    }
+
+    /// A run saw evidence against this one account: locked, throttled, refused, or not cleaned up.
+    ///
+    /// It is withdrawn only when another account of its pool worked since its failures began.
+    /// When all fail alike it is the platform, and withdrawing them would blind the outage.
+    pub(crate) fn failed(&mut self, key: &PoolKey, name: &AccountName, now: Timestamp) {
+        let Some(member) = self.member(key, name) else {
+            return;
+        };
+        if member.failures == 0 {
+            member.failing_since = now;
+        }
+        member.failures += 1;
+        let (failures, since) = (member.failures, member.failing_since);
+        let others_work = self.pools[key].iter().any(|other| {
+            other.account.name != *name && other.last_good.is_some_and(|good| good >= since)
+        });
+        if failures >= FAILURES_MIN
+            && others_work
+            && let Some(member) = self.member(key, name)
+        {
+            tracing::warn!(
+                account = %name, pool = %key.pool, target = %key.target,
+                "an account fails while others of its pool work; it is left alone for a while"
+            );
+            member.withdrawn_until = Some(now + WITHDRAWN_FOR);
+        }
+    }
+
+    /// How many accounts are withdrawn.
+    pub(crate) fn withdrawn(&self, now: Timestamp) -> usize {
+        self.pools
+            .values()
+            .flatten()
+            .filter(|m| m.withdrawn_until.is_some_and(|until| now < until))
+            .count()
+    }
+
+    fn member(&mut self, key: &PoolKey, name: &AccountName) -> Option<&mut Member> {
+        self.pools
+            .get_mut(key)?
+            .iter_mut()
+            .find(|member| member.account.name == *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> PoolKey {
+        PoolKey {
+            target: TargetName::new("superapp").unwrap(),
+            pool: PoolName::new("users").unwrap(),
+        }
+    }
+
+    fn name(n: usize) -> AccountName {
+        AccountName::new(&format!("user-{n}")).unwrap()
+    }
+
+    fn accounts(count: usize) -> Accounts {
+        let list = (0..count)
+            .map(|n| Account {
+                name: name(n),
+                fields: Vec::new(),
+                secrets: Vec::new(),
+            })
+            .collect();
+        let mut accounts = Accounts::default();
+        accounts.replace(vec![(key(), list)]);
+        accounts
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds)
+    }
+
+    fn lease(accounts: &mut Accounts, count: usize, now: u64) -> Result<Vec<Lease>, BlindReason> {
+        let pools = vec![key().pool; count];
+        accounts.lease(&key().target, &pools, at(now))
+    }
+
+    #[test]
+    fn an_account_is_lent_to_one_run_at_a_time_all_or_none() {
+        let mut accounts = accounts(3);
+        let first = lease(&mut accounts, 2, 0).unwrap();
+        assert_ne!(first[0].account.name, first[1].account.name);
+        assert_eq!(
+            lease(&mut accounts, 2, 0).unwrap_err(),
+            BlindReason::NoAccount
+        );
+        assert_eq!(lease(&mut accounts, 1, 0).unwrap().len(), 1);
+        accounts.release(&first);
+        assert_eq!(lease(&mut accounts, 2, 0).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_account_that_fails_while_others_work_is_left_alone_for_a_while() {
+        let mut accounts = accounts(2);
+        accounts.failed(&key(), &name(0), at(1));
+        accounts.worked(&key(), &name(1), at(2));
+        accounts.failed(&key(), &name(0), at(3));
+        assert_eq!(accounts.withdrawn(at(4)), 1);
+        let only = lease(&mut accounts, 1, 4).unwrap();
+        assert_eq!(only[0].account.name, name(1));
+        assert_eq!(
+            lease(&mut accounts, 1, 4).unwrap_err(),
+            BlindReason::DirtyAccount
+        );
+        assert_eq!(
+            lease(&mut accounts, 1, 700).unwrap()[0].account.name,
+            name(0)
+        );
+    }
+
+    #[test]
+    fn when_all_accounts_fail_alike_none_is_withdrawn() {
+        let mut accounts = accounts(2);
+        accounts.worked(&key(), &name(1), at(0));
+        for second in 1..20 {
+            accounts.failed(&key(), &name(0), at(second));
+            accounts.failed(&key(), &name(1), at(second));
+        }
+        assert_eq!(accounts.withdrawn(at(20)), 0);
+    }
+
+    #[test]
+    fn a_reload_keeps_leases_and_what_is_known() {
+        let mut accounts = accounts(2);
+        let leased = lease(&mut accounts, 1, 0).unwrap();
+        let list = (0..3)
+            .map(|n| Account {
+                name: name(n),
+                fields: Vec::new(),
+                secrets: Vec::new(),
+            })
+            .collect();
+        accounts.replace(vec![(key(), list)]);
+        assert_eq!(
+            lease(&mut accounts, 3, 0).unwrap_err(),
+            BlindReason::NoAccount
+        );
+        assert_eq!(lease(&mut accounts, 2, 0).unwrap().len(), 2);
+        accounts.release(&leased);
+        assert!(
+            accounts
+                .lease_named(&[(key(), leased[0].account.name.clone())])
+                .is_some()
+        );
+        assert!(
+            accounts
+                .lease_named(&[(key(), leased[0].account.name.clone())])
+                .is_none()
+        );
+    }
+}

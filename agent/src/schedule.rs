@@ -1,0 +1,301 @@
+//! When slots are due, and whether they are run: pure, told the time from outside.
+
+use std::time::Duration;
+
+use bongsu_model::{Cadence, JourneyName, SkipReason, TargetName, Timestamp, Variant};
+use sha2::Digest as _;
+
+use crate::units::Slice;
+
+/// What has slots of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Lineage {
+    pub(crate) target: TargetName,
+    pub(crate) journey: JourneyName,
+    pub(crate) variant: Variant,
+}
+
+/// When the slots of `lineage` are due for the agent at `slice` of its region.
+///
+/// Phase = (i/n)·T plus a hash of the lineage: agents of a region are evenly spread over the
+/// period, and journeys of one agent are not all due at once.
+pub(crate) fn cadence(lineage: &Lineage, period: Duration, slice: Slice) -> Option<Cadence> {
+    let mut digest = sha2::Sha256::new();
+    for part in [
+        lineage.journey.as_str(),
+        lineage.target.as_str(),
+        lineage.variant.as_str(),
+    ] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let hash = u64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
+    let (place, of) = slice.from_zero();
+    let share = period / of * place;
+    let period_ns = u64::try_from(period.as_nanos()).ok().filter(|ns| *ns > 0)?;
+    Cadence::new(period, share + Duration::from_nanos(hash % period_ns))
+}
+
+/// Most skipped slots that are told one by one after a gap, per lineage; older ones are `missed`
+/// in the ledger, which is as true and costs nothing.
+const LATE_TOLD_MAX: u64 = 30;
+
+/// What to do with a slot that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Run,
+    Skip(SkipReason),
+}
+
+/// A slot whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DueSlot {
+    pub(crate) lineage: Lineage,
+    pub(crate) slot: u64,
+    pub(crate) due: Timestamp,
+    pub(crate) decision: Decision,
+}
+
+#[derive(Debug)]
+struct Row {
+    lineage: Lineage,
+    cadence: Cadence,
+    /// The next slot that nothing was decided about.
+    next: u64,
+    /// Whether the run of a slot is going.
+    is_running: bool,
+}
+
+/// The slots of a plan. A slot is decided about once, in order, and never begun twice.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    rows: Vec<Row>,
+}
+
+impl Schedule {
+    /// Takes these lineages on from `now`. Those it had before with the same cadence go on where
+    /// they were, so that a reload neither repeats nor loses a slot.
+    pub(crate) fn replace(&mut self, entries: &[(Lineage, Cadence)], now: Timestamp) {
+        let old = std::mem::take(&mut self.rows);
+        self.rows = entries
+            .iter()
+            .map(|(lineage, cadence)| {
+                let before = old.iter().find(|row| row.lineage == *lineage);
+                let first = cadence.first_at_or_after(now);
+                Row {
+                    lineage: lineage.clone(),
+                    cadence: *cadence,
+                    next: before
+                        .filter(|row| row.cadence == *cadence)
+                        .map_or(first, |row| row.next),
+                    is_running: before.is_some_and(|row| row.is_running),
+                }
+            })
+            .collect();
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
+        self.rows.iter().map(|row| row.cadence.due(row.next)).min()
+    }
+
+    /// When the next slot of `lineage` is due.
+    pub(crate) fn next_due(&self, lineage: &Lineage) -> Option<Timestamp> {
+        let row = self.rows.iter().find(|row| row.lineage == *lineage)?;
+        Some(row.cadence.due(row.next))
+    }
+
+    /// The shortest period of the plan.
+    pub(crate) fn shortest_period(&self) -> Option<Duration> {
+        self.rows.iter().map(|row| row.cadence.period()).min()
+    }
+
+    /// Decides about every slot that is due by `now`. At most one slot of a lineage is to be run.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Vec<DueSlot> {
+        let mut slots = Vec::new();
+        for row in &mut self.rows {
+            let Some(newest) = row.cadence.last_at_or_before(now) else {
+                continue;
+            };
+            if newest < row.next {
+                continue;
+            }
+            let first = row.next.max((newest + 1).saturating_sub(LATE_TOLD_MAX));
+            for slot in first..=newest {
+                let due = row.cadence.due(slot);
+                let decision = if now.since(due) > row.cadence.period() / 2 {
+                    Decision::Skip(SkipReason::Late)
+                } else if row.is_running {
+                    Decision::Skip(SkipReason::Overlap)
+                } else {
+                    row.is_running = true;
+                    Decision::Run
+                };
+                slots.push(DueSlot {
+                    lineage: row.lineage.clone(),
+                    slot,
+                    due,
+                    decision,
+                });
+            }
+            row.next = newest + 1;
+        }
+        slots.sort_by_key(|slot| slot.due);
+        slots
+    }
+
+    /// The run of a slot of `lineage` has ended, or was not begun after all.
+    pub(crate) fn finished(&mut self, lineage: &Lineage) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.lineage == *lineage) {
+            row.is_running = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lineage(journey: &str) -> Lineage {
+        Lineage {
+            target: TargetName::new("superapp").unwrap(),
+            journey: JourneyName::new(journey).unwrap(),
+            variant: Variant::cold(),
+        }
+    }
+
+    fn at_ms(millis: u64) -> Timestamp {
+        Timestamp::from_unix_nanos(millis * 1_000_000)
+    }
+
+    fn schedule(period_s: u64) -> Schedule {
+        let cadence = Cadence::new(Duration::from_secs(period_s), Duration::ZERO).unwrap();
+        let mut schedule = Schedule::default();
+        schedule.replace(&[(lineage("login"), cadence)], at_ms(0));
+        schedule
+    }
+
+    fn decisions(slots: &[DueSlot]) -> Vec<(u64, Decision)> {
+        slots
+            .iter()
+            .map(|slot| (slot.slot, slot.decision))
+            .collect()
+    }
+
+    #[test]
+    fn agents_of_a_region_are_evenly_spread_over_the_period() {
+        let period = Duration::from_secs(30);
+        let phases: Vec<Duration> = (1..=3)
+            .map(|place| {
+                let slice = Slice::new(place, 3).unwrap();
+                cadence(&lineage("login"), period, slice).unwrap().phase()
+            })
+            .collect();
+        let gap = |a: Duration, b: Duration| (b + period - a).as_secs() % 30;
+        assert_eq!(gap(phases[0], phases[1]), 10);
+        assert_eq!(gap(phases[1], phases[2]), 10);
+        let other = cadence(&lineage("send-message"), period, Slice::WHOLE).unwrap();
+        assert_ne!(phases[0], other.phase());
+    }
+
+    #[test]
+    fn a_slot_behind_a_going_run_is_an_overlap() {
+        let mut schedule = schedule(10);
+        assert_eq!(decisions(&schedule.due(at_ms(0))), [(0, Decision::Run)]);
+        assert_eq!(
+            decisions(&schedule.due(at_ms(10_000))),
+            [(1, Decision::Skip(SkipReason::Overlap))]
+        );
+        schedule.finished(&lineage("login"));
+        assert_eq!(
+            decisions(&schedule.due(at_ms(20_000))),
+            [(2, Decision::Run)]
+        );
+    }
+
+    #[test]
+    fn after_a_sleep_no_slot_is_made_up_for() {
+        let mut schedule = schedule(10);
+        schedule.due(at_ms(0));
+        schedule.finished(&lineage("login"));
+        let slots = schedule.due(at_ms(3_600_000 + 4_000));
+        assert_eq!(slots.len(), 30);
+        let runs: Vec<u64> = slots
+            .iter()
+            .filter(|slot| slot.decision == Decision::Run)
+            .map(|slot| slot.slot)
+            .collect();
+        assert_eq!(runs, [360]);
+    }
+
+    #[test]
+    fn a_clock_set_back_repeats_no_slot() {
+        let mut schedule = schedule(10);
+        assert_eq!(schedule.due(at_ms(50_000)).last().unwrap().slot, 5);
+        schedule.finished(&lineage("login"));
+        assert_eq!(schedule.due(at_ms(20_000)), []);
+        assert_eq!(schedule.due(at_ms(60_000)).len(), 1);
+    }
+
+    #[test]
+    fn a_reload_keeps_the_place_and_the_going_run() {
+        let mut schedule = schedule(10);
+        schedule.due(at_ms(0));
+        let cadence = Cadence::new(Duration::from_secs(10), Duration::ZERO).unwrap();
+        schedule.replace(
+            &[(lineage("login"), cadence), (lineage("new"), cadence)],
+            at_ms(0),
+        );
+        assert_eq!(
+            decisions(&schedule.due(at_ms(0))),
+            [(0, Decision::Run)],
+            "only the new one"
+        );
+        assert_eq!(
+            schedule.due(at_ms(10_000))[0].decision,
+            Decision::Skip(SkipReason::Overlap)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn each_slot_is_decided_once_in_order_and_never_begun_late(
+            period_ms in 100_u64..5_000,
+            phase_ms in 0_u64..5_000,
+            steps in prop::collection::vec((0_u64..7_000, any::<bool>()), 1..80),
+        ) {
+            let cadence = Cadence::new(
+                Duration::from_millis(period_ms), Duration::from_millis(phase_ms),
+            ).unwrap();
+            let mut schedule = Schedule::default();
+            schedule.replace(&[(lineage("login"), cadence)], at_ms(0));
+            let mut now = 0;
+            let mut decided: BTreeMap<u64, Decision> = BTreeMap::new();
+            let mut running = false;
+            for (step, ends) in steps {
+                now += step;
+                if ends {
+                    schedule.finished(&lineage("login"));
+                    running = false;
+                }
+                for slot in schedule.due(at_ms(now)) {
+                    prop_assert!(decided.last_key_value().is_none_or(|(last, _)| *last < slot.slot));
+                    prop_assert!(slot.due <= at_ms(now));
+                    prop_assert_eq!(slot.due, cadence.due(slot.slot));
+                    if slot.decision == Decision::Run {
+                        prop_assert!(!running);
+                        running = true;
+                        prop_assert!(at_ms(now).since(slot.due) <= Duration::from_millis(period_ms) / 2);
+                    }
+                    decided.insert(slot.slot, slot.decision);
+                }
+                prop_assert!(schedule.next_wakeup().unwrap() > at_ms(now));
+            }
+        }
+    }
+}

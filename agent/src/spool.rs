@@ -1,0 +1,277 @@
+//! The agent's disk queue of finished runs, on a thread of its own.
+//!
+//! A record is with the system before anything is sent, and on the disk at most a second later.
+//! Each collector has its own place; a record goes when every collector has acknowledged it, or
+//! when the spool is full: the oldest passes first, then anything, plans last, each counted.
+//! After a crash at any byte, what was written whole is still there.
+
+mod crc;
+mod cursor;
+mod disk;
+mod record;
+mod segment;
+mod store;
+mod window;
+
+use std::path::Path;
+use std::time::Duration;
+
+use bongsu_model::{RunId, SpoolDepth, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use disk::{Disk, DiskFile, SystemDisk};
+pub(crate) use disk::{replace_durably, sync_folder};
+pub use record::{Record, RecordKind};
+pub use store::{SpoolAppendError, SpoolCounts, SpoolOpenError};
+pub use window::{FRESH_FOR, Lane, Window};
+
+use crate::inflight::{InFlight, RunInFlight};
+use store::Store;
+
+/// Commands waiting for the disk: 32 runs at a time each ask for two, the collectors for the rest.
+const COMMANDS_MAX: usize = 256;
+
+/// How long what was written may wait for the disk itself; with the command's own time it stays
+/// below the promised second.
+const SYNC_EVERY: Duration = Duration::from_millis(500);
+
+/// How a spool is set up.
+#[derive(Debug)]
+pub struct SpoolSettings<'a> {
+    /// The agent's folder; the spool takes `spool/` in it.
+    pub data: &'a Path,
+    /// Most bytes on disk.
+    pub bytes_max: u64,
+    /// Who is sent everything.
+    pub collectors: &'a [String],
+    /// The disk.
+    pub disk: Box<dyn Disk>,
+}
+
+/// What the disk thread is asked for.
+enum Command {
+    Begin(Box<RunInFlight>, oneshot::Sender<std::io::Result<()>>),
+    Append {
+        records: Vec<Record>,
+        ends: Option<RunId>,
+        reply: oneshot::Sender<Result<(), SpoolAppendError>>,
+    },
+    Next {
+        collector: String,
+        now: Timestamp,
+        fresh_for: Duration,
+        reply: oneshot::Sender<std::io::Result<Option<Window>>>,
+    },
+    Acknowledge {
+        collector: String,
+        sequences: Vec<u64>,
+    },
+    Status(oneshot::Sender<(SpoolDepth, SpoolCounts)>),
+    Sync(oneshot::Sender<std::io::Result<()>>),
+}
+
+/// The disk thread has ended, which happens only when it was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the spool is closed")]
+pub struct SpoolClosed;
+
+/// A handle to the spool's thread; cheap to clone. The thread ends with the last handle.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    commands: mpsc::Sender<Command>,
+    appended: watch::Receiver<u64>,
+}
+
+/// What the spool's opening found.
+#[derive(Debug)]
+pub(crate) struct SpoolOpened {
+    pub(crate) spool: Spool,
+    /// Joins the disk thread once every handle is gone.
+    pub(crate) thread: std::thread::JoinHandle<()>,
+    /// Runs that a former process began and never reported.
+    pub(crate) interrupted: Vec<RunInFlight>,
+}
+
+impl Spool {
+    /// Opens the spool and starts its thread.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub(crate) fn open(settings: SpoolSettings<'_>) -> Result<SpoolOpened, SpoolOpenError> {
+        let folder = settings.data.join("spool");
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SpoolOpenError::Unusable { path, source }
+        };
+        let opened = Store::open(
+            &folder,
+            settings.bytes_max,
+            settings.collectors,
+            settings.disk,
+        )?;
+        let in_flight_folder = InFlight::folder_in(settings.data);
+        let in_flight =
+            InFlight::open(in_flight_folder.clone()).map_err(unusable(&in_flight_folder))?;
+        let interrupted = in_flight
+            .left_behind(&opened.runs)
+            .map_err(unusable(&in_flight_folder))?;
+        let (commands, queue) = mpsc::channel(COMMANDS_MAX);
+        let (announce, appended) = watch::channel(0);
+        let worker = Worker {
+            store: opened.store,
+            in_flight,
+            announce,
+        };
+        let thread = std::thread::Builder::new()
+            .name("bongsu-spool".to_owned())
+            .spawn(move || worker.work(queue))
+            .map_err(unusable(&folder))?;
+        Ok(SpoolOpened {
+            spool: Self { commands, appended },
+            thread,
+            interrupted,
+        })
+    }
+
+    /// Writes down that a run begins.
+    pub(crate) async fn begin(&self, run: RunInFlight) -> Result<std::io::Result<()>, SpoolClosed> {
+        self.ask(|reply| Command::Begin(Box::new(run), reply)).await
+    }
+
+    /// Appends records; with `ends`, strikes that run out of those in flight.
+    pub(crate) async fn append(
+        &self,
+        records: Vec<Record>,
+        ends: Option<RunId>,
+    ) -> Result<Result<(), SpoolAppendError>, SpoolClosed> {
+        self.ask(|reply| Command::Append {
+            records,
+            ends,
+            reply,
+        })
+        .await
+    }
+
+    /// What `collector` is to get next.
+    pub(crate) async fn next(
+        &self,
+        collector: &str,
+        now: Timestamp,
+        fresh_for: Duration,
+    ) -> Result<std::io::Result<Option<Window>>, SpoolClosed> {
+        self.ask(|reply| Command::Next {
+            collector: collector.to_owned(),
+            now,
+            fresh_for,
+            reply,
+        })
+        .await
+    }
+
+    /// Takes records as acknowledged by `collector`.
+    pub(crate) async fn acknowledge(
+        &self,
+        collector: &str,
+        sequences: Vec<u64>,
+    ) -> Result<(), SpoolClosed> {
+        let command = Command::Acknowledge {
+            collector: collector.to_owned(),
+            sequences,
+        };
+        self.commands.send(command).await.map_err(|_| SpoolClosed)
+    }
+
+    /// How full it is, and what it has lost.
+    pub(crate) async fn status(&self) -> Result<(SpoolDepth, SpoolCounts), SpoolClosed> {
+        self.ask(Command::Status).await
+    }
+
+    /// Returns when all that was appended is on the disk itself.
+    pub(crate) async fn sync(&self) -> Result<std::io::Result<()>, SpoolClosed> {
+        self.ask(Command::Sync).await
+    }
+
+    /// Changes whenever something was appended.
+    pub(crate) fn appended(&self) -> watch::Receiver<u64> {
+        self.appended.clone()
+    }
+
+    /// Keeps the promise of the second: syncs until the handle is dropped or the spool closed.
+    pub(crate) async fn keep_synced(self) {
+        loop {
+            tokio::time::sleep(SYNC_EVERY).await;
+            match self.sync().await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the spool could not be synced"),
+                Err(SpoolClosed) => return,
+            }
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, SpoolClosed> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| SpoolClosed)?;
+        answer.await.map_err(|_| SpoolClosed)
+    }
+}
+
+/// The disk thread: the only one that touches the spool's files.
+struct Worker {
+    store: Store,
+    in_flight: InFlight,
+    announce: watch::Sender<u64>,
+}
+
+impl Worker {
+    fn work(mut self, mut queue: mpsc::Receiver<Command>) {
+        // An answer that nobody waits for any more is no trouble: the work is done either way.
+        while let Some(command) = queue.blocking_recv() {
+            match command {
+                Command::Begin(run, reply) => drop(reply.send(self.in_flight.begin(&run))),
+                Command::Append {
+                    records,
+                    ends,
+                    reply,
+                } => drop(reply.send(self.append(&records, ends))),
+                Command::Next {
+                    collector,
+                    now,
+                    fresh_for,
+                    reply,
+                } => drop(reply.send(self.store.next_window(&collector, now, fresh_for))),
+                Command::Acknowledge {
+                    collector,
+                    sequences,
+                } => self.store.acknowledge(&collector, &sequences),
+                Command::Status(reply) => {
+                    drop(reply.send((self.store.depth(), self.store.counts)));
+                }
+                Command::Sync(reply) => drop(reply.send(self.store.sync())),
+            }
+        }
+        if let Err(error) = self.store.sync() {
+            tracing::error!(%error, "the spool could not be synced at its end");
+        }
+    }
+
+    fn append(&mut self, records: &[Record], ends: Option<RunId>) -> Result<(), SpoolAppendError> {
+        let appended = records
+            .iter()
+            .try_for_each(|record| self.store.append(record));
+        // The same thread spools the report and strikes the run out, so no acknowledgement can
+        // remove the report in between.
+        if let Some(run) = ends
+            && let Err(error) = self.in_flight.end(run)
+        {
+            tracing::warn!(%run, %error, "a finished run could not be struck out");
+        }
+        self.announce.send_modify(|count| *count += 1);
+        appended
+    }
+}

@@ -1,0 +1,474 @@
+//! The spool on disk: append, look up, drop when full, forget when acknowledged.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+use bongsu_model::{RunId, SpoolDepth, Timestamp};
+use bytes::Bytes;
+
+use super::cursor::Cursor;
+use super::disk::{Disk, DiskFile, replace_durably, sync_folder};
+use super::record::{self, PAYLOAD_BYTES_MAX, Record, RecordKind};
+use super::segment::{Entry, MAGIC, Segment};
+
+/// Why the spool could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolOpenError {
+    /// A folder or file of it could not be used.
+    #[error("cannot use the spool {}: {source}", path.display())]
+    Unusable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// Why a record was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolAppendError {
+    /// It is larger than any run can be.
+    #[error("a record of {0} bytes is larger than the spool takes ({PAYLOAD_BYTES_MAX})")]
+    TooLarge(usize),
+    /// The disk took it neither at once nor after passes were dropped.
+    #[error("the record could not be written: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// What the spool has lost or met since the start; each number only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpoolCounts {
+    /// Records written.
+    pub appended: u64,
+    /// Passed runs dropped because the spool was full.
+    pub dropped_passes: u64,
+    /// Other records dropped because the spool was full.
+    pub dropped_others: u64,
+    /// Records that the disk did not take.
+    pub write_failures: u64,
+    /// Bytes that were no whole record when the spool was opened.
+    pub damaged_bytes: u64,
+    /// Records that were damaged when they were to be sent.
+    pub damaged_records: u64,
+    /// Cursors that could not be read: their collectors get everything again.
+    pub cursors_lost: u64,
+}
+
+/// The spool: segment files with an index in memory, and a cursor per collector.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    disk: Box<dyn Disk>,
+    bytes_max: u64,
+    /// Sealed segments, oldest first; their sequences do not overlap.
+    pub(super) sealed: VecDeque<Segment>,
+    active: Option<(Segment, Box<dyn DiskFile>)>,
+    next: u64,
+    pub(super) cursors: BTreeMap<String, Cursor>,
+    cursors_changed: bool,
+    unsynced: bool,
+    pub(super) counts: SpoolCounts,
+}
+
+/// What the opening found.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) store: Store,
+    /// The runs whose records are in the spool.
+    pub(super) runs: HashSet<RunId>,
+}
+
+impl Store {
+    /// Opens the spool in `folder` for these collectors, reading what a former process left.
+    pub(super) fn open(
+        folder: &Path,
+        bytes_max: u64,
+        collectors: &[String],
+        disk: Box<dyn Disk>,
+    ) -> Result<Opened, SpoolOpenError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SpoolOpenError::Unusable { path, source }
+        };
+        std::fs::create_dir_all(folder).map_err(unusable(folder))?;
+        let mut counts = SpoolCounts::default();
+        let mut runs = HashSet::new();
+        let mut sealed: VecDeque<Segment> = VecDeque::new();
+        for path in segment_paths(folder).map_err(unusable(folder))? {
+            let mut scanned = Segment::scan(path.clone()).map_err(unusable(&path))?;
+            counts.damaged_bytes += scanned.damaged_bytes;
+            runs.extend(scanned.runs);
+            // Sequences only grow from file to file; a copy of a segment must not count twice.
+            let before = sealed.back().and_then(Segment::last_sequence);
+            scanned
+                .segment
+                .entries
+                .retain(|e| before.is_none_or(|last| e.sequence > last));
+            if scanned.segment.entries.is_empty() {
+                std::fs::remove_file(&path).map_err(unusable(&path))?;
+            } else {
+                sealed.push_back(scanned.segment);
+            }
+        }
+        let mut next = sealed.back().map_or(1, |segment| segment.span().end);
+        let mut cursors = BTreeMap::new();
+        for name in collectors {
+            let path = cursor_path(folder, name);
+            let cursor = match std::fs::read_to_string(&path) {
+                Ok(text) => Cursor::from_text(&text).unwrap_or_else(|| {
+                    counts.cursors_lost += 1;
+                    Cursor::unseen(next)
+                }),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Cursor::unseen(next),
+                Err(error) => return Err(unusable(&path)(error)),
+            };
+            next = next.max(cursor.fresh());
+            cursors.insert(name.clone(), cursor);
+        }
+        let mut store = Self {
+            folder: folder.to_owned(),
+            disk,
+            bytes_max,
+            sealed,
+            active: None,
+            next,
+            cursors,
+            cursors_changed: true,
+            unsynced: false,
+            counts,
+        };
+        // What a former process wrote is the backlog now, and a folder that cannot be written to
+        // must show itself at the start.
+        for cursor in store.cursors.values_mut() {
+            cursor.age_to(next);
+        }
+        store.forget_acknowledged();
+        store.sync().map_err(unusable(folder))?;
+        Ok(Opened { store, runs })
+    }
+
+    /// Appends a record; it is with the system when this returns, and on the disk after `sync`.
+    pub(super) fn append(&mut self, record: &Record) -> Result<(), SpoolAppendError> {
+        if record.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(SpoolAppendError::TooLarge(record.payload.len()));
+        }
+        let encoded = record::encode(self.next, record);
+        self.make_room(encoded.len() as u64);
+        if let Err(first) = self.write(&encoded) {
+            // The disk may be full for everybody: give passes back to it, and try once more.
+            self.seal();
+            if !self.drop_oldest_passes() && !self.drop_oldest_segment() {
+                self.counts.write_failures += 1;
+                return Err(first.into());
+            }
+            self.write(&encoded)
+                .inspect_err(|_| self.counts.write_failures += 1)?;
+        }
+        self.next += 1;
+        self.counts.appended += 1;
+        self.unsynced = true;
+        Ok(())
+    }
+
+    fn write(&mut self, encoded: &[u8]) -> std::io::Result<()> {
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|(segment, _)| segment.bytes >= self.segment_bytes())
+        {
+            self.seal();
+        }
+        if self.active.is_none() {
+            let path = Segment::path_in(&self.folder, self.next);
+            let mut file = self.disk.create(&path)?;
+            if let Err(error) = file.append(MAGIC) {
+                drop(file);
+                // Without its head the file would count as damage at the next start.
+                let _ = std::fs::remove_file(&path);
+                return Err(error);
+            }
+            self.active = Some((Segment::empty(path), file));
+        }
+        let (segment, file) = self.active.as_mut().expect("just made");
+        if let Err(error) = file.append(encoded) {
+            // Part of the record may stand there: without the cut what follows would be unreadable.
+            if file.cut(segment.bytes).is_err() {
+                self.seal();
+            }
+            return Err(error);
+        }
+        segment.appended(encoded);
+        Ok(())
+    }
+
+    /// Segments are a 64th of the spool, so that dropping one is a small step, and no larger than
+    /// 4 MiB, so that rewriting one is quick.
+    fn segment_bytes(&self) -> u64 {
+        (self.bytes_max / 64).clamp(4 << 10, 4 << 20)
+    }
+
+    fn seal(&mut self) {
+        let Some((segment, mut file)) = self.active.take() else {
+            return;
+        };
+        if let Err(error) = file.sync() {
+            tracing::warn!(path = %segment.path.display(), %error, "a spool segment could not be synced");
+        }
+        if segment.entries.is_empty() {
+            let _ = std::fs::remove_file(&segment.path);
+        } else {
+            self.sealed.push_back(segment);
+        }
+    }
+
+    /// Bytes of all segment files.
+    fn disk_bytes(&self) -> u64 {
+        self.segments().map(|segment| segment.bytes).sum()
+    }
+
+    pub(super) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.sealed
+            .iter()
+            .chain(self.active.as_ref().map(|(segment, _)| segment))
+    }
+
+    fn make_room(&mut self, bytes: u64) {
+        while self.disk_bytes() + bytes > self.bytes_max {
+            if self.sealed.is_empty() && self.active.is_some() {
+                self.seal();
+            }
+            if !self.drop_oldest_passes() && !self.drop_oldest_segment() {
+                return;
+            }
+        }
+    }
+
+    /// Rewrites the oldest segment that has passed runs without them. False if none has any.
+    fn drop_oldest_passes(&mut self) -> bool {
+        let has_passes = |segment: &Segment| {
+            segment
+                .entries
+                .iter()
+                .any(|e| e.kind == RecordKind::PassedRun)
+        };
+        if !self.sealed.iter().any(has_passes) {
+            self.seal();
+        }
+        let Some(at) = self.sealed.iter().position(has_passes) else {
+            return false;
+        };
+        match self.rewrite_without_passes(&self.sealed[at]) {
+            Ok(Some(rewritten)) => {
+                self.count_dropped_passes(at);
+                self.sealed[at] = rewritten;
+            }
+            Ok(None) => {
+                self.count_dropped_passes(at);
+                self.remove_segment(at);
+            }
+            Err(error) => {
+                // No room even for the rest: the segment goes as a whole.
+                tracing::warn!(%error, "a spool segment could not be thinned; all of it is dropped");
+                self.drop_segment(at);
+            }
+        }
+        true
+    }
+
+    fn count_dropped_passes(&mut self, at: usize) {
+        let dropped: Vec<u64> = self.sealed[at]
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == RecordKind::PassedRun && self.is_owed(entry.sequence))
+            .map(|entry| entry.sequence)
+            .collect();
+        self.counts.dropped_passes += dropped.len() as u64;
+    }
+
+    fn rewrite_without_passes(&self, segment: &Segment) -> std::io::Result<Option<Segment>> {
+        let kept: Vec<&Entry> = segment
+            .entries
+            .iter()
+            .filter(|entry| entry.kind != RecordKind::PassedRun)
+            .collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let source = std::fs::File::open(&segment.path)?;
+        let mut bytes = MAGIC.to_vec();
+        let mut rewritten = Segment::empty(segment.path.clone());
+        for entry in kept {
+            if let Some(encoded) = segment.read_encoded(&source, entry)? {
+                rewritten.appended(&encoded);
+                bytes.extend(encoded);
+            }
+        }
+        replace_durably(&segment.path, &bytes)?;
+        Ok(Some(rewritten))
+    }
+
+    /// Drops the oldest segment, those with plans last. False if there is none.
+    fn drop_oldest_segment(&mut self) -> bool {
+        if self.sealed.is_empty() {
+            self.seal();
+        }
+        let has_plan =
+            |segment: &Segment| segment.entries.iter().any(|e| e.kind == RecordKind::Plan);
+        let at = self.sealed.iter().position(|segment| !has_plan(segment));
+        let Some(at) = at.or_else(|| (!self.sealed.is_empty()).then_some(0)) else {
+            return false;
+        };
+        self.drop_segment(at);
+        true
+    }
+
+    fn drop_segment(&mut self, at: usize) {
+        for entry in &self.sealed[at].entries {
+            if !self.is_owed(entry.sequence) {
+                continue;
+            }
+            match entry.kind {
+                RecordKind::PassedRun => self.counts.dropped_passes += 1,
+                RecordKind::Plan | RecordKind::Run | RecordKind::Evidence => {
+                    self.counts.dropped_others += 1;
+                }
+            }
+        }
+        self.remove_segment(at);
+    }
+
+    fn remove_segment(&mut self, at: usize) {
+        let Some(segment) = self.sealed.remove(at) else {
+            return;
+        };
+        if let Err(error) = std::fs::remove_file(&segment.path) {
+            tracing::warn!(path = %segment.path.display(), %error, "a spool segment could not be removed");
+        }
+        for cursor in self.cursors.values_mut() {
+            cursor.forget(&segment.span());
+        }
+        self.cursors_changed = true;
+    }
+
+    fn is_owed(&self, sequence: u64) -> bool {
+        self.cursors.values().any(|cursor| cursor.owes(sequence))
+    }
+
+    /// Takes records as acknowledged by a collector, and removes segments that nobody needs.
+    pub(super) fn acknowledge(&mut self, collector: &str, sequences: &[u64]) {
+        if let Some(cursor) = self.cursors.get_mut(collector) {
+            for sequence in sequences {
+                cursor.acknowledge(*sequence);
+            }
+            self.cursors_changed = true;
+        }
+        self.forget_acknowledged();
+    }
+
+    fn forget_acknowledged(&mut self) {
+        while self.sealed.front().is_some_and(|segment| {
+            segment
+                .entries
+                .iter()
+                .all(|entry| !self.is_owed(entry.sequence))
+        }) {
+            self.remove_segment(0);
+        }
+    }
+
+    /// The payload of a record. None if it is damaged, which is counted.
+    pub(super) fn read(&mut self, sequence: u64) -> std::io::Result<Option<Bytes>> {
+        let payload = {
+            let found = self.segments().find_map(|segment| {
+                let at = segment
+                    .entries
+                    .binary_search_by_key(&sequence, |e| e.sequence)
+                    .ok()?;
+                Some((segment, segment.entries[at]))
+            });
+            match found {
+                Some((segment, entry)) => segment.read_payload(&entry)?,
+                None => None,
+            }
+        };
+        if payload.is_none() {
+            self.counts.damaged_records += 1;
+        }
+        Ok(payload)
+    }
+
+    /// Makes all that was appended durable, and the cursors with it.
+    pub(super) fn sync(&mut self) -> std::io::Result<()> {
+        if self.unsynced {
+            if let Some((_, file)) = &mut self.active {
+                file.sync()?;
+            }
+            sync_folder(&self.folder)?;
+            self.unsynced = false;
+        }
+        if self.cursors_changed {
+            for (name, cursor) in &self.cursors {
+                let path = cursor_path(&self.folder, name);
+                replace_durably(&path, cursor.to_text().as_bytes())?;
+            }
+            self.cursors_changed = false;
+        }
+        Ok(())
+    }
+
+    /// What is owed to at least one collector.
+    pub(super) fn depth(&self) -> SpoolDepth {
+        let mut depth = SpoolDepth {
+            dropped: self.counts.dropped_passes
+                + self.counts.dropped_others
+                + self.counts.write_failures,
+            ..SpoolDepth::default()
+        };
+        let owed_from = self
+            .cursors
+            .values()
+            .map(|cursor| {
+                cursor
+                    .gaps()
+                    .first()
+                    .map_or(cursor.fresh(), |gap| gap.start)
+            })
+            .min()
+            .unwrap_or(self.next);
+        for segment in self
+            .segments()
+            .filter(|segment| segment.span().end > owed_from)
+        {
+            let from = segment.entries.partition_point(|e| e.sequence < owed_from);
+            for entry in segment.entries[from..]
+                .iter()
+                .filter(|e| self.is_owed(e.sequence))
+            {
+                depth.records += 1;
+                depth.bytes += entry.disk_bytes();
+                let oldest: Timestamp = depth.oldest.map_or(entry.time, |o| o.min(entry.time));
+                depth.oldest = Some(oldest);
+            }
+        }
+        depth
+    }
+}
+
+fn cursor_path(folder: &Path, collector: &str) -> PathBuf {
+    folder.join(format!("{collector}.cursor"))
+}
+
+fn segment_paths(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "seg") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests;

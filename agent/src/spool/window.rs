@@ -1,0 +1,142 @@
+//! What is sent next: plans first, then the fresh lane, then the backlog, each in order.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bongsu_model::Timestamp;
+use bytes::Bytes;
+
+use super::record::RecordKind;
+use super::segment::Entry;
+use super::store::Store;
+
+/// How long a record is fresh. A run is live evidence for 2T + D + L, some 30 s at a cadence of
+/// 10 s; what is older restates history only and can wait.
+pub const FRESH_FOR: Duration = Duration::from_secs(30);
+
+/// Most spans and log records in one request: the collector's and our memory stay small.
+const ITEMS_MAX: u32 = 100;
+
+/// Most payload bytes in one request.
+const BYTES_MAX: u64 = 512 << 10;
+
+/// Most records in one request.
+const RECORDS_MAX: usize = 64;
+
+/// The lane that a window comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Plan records that are not yet known to the collector.
+    Plan,
+    /// What was measured just now.
+    Fresh,
+    /// What was measured while the collector was away.
+    Backlog,
+}
+
+/// Records that may go out together, in order.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// The lane it comes from.
+    pub lane: Lane,
+    /// Sequence, kind and payload of each record.
+    pub records: Vec<(u64, RecordKind, Bytes)>,
+}
+
+impl Store {
+    /// What `collector` is to get next. None if it has everything.
+    pub(super) fn next_window(
+        &mut self,
+        collector: &str,
+        now: Timestamp,
+        fresh_for: Duration,
+    ) -> std::io::Result<Option<Window>> {
+        self.age(collector, now, fresh_for);
+        let Some((lane, chosen)) = self.choose(collector) else {
+            return Ok(None);
+        };
+        let mut records = Vec::with_capacity(chosen.len());
+        let mut damaged = Vec::new();
+        for entry in chosen {
+            match self.read(entry.sequence)? {
+                Some(payload) => records.push((entry.sequence, entry.kind, payload)),
+                None => damaged.push(entry.sequence),
+            }
+        }
+        // What cannot be read will never be sent: it is counted, and must not hold up the rest.
+        self.acknowledge(collector, &damaged);
+        Ok(Some(Window { lane, records }))
+    }
+
+    fn age(&mut self, collector: &str, now: Timestamp, fresh_for: Duration) {
+        let Some(cursor) = self.cursors.get(collector) else {
+            return;
+        };
+        let fresh = cursor.fresh();
+        let first_fresh = self
+            .segments()
+            .filter(|segment| segment.span().end > fresh)
+            .flat_map(|segment| &segment.entries)
+            .filter(|entry| entry.sequence >= fresh)
+            .find(|entry| now.since(entry.time) <= fresh_for)
+            .map(|entry| entry.sequence);
+        let end = self
+            .segments()
+            .last()
+            .map_or(fresh, |segment| segment.span().end);
+        if let Some(cursor) = self.cursors.get_mut(collector) {
+            cursor.age_to(first_fresh.unwrap_or(end));
+        }
+    }
+
+    fn choose(&self, collector: &str) -> Option<(Lane, Vec<Entry>)> {
+        let cursor = self.cursors.get(collector)?;
+        let plans: Vec<Entry> = self
+            .in_ranges(cursor.gaps())
+            .filter(|entry| entry.kind == RecordKind::Plan)
+            .take(RECORDS_MAX)
+            .collect();
+        if !plans.is_empty() {
+            return Some((Lane::Plan, plans));
+        }
+        let fresh = cut(self.in_ranges(&[cursor.fresh()..u64::MAX]));
+        if !fresh.is_empty() {
+            return Some((Lane::Fresh, fresh));
+        }
+        let backlog = cut(self.in_ranges(cursor.gaps()));
+        (!backlog.is_empty()).then_some((Lane::Backlog, backlog))
+    }
+
+    fn in_ranges<'s>(&'s self, ranges: &'s [Range<u64>]) -> impl Iterator<Item = Entry> + 's {
+        ranges.iter().flat_map(move |range| {
+            self.segments()
+                .filter(move |segment| {
+                    let span = segment.span();
+                    span.start < range.end && span.end > range.start
+                })
+                .flat_map(move |segment| {
+                    let from = segment
+                        .entries
+                        .partition_point(|e| e.sequence < range.start);
+                    let to = segment.entries.partition_point(|e| e.sequence < range.end);
+                    segment.entries[from..to].iter().copied()
+                })
+        })
+    }
+}
+
+/// The first records that fit into one request; at least one.
+fn cut(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
+    let mut items = 0;
+    let mut bytes = 0;
+    let mut chosen = Vec::new();
+    for entry in entries.take(RECORDS_MAX) {
+        items += u32::from(entry.items);
+        bytes += u64::from(entry.payload_bytes);
+        if !chosen.is_empty() && (items > ITEMS_MAX || bytes > BYTES_MAX) {
+            break;
+        }
+        chosen.push(entry);
+    }
+    chosen
+}
