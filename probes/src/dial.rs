@@ -78,7 +78,7 @@ pub(crate) async fn dial(
 ) -> Result<Metered, Fault> {
     facts.server_address = Some(endpoint.host.clone());
     facts.server_port = Some(endpoint.port);
-    if !target.allows_host(&endpoint.host) {
+    if !target.profile().allows(&endpoint.host) {
         // The journey or a captured value asks for it: our configuration, not the platform's fault.
         return Err(Fault::internal(format!(
             "host `{}` is not in `hosts` of target `{}`",
@@ -110,7 +110,7 @@ async fn resolve(
     facts: &mut NetworkFacts,
     deadline: Deadline,
 ) -> Result<IpAddr, Fault> {
-    let private_allowed = target.settings().allow_private;
+    let private_allowed = target.allows_private();
     if let Ok(address) = endpoint.host.parse::<IpAddr>() {
         if !private_allowed && is_private(address) {
             let target = target.name();

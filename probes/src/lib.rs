@@ -1,5 +1,6 @@
 //! Performs journeys on the network.
 
+mod attribution;
 mod civil;
 mod clock;
 mod compensation;
@@ -9,6 +10,7 @@ mod dns;
 mod failure;
 mod http;
 mod phases;
+mod redact;
 mod target;
 mod tls;
 mod websocket;
@@ -17,4 +19,4 @@ pub use clock::SystemClock;
 pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationLog, OwedVariable};
 pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck};
 pub use dns::ResolverError;
-pub use target::{HostPattern, HostPatternError, Target, TargetError, TargetSettings};
+pub use target::{Target, TargetError};

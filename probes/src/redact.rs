@@ -1,0 +1,116 @@
+//! Takes secrets out of everything that leaves a run, with the language's redactor.
+
+use bongsu_language::Redactor;
+use bongsu_model::Secret;
+
+/// What stands where a secret was.
+const MASK: &str = "***";
+
+/// Shortest beginning of a secret that is taken out at the end of a text that was cut before.
+const BEGINNING_BYTES_MIN: usize = 4;
+
+/// Headers whose values are never shown, whatever they hold.
+const SECRET_HEADERS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "authentication-info",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "x-auth-token",
+    "x-csrf-token",
+    "x-amz-security-token",
+    "sec-websocket-key",
+];
+
+/// Knows the secrets of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Mask {
+    redactor: Redactor,
+    secrets: Vec<Secret>,
+}
+
+impl Mask {
+    /// From now on `secret` is taken out too.
+    pub(crate) fn learn(&mut self, secret: Secret) {
+        self.redactor.learn(&secret);
+        if !self.secrets.contains(&secret) {
+            self.secrets.push(secret);
+        }
+    }
+
+    /// `text` without secrets, also without the beginning of one at its end: a text may come here
+    /// cut in the middle of a secret.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let clean = self.redactor.redact(text);
+        let (kept, dots) = match clean.strip_suffix('…') {
+            Some(kept) => (kept, "…"),
+            None => (clean.as_str(), ""),
+        };
+        let beginning = self
+            .secrets
+            .iter()
+            .filter_map(|secret| beginning_at_end(kept, secret.expose()))
+            .max();
+        match beginning {
+            Some(bytes) => format!("{}{MASK}{dots}", &kept[..kept.len() - bytes]),
+            None => clean,
+        }
+    }
+
+    /// `text` without secrets, then cut to `bytes_max` bytes.
+    pub(crate) fn cut(&self, text: &str, bytes_max: usize) -> String {
+        let mut clean = self.text(text);
+        clean.truncate(clean.floor_char_boundary(bytes_max));
+        clean
+    }
+
+    /// A header's value, which some headers never show.
+    pub(crate) fn header(&self, name: &str, value: &str) -> String {
+        let is_secret = |secret: &&str| name.eq_ignore_ascii_case(secret);
+        if SECRET_HEADERS.iter().any(|secret| is_secret(&secret)) {
+            return MASK.to_owned();
+        }
+        self.text(value)
+    }
+}
+
+/// How many bytes at the end of `text` are the beginning of `secret`.
+fn beginning_at_end(text: &str, secret: &str) -> Option<usize> {
+    let longest = secret.len().min(text.len());
+    (BEGINNING_BYTES_MIN..=longest)
+        .rev()
+        .find(|bytes| secret.is_char_boundary(*bytes) && text.ends_with(&secret[..*bytes]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask() -> Mask {
+        let mut mask = Mask::default();
+        mask.learn(Secret::new("sentinel-secret"));
+        mask
+    }
+
+    #[test]
+    fn headers_that_carry_credentials_are_never_shown() {
+        for name in ["Authorization", "cookie", "Set-Cookie", "Proxy-Authorization"] {
+            assert_eq!(mask().header(name, "Bearer x"), MASK, "{name}");
+        }
+        assert_eq!(mask().header("content-type", "text/plain"), "text/plain");
+        assert_eq!(mask().header("x-echo", "a sentinel-secret"), "a ***");
+    }
+
+    #[test]
+    fn a_cut_leaves_no_part_of_a_secret() {
+        let shown = mask().cut("abc sentinel-secret def", 9);
+        assert_eq!(shown, "abc *** d");
+        // Cut by someone else before it came here.
+        assert_eq!(mask().text("abc sentinel-sec…"), "abc ***…");
+        assert_eq!(mask().text("abc sentinel-sec"), "abc ***");
+        assert_eq!(mask().text("abc sen"), "abc sen");
+        assert_eq!(mask().cut("가나다", 4), "가");
+    }
+}
