@@ -131,6 +131,21 @@ pub struct Board {
     pub features: Vec<FeatureView>,
 }
 
+/// What became of a cell's slots and time in a stretch.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct HistoryBucket {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The first instant after it.
+    pub until: Timestamp,
+    /// The slots due in it by outcome.
+    pub samples: Ledger,
+    /// Its availability.
+    pub availability: Availability,
+    /// Whether a run came after its slot had been told as missed.
+    pub revised: bool,
+}
+
 /// One agent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentView {

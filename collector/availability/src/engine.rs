@@ -1,22 +1,72 @@
 //! The front of both machines: events in, transitions and views out.
 
+mod agents;
+mod features;
+mod views;
+
+pub use views::HistorySpan;
+
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
-use bongsu_model::{Catalogue, FeatureState, TargetName, Timestamp};
-
-use crate::{
-    AgentView, Board, Event, FeatureView, FleetState, FleetView, IncidentView, Roster, Settings,
-    Transition, Windows,
+use bongsu_model::{
+    AgentId, Catalogue, CellKey, CellState, FeatureId, Heartbeat, PlanRecord, RegionId, RunFacts,
+    RunId, TargetName, Timestamp,
 };
+
+use crate::cell::decide::CellChange;
+use crate::cell::scores::AgentIx;
+use crate::cells::{Cells, Live, Speaker, Taken};
+use crate::fleet::incident::{Incidents, Moved, Step};
+use crate::maintenance::Maintenance;
+use crate::timers::Timers;
+use crate::{
+    Change, Counters, Event, FleetState, MaintenanceWindow, Presence, Roster, Settings, Transition,
+};
+
+use agents::Agents;
+use features::{Features, Known};
+
+/// Transitions that may wait to be taken: every cell of a thousand features in twenty regions
+/// three times over. The oldest are dropped, and counted.
+const TRANSITIONS_MAX: usize = 65_536;
+
+/// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
+/// and short enough that it cannot make a history grow.
+const FUTURE_MAX: Duration = Duration::from_secs(300);
+
+/// What a timer is for. The order decides between equal deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum TimerKey {
+    /// Another plan of the agent becomes valid.
+    Plan(AgentIx),
+    /// The agent's heartbeats stopped.
+    Presence(AgentIx),
+    /// A maintenance window begins or ends.
+    Maintenance,
+    /// A run of the cell grows stale.
+    Cell(usize),
+    /// The quiet of an incident is over.
+    Incident(u32),
+}
 
 /// Decides what works, from events in the order of the journal.
 #[derive(Debug)]
 pub struct Engine {
-    #[expect(dead_code, reason = "the machines behind this front take it")]
     settings: Settings,
     roster: Roster,
     catalogue: Catalogue,
+    maintenance: Maintenance,
+    agents: Agents,
+    cells: Cells,
+    features: Features,
+    incidents: Incidents,
+    fleet: FleetState,
     targets: BTreeSet<TargetName>,
+    timers: Timers<TimerKey>,
+    /// Engine time: the newest receipt or deadline.
+    now: Timestamp,
+    counters: Counters,
     transitions: VecDeque<Transition>,
 }
 
@@ -24,34 +74,49 @@ impl Engine {
     /// An engine that knows nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self {
+            cells: Cells::new(settings.clone()),
             settings,
             roster: Roster::default(),
             catalogue: Catalogue::default(),
+            maintenance: Maintenance::default(),
+            agents: Agents::default(),
+            features: Features::default(),
+            incidents: Incidents::default(),
+            fleet: FleetState::Sighted,
             targets: BTreeSet::new(),
+            timers: Timers::new(),
+            now: Timestamp::EPOCH,
+            counters: Counters::default(),
             transitions: VecDeque::new(),
         }
     }
 
     /// Takes one event in. Timers due at or before `received` fire first, each at its own
-    /// deadline.
+    /// deadline. A receipt before one that was already handled counts as simultaneous with it.
     pub fn handle(&mut self, received: Timestamp, event: Event) {
         self.advance(received);
         match event {
+            Event::Run(run) => self.take_run(run),
+            Event::Plan { agent, record } => self.take_plan(&agent, record),
+            Event::Heartbeat { agent, heartbeat } => self.take_heartbeat(&agent, heartbeat),
             Event::Catalogue(catalogue) => self.catalogue = catalogue,
-            Event::Roster(roster) => self.roster = roster,
-            Event::Plan { record, .. } => self
-                .targets
-                .extend(record.entries.into_iter().map(|entry| entry.target)),
-            Event::Run(_) | Event::Heartbeat { .. } | Event::Maintenance(_) => {}
+            Event::Roster(roster) => self.take_roster(roster),
+            Event::Maintenance(window) => self.take_maintenance(window),
         }
     }
 
     /// Fires the timers that are due at or before `now`.
-    pub fn advance(&mut self, _now: Timestamp) {}
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some((at, key)) = self.timers.pop_due(now) {
+            self.now = self.now.max(at);
+            self.fire(key);
+        }
+        self.now = self.now.max(now);
+    }
 
     /// When the next timer is due.
     pub fn next_wakeup(&self) -> Option<Timestamp> {
-        None
+        self.timers.next()
     }
 
     /// The oldest transition that was not taken yet.
@@ -59,49 +124,343 @@ impl Engine {
         self.transitions.pop_front()
     }
 
-    /// The environments that any plan names.
-    pub fn targets(&self) -> Vec<TargetName> {
-        self.targets.iter().cloned().collect()
+    /// What was not derived, by reason.
+    pub fn counters(&self) -> Counters {
+        self.counters
     }
 
-    /// All features of `target` as of `now`.
-    pub fn board(&self, target: &TargetName, now: Timestamp) -> Board {
-        let features = self.catalogue.features().iter().map(|feature| FeatureView {
-            feature: feature.id.clone(),
-            state: FeatureState::Unmeasured,
-            since: None,
-            blocked_by: None,
-            overlays: Vec::new(),
-            availability: Windows::default(),
-            regions: Vec::new(),
-            last_failure: None,
-            incident: None,
+    fn fire(&mut self, key: TimerKey) {
+        match key {
+            TimerKey::Cell(cell) => self.settle(&[cell]),
+            TimerKey::Plan(agent) => self.replan(agent),
+            TimerKey::Maintenance => self.pass_maintenance_edge(),
+            TimerKey::Incident(number) => {
+                let steps = self.incidents.close(number, self.now);
+                self.tell_incident(steps);
+            }
+            TimerKey::Presence(agent) => {
+                let before = self.agents[agent].pulse.lose();
+                self.tell_presence(agent, before);
+                self.look_at_fleet(agent);
+            }
+        }
+    }
+
+    fn take_run(&mut self, run: Box<RunFacts>) {
+        let Some(agent) = self.agents.find(&run.vantage.agent) else {
+            self.counters.strangers += 1;
+            return;
+        };
+        if run.due > self.now + FUTURE_MAX {
+            self.counters.future += 1;
+            return;
+        }
+        self.agents[agent].last_run = Some(self.now);
+        let region = self.agents[agent].vantage.region.clone();
+        let speaker = Speaker {
+            agent,
+            region: &region,
+        };
+        let taken = self.cells.take(speaker, &run, self.now, &mut self.counters);
+        self.absorb(agent, run, taken);
+    }
+
+    fn absorb(&mut self, agent: AgentIx, run: Box<RunFacts>, taken: Taken) {
+        match taken {
+            Taken::Settled => {}
+            Taken::Waiting => {
+                self.counters.waiting += 1;
+                self.agents[agent].wait(run);
+            }
+            Taken::Live(Live {
+                user,
+                fresh_until,
+                cells,
+            }) => {
+                self.agents[agent].eyes.note(user, &run, fresh_until);
+                self.settle(&cells);
+                self.look_at_fleet(agent);
+            }
+        }
+        self.features.register(&self.cells);
+    }
+
+    fn take_plan(&mut self, agent: &AgentId, record: PlanRecord) {
+        let Some(agent) = self.agents.find(agent) else {
+            self.counters.strangers += 1;
+            return;
+        };
+        let targets = record.entries.iter().map(|entry| entry.target.clone());
+        self.targets.extend(targets);
+        if self.agents[agent].plans.insert(record, self.now) {
+            self.replan(agent);
+        } else {
+            self.counters.duplicates += 1;
+        }
+    }
+
+    /// Brings slots, coverage and waiting runs in line with the agent's plans.
+    fn replan(&mut self, agent: AgentIx) {
+        let region = self.agents[agent].vantage.region.clone();
+        let speaker = Speaker {
+            agent,
+            region: &region,
+        };
+        let spans = self.agents[agent].plans.spans();
+        let cells = self.cells.replan(speaker, spans, self.now);
+        if !self.maintenance.is_empty() {
+            self.carve(&cells);
+        }
+        self.features.register(&self.cells);
+        let next = self.agents[agent].plans.next_change(self.now);
+        self.timers.set(TimerKey::Plan(agent), next);
+        self.settle(&cells);
+        for run in self.agents[agent].take_waiting() {
+            let taken = self
+                .cells
+                .derive(speaker, &run, self.now, &mut self.counters);
+            if matches!(taken, Taken::Waiting) {
+                self.agents[agent].wait(run);
+            } else {
+                self.absorb(agent, run, taken);
+            }
+        }
+    }
+
+    fn take_roster(&mut self, roster: Roster) {
+        let changed = self.agents.list(&roster, self.now);
+        self.roster = roster;
+        for agent in changed {
+            self.replan(agent);
+        }
+        self.settle_features();
+        self.judge_fleet();
+    }
+
+    fn take_heartbeat(&mut self, agent: &AgentId, heartbeat: Heartbeat) {
+        let Some(agent) = self.agents.find(agent) else {
+            self.counters.strangers += 1;
+            return;
+        };
+        let before = self.agents[agent].pulse.beat(heartbeat, self.now);
+        let deadline = self.agents[agent].pulse.deadline(&self.settings);
+        self.timers.set(TimerKey::Presence(agent), deadline);
+        self.tell_presence(agent, before);
+        self.look_at_fleet(agent);
+    }
+
+    fn take_maintenance(&mut self, window: MaintenanceWindow) {
+        if !self.maintenance.insert(window) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        let all: Vec<usize> = (0..self.cells.cells.len()).collect();
+        self.carve(&all);
+        self.pass_maintenance_edge();
+    }
+
+    fn carve(&mut self, cells: &[usize]) {
+        for cell in cells {
+            let spans = self.maintenance.spans(&self.cells.cells[*cell].key);
+            for user in self.cells.users_of[*cell].clone() {
+                self.cells.users[user]
+                    .history
+                    .set_maintenance(spans.clone());
+            }
+        }
+    }
+
+    /// A window begins or ends: features change their state, and what is still down after its
+    /// declared end becomes an incident.
+    fn pass_maintenance_edge(&mut self) {
+        let next = self.maintenance.next_edge(self.now);
+        self.timers.set(TimerKey::Maintenance, next);
+        self.settle_features();
+        for cell in 0..self.cells.cells.len() {
+            if self.cells.cells[cell].state == CellState::Down {
+                let change = self.cells.cells[cell].still_down();
+                self.tell_fleet(cell, &change);
+            }
+        }
+    }
+
+    /// Lets cells move to where the evidence leads, and tells what follows from that.
+    fn settle(&mut self, cells: &[usize]) {
+        self.features.register(&self.cells);
+        for standing in std::mem::take(&mut self.cells.standing) {
+            let change = Change::Quarantine {
+                agent: self.agents.id(standing.agent),
+                cell: self.cells.cells[standing.cell].key.clone(),
+                step: standing.step,
+            };
+            self.tell(change, standing.run.into_iter().collect());
+        }
+        let cells: BTreeSet<usize> = cells.iter().copied().collect();
+        for cell in cells {
+            for change in self.cells.settle(cell, self.now) {
+                self.tell_cell(cell, &change);
+            }
+            let key = &self.cells.cells[cell].key;
+            let key = (key.target.clone(), key.feature.clone());
+            self.settle_feature(&key);
+            let expiry = self.cells.cells[cell].sight.next_expiry(self.now);
+            self.timers.set(TimerKey::Cell(cell), expiry);
+        }
+    }
+
+    fn settle_features(&mut self) {
+        let keys: Vec<(TargetName, FeatureId)> = self.features.keys().cloned().collect();
+        for key in keys {
+            self.settle_feature(&key);
+        }
+    }
+
+    fn settle_feature(&mut self, key: &(TargetName, FeatureId)) {
+        let known = Known {
+            cells: &self.cells,
+            roster: &self.roster,
+            maintenance: &self.maintenance,
+        };
+        if let Some(change) = self.features.settle(key, known, self.now) {
+            self.tell(change, Vec::new());
+        }
+    }
+
+    fn tell_cell(&mut self, cell: usize, change: &CellChange) {
+        let told = Change::Cell {
+            cell: self.cells.cells[cell].key.clone(),
+            from: change.from,
+            to: change.to,
+            blocked_by: change.blocked_by.clone(),
+            onset: change.onset,
+            confidence: change.confidence,
+        };
+        self.tell(told, change.evidence.clone());
+        self.tell_fleet(cell, change);
+    }
+
+    /// Tells the fleet machine of a cell's change. Work that was announced in time opens nothing.
+    fn tell_fleet(&mut self, cell: usize, change: &CellChange) {
+        let facts = &self.cells.cells[cell];
+        let suppressed = change.to == CellState::Down
+            && self.maintenance.is_excluded(&facts.key, self.now)
+            && !self.incidents.covers_cell(&facts.key);
+        if suppressed {
+            return;
+        }
+        let moved = Moved {
+            cell: &facts.key,
+            change,
+            period: facts.period.unwrap_or_default(),
+            at: self.now,
+        };
+        let (steps, number) = self
+            .incidents
+            .observe(moved, &self.catalogue, &self.settings);
+        self.note_blocked(cell, change);
+        if let Some(number) = number {
+            let deadline = self.incidents.deadline(number);
+            self.timers.set(TimerKey::Incident(number), deadline);
+        }
+        self.tell_incident(steps);
+    }
+
+    /// Blocked features join the incident of what blocks them, whichever was known first.
+    fn note_blocked(&mut self, cell: usize, change: &CellChange) {
+        let CellKey {
+            target, feature, ..
+        } = &self.cells.cells[cell].key;
+        if let Some(by) = &change.blocked_by {
+            self.incidents.note_blocked(target, by, feature);
+        }
+        if change.to == CellState::Down {
+            let others = self
+                .cells
+                .cells
+                .iter()
+                .filter(|other| other.key.target == *target);
+            for other in others.filter(|other| other.blocked_by.as_ref() == Some(feature)) {
+                self.incidents
+                    .note_blocked(target, feature, &other.key.feature);
+            }
+        }
+    }
+
+    fn tell_incident(&mut self, steps: Vec<Step>) {
+        for (incident, step, evidence) in steps {
+            self.tell(Change::Incident { incident, step }, evidence);
+        }
+    }
+
+    fn tell_presence(&mut self, agent: AgentIx, before: Option<Presence>) {
+        if let Some(from) = before {
+            let change = Change::Presence {
+                agent: self.agents.id(agent),
+                from,
+                to: self.agents[agent].pulse.presence,
+            };
+            self.tell(change, Vec::new());
+        }
+    }
+
+    /// Judges whether one agent is blind, and the fleet if that changed.
+    fn look_at_fleet(&mut self, agent: AgentIx) {
+        let blind = self.agents[agent].eyes.is_blind(self.now);
+        if std::mem::replace(&mut self.agents[agent].blind, blind) != blind {
+            self.judge_fleet();
+        }
+    }
+
+    fn judge_fleet(&mut self) {
+        let blind = self.blind_agents();
+        let share = self.settings.fleet_blind * count(self.agents.listed_len());
+        let to = if count(blind.len()) > share {
+            FleetState::Blind
+        } else {
+            FleetState::Sighted
+        };
+        let from = std::mem::replace(&mut self.fleet, to);
+        if from != to {
+            self.tell(Change::Fleet { from, to, blind }, Vec::new());
+        }
+    }
+
+    fn blind_agents(&self) -> Vec<AgentId> {
+        let blind = self.agents.listed().filter(|(_, agent)| agent.blind);
+        blind
+            .map(|(_, agent)| agent.vantage.agent.clone())
+            .collect()
+    }
+
+    fn tell(&mut self, change: Change, evidence: Vec<RunId>) {
+        if self.transitions.len() >= TRANSITIONS_MAX {
+            self.transitions.pop_front();
+            self.counters.transitions_dropped += 1;
+        }
+        self.transitions.push_back(Transition {
+            at: self.now,
+            change,
+            evidence,
         });
-        Board {
-            target: target.clone(),
-            as_of: now,
-            features: features.collect(),
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known {
+            cells: &self.cells,
+            roster: &self.roster,
+            maintenance: &self.maintenance,
         }
     }
 
-    /// The listed agents as of `now`.
-    pub fn agents(&self, _now: Timestamp) -> Vec<AgentView> {
-        Vec::new()
+    fn region_order(&self, region: &RegionId) -> usize {
+        let mut regions = self.roster.regions.iter();
+        regions
+            .position(|listed| listed.id == *region)
+            .unwrap_or(usize::MAX)
     }
+}
 
-    /// The fleet as of `now`.
-    pub fn fleet(&self, _now: Timestamp) -> FleetView {
-        FleetView {
-            state: FleetState::Sighted,
-            agents: u32::try_from(self.roster.agents.len()).unwrap_or(u32::MAX),
-            present: 0,
-            blind: Vec::new(),
-            outliers: Vec::new(),
-        }
-    }
-
-    /// The incidents of `target`, newest first.
-    pub fn incidents(&self, _target: &TargetName) -> Vec<IncidentView> {
-        Vec::new()
-    }
+/// Counts of agents as a number to take a share of.
+fn count(agents: usize) -> f64 {
+    f64::from(u32::try_from(agents).unwrap_or(u32::MAX))
 }

@@ -10,19 +10,31 @@
 //! of receipt, [`Engine::advance`] at [`Engine::next_wakeup`], [`Engine::poll_transition`] until
 //! it is empty, [`Engine::board`] to look.
 
+mod availability;
 mod board;
+mod cell;
+mod cells;
+mod counters;
 mod engine;
 mod event;
+mod feature;
+mod fleet;
+mod history;
 mod ledger;
+mod maintenance;
+mod plan;
 mod roster;
 mod settings;
+mod span;
+mod timers;
 mod transition;
 
 pub use board::{
-    AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, IncidentView,
-    RunRef, Windows,
+    AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, HistoryBucket,
+    IncidentView, RunRef, Windows,
 };
-pub use engine::Engine;
+pub use counters::Counters;
+pub use engine::{Engine, HistorySpan};
 pub use event::{Event, MaintenanceWindow, Scope};
 pub use ledger::Ledger;
 pub use roster::{Region, Roster};

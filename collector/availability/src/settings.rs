@@ -14,7 +14,8 @@ pub struct Settings {
     pub soft_p1: f64,
     /// Alarm threshold of the scores, in nats; mean runs to a false alarm are at least e^h.
     pub h: f64,
-    /// Consecutive passes after which a cell that was down is recovering.
+    /// Consecutive passes after which a cell that was down is recovering; each relapse in the same
+    /// outage doubles them, up to `passes_to_up`.
     pub passes_to_recovering: u32,
     /// Consecutive passes after which a cell is up again: 14 bound the failure probability by
     /// 19 % at 95 % confidence.

@@ -1,0 +1,125 @@
+//! What is remembered of failures: the streak that may become an outage, the outage, and the
+//! passes that may end it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bongsu_model::{RunId, Timestamp};
+
+use crate::{Confidence, EVIDENCE_MAX};
+
+use super::Evidence;
+use super::scores::AgentIx;
+
+/// Passes that were followed by a failure, from which on an outage is said to be partial. One may
+/// be a run that began just before the fault.
+const MIXED_MIN: u32 = 2;
+
+/// The failures since the pooled score was last zero.
+#[derive(Debug, Clone)]
+pub(crate) struct Streak {
+    /// Start of the first failed run.
+    pub(crate) onset: Timestamp,
+    /// Start of the last good run before it.
+    pub(crate) onset_low: Option<Timestamp>,
+    /// Start of the first failed run of each agent, and how many failed.
+    pub(crate) agents: BTreeMap<AgentIx, (Timestamp, u64)>,
+    pub(crate) evidence: VecDeque<RunId>,
+    passes_since_failure: u32,
+    mixed: u32,
+}
+
+impl Streak {
+    pub(crate) fn begin(onset: Timestamp, onset_low: Option<Timestamp>) -> Self {
+        Self {
+            onset,
+            onset_low,
+            agents: BTreeMap::new(),
+            evidence: VecDeque::new(),
+            passes_since_failure: 0,
+            mixed: 0,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, evidence: &Evidence) {
+        self.onset = self.onset.min(evidence.started);
+        let agent = self
+            .agents
+            .entry(evidence.agent)
+            .or_insert((evidence.started, 0));
+        agent.0 = agent.0.min(evidence.started);
+        agent.1 += 1;
+        if self.evidence.len() >= EVIDENCE_MAX {
+            self.evidence.pop_front();
+        }
+        self.evidence.push_back(evidence.run);
+        self.mixed += std::mem::take(&mut self.passes_since_failure);
+    }
+
+    pub(crate) fn pass(&mut self, evidence: &Evidence) {
+        if evidence.started > self.onset {
+            self.passes_since_failure += 1;
+        }
+    }
+
+    /// Whether passes and failures were mixed.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.mixed >= MIXED_MIN
+    }
+}
+
+/// A cell that was decided to be down, until it is up again.
+#[derive(Debug, Clone)]
+pub(crate) struct Outage {
+    pub(crate) onset: Timestamp,
+    pub(crate) onset_low: Option<Timestamp>,
+    pub(crate) confidence: Confidence,
+    /// Whether it had begun to recover when last seen.
+    pub(crate) recovering: bool,
+    /// How often it went down again while it recovered.
+    pub(crate) relapses: u32,
+}
+
+/// The own runs since the last failure, and the newest runs since recovery began.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Passes {
+    pub(crate) in_a_row: u32,
+    pub(crate) agents: BTreeSet<AgentIx>,
+    /// Start of the first of them.
+    pub(crate) first: Option<Timestamp>,
+    /// True for a failure; the newest last.
+    trailing: VecDeque<bool>,
+}
+
+impl Passes {
+    pub(crate) fn pass(&mut self, evidence: &Evidence, trailing_max: usize) {
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.agents.insert(evidence.agent);
+        let first = self.first.get_or_insert(evidence.started);
+        *first = evidence.started.min(*first);
+        self.push(false, trailing_max);
+    }
+
+    pub(crate) fn fail(&mut self, trailing_max: usize) {
+        self.in_a_row = 0;
+        self.agents.clear();
+        self.first = None;
+        self.push(true, trailing_max);
+    }
+
+    /// Failures among the newest runs since recovery began.
+    pub(crate) fn trailing_failures(&self) -> usize {
+        self.trailing.iter().filter(|failed| **failed).count()
+    }
+
+    /// Recovery begins: what failed before does not make it a relapse.
+    pub(crate) fn forget_trailing(&mut self) {
+        self.trailing.clear();
+    }
+
+    fn push(&mut self, failed: bool, trailing_max: usize) {
+        if self.trailing.len() >= trailing_max {
+            self.trailing.pop_front();
+        }
+        self.trailing.push_back(failed);
+    }
+}

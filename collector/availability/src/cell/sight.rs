@@ -1,0 +1,187 @@
+//! Who sees a cell: the agents whose plan covers it, and what each of them saw last.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bongsu_model::{FeatureId, Timestamp};
+
+use super::Evidence;
+use super::scores::AgentIx;
+
+/// Runs kept of a quarantined agent to be counted again: what it runs while one is fresh.
+const RECENT_MAX: usize = 32;
+
+/// What a user's newest live run of the cell's own journey said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Pass, slow or fail.
+    Valid,
+    /// Another feature stood before it.
+    Blocked(FeatureId),
+    /// Blind or skipped.
+    Nothing,
+}
+
+/// The newest live run of one user.
+#[derive(Debug, Clone)]
+pub(crate) struct Newest {
+    pub(crate) user: usize,
+    pub(crate) due: Timestamp,
+    /// Until when it is evidence: due + 2T + D + L.
+    pub(crate) fresh_until: Timestamp,
+    pub(crate) seen: Seen,
+}
+
+/// An agent that fails alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// Its passes in a row since then.
+    pub(crate) passes: u32,
+    /// Its newest runs, in case that it was right.
+    pub(crate) recent: VecDeque<Evidence>,
+}
+
+/// One agent's standing in one cell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Voter {
+    /// Whether its current plan covers the cell.
+    covers: bool,
+    newest: Vec<Newest>,
+    pub(crate) held: Option<Held>,
+    /// Valid runs while the cell was not in an outage.
+    pub(crate) quiet_runs: u64,
+    /// How many of these failed without another agent agreeing.
+    pub(crate) uncorroborated: u64,
+}
+
+impl Voter {
+    fn votes(&self) -> bool {
+        self.covers && self.held.is_none()
+    }
+
+    /// Until when it sees the cell, if it does at all.
+    fn sees_until(&self) -> Option<Timestamp> {
+        let valid = self
+            .newest
+            .iter()
+            .filter(|newest| newest.seen == Seen::Valid);
+        valid.map(|newest| newest.fresh_until).max()
+    }
+
+    fn blocked_by(&self, now: Timestamp) -> Option<&FeatureId> {
+        let newest = self.newest.iter().max_by_key(|newest| newest.due)?;
+        match &newest.seen {
+            Seen::Blocked(by) if newest.fresh_until > now => Some(by),
+            Seen::Blocked(_) | Seen::Valid | Seen::Nothing => None,
+        }
+    }
+
+    /// Keeps a run that does not count, in case it will.
+    pub(crate) fn keep(&mut self, evidence: &Evidence) {
+        if let Some(held) = &mut self.held {
+            if held.recent.len() >= RECENT_MAX {
+                held.recent.pop_front();
+            }
+            held.recent.push_back(evidence.clone());
+            held.passes = if evidence.mark.is_good() {
+                held.passes + 1
+            } else {
+                0
+            };
+        }
+    }
+}
+
+/// The agents of one cell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sight {
+    pub(crate) voters: BTreeMap<AgentIx, Voter>,
+}
+
+impl Sight {
+    /// The users through which `agent`'s current plan covers the cell.
+    pub(crate) fn cover(&mut self, agent: AgentIx, users: &[usize]) {
+        let voter = self.voters.entry(agent).or_default();
+        voter.covers = !users.is_empty();
+        voter.newest.retain(|newest| users.contains(&newest.user));
+    }
+
+    /// Notes a live run of the cell's own journey, unless a newer one is known of that user.
+    pub(crate) fn note(&mut self, agent: AgentIx, newest: Newest) {
+        let voter = self.voters.entry(agent).or_default();
+        match voter
+            .newest
+            .iter_mut()
+            .find(|known| known.user == newest.user)
+        {
+            Some(known) if known.due <= newest.due => *known = newest,
+            Some(_) => {}
+            None => voter.newest.push(newest),
+        }
+    }
+
+    /// Whether any agent's current plan covers the cell.
+    pub(crate) fn is_covered(&self) -> bool {
+        self.voters.values().any(|voter| voter.covers)
+    }
+
+    /// N: the agents whose plan covers the cell, alive or not, less the quarantined.
+    pub(crate) fn agents(&self) -> usize {
+        self.voters.values().filter(|voter| voter.votes()).count()
+    }
+
+    pub(crate) fn seeing(&self, now: Timestamp) -> usize {
+        self.seers(now).count()
+    }
+
+    /// Whether an agent other than this one sees the cell.
+    pub(crate) fn another_sees(&self, agent: AgentIx, now: Timestamp) -> bool {
+        self.seers(now).any(|seer| seer != agent)
+    }
+
+    /// When the first of those who see stops to, or the first of those who are blocked is stale.
+    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.voters.values().flat_map(|voter| &voter.newest);
+        let ends = newest.map(|newest| newest.fresh_until);
+        ends.filter(|end| *end > now).min()
+    }
+
+    /// The feature that stands before the cell for more than half of its agents.
+    pub(crate) fn blocked_by(&self, now: Timestamp) -> Option<FeatureId> {
+        let voters = self.voters.values().filter(|voter| voter.votes());
+        let mut counts: BTreeMap<&FeatureId, usize> = BTreeMap::new();
+        for by in voters.filter_map(|voter| voter.blocked_by(now)) {
+            *counts.entry(by).or_default() += 1;
+        }
+        let agents = self.agents();
+        let most = counts.into_iter().find(|(_, count)| 2 * count > agents);
+        most.map(|(by, _)| by.clone())
+    }
+
+    pub(crate) fn is_held(&self, agent: AgentIx) -> bool {
+        let voter = self.voters.get(&agent);
+        voter.is_some_and(|voter| voter.held.is_some())
+    }
+
+    pub(crate) fn held(&self) -> Vec<AgentIx> {
+        let held = self.voters.iter().filter(|(_, voter)| voter.held.is_some());
+        held.map(|(agent, _)| *agent).collect()
+    }
+
+    /// Whether the agent's plan covers the cell and its runs count.
+    pub(crate) fn votes(&self, agent: AgentIx) -> bool {
+        self.voters.get(&agent).is_some_and(Voter::votes)
+    }
+
+    pub(crate) fn covers(&self, agent: AgentIx) -> bool {
+        self.voters.get(&agent).is_some_and(|voter| voter.covers)
+    }
+
+    fn seers(&self, now: Timestamp) -> impl Iterator<Item = AgentIx> + '_ {
+        self.voters
+            .iter()
+            .filter(move |(_, voter)| {
+                voter.votes() && voter.sees_until().is_some_and(|until| until > now)
+            })
+            .map(|(agent, _)| *agent)
+    }
+}

@@ -1,0 +1,435 @@
+//! The first machine: every cell with the users that measure it. Runs and plans in, changes out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bongsu_model::{
+    CellKey, FeatureId, JourneyName, Outcome, PlanEntry, RegionId, RunFacts, RunId, TargetName,
+    Timestamp, Trigger, Variant,
+};
+
+use crate::cell::decide::CellChange;
+use crate::cell::scores::AgentIx;
+use crate::cell::sight::{Newest, Seen};
+use crate::cell::{Cell, Evidence, Mark, Weight};
+use crate::counters::Counters;
+use crate::fleet::quarantine;
+use crate::history::{Arrival, History, Recorded, Timing};
+use crate::span::Span;
+use crate::{QuarantineStep, Release, Settings};
+
+/// Ids of burst and manual runs remembered of one user, so that none counts twice: three minutes
+/// of bursts five seconds apart, while none is live for longer than 2T + D + L.
+const UNSLOTTED_MAX: usize = 64;
+
+/// Users of one fleet: a thousand agents with a hundred journeys each.
+const USERS_MAX: usize = 100_000;
+
+/// A synthetic user.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct UserKey {
+    agent: AgentIx,
+    target: TargetName,
+    journey: JourneyName,
+    variant: Variant,
+    /// The journey's own feature: a journey that changes it is another user.
+    feature: FeatureId,
+}
+
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) agent: AgentIx,
+    pub(crate) variant: Variant,
+    pub(crate) cell: usize,
+    pub(crate) history: History,
+    unslotted: VecDeque<RunId>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// It is evidence.
+    Live(Live),
+    /// It is history only, or nothing at all.
+    Settled,
+    /// No plan covers it yet.
+    Waiting,
+}
+
+/// What a live run may have changed.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) user: usize,
+    pub(crate) fresh_until: Timestamp,
+    pub(crate) cells: Vec<usize>,
+}
+
+/// An agent was quarantined in a cell, or is no longer.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) agent: AgentIx,
+    pub(crate) cell: usize,
+    pub(crate) step: QuarantineStep,
+    pub(crate) run: Option<RunId>,
+}
+
+/// Who ran, from where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Speaker<'a> {
+    pub(crate) agent: AgentIx,
+    pub(crate) region: &'a RegionId,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cells {
+    settings: Settings,
+    pub(crate) cells: Vec<Cell>,
+    /// The users whose own feature each cell is.
+    pub(crate) users_of: Vec<Vec<usize>>,
+    by_key: BTreeMap<CellKey, usize>,
+    pub(crate) users: Vec<User>,
+    by_user: BTreeMap<UserKey, usize>,
+    /// The newest period in which an agent's touch of a cell was weighed.
+    touched: BTreeMap<(AgentIx, usize), u64>,
+    pub(crate) standing: Vec<Standing>,
+}
+
+impl Cells {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            cells: Vec::new(),
+            users_of: Vec::new(),
+            by_key: BTreeMap::new(),
+            users: Vec::new(),
+            by_user: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            standing: Vec::new(),
+        }
+    }
+
+    pub(crate) fn find(&self, key: &CellKey) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Takes a run in: into the history of its slot, and as evidence if it is live.
+    pub(crate) fn take(
+        &mut self,
+        speaker: Speaker<'_>,
+        run: &RunFacts,
+        now: Timestamp,
+        counters: &mut Counters,
+    ) -> Taken {
+        if run.trigger == Trigger::Ci {
+            counters.ci += 1;
+            return Taken::Settled;
+        }
+        let Some(user) = self.user(speaker, run) else {
+            counters.dropped += 1;
+            return Taken::Settled;
+        };
+        match self.record(user, run, now) {
+            Recorded::Known => counters.duplicates += 1,
+            Recorded::Dropped => counters.dropped += 1,
+            Recorded::Stray => return Taken::Waiting,
+            Recorded::Kept(arrival) => {
+                if arrival == Arrival::Late {
+                    counters.revised += 1;
+                }
+                return self.derive(speaker, run, now, counters);
+            }
+        }
+        Taken::Settled
+    }
+
+    /// Weighs a run whose slot is recorded, if a plan covers it and it is live.
+    pub(crate) fn derive(
+        &mut self,
+        speaker: Speaker<'_>,
+        run: &RunFacts,
+        now: Timestamp,
+        counters: &mut Counters,
+    ) -> Taken {
+        let Some(user) = self.user(speaker, run) else {
+            return Taken::Settled;
+        };
+        let Some(timing) = self.users[user].history.timing(run.due) else {
+            return Taken::Waiting;
+        };
+        self.show(speaker, run);
+        if run.due + timing.fresh < now {
+            counters.late += 1;
+            return Taken::Settled;
+        }
+        let mut changed = vec![self.users[user].cell];
+        self.weigh_own(user, run, timing, now);
+        for other in run.outcomes.others() {
+            let cell = self.cell(&run.target, &other.feature, speaker.region);
+            if let Some(mark) = mark(&other.outcome, run.flaky)
+                && self.may_touch(speaker.agent, cell, run.started)
+            {
+                let evidence = Evidence {
+                    run: run.id,
+                    agent: speaker.agent,
+                    started: run.started,
+                    fresh_until: run.due + timing.fresh,
+                    mark,
+                    weight: Weight::Touch,
+                };
+                self.weigh(cell, &evidence, now);
+                changed.push(cell);
+            }
+        }
+        Taken::Live(Live {
+            user,
+            fresh_until: run.due + timing.fresh,
+            cells: changed,
+        })
+    }
+
+    /// Takes an agent's plans in. Returns the cells that may change.
+    pub(crate) fn replan(
+        &mut self,
+        speaker: Speaker<'_>,
+        spans: Vec<(Span, PlanEntry)>,
+        now: Timestamp,
+    ) -> Vec<usize> {
+        let mut by_user: BTreeMap<usize, Vec<(Span, PlanEntry)>> = BTreeMap::new();
+        for (span, entry) in spans {
+            for touched in &entry.touches {
+                self.cell(&entry.target, touched, speaker.region);
+            }
+            let key = UserKey {
+                agent: speaker.agent,
+                target: entry.target.clone(),
+                journey: entry.journey.clone(),
+                variant: entry.variant.clone(),
+                feature: entry.feature.clone(),
+            };
+            if let Some(user) = self.user_of(key, speaker.region) {
+                by_user.entry(user).or_default().push((span, entry));
+            }
+        }
+        let users = 0..self.users.len();
+        let mut cells = std::collections::BTreeSet::new();
+        for user in users
+            .filter(|u| self.users[*u].agent == speaker.agent)
+            .collect::<Vec<_>>()
+        {
+            let mut spans = by_user.remove(&user).unwrap_or_default();
+            spans.sort_by_key(|(span, _)| span.from);
+            let lateness = self.settings.lateness;
+            self.users[user].history.replan(&spans, lateness, now);
+            cells.insert(self.users[user].cell);
+        }
+        for cell in &cells {
+            self.cover(speaker.agent, *cell, now);
+        }
+        cells.into_iter().collect()
+    }
+
+    /// The changes that what is known of a cell at `now` calls for.
+    pub(crate) fn settle(&mut self, cell: usize, now: Timestamp) -> Vec<CellChange> {
+        self.cells[cell].settle(now, &self.settings)
+    }
+
+    fn record(&mut self, user: usize, run: &RunFacts, now: Timestamp) -> Recorded {
+        let user = &mut self.users[user];
+        if run.trigger.slot().is_some() {
+            return user.history.record(run, now);
+        }
+        if user.unslotted.contains(&run.id) {
+            return Recorded::Known;
+        }
+        if user.unslotted.len() >= UNSLOTTED_MAX {
+            user.unslotted.pop_front();
+        }
+        user.unslotted.push_back(run.id);
+        Recorded::Kept(Arrival::InTime)
+    }
+
+    fn show(&mut self, speaker: Speaker<'_>, run: &RunFacts) {
+        for (outcome, _) in run.outcomes.iter() {
+            let cell = self.cell(&run.target, &outcome.feature, speaker.region);
+            let mark = mark(&outcome.outcome, run.flaky);
+            self.cells[cell].show(run.id, speaker.agent, run.started, mark);
+        }
+    }
+
+    fn weigh_own(&mut self, user: usize, run: &RunFacts, timing: Timing, now: Timestamp) {
+        let User { agent, cell, .. } = self.users[user];
+        let fresh_until = run.due + timing.fresh;
+        let newest = Newest {
+            user,
+            due: run.due,
+            fresh_until,
+            seen: seen(run.outcomes.verdict()),
+        };
+        self.cells[cell].note(agent, newest);
+        let Some(mark) = mark(run.outcomes.verdict(), run.flaky) else {
+            return;
+        };
+        let weight = match run.trigger {
+            Trigger::Scheduled { .. } | Trigger::Burst => Weight::Own,
+            Trigger::Manual | Trigger::Ci => Weight::Manual,
+        };
+        let evidence = Evidence {
+            run: run.id,
+            agent,
+            started: run.started,
+            fresh_until,
+            mark,
+            weight,
+        };
+        self.weigh(cell, &evidence, now);
+    }
+
+    fn weigh(&mut self, cell: usize, evidence: &Evidence, now: Timestamp) {
+        let agent = evidence.agent;
+        let held = self.cells[cell].sight.held();
+        if !evidence.mark.is_good() && !held.contains(&agent) {
+            for other in held {
+                self.release(other, cell, Release::Corroborated, now);
+            }
+        }
+        self.cells[cell].weigh(evidence, &self.settings);
+        if quarantine::is_absolved(&self.cells[cell], agent, &self.settings) {
+            self.release(agent, cell, Release::Passes, now);
+        }
+        if let Some((outlier, since)) = quarantine::outlier(&self.cells[cell], now, &self.settings)
+        {
+            self.hold(outlier, cell, since, evidence.run);
+        }
+    }
+
+    fn hold(&mut self, agent: AgentIx, cell: usize, since: Timestamp, run: RunId) {
+        self.cells[cell].hold(agent);
+        for user in self.users_in(agent, cell) {
+            self.users[user].history.hold(since);
+        }
+        self.standing.push(Standing {
+            agent,
+            cell,
+            step: QuarantineStep::Held { since },
+            run: Some(run),
+        });
+    }
+
+    fn release(&mut self, agent: AgentIx, cell: usize, why: Release, now: Timestamp) {
+        let first = self.cells[cell].release(agent, now, &self.settings);
+        let from = match why {
+            Release::Corroborated => first.unwrap_or(now),
+            Release::Passes | Release::Left => now,
+        };
+        for user in self.users_in(agent, cell) {
+            self.users[user].history.release(from);
+        }
+        self.standing.push(Standing {
+            agent,
+            cell,
+            step: QuarantineStep::Released { why },
+            run: None,
+        });
+    }
+
+    /// Whether a touch counts: the first of an agent in each period T of the feature's own
+    /// journey. A feature without one keeps the evidence and stays unmeasured.
+    fn may_touch(&mut self, agent: AgentIx, cell: usize, started: Timestamp) -> bool {
+        let Some(period) = self.cells[cell].period else {
+            return false;
+        };
+        let period_ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = started.as_unix_nanos() / period_ns;
+        match self.touched.insert((agent, cell), bucket) {
+            Some(known) if known >= bucket => {
+                self.touched.insert((agent, cell), known);
+                false
+            }
+            Some(_) | None => true,
+        }
+    }
+
+    fn cover(&mut self, agent: AgentIx, cell: usize, now: Timestamp) {
+        let mut covering = self.users_in(agent, cell);
+        covering.retain(|user| self.users[*user].history.timing(now).is_some());
+        self.cells[cell].sight.cover(agent, &covering);
+        if covering.is_empty() && self.cells[cell].sight.is_held(agent) {
+            self.release(agent, cell, Release::Left, now);
+        }
+        let users = self.users_of[cell].iter();
+        let timings = users.filter_map(|user| self.users[*user].history.timing(now));
+        self.cells[cell].period = timings.map(|timing| timing.period).min();
+    }
+
+    pub(crate) fn users_in(&self, agent: AgentIx, cell: usize) -> Vec<usize> {
+        let users = self.users_of[cell].iter().copied();
+        users
+            .filter(|user| self.users[*user].agent == agent)
+            .collect()
+    }
+
+    fn user(&mut self, speaker: Speaker<'_>, run: &RunFacts) -> Option<usize> {
+        let key = UserKey {
+            agent: speaker.agent,
+            target: run.target.clone(),
+            journey: run.journey.clone(),
+            variant: run.variant.clone(),
+            feature: run.outcomes.own().feature.clone(),
+        };
+        self.user_of(key, speaker.region)
+    }
+
+    fn user_of(&mut self, key: UserKey, region: &RegionId) -> Option<usize> {
+        if let Some(user) = self.by_user.get(&key) {
+            return Some(*user);
+        }
+        if self.users.len() >= USERS_MAX {
+            return None;
+        }
+        let cell = self.cell(&key.target, &key.feature, region);
+        let user = self.users.len();
+        self.users.push(User {
+            agent: key.agent,
+            variant: key.variant.clone(),
+            cell,
+            history: History::default(),
+            unslotted: VecDeque::new(),
+        });
+        self.users_of[cell].push(user);
+        self.by_user.insert(key, user);
+        Some(user)
+    }
+
+    fn cell(&mut self, target: &TargetName, feature: &FeatureId, region: &RegionId) -> usize {
+        let key = CellKey {
+            target: target.clone(),
+            feature: feature.clone(),
+            region: region.clone(),
+        };
+        if let Some(cell) = self.by_key.get(&key) {
+            return *cell;
+        }
+        let cell = self.cells.len();
+        self.cells.push(Cell::new(key.clone()));
+        self.users_of.push(Vec::new());
+        self.by_key.insert(key, cell);
+        cell
+    }
+}
+
+fn mark(outcome: &Outcome, flaky: bool) -> Option<Mark> {
+    match outcome {
+        Outcome::Pass if flaky => Some(Mark::Weak),
+        Outcome::Pass => Some(Mark::Pass),
+        Outcome::Slow => Some(Mark::Slow),
+        Outcome::Fail(class) => Some(Mark::Fail(*class)),
+        Outcome::Blocked(_) | Outcome::Blind(_) | Outcome::Skipped(_) => None,
+    }
+}
+
+fn seen(outcome: &Outcome) -> Seen {
+    match outcome {
+        Outcome::Pass | Outcome::Slow | Outcome::Fail(_) => Seen::Valid,
+        Outcome::Blocked(by) => Seen::Blocked(by.clone()),
+        Outcome::Blind(_) | Outcome::Skipped(_) => Seen::Nothing,
+    }
+}

@@ -1,0 +1,44 @@
+//! Which agents call themselves blind, and whether so many do that the fleet is.
+
+use std::collections::BTreeMap;
+
+use bongsu_model::{Outcome, RunFacts, Timestamp};
+
+/// The newest live run of each of an agent's users: blind or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Eyes {
+    newest: BTreeMap<usize, Newest>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    due: Timestamp,
+    fresh_until: Timestamp,
+    is_blind: bool,
+}
+
+impl Eyes {
+    /// Notes a live run of `user`, unless a newer one is known.
+    pub(crate) fn note(&mut self, user: usize, run: &RunFacts, fresh_until: Timestamp) {
+        let newest = Newest {
+            due: run.due,
+            fresh_until,
+            is_blind: matches!(run.outcomes.verdict(), Outcome::Blind(_)),
+        };
+        let known = self.newest.entry(user).or_insert(newest);
+        if known.due <= newest.due {
+            *known = newest;
+        }
+    }
+
+    /// Whether more than half of the agent's users are blind, of those that still say anything.
+    pub(crate) fn is_blind(&self, now: Timestamp) -> bool {
+        let fresh = || {
+            self.newest
+                .values()
+                .filter(|newest| newest.fresh_until > now)
+        };
+        let blind = fresh().filter(|newest| newest.is_blind).count();
+        2 * blind > fresh().count()
+    }
+}

@@ -1,0 +1,361 @@
+//! Incidents: what went down together, from the first failed run to the end of the quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bongsu_model::{Catalogue, CellKey, CellState, FeatureId, RunId, TargetName, Timestamp};
+
+use crate::cell::decide::CellChange;
+use crate::{IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
+
+/// Incidents kept: some years of a platform that has three a week. The oldest closed ones leave.
+const INCIDENTS_MAX: usize = 1_000;
+
+/// A cell went into, moves in, or leaves an incident.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved<'a> {
+    pub(crate) cell: &'a CellKey,
+    pub(crate) change: &'a CellChange,
+    /// T of the feature's own journey.
+    pub(crate) period: Duration,
+    pub(crate) at: Timestamp,
+}
+
+/// One step of one incident, with the runs that speak for it.
+pub(crate) type Step = (IncidentId, IncidentStep, Vec<RunId>);
+
+#[derive(Debug)]
+struct Incident {
+    view: IncidentView,
+    /// Where each cell of it is now, with its onset.
+    cells: BTreeMap<CellKey, (CellState, Timestamp)>,
+    first_passes: BTreeMap<CellKey, Timestamp>,
+    /// When it closes unless something of it goes down again.
+    closes: Option<Timestamp>,
+}
+
+/// All incidents, by their number in the order of detection.
+#[derive(Debug, Default)]
+pub(crate) struct Incidents {
+    incidents: BTreeMap<u32, Incident>,
+    next: u32,
+}
+
+impl Incidents {
+    /// A cell changed its state. Returns what that did to incidents, and whose deadline moved.
+    pub(crate) fn observe(
+        &mut self,
+        moved: Moved<'_>,
+        catalogue: &Catalogue,
+        settings: &Settings,
+    ) -> (Vec<Step>, Option<u32>) {
+        let mut steps = Vec::new();
+        let number = if moved.change.to == CellState::Down {
+            Some(self.cover(moved, catalogue, settings, &mut steps))
+        } else {
+            self.open_with(moved.cell)
+        };
+        if let Some(number) = number {
+            self.progress(number, moved, settings, &mut steps);
+        }
+        (steps, number)
+    }
+
+    /// `feature` is unknown because `by` stands before it. If an incident has `by`, the feature
+    /// belongs to its scope, though nothing is charged to it.
+    pub(crate) fn note_blocked(
+        &mut self,
+        target: &TargetName,
+        by: &FeatureId,
+        feature: &FeatureId,
+    ) {
+        let open = self.incidents.values_mut().rev().find(|incident| {
+            incident.view.phase != IncidentPhase::Closed
+                && incident.view.target == *target
+                && incident.has(by)
+        });
+        if let Some(incident) = open
+            && let Err(place) = incident.view.blocked.binary_search(feature)
+        {
+            incident.view.blocked.insert(place, feature.clone());
+        }
+    }
+
+    /// When incident `number` closes by itself.
+    pub(crate) fn deadline(&self, number: u32) -> Option<Timestamp> {
+        self.incidents.get(&number)?.closes
+    }
+
+    /// The quiet of incident `number` is over.
+    pub(crate) fn close(&mut self, number: u32, at: Timestamp) -> Vec<Step> {
+        let Some(incident) = self.incidents.get_mut(&number) else {
+            return Vec::new();
+        };
+        incident.closes = None;
+        incident.view.closed = Some(at);
+        incident.view.phase = IncidentPhase::Closed;
+        let step = IncidentStep::Phase {
+            phase: IncidentPhase::Closed,
+        };
+        let steps = vec![(incident.view.id.clone(), step, Vec::new())];
+        self.trim();
+        steps
+    }
+
+    /// The incident that covers a feature, until it is closed.
+    pub(crate) fn covering(&self, target: &TargetName, feature: &FeatureId) -> Option<IncidentId> {
+        let covers = |incident: &&Incident| {
+            incident.view.phase != IncidentPhase::Closed
+                && incident.view.target == *target
+                && (incident.has(feature) || incident.view.blocked.contains(feature))
+        };
+        let newest = self.incidents.values().rev().find(covers)?;
+        Some(newest.view.id.clone())
+    }
+
+    /// Whether an incident that is not closed has this cell.
+    pub(crate) fn covers_cell(&self, cell: &CellKey) -> bool {
+        self.open_with(cell).is_some()
+    }
+
+    /// The incidents of a target, newest first.
+    pub(crate) fn views(&self, target: &TargetName) -> Vec<IncidentView> {
+        let incidents = self.incidents.values().rev();
+        let ours = incidents.filter(|incident| incident.view.target == *target);
+        ours.map(|incident| incident.view.clone()).collect()
+    }
+
+    /// Joins the cell to an incident that covers it, or opens one.
+    fn cover(
+        &mut self,
+        moved: Moved<'_>,
+        catalogue: &Catalogue,
+        settings: &Settings,
+        steps: &mut Vec<Step>,
+    ) -> u32 {
+        let onset = moved.change.onset.unwrap_or(moved.at);
+        let cell = moved.cell.clone();
+        if let Some(number) = self.open_with(&cell) {
+            let incident = self.incidents.get_mut(&number).expect("just found");
+            let state = incident.cells.get(&cell).map(|(state, _)| *state);
+            // Suspect comes after up: the cell had been restored.
+            let again = matches!(
+                state,
+                Some(CellState::Up | CellState::Suspect | CellState::Recovering)
+            );
+            if again {
+                incident.view.relapses += 1;
+                let step = IncidentStep::Relapsed { cell };
+                steps.push((
+                    incident.view.id.clone(),
+                    step,
+                    moved.change.evidence.clone(),
+                ));
+            }
+            return number;
+        }
+        let within = settings.grouping.max(moved.period * 2);
+        let joined = self.incidents.iter().rev().find(|(_, incident)| {
+            incident.view.phase != IncidentPhase::Closed
+                && incident.view.target == cell.target
+                && (incident.has(&cell.feature)
+                    || incident.is_near(onset, within)
+                        && incident.is_connected(&cell.feature, catalogue))
+        });
+        if let Some(number) = joined.map(|(number, _)| *number) {
+            let incident = self.incidents.get_mut(&number).expect("just found");
+            incident.join(moved, onset, catalogue);
+            let step = IncidentStep::Widened { cell };
+            steps.push((
+                incident.view.id.clone(),
+                step,
+                moved.change.evidence.clone(),
+            ));
+            return number;
+        }
+        let incident = Incident::open(moved, onset);
+        let id = incident.view.id.clone();
+        steps.push((id, IncidentStep::Opened, moved.change.evidence.clone()));
+        let number = self.next;
+        self.next += 1;
+        self.incidents.insert(number, incident);
+        self.trim();
+        number
+    }
+
+    fn progress(
+        &mut self,
+        number: u32,
+        moved: Moved<'_>,
+        settings: &Settings,
+        steps: &mut Vec<Step>,
+    ) {
+        let incident = self
+            .incidents
+            .get_mut(&number)
+            .expect("found or made before");
+        let id = incident.view.id.clone();
+        let lost_before = incident.view.lost_sight;
+        incident.enter(moved);
+        if incident.view.lost_sight != lost_before {
+            let step = if lost_before {
+                IncidentStep::RegainedSight
+            } else {
+                IncidentStep::LostSight
+            };
+            steps.push((id.clone(), step, Vec::new()));
+        }
+        let phase = incident.phase();
+        if phase == incident.view.phase {
+            return;
+        }
+        incident.view.phase = phase;
+        if phase == IncidentPhase::Resolved {
+            incident.view.resolved = incident.first_passes.values().copied().max();
+            incident.closes = Some(moved.at + settings.quiet);
+        } else {
+            incident.view.resolved = None;
+            incident.closes = None;
+        }
+        steps.push((id, IncidentStep::Phase { phase }, Vec::new()));
+    }
+
+    fn open_with(&self, cell: &CellKey) -> Option<u32> {
+        let has = |(_, incident): &(&u32, &Incident)| {
+            incident.view.phase != IncidentPhase::Closed && incident.cells.contains_key(cell)
+        };
+        self.incidents
+            .iter()
+            .rev()
+            .find(has)
+            .map(|(number, _)| *number)
+    }
+
+    fn trim(&mut self) {
+        while self.incidents.len() > INCIDENTS_MAX {
+            let closed = |(_, incident): &(&u32, &Incident)| incident.view.closed.is_some();
+            let oldest = self
+                .incidents
+                .iter()
+                .find(closed)
+                .map(|(number, _)| *number);
+            let oldest = oldest.or_else(|| self.incidents.keys().next().copied());
+            if let Some(oldest) = oldest {
+                self.incidents.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl Incident {
+    fn open(moved: Moved<'_>, onset: Timestamp) -> Self {
+        let CellKey {
+            target, feature, ..
+        } = moved.cell;
+        let view = IncidentView {
+            id: IncidentId::new(moved.at, target, feature),
+            target: target.clone(),
+            phase: IncidentPhase::Open,
+            root: feature.clone(),
+            cells: vec![moved.cell.clone()],
+            blocked: Vec::new(),
+            onset_low: moved.change.onset_low,
+            onset,
+            detected: moved.at,
+            first_pass: None,
+            resolved: None,
+            closed: None,
+            relapses: 0,
+            lost_sight: false,
+            evidence: moved.change.evidence.clone(),
+        };
+        Self {
+            view,
+            cells: BTreeMap::from([(moved.cell.clone(), (CellState::Down, onset))]),
+            first_passes: BTreeMap::new(),
+            closes: None,
+        }
+    }
+
+    fn join(&mut self, moved: Moved<'_>, onset: Timestamp, catalogue: &Catalogue) {
+        self.cells
+            .insert(moved.cell.clone(), (CellState::Down, onset));
+        self.view.cells = self.cells.keys().cloned().collect();
+        if onset < self.view.onset {
+            self.view.onset = onset;
+            self.view.onset_low = moved.change.onset_low;
+        }
+        self.view
+            .blocked
+            .retain(|blocked| *blocked != moved.cell.feature);
+        self.view.root = self.root(catalogue);
+    }
+
+    /// The most upstream feature with failures of its own; among equals the first to fail.
+    fn root(&self, catalogue: &Catalogue) -> FeatureId {
+        let features: BTreeSet<&FeatureId> = self.cells.keys().map(|cell| &cell.feature).collect();
+        let is_upstream = |feature: &FeatureId| {
+            let above = catalogue.upstream(feature);
+            !features.iter().any(|other| above.contains(*other))
+        };
+        let candidates = self
+            .cells
+            .iter()
+            .filter(|(cell, _)| is_upstream(&cell.feature));
+        let first = candidates.min_by_key(|(cell, (_, onset))| (*onset, &cell.feature));
+        first.map_or_else(|| self.view.root.clone(), |(cell, _)| cell.feature.clone())
+    }
+
+    fn enter(&mut self, moved: Moved<'_>) {
+        let Some((state, _)) = self.cells.get_mut(moved.cell) else {
+            return;
+        };
+        *state = moved.change.to;
+        // Once it is up, later streaks have nothing to do with this incident.
+        let ends = matches!(moved.change.to, CellState::Recovering | CellState::Up)
+            && moved.change.from != CellState::Suspect;
+        match moved.change.first_pass {
+            _ if moved.change.to == CellState::Down => {
+                self.first_passes.remove(moved.cell);
+            }
+            Some(first) if ends => {
+                self.first_passes.insert(moved.cell.clone(), first);
+            }
+            Some(_) | None => {}
+        }
+        self.view.first_pass = self.first_passes.values().copied().min();
+        let lost = |(state, _): &(CellState, Timestamp)| *state == CellState::Unknown;
+        self.view.lost_sight = self.cells.values().any(lost);
+    }
+
+    /// A suspect cell counts as up until it is decided; a cell that nobody is to measure any
+    /// more keeps nothing open; one that was up before it went out of sight does not either.
+    fn phase(&self) -> IncidentPhase {
+        let is = |wanted: CellState| self.cells.values().any(|(state, _)| *state == wanted);
+        let was_resolved = self.view.phase == IncidentPhase::Resolved;
+        if is(CellState::Down) || is(CellState::Unknown) && !was_resolved {
+            IncidentPhase::Open
+        } else if is(CellState::Recovering) {
+            IncidentPhase::Recovering
+        } else {
+            IncidentPhase::Resolved
+        }
+    }
+
+    fn has(&self, feature: &FeatureId) -> bool {
+        self.cells.keys().any(|cell| cell.feature == *feature)
+    }
+
+    fn is_near(&self, onset: Timestamp, within: Duration) -> bool {
+        let mut onsets = self.cells.values().map(|(_, known)| *known);
+        onsets.any(|known| known.distance(onset) <= within)
+    }
+
+    fn is_connected(&self, feature: &FeatureId, catalogue: &Catalogue) -> bool {
+        let above = catalogue.upstream(feature);
+        let mut cells = self.cells.keys();
+        cells.any(|cell| {
+            above.contains(&cell.feature) || catalogue.upstream(&cell.feature).contains(feature)
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Which plan an agent worked on when: the spans in which slots were expected of it.
+
+use bongsu_model::{PlanEntry, PlanRecord, Timestamp};
+
+use crate::history::KEPT;
+use crate::span::{Span, union, without};
+
+/// Plans kept of one agent: a plan is changed by people, and the oldest leave after a day.
+const PLANS_MAX: usize = 256;
+
+/// The plans of one agent, and when it was not listed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plans {
+    /// In the order of validity; equal instants are ordered by revision, so that the order of
+    /// arrival does not matter.
+    records: Vec<PlanRecord>,
+    /// Closed stretches in which the agent was not listed. A union.
+    absences: Vec<Span>,
+    /// Since when it is not listed.
+    left: Option<Timestamp>,
+}
+
+impl Plans {
+    /// Takes a plan in. False if it is known already.
+    pub(crate) fn insert(&mut self, record: PlanRecord, now: Timestamp) -> bool {
+        let place = self.records.binary_search_by(|known| {
+            (known.valid_from, &known.revision).cmp(&(record.valid_from, &record.revision))
+        });
+        let Err(place) = place else {
+            return false;
+        };
+        self.records.insert(place, record);
+        let oldest = now - KEPT;
+        while self.records.len() > PLANS_MAX
+            || self
+                .records
+                .get(1)
+                .is_some_and(|next| next.valid_from < oldest)
+        {
+            self.records.remove(0);
+        }
+        true
+    }
+
+    /// The agent is no longer listed.
+    pub(crate) fn leave(&mut self, at: Timestamp) {
+        self.left.get_or_insert(at);
+    }
+
+    /// The agent is listed again.
+    pub(crate) fn come_back(&mut self, at: Timestamp) {
+        if let Some(left) = self.left.take() {
+            self.absences.push(Span::new(left, at));
+            self.absences = union(std::mem::take(&mut self.absences));
+        }
+    }
+
+    /// The first instant after `now` from which another plan holds.
+    pub(crate) fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        self.records
+            .iter()
+            .map(|record| record.valid_from)
+            .find(|from| *from > now)
+    }
+
+    /// Every entry of every plan with the spans in which it holds. Entries that stay the same
+    /// from plan to plan make one span.
+    pub(crate) fn spans(&self) -> Vec<(Span, PlanEntry)> {
+        let mut spans: Vec<(Span, PlanEntry)> = Vec::new();
+        for (i, record) in self.records.iter().enumerate() {
+            let next = self.records.get(i + 1);
+            let until = next.map_or(Timestamp::MAX, |next| next.valid_from);
+            let until = self.left.map_or(until, |left| until.min(left));
+            for part in without(Span::new(record.valid_from, until), &self.absences) {
+                for entry in &record.entries {
+                    extend(&mut spans, part, entry);
+                }
+            }
+        }
+        spans
+    }
+}
+
+fn extend(spans: &mut Vec<(Span, PlanEntry)>, part: Span, entry: &PlanEntry) {
+    let before = spans
+        .iter_mut()
+        .rev()
+        .find(|(span, known)| span.until == part.from && known == entry);
+    match before {
+        Some((span, _)) => span.until = part.until,
+        None => spans.push((part, entry.clone())),
+    }
+}

@@ -1,0 +1,22 @@
+//! The engine against a simulated fleet: whole scenarios, detection times, rules as properties.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fleet is built from names that are written here, and a test may panic"
+)]
+#![expect(
+    unreachable_pub,
+    reason = "a test binary has no readers of its interface"
+)]
+
+#[path = "engine/sim.rs"]
+mod sim;
+
+#[path = "engine/detection.rs"]
+mod detection;
+#[path = "engine/history.rs"]
+mod history;
+#[path = "engine/outages.rs"]
+mod outages;
+#[path = "engine/sight.rs"]
+mod sight;

@@ -1,0 +1,1 @@
+//! The rules of ledger, history and replay as properties.

@@ -1,0 +1,659 @@
+//! A fleet in simulated time: agents that run two journeys against a world with faults, burst
+//! after failures, and deliver to an engine that may be away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bongsu_availability::{
+    Board, CellView, Change, Engine, Event, FeatureView, Region, Roster, Settings, Transition,
+};
+use bongsu_model::{
+    AgentId, BlindReason, BootId, Cadence, Catalogue, CellKey, CellState, CleanupState, Dependency,
+    DependencyStrength, FailClass, Feature, FeatureId, FeatureOutcome, FeatureState, Heartbeat,
+    JourneyName, Names, NetworkId, Outcome, Outcomes, Paid, PlanEntry, PlanRecord, Rank, RegionId,
+    Revision, RunFacts, RunId, RunIdentity, Service, ServiceId, SpoolDepth, TargetName, Timestamp,
+    Trigger, Vantage, Variant,
+};
+
+pub const LOGIN: &str = "account.login";
+pub const TEXT: &str = "talk.message.text";
+pub const PERIOD: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(9);
+/// From the end of a run to its receipt.
+const DELIVERY: Duration = Duration::from_millis(50);
+/// How long a run takes.
+const RUN: Duration = Duration::from_millis(300);
+const BURST_AFTER: Duration = Duration::from_secs(5);
+const BURST_DEPTH: f64 = 10.0;
+/// Refill in tokens a second: 20 % of the planned rate.
+const BURST_REFILL: f64 = 0.2 / 10.0;
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn feature_id(text: &str) -> FeatureId {
+    FeatureId::new(text).unwrap()
+}
+
+pub fn target() -> TargetName {
+    TargetName::new("superapp").unwrap()
+}
+
+pub fn region_id(region: usize) -> RegionId {
+    RegionId::new(&format!("r{region}")).unwrap()
+}
+
+pub fn cell_key(feature: &str, region: usize) -> CellKey {
+    CellKey {
+        target: target(),
+        feature: feature_id(feature),
+        region: region_id(region),
+    }
+}
+
+/// What a fault does to the runs that it concerns.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Effect {
+    /// This share of runs fails.
+    Fail(f64),
+    /// Of all runs of a region, every other one fails.
+    Alternate,
+    Slow,
+    /// The agent knows that it cannot see.
+    Blind,
+    /// The agent neither runs nor beats.
+    Silent,
+}
+
+/// Whom a fault concerns: all where nothing is said.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    pub feature: Option<&'static str>,
+    pub region: Option<usize>,
+    /// Agent of the fleet, counted over regions.
+    pub agent: Option<usize>,
+}
+
+impl Scope {
+    pub fn feature(feature: &'static str) -> Self {
+        Self {
+            feature: Some(feature),
+            ..Self::default()
+        }
+    }
+
+    pub fn region(region: usize) -> Self {
+        Self {
+            region: Some(region),
+            ..Self::default()
+        }
+    }
+
+    pub fn agent(agent: usize) -> Self {
+        Self {
+            agent: Some(agent),
+            ..Self::default()
+        }
+    }
+
+    pub fn in_region(mut self, region: usize) -> Self {
+        self.region = Some(region);
+        self
+    }
+
+    fn concerns(&self, feature: &str, region: usize, agent: usize) -> bool {
+        self.feature.is_none_or(|f| f == feature)
+            && self.region.is_none_or(|r| r == region)
+            && self.agent.is_none_or(|a| a == agent)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Journey {
+    Login,
+    Message,
+}
+
+impl Journey {
+    fn name(self) -> JourneyName {
+        JourneyName::new(match self {
+            Self::Login => "login",
+            Self::Message => "send-message",
+        })
+        .unwrap()
+    }
+
+    fn feature(self) -> &'static str {
+        match self {
+            Self::Login => LOGIN,
+            Self::Message => TEXT,
+        }
+    }
+}
+
+enum Action {
+    Slot {
+        agent: usize,
+        journey: Journey,
+        slot: u64,
+    },
+    Burst {
+        agent: usize,
+        journey: Journey,
+    },
+    Beat {
+        agent: usize,
+    },
+    Deliver(Event),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Timestamp,
+    pending: bool,
+}
+
+/// How a fleet is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    pub regions: usize,
+    pub agents: usize,
+    pub message: bool,
+    /// Probability that a run fails although nothing is wrong.
+    pub noise: f64,
+}
+
+pub const DEMO: Layout = Layout {
+    regions: 3,
+    agents: 3,
+    message: true,
+    noise: 0.0,
+};
+
+pub struct Sim {
+    pub engine: Engine,
+    pub now: Timestamp,
+    pub log: Vec<Transition>,
+    /// Every event with its receipt, as a journal would have it.
+    pub journal: Vec<(Timestamp, Event)>,
+    pub runs: usize,
+    layout: Layout,
+    queue: BTreeMap<(Timestamp, u64), Action>,
+    next: u64,
+    faults: Vec<(Scope, Effect)>,
+    buckets: BTreeMap<(usize, Journey), Bucket>,
+    away: Option<Vec<Event>>,
+    random: u64,
+    turns: BTreeMap<usize, bool>,
+}
+
+impl Sim {
+    pub fn new(layout: Layout) -> Self {
+        Self::with(layout, Settings::default(), 1)
+    }
+
+    pub fn with(layout: Layout, settings: Settings, seed: u64) -> Self {
+        let start = Timestamp::from_unix_seconds(1_700_000_000);
+        let mut sim = Self {
+            engine: Engine::new(settings),
+            now: start,
+            log: Vec::new(),
+            journal: Vec::new(),
+            runs: 0,
+            layout,
+            queue: BTreeMap::new(),
+            next: 0,
+            faults: Vec::new(),
+            buckets: BTreeMap::new(),
+            away: None,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            turns: BTreeMap::new(),
+        };
+        sim.give(Event::Catalogue(catalogue()));
+        sim.give(Event::Roster(roster(layout)));
+        for agent in 0..layout.regions * layout.agents {
+            sim.give(Event::Plan {
+                agent: agent_id(agent),
+                record: plan(layout, agent, start),
+            });
+            sim.push(start, Action::Beat { agent });
+            for journey in journeys(layout) {
+                let slot = cadence(layout, agent, journey).first_at_or_after(start);
+                let due = cadence(layout, agent, journey).due(slot);
+                sim.push(
+                    due,
+                    Action::Slot {
+                        agent,
+                        journey,
+                        slot,
+                    },
+                );
+            }
+        }
+        sim
+    }
+
+    pub fn set(&mut self, scope: Scope, effect: Effect) {
+        self.faults.push((scope, effect));
+    }
+
+    pub fn mend(&mut self) {
+        self.faults.clear();
+    }
+
+    /// The collector goes away: what agents send waits in their spools.
+    pub fn collector_goes(&mut self) {
+        self.away = Some(Vec::new());
+    }
+
+    /// The collector is back: fresh runs come at once, the backlog behind, fifty a second.
+    pub fn collector_returns(&mut self) {
+        let backlog = self.away.take().expect("it was away");
+        let mut at = self.now + secs(1);
+        for event in backlog {
+            at = at + Duration::from_millis(20);
+            self.push(at, Action::Deliver(event));
+        }
+    }
+
+    pub fn run(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(entry) = self.queue.first_entry() {
+            if entry.key().0 > until {
+                break;
+            }
+            let ((at, _), action) = entry.remove_entry();
+            self.now = at;
+            self.act(action);
+        }
+        self.now = until;
+        if self.away.is_none() {
+            self.engine.advance(until);
+            self.collect();
+        }
+    }
+
+    /// Runs until the cell is in this state; how long it took, or None after `limit`.
+    pub fn run_until(
+        &mut self,
+        cell: &CellKey,
+        state: CellState,
+        limit: Duration,
+    ) -> Option<Duration> {
+        let start = self.now;
+        let seen = self.log.len();
+        let step = Duration::from_millis(500);
+        while self.now.since(start) < limit {
+            let reached = self.log[seen..].iter().find(|transition| {
+                matches!(&transition.change, Change::Cell { cell: c, to, .. }
+                    if c == cell && *to == state)
+            });
+            if let Some(transition) = reached {
+                return Some(transition.at.since(start));
+            }
+            self.run(step);
+        }
+        None
+    }
+
+    pub fn board(&self) -> Board {
+        self.engine.board(&target(), self.now)
+    }
+
+    pub fn feature(&self, feature: &str) -> FeatureView {
+        self.engine
+            .feature(&target(), &feature_id(feature), self.now)
+    }
+
+    pub fn cell(&self, feature: &str, region: usize) -> CellView {
+        let regions = self.feature(feature).regions;
+        regions
+            .into_iter()
+            .find(|cell| cell.region == region_id(region))
+            .unwrap()
+    }
+
+    pub fn state(&self, feature: &str) -> FeatureState {
+        self.feature(feature).state
+    }
+
+    /// How often a cell went into this state.
+    pub fn entered(&self, state: CellState) -> usize {
+        let into = self.log.iter().filter(|transition| {
+            matches!(&transition.change, Change::Cell { from, to, .. } if *to == state && from != to)
+        });
+        into.count()
+    }
+
+    /// The states that a feature went through.
+    pub fn path(&self, feature: &str) -> Vec<FeatureState> {
+        let changes = self
+            .log
+            .iter()
+            .filter_map(|transition| match &transition.change {
+                Change::Feature {
+                    feature: f,
+                    from,
+                    to,
+                    ..
+                } if f.as_str() == feature && from != to => Some(*to),
+                _ => None,
+            });
+        changes.collect()
+    }
+
+    pub fn give(&mut self, event: Event) {
+        self.journal.push((self.now, event.clone()));
+        self.engine.handle(self.now, event);
+        self.collect();
+    }
+
+    pub fn random(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        #[expect(clippy::cast_precision_loss, reason = "53 random bits fit an f64")]
+        let unit = (self.random >> 11) as f64 / (1_u64 << 53) as f64;
+        unit
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Deliver(event) => match &mut self.away {
+                Some(backlog) => {
+                    if !matches!(event, Event::Heartbeat { .. }) {
+                        backlog.push(event);
+                    }
+                }
+                None => self.give(event),
+            },
+            Action::Beat { agent } => {
+                if !self.is_silent(agent) {
+                    let event = Event::Heartbeat {
+                        agent: agent_id(agent),
+                        heartbeat: heartbeat(self.now),
+                    };
+                    self.push(self.now + DELIVERY, Action::Deliver(event));
+                }
+                self.push(self.now + secs(10), Action::Beat { agent });
+            }
+            Action::Slot {
+                agent,
+                journey,
+                slot,
+            } => {
+                let next = cadence(self.layout, agent, journey).due(slot + 1);
+                self.push(
+                    next,
+                    Action::Slot {
+                        agent,
+                        journey,
+                        slot: slot + 1,
+                    },
+                );
+                self.perform(agent, journey, Trigger::Scheduled { slot });
+            }
+            Action::Burst { agent, journey } => {
+                self.buckets.get_mut(&(agent, journey)).unwrap().pending = false;
+                let cadence = cadence(self.layout, agent, journey);
+                let next = cadence.due(cadence.first_at_or_after(self.now));
+                if next.since(self.now) >= secs(1) {
+                    self.perform(agent, journey, Trigger::Burst);
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, agent: usize, journey: Journey, trigger: Trigger) {
+        if self.is_silent(agent) {
+            return;
+        }
+        self.runs += 1;
+        let outcomes = self.outcomes(agent, journey);
+        let failed = outcomes
+            .iter()
+            .any(|(o, _)| matches!(o.outcome, Outcome::Fail(_)));
+        let ended = self.now + RUN;
+        if failed {
+            self.plan_burst(agent, journey, ended);
+        }
+        let run = self.facts(agent, journey, trigger, outcomes, ended);
+        self.push(ended + DELIVERY, Action::Deliver(Event::Run(Box::new(run))));
+    }
+
+    fn plan_burst(&mut self, agent: usize, journey: Journey, ended: Timestamp) {
+        let full = Bucket {
+            tokens: BURST_DEPTH,
+            at: ended,
+            pending: false,
+        };
+        let bucket = self.buckets.entry((agent, journey)).or_insert(full);
+        let refilled = bucket.tokens + ended.since(bucket.at).as_secs_f64() * BURST_REFILL;
+        bucket.tokens = refilled.min(BURST_DEPTH);
+        bucket.at = ended;
+        if bucket.tokens >= 1.0 && !bucket.pending {
+            bucket.tokens -= 1.0;
+            bucket.pending = true;
+            self.push(ended + BURST_AFTER, Action::Burst { agent, journey });
+        }
+    }
+
+    fn outcomes(&mut self, agent: usize, journey: Journey) -> Outcomes {
+        let login = self.meets(LOGIN, agent);
+        match journey {
+            Journey::Login => Outcomes::only(feature_id(LOGIN), login),
+            Journey::Message => {
+                let own = match &login {
+                    Outcome::Fail(_) => Outcome::Blocked(feature_id(LOGIN)),
+                    Outcome::Blind(reason) => Outcome::Blind(*reason),
+                    _ => self.meets(TEXT, agent),
+                };
+                let own = FeatureOutcome {
+                    feature: feature_id(TEXT),
+                    outcome: own,
+                };
+                let other = FeatureOutcome {
+                    feature: feature_id(LOGIN),
+                    outcome: login,
+                };
+                Outcomes::new(own, vec![other]).unwrap()
+            }
+        }
+    }
+
+    fn meets(&mut self, feature: &str, agent: usize) -> Outcome {
+        let region = agent / self.layout.agents;
+        let found = self
+            .faults
+            .iter()
+            .find(|(scope, _)| scope.concerns(feature, region, agent));
+        let (share, otherwise) = match found.map(|(_, effect)| *effect) {
+            Some(Effect::Fail(share)) => (share, Outcome::Pass),
+            Some(Effect::Alternate) => {
+                let turn = self.turns.entry(region).or_default();
+                *turn = !*turn;
+                (if *turn { 1.0 } else { 0.0 }, Outcome::Pass)
+            }
+            Some(Effect::Slow) => (0.0, Outcome::Slow),
+            Some(Effect::Blind) => return Outcome::Blind(BlindReason::Egress),
+            Some(Effect::Silent) | None => (self.layout.noise, Outcome::Pass),
+        };
+        if self.random() < share {
+            Outcome::Fail(FailClass::Status)
+        } else {
+            otherwise
+        }
+    }
+
+    fn is_silent(&self, agent: usize) -> bool {
+        let region = agent / self.layout.agents;
+        self.faults.iter().any(|(scope, effect)| {
+            *effect == Effect::Silent && scope.concerns(LOGIN, region, agent)
+        })
+    }
+
+    fn facts(
+        &mut self,
+        agent: usize,
+        journey: Journey,
+        trigger: Trigger,
+        outcomes: Outcomes,
+        ended: Timestamp,
+    ) -> RunFacts {
+        let id = agent_id(agent);
+        self.next += 1;
+        let identity = RunIdentity {
+            agent: &id,
+            target: &target(),
+            journey: &journey.name(),
+            variant: &Variant::cold(),
+            trigger: trigger.kind(),
+            n: trigger.slot().unwrap_or(self.next),
+        };
+        RunFacts {
+            id: RunId::derive(identity, self.now),
+            vantage: vantage(self.layout, agent),
+            target: target(),
+            journey: journey.name(),
+            journey_revision: Revision::of(b"journey"),
+            plan_revision: Revision::of(b"plan"),
+            variant: Variant::cold(),
+            trigger,
+            due: self.now,
+            started: self.now,
+            ended,
+            outcomes,
+            flaky: false,
+            cleanup: CleanupState::None,
+            boot: BootId::new("b").unwrap(),
+            seq: self.next,
+            clock_offset_s: 0.0,
+        }
+    }
+
+    fn push(&mut self, at: Timestamp, action: Action) {
+        self.next += 1;
+        self.queue.insert((at, self.next), action);
+    }
+
+    fn collect(&mut self) {
+        while let Some(transition) = self.engine.poll_transition() {
+            self.log.push(transition);
+        }
+    }
+}
+
+pub fn agent_id(agent: usize) -> AgentId {
+    AgentId::new(&format!("a{agent:02}")).unwrap()
+}
+
+pub fn vantage(layout: Layout, agent: usize) -> Vantage {
+    Vantage {
+        region: region_id(agent / layout.agents),
+        network: NetworkId::new("as1").unwrap(),
+        agent: agent_id(agent),
+    }
+}
+
+pub fn roster(layout: Layout) -> Roster {
+    let regions = (0..layout.regions).map(|region| Region {
+        id: region_id(region),
+        names: names("region"),
+        weight: 1.0,
+    });
+    let agents = 0..layout.regions * layout.agents;
+    Roster {
+        regions: regions.collect(),
+        agents: agents.map(|agent| vantage(layout, agent)).collect(),
+    }
+}
+
+pub fn heartbeat(sent: Timestamp) -> Heartbeat {
+    Heartbeat {
+        sent,
+        boot: BootId::new("b").unwrap(),
+        clock_offset_s: 0.0,
+        controls: Vec::new(),
+        spool: SpoolDepth::default(),
+        cleanup_debts: 0,
+        plan_revision: None,
+        plan_refused: None,
+        version: "test".to_owned(),
+    }
+}
+
+pub fn plan(layout: Layout, agent: usize, valid_from: Timestamp) -> PlanRecord {
+    let entry = |journey: Journey| PlanEntry {
+        journey: journey.name(),
+        target: target(),
+        variant: Variant::cold(),
+        feature: feature_id(journey.feature()),
+        touches: match journey {
+            Journey::Login => Vec::new(),
+            Journey::Message => vec![feature_id(LOGIN)],
+        },
+        cadence: cadence(layout, agent, journey),
+        deadline: DEADLINE,
+    };
+    PlanRecord {
+        revision: Revision::of(b"plan"),
+        valid_from,
+        entries: journeys(layout).map(entry).collect(),
+    }
+}
+
+pub fn catalogue() -> Catalogue {
+    let feature = |id: &str, depends_on: &[&str]| Feature {
+        id: feature_id(id),
+        names: names(id),
+        service: ServiceId::new("talk").unwrap(),
+        life_impact: Rank::new(3).unwrap(),
+        absence_harm: Rank::new(0).unwrap(),
+        daily_users: 1,
+        paid: Paid::Free,
+        depends_on: depends_on
+            .iter()
+            .map(|on| Dependency {
+                on: feature_id(on),
+                strength: DependencyStrength::Hard,
+            })
+            .collect(),
+        objective: None,
+    };
+    let service = Service {
+        id: ServiceId::new("talk").unwrap(),
+        names: names("talk"),
+    };
+    let features = vec![
+        feature(LOGIN, &[]),
+        feature(TEXT, &[LOGIN]),
+        feature("talk.message.photo", &[LOGIN]),
+    ];
+    Catalogue::new(vec![service], features).unwrap()
+}
+
+fn names(text: &str) -> Names {
+    Names {
+        ko: text.to_owned(),
+        en: text.to_owned(),
+    }
+}
+
+fn journeys(layout: Layout) -> impl Iterator<Item = Journey> {
+    [Journey::Login, Journey::Message]
+        .into_iter()
+        .filter(move |journey| layout.message || *journey == Journey::Login)
+}
+
+/// The phase is the agent's place in its region plus a hash of the journey.
+fn cadence(layout: Layout, agent: usize, journey: Journey) -> Cadence {
+    let place = u32::try_from(agent % layout.agents).unwrap();
+    let hash = match journey {
+        Journey::Login => 0,
+        Journey::Message => 1_700,
+    };
+    let slice = PERIOD / u32::try_from(layout.agents).unwrap();
+    Cadence::new(PERIOD, slice * place + Duration::from_millis(hash)).unwrap()
+}
