@@ -12,7 +12,7 @@ use bongsu_model::{Monotonic, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::{Event, Progress, ReadError};
+use crate::journal::{Event, Kind, Progress, ReadError};
 use crate::published::Published;
 use crate::state::Shared;
 
@@ -122,6 +122,10 @@ impl Derive {
             return;
         }
         let (seq, received) = (event.seq, event.received);
+        if event.kind == Kind::Evidence {
+            self.seq = seq;
+            return;
+        }
         match event::decode(&event) {
             Ok(event) => {
                 self.engine.handle(received, event);

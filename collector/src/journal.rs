@@ -5,6 +5,7 @@
 //! to the deriving thread in the same order, with the present as a lower bound of all that is
 //! still to come. Readers have connections of their own. Only this module knows SQLite.
 
+mod evidence;
 mod reader;
 mod record;
 mod retention;

@@ -85,7 +85,9 @@ impl Collector {
         let (web_listener, web) = bind("web", config.listen.web).await?;
         let counters = Arc::new(Counters::default());
         let retention = Retention {
-            age: config.retention,
+            // A run may end by its agent's clock up to `clock_ahead` after it was received: its
+            // row must outlive the instant from which on the run is refused as too old.
+            age: config.retention + config.limits.clock_ahead,
             bytes_max: config.bytes_max,
         };
         let (journal, writer, progress) = Journal::start(

@@ -12,9 +12,15 @@ pub(super) enum DecodeError {
     /// Its facts are not what its kind says.
     #[error("its facts cannot be read: {0}")]
     Facts(#[from] serde_json::Error),
-    /// The engine is not told of this kind.
-    #[error("{0:?} is not read by this version")]
-    Kind(Kind),
+    /// As `Facts`, in the words of the wire.
+    #[error("its body cannot be read: {0}")]
+    Body(#[from] bongsu_wire::BodyError),
+    /// It does not say whose it is.
+    #[error("it names no agent")]
+    Agent,
+    /// It is for people to read, and no event.
+    #[error("evidence is no event")]
+    Evidence,
 }
 
 /// A roster as the journal keeps it.
@@ -70,6 +76,14 @@ pub(super) fn decode(row: &Row) -> Result<Event, DecodeError> {
                 agents: facts.agents,
             }))
         }
-        Kind::Plan | Kind::Heartbeat | Kind::Evidence => Err(DecodeError::Kind(row.kind)),
+        Kind::Plan => Ok(Event::Plan {
+            agent: row.agent.clone().ok_or(DecodeError::Agent)?,
+            record: bongsu_wire::plan_from_json(&row.facts)?,
+        }),
+        Kind::Heartbeat => Ok(Event::Heartbeat {
+            agent: row.agent.clone().ok_or(DecodeError::Agent)?,
+            heartbeat: bongsu_wire::heartbeat_from_json(&row.facts)?,
+        }),
+        Kind::Evidence => Err(DecodeError::Evidence),
     }
 }

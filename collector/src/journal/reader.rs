@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bongsu_model::{AgentId, FeatureId, RunFacts, RunId, TargetName, Timestamp};
+use bongsu_model::{AgentId, FeatureId, RunFacts, RunId, RunReport, TargetName, Timestamp};
+use bongsu_wire::{ReportError, StepEvidence};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, ToSql, params};
 
+use super::evidence;
 use super::record::{Event, Kind};
 use super::sqlite::{FILE, stamp};
 
@@ -69,8 +71,25 @@ pub struct RunDetail {
     pub run: StoredRun,
     /// The OTLP bytes of its spans, unless retention dropped them.
     pub spans: Option<Vec<u8>>,
-    /// The OTLP bytes of its evidence records that are left.
-    pub evidence: Vec<Vec<u8>>,
+    /// Its evidence records that are left.
+    pub evidence: Vec<StepEvidence>,
+}
+
+impl RunDetail {
+    /// The run step by step with its evidence; None when its spans were dropped.
+    ///
+    /// # Errors
+    /// When the spans cannot be read.
+    pub fn report(&self) -> Result<Option<RunReport>, ReportError> {
+        let Some(spans) = &self.spans else {
+            return Ok(None);
+        };
+        let mut report = bongsu_wire::decode_report(spans)?;
+        for found in &self.evidence {
+            bongsu_wire::attach_evidence(&mut report, found.clone());
+        }
+        Ok(Some(report))
+    }
 }
 
 /// Read-only access. Its methods block: call them where blocking is allowed.
@@ -190,10 +209,18 @@ impl Reader {
             };
             let evidence = connection
                 .prepare_cached(
-                    "SELECT spans FROM event WHERE about = ?1 AND spans IS NOT NULL \
-                     ORDER BY seq LIMIT ?2",
+                    "SELECT spans FROM event WHERE about = ?1 AND spans IS NOT NULL AND \
+                     agent = ?3 ORDER BY seq LIMIT ?2",
                 )?
-                .query_map(params![id.as_bytes(), EVIDENCE_MAX], |row| row.get(0))?
+                .query_map(
+                    params![
+                        id.as_bytes(),
+                        EVIDENCE_MAX,
+                        run.facts.vantage.agent.as_str()
+                    ],
+                    |row| row.get::<_, Vec<u8>>(0),
+                )?
+                .filter_map(|json| json.map(|json| evidence::from_json(*id, &json)).transpose())
                 .collect::<Result<Vec<_>, _>>()?;
             Ok(Some(RunDetail {
                 run,

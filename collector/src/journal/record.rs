@@ -1,7 +1,10 @@
 //! What is written into the journal: one typed record per event.
 
 use bongsu_model::{AgentId, RunFacts, RunId, Timestamp};
+use bongsu_wire::StepEvidence;
 use sha2::Digest as _;
+
+use super::evidence;
 
 /// What kind of event a row holds. The words are in the file: never change one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,16 +96,17 @@ impl Record {
         }
     }
 
-    /// What a failed step of the run `about` saw: the OTLP bytes of the log record.
-    pub fn evidence(agent: AgentId, about: RunId, otlp: Vec<u8>) -> Self {
+    /// What a failed step of a run saw.
+    pub fn evidence(agent: AgentId, found: &StepEvidence) -> Self {
+        let json = evidence::to_json(found);
         Self {
             kind: Kind::Evidence,
             agent: Some(agent),
             run: None,
-            about: Some(about),
-            digest: Some(digest(&[], &otlp)),
+            about: Some(found.run),
+            digest: Some(digest(&[], &json)),
             facts: "{}".to_owned(),
-            spans: Some(otlp),
+            spans: Some(json),
         }
     }
 

@@ -25,7 +25,7 @@ CREATE TABLE event (
     outcome  TEXT,              -- of that feature, without class or reason
     due      INTEGER,           -- unix ns
     facts    TEXT NOT NULL,
-    spans    BLOB               -- OTLP bytes of a run's spans, or of an evidence record
+    spans    BLOB               -- OTLP bytes of a run's spans; JSON of evidence
 ) STRICT;
 CREATE UNIQUE INDEX event_run ON event (run) WHERE run IS NOT NULL;
 CREATE UNIQUE INDEX event_about ON event (about, digest) WHERE about IS NOT NULL;

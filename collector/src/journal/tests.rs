@@ -507,14 +507,23 @@ fn evidence_is_kept_once_beside_its_run_and_is_no_event_to_decide_from() {
     let mut storage = Sqlite::open(folder.path()).unwrap();
     let id = facts(1, Outcome::Pass).id;
     let agent = AgentId::new("seoul-1").unwrap();
-    let evidence = |otlp: &[u8]| Record::evidence(agent.clone(), id, otlp.to_vec());
+    let found = |body: &str| bongsu_wire::StepEvidence {
+        run: id,
+        step_span: id.step_span(0, 0),
+        seen: at(1),
+        evidence: bongsu_model::Evidence {
+            headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+            body_head: body.to_owned(),
+        },
+    };
+    let evidence = |body: &str| Record::evidence(agent.clone(), &found(body));
     let stored = storage.append(
         at(0),
-        &[evidence(b"a"), run(1), evidence(b"b"), evidence(b"a")],
+        &[evidence("a"), run(1), evidence("b"), evidence("a")],
     );
     assert_eq!(stored.unwrap()[3], Stored::Duplicate);
     let reader = Reader::new(folder.path());
     let detail = reader.run(&id).unwrap().unwrap();
-    assert_eq!(detail.evidence, [b"a", b"b"]);
+    assert_eq!(detail.evidence, [found("a"), found("b")]);
     assert_eq!(reader.events_after(0, 10).unwrap().len(), 1);
 }

@@ -1,0 +1,149 @@
+//! What a sender hears: protobuf always, in the words of OTLP.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use bongsu_wire::{PartialSuccess, logs_response, status_body, trace_response};
+
+use super::judge::Refusal;
+use crate::journal::Stored;
+
+/// Reasons that one answer names; more are counted only.
+const REASONS_MAX: usize = 5;
+
+/// The media type of OTLP in protobuf.
+pub(super) const PROTOBUF: &str = "application/x-protobuf";
+
+/// What a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// Runs.
+    Traces,
+    /// Plans, heartbeats, evidence.
+    Logs,
+}
+
+impl Signal {
+    /// What is sent to `path`.
+    pub(super) fn of(method: &Method, path: &str) -> Result<Self, Refused> {
+        let signal = match path {
+            "/v1/traces" => Self::Traces,
+            "/v1/logs" => Self::Logs,
+            "/v1/metrics" => {
+                return Err(Refused::new(
+                    StatusCode::NOT_FOUND,
+                    "metrics are not taken: availability is derived here, from runs",
+                ));
+            }
+            _ => {
+                return Err(Refused::new(
+                    StatusCode::NOT_FOUND,
+                    "nothing is here; send runs to /v1/traces, records to /v1/logs",
+                ));
+            }
+        };
+        if method == Method::POST {
+            Ok(signal)
+        } else {
+            Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, "use POST"))
+        }
+    }
+
+    /// The body of a 200.
+    pub(super) fn response(self, partial: Option<PartialSuccess>) -> Vec<u8> {
+        match self {
+            Self::Traces => trace_response(partial),
+            Self::Logs => logs_response(partial),
+        }
+    }
+}
+
+/// A request that is refused as a whole.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// The status.
+    pub(super) code: StatusCode,
+    /// Why, for people.
+    pub(super) message: String,
+    /// After how many seconds the same request may be sent again, if it may.
+    again: Option<u64>,
+}
+
+impl Refused {
+    /// For good.
+    pub(super) fn new(code: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            again: None,
+        }
+    }
+
+    /// For now: the same request may be sent again after so many seconds.
+    pub(super) fn later(code: StatusCode, message: impl Into<String>, seconds: u64) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            again: Some(seconds),
+        }
+    }
+}
+
+/// A 200 with this body.
+pub(super) fn success(body: Vec<u8>) -> Response {
+    response(StatusCode::OK, body)
+}
+
+/// An error with a `google.rpc.Status`.
+pub(super) fn refusal(refused: Refused) -> Response {
+    let mut response = response(refused.code, status_body(&refused.message));
+    let headers = response.headers_mut();
+    if let Some(seconds) = refused.again {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if refused.code == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    if refused.code == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// What was refused alone, or is worth a warning; None when all went well.
+pub(super) fn partial(refusals: &[Refusal], stored: &[Stored]) -> Option<PartialSuccess> {
+    let conflicts = stored
+        .iter()
+        .filter(|stored| **stored == Stored::Conflict)
+        .count();
+    if refusals.is_empty() && conflicts == 0 {
+        return None;
+    }
+    let mut reasons: Vec<String> = refusals
+        .iter()
+        .take(REASONS_MAX)
+        .map(|refusal| refusal.message.clone())
+        .collect();
+    if refusals.len() > REASONS_MAX {
+        reasons.push(format!("and {} more", refusals.len() - REASONS_MAX));
+    }
+    if conflicts > 0 {
+        reasons.push(format!(
+            "{conflicts} runs were received before with another content, which stays"
+        ));
+    }
+    let rejected = refusals.iter().map(|refusal| refusal.count).sum::<usize>();
+    Some(PartialSuccess {
+        rejected: i64::try_from(rejected).unwrap_or(i64::MAX),
+        message: reasons.join("; "),
+    })
+}
+
+fn response(code: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = code;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    response
+}

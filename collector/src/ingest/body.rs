@@ -1,0 +1,166 @@
+//! Bodies: read and inflated under one limit, in memory that was reserved first.
+
+use std::io::Read;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use futures_util::StreamExt as _;
+
+use super::answer::{PROTOBUF, Refused};
+use super::limits::Reservation;
+
+/// A body that has not come whole by then is given up: at 16 MiB that is a link of 2 Mbit/s.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Bytes that are inflated, and reserved, at a time.
+const STEP: usize = 64 * 1024;
+
+/// The largest window that a zstd frame may ask for, as a power of two: 16 MiB. Levels up to 19
+/// use half of it.
+const ZSTD_WINDOW_LOG_MAX: u32 = 24;
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Not at all.
+    Identity,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// Refuses what is not OTLP in protobuf.
+pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
+    let found = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = found.map(|value| value.split(';').next().unwrap_or_default().trim());
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case(PROTOBUF) => Ok(()),
+        _ => Err(Refused::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("OTLP is taken as {PROTOBUF} only"),
+        )),
+    }
+}
+
+/// How the body says it is compressed.
+pub(super) fn coding(headers: &HeaderMap) -> Result<Coding, Refused> {
+    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
+        return Ok(Coding::Identity);
+    };
+    match value.as_bytes().to_ascii_lowercase().as_slice() {
+        b"" | b"identity" => Ok(Coding::Identity),
+        b"gzip" => Ok(Coding::Gzip),
+        b"zstd" => Ok(Coding::Zstd),
+        _ => Err(Refused::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a body may be compressed with gzip or zstd, or not at all",
+        )),
+    }
+}
+
+/// Reads the body as it is on the wire.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: u64,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Refused> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    let length = length.and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > bytes_max) {
+        return Err(too_large(bytes_max));
+    }
+    let mut stream = body.into_data_stream();
+    let whole = async {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| {
+                Refused::new(
+                    StatusCode::BAD_REQUEST,
+                    format!("the body broke off: {error}"),
+                )
+            })?;
+            if (bytes.len() + chunk.len()) as u64 > bytes_max {
+                return Err(too_large(bytes_max));
+            }
+            held.grow(chunk.len())?;
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    };
+    tokio::time::timeout(BODY_WITHIN, whole)
+        .await
+        .unwrap_or_else(|_| {
+            let message = format!(
+                "the body did not come whole within {} s",
+                BODY_WITHIN.as_secs()
+            );
+            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
+        })
+}
+
+/// Undoes the compression.
+pub(super) fn inflate(
+    coding: Coding,
+    wire: Vec<u8>,
+    bytes_max: u64,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Refused> {
+    match coding {
+        Coding::Identity => Ok(wire),
+        Coding::Gzip => {
+            let decoder = flate2::read::MultiGzDecoder::new(wire.as_slice());
+            drain(decoder, "gzip", bytes_max, held)
+        }
+        Coding::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(wire.as_slice())
+                .map_err(|error| broken("zstd", &error))?;
+            decoder
+                .window_log_max(ZSTD_WINDOW_LOG_MAX)
+                .map_err(|error| broken("zstd", &error))?;
+            drain(decoder, "zstd", bytes_max, held)
+        }
+    }
+}
+
+fn drain(
+    mut decoder: impl Read,
+    coding: &str,
+    bytes_max: u64,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Refused> {
+    let mut bytes = Vec::new();
+    loop {
+        let before = bytes.len();
+        let step = decoder.by_ref().take(STEP as u64).read_to_end(&mut bytes);
+        step.map_err(|error| broken(coding, &error))?;
+        let grown = bytes.len() - before;
+        if grown == 0 {
+            return Ok(bytes);
+        }
+        if bytes.len() as u64 > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        held.grow(grown)?;
+    }
+}
+
+fn broken(coding: &str, error: &std::io::Error) -> Refused {
+    let message = format!("the body is not whole {coding}, as its Content-Encoding says: {error}");
+    Refused::new(StatusCode::BAD_REQUEST, message)
+}
+
+fn too_large(bytes_max: u64) -> Refused {
+    Refused::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!(
+            "a body may have {bytes_max} bytes, also after decompression; send fewer runs at a time"
+        ),
+    )
+}
