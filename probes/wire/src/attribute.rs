@@ -152,11 +152,6 @@ impl<'a> Attributes<'a> {
         Ok(Self(attributes))
     }
 
-    /// Whether any attribute is one of Bongsu's own.
-    pub(crate) fn are_ours(&self) -> bool {
-        self.0.iter().any(|pair| pair.key.starts_with("bongsu."))
-    }
-
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|pair| pair.key == name)
     }

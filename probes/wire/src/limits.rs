@@ -58,8 +58,9 @@ pub const CONTROLS_MAX: usize = 64;
 /// Bytes of the reason for which a plan was refused: it may hold several diagnostics.
 pub const PLAN_REFUSED_BYTES_MAX: usize = 4_096;
 
-/// Bytes of a heartbeat's JSON: 64 controls of under 700 bytes, the reason escaped, and room.
-pub const HEARTBEAT_BYTES_MAX: usize = 128 * 1_024;
+/// Bytes of a heartbeat's JSON. A byte of text takes up to 6 in JSON (`\u0001`): 64 controls of
+/// 6 × 512 B and 100 B of keys + 6 × 4 KiB reason + 6 × 0.5 KiB version < 232 KiB.
+pub const HEARTBEAT_BYTES_MAX: usize = 256 * 1_024;
 
 /// The longest duration, 2^23 s or 97 days: up to here a double in seconds keeps every nanosecond.
 pub const DURATION_MAX: Duration = Duration::from_secs(1 << 23);

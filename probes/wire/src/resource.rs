@@ -76,7 +76,7 @@ impl AgentResource {
         let Some(resource) = resource else {
             return Err(AttributeFault::Missing.of(names::SERVICE_INSTANCE_ID));
         };
-        let attributes = Attributes::new(&resource.attributes, "resource")?;
+        let attributes = Attributes::new(&resource.attributes, "attributes")?;
         let text = |name| -> Result<Option<String>, AttributeError> {
             let text = attributes.optional_text(name, TEXT_BYTES_MAX)?;
             Ok(text.map(str::to_owned))

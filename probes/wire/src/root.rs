@@ -68,7 +68,7 @@ pub(crate) fn decode(root: &Span, id: RunId, agent: AgentId) -> Result<RunFacts,
         return Err(RunRefusal::RootSpanId);
     }
     let (started, ended) = span_time::decode(root).map_err(RunRefusal::Root)?;
-    let attributes = Attributes::new(&root.attributes, "root span").map_err(RunRefusal::Root)?;
+    let attributes = Attributes::new(&root.attributes, "attributes").map_err(RunRefusal::Root)?;
     let facts = read(attributes, id, agent, (started, ended)).map_err(RunRefusal::Root)?;
     if facts_match_id(&facts) {
         Ok(facts)

@@ -9,7 +9,6 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 
-use crate::attribute::Attributes;
 use crate::limits::{RUN_BYTES_MAX, SPANS_PER_RUN_MAX, cut};
 use crate::names;
 use crate::refusal::{DecodeError, RunRefusal};
@@ -236,9 +235,7 @@ impl Trace {
             return Err(RunRefusal::SpanIdLength(span.span_id.len()));
         }
         let mut roots = self.spans.iter().filter(|span| is_root(span));
-        let ours = |span: &Span| {
-            Attributes::new(&span.attributes, "root span").is_ok_and(|a| a.has(names::SCHEMA))
-        };
+        let ours = |span: &Span| span.attributes.iter().any(|pair| pair.key == names::SCHEMA);
         match (roots.next(), roots.next()) {
             (Some(root), None) if ours(root) => Ok(root),
             (Some(root), Some(other)) if ours(root) || ours(other) => Err(RunRefusal::SecondRoot),
@@ -279,7 +276,9 @@ fn is_root(span: &Span) -> bool {
 }
 
 fn has_our_attributes(span: &Span) -> bool {
-    Attributes::new(&span.attributes, "span").is_ok_and(|attributes| attributes.are_ours())
+    span.attributes
+        .iter()
+        .any(|pair| pair.key.starts_with("bongsu."))
 }
 
 fn label(span: &Span) -> String {

@@ -1,0 +1,20 @@
+//! The wire as other rooms see it: goldens, round trips, refusals.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are tests, which the lint does not see"
+)]
+
+#[path = "it/canonical.rs"]
+mod canonical;
+#[path = "it/golden.rs"]
+mod golden;
+#[path = "it/logs.rs"]
+mod logs;
+#[path = "it/refusals.rs"]
+mod refusals;
+#[path = "it/requests.rs"]
+mod requests;
+#[path = "it/round_trip.rs"]
+mod round_trip;
+#[path = "it/strategies.rs"]
+mod strategies;
