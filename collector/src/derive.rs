@@ -128,6 +128,11 @@ impl Derive {
         }
         match event::decode(&event) {
             Ok(event) => {
+                if let bongsu_availability::Event::Run(run) = &event
+                    && self.live
+                {
+                    self.shared.tally.count(run);
+                }
                 self.engine.handle(received, event);
                 self.shared.counters.events_derived.add(1);
             }
@@ -144,6 +149,8 @@ impl Derive {
         let mut any = false;
         while let Some(transition) = self.engine.poll_transition() {
             any = true;
+            let transition = Arc::new(transition);
+            self.shared.remember(Arc::clone(&transition));
             if self.live {
                 self.shared.counters.transitions.add(1);
                 tracing::info!(at = ?transition.at, change = ?transition.change, "transition");

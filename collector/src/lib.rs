@@ -18,4 +18,5 @@ pub mod process;
 pub mod published;
 mod serve;
 pub mod state;
+pub mod tally;
 pub mod web;

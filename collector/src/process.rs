@@ -97,12 +97,19 @@ impl Collector {
             Arc::clone(&counters),
         )?;
         let (publish, published) = watch::channel(Arc::new(Published::unready()));
-        let shared = Arc::new(Shared::new(config, catalogue, clock, counters, published));
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared::new(
+            config,
+            catalogue,
+            clock,
+            counters,
+            published,
+            stop.clone(),
+        ));
         if let Err(error) = journal_configuration(&shared, &journal).await {
             journal.stop();
             return Err(error);
         }
-        let stop = CancellationToken::new();
         let derive = Derive::new(Arc::clone(&shared), publish, stop.clone());
         let derive = std::thread::Builder::new()
             .name("derive".to_owned())

@@ -1,19 +1,25 @@
 //! What the parts of a running collector share: pages and API read all they show from here.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bongsu_availability::Transition;
 use bongsu_model::{Catalogue, Clock};
 use tokio::sync::{Semaphore, broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{ReadError, Reader};
 use crate::published::Published;
+use crate::tally::RunTally;
 
 /// Transitions that a slow listener may be behind; beyond them it is told how many it lost. A
 /// fleet of 43 features in 3 regions that all change at once makes under 400.
 pub const TRANSITIONS_MAX: usize = 1_024;
+
+/// Transitions that are remembered for pages, replay included: about 1 KiB each.
+const RECENT_MAX: usize = 4_096;
 
 /// Readers of the journal at a time: more wait, so that a busy page cannot starve the writer.
 const READERS_MAX: usize = 4;
@@ -29,6 +35,11 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub counters: Arc<Counters>,
+    /// How runs ended since the start.
+    pub tally: RunTally,
+    /// Cancelled when the collector stops.
+    pub stopping: CancellationToken,
+    recent: Mutex<VecDeque<Arc<Transition>>>,
     published: watch::Receiver<Arc<Published>>,
     transitions: broadcast::Sender<Arc<Transition>>,
     reader: Arc<Reader>,
@@ -42,8 +53,12 @@ impl Shared {
         clock: Arc<dyn Clock>,
         counters: Arc<Counters>,
         published: watch::Receiver<Arc<Published>>,
+        stopping: CancellationToken,
     ) -> Self {
         Self {
+            tally: RunTally::default(),
+            stopping,
+            recent: Mutex::default(),
             reader: Arc::new(Reader::new(&config.data)),
             config,
             catalogue,
@@ -71,6 +86,12 @@ impl Shared {
         self.transitions.subscribe()
     }
 
+    /// The newest transitions, oldest first, those of the replay included.
+    pub fn recent_transitions(&self) -> Vec<Arc<Transition>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().cloned().collect()
+    }
+
     /// Reads the journal where blocking is allowed, a few readers at a time.
     ///
     /// # Errors
@@ -95,8 +116,17 @@ impl Shared {
         &self.reader
     }
 
-    pub(crate) fn announce(&self, transition: Transition) {
+    /// Keeps a transition for pages; the oldest makes room.
+    pub(crate) fn remember(&self, transition: Arc<Transition>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() == RECENT_MAX {
+            recent.pop_front();
+        }
+        recent.push_back(transition);
+    }
+
+    pub(crate) fn announce(&self, transition: Arc<Transition>) {
         // Nobody listening is fine.
-        let _ = self.transitions.send(Arc::new(transition));
+        let _ = self.transitions.send(transition);
     }
 }
