@@ -1,29 +1,256 @@
-//! What people and machines read: for now whether the collector lives and is ready.
+//! What people and machines see: the board and its pages, the API, `/metrics`, liveness.
+//!
+//! Everything is read: GET and HEAD only. Pages and API draw the same [`answer`]s, made from one
+//! published picture of the engine, so that no two of them can disagree about one instant.
+
+pub mod answer;
+pub mod api;
+pub(crate) mod assets;
+mod health;
+mod live;
+pub mod metrics;
+pub mod page;
+mod pages;
+mod query;
+mod respond;
+pub mod source;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use bongsu_model::{FeatureId, TargetName};
+use tokio::sync::Semaphore;
 
+use crate::counters::{Counter, Metric, MetricKind};
+use crate::published::Published;
 use crate::state::Shared;
+use answer::{
+    AgentsAnswer, BoardAnswer, FeatureDetailAnswer, FleetAnswer, Naming, RunAnswer,
+    RunDetailAnswer, TransitionAnswer,
+};
+use api::ApiError;
+use source::{ReadRunsError, RunsWanted, Source, board_of};
+
+/// Readers that listen to events at a time: a quarter of the connections that are let in, so that
+/// forgotten browser tabs cannot shut out those who ask.
+const LISTENERS_MAX: usize = 256;
+
+/// How long an answer may wait for the journal, in wall time.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// Changes of state that a feature's page shows.
+const TRANSITIONS_SHOWN: usize = 50;
 
 /// All that is served on `[listen] web`.
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/livez", get(async || "alive\n"))
-        .route("/readyz", get(ready))
-        .with_state(shared)
+    router_of(shared)
 }
 
-async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
-    if shared.published().ready {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the journal is being replayed\n",
-        )
+/// The same over any source: tests show a fixture.
+pub fn router_of(source: Arc<dyn Source>) -> Router {
+    let web = Arc::new(Web {
+        source,
+        listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+        listeners_refused: Counter::default(),
+        listeners_dropped: Counter::default(),
+        answers: Counter::default(),
+    });
+    Router::new()
+        .merge(pages::routes())
+        .nest("/api/v1", api::routes())
+        .route("/metrics", get(prometheus))
+        .merge(health::routes())
+        .with_state(Arc::clone(&web))
+        .layer(axum::middleware::from_fn_with_state(web, count))
+        .layer(axum::middleware::from_fn(respond::bounds))
+        .layer(axum::middleware::from_fn(respond::secure))
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Web {
+    source: Arc<dyn Source>,
+    listeners: Arc<Semaphore>,
+    listeners_refused: Counter,
+    listeners_dropped: Counter,
+    answers: Counter,
+}
+
+impl Web {
+    fn board(&self, picture: &Published, target: &TargetName) -> BoardAnswer {
+        let regions = self.source.regions();
+        let naming = Naming {
+            catalogue: self.source.catalogue(),
+            regions: &regions,
+        };
+        let board = board_of(picture, naming.catalogue, target);
+        let incidents = picture.incidents.get(target).map_or(&[][..], Vec::as_slice);
+        let fleet = FleetAnswer::new(&picture.fleet, &board, incidents);
+        BoardAnswer::new(&board, fleet, naming)
     }
+
+    fn agents(&self, picture: &Published, target: &TargetName) -> AgentsAnswer {
+        let board = self.board(picture, target);
+        AgentsAnswer::new(&board, &picture.agents, &self.source.listed())
+    }
+
+    fn feature_detail(
+        &self,
+        board: &BoardAnswer,
+        id: &FeatureId,
+    ) -> Result<FeatureDetailAnswer, ApiError> {
+        let feature = board.features.iter().find(|feature| feature.id == *id);
+        let feature = feature.cloned().ok_or_else(|| {
+            ApiError::unavailable(
+                "not_derived_yet",
+                "this feature is new in the catalogue and was not looked at yet",
+            )
+        })?;
+        let recent = self.source.recent_transitions();
+        let transitions = recent.iter().rev().map(|t| TransitionAnswer::new(t));
+        Ok(FeatureDetailAnswer {
+            target: board.target.clone(),
+            as_of: board.as_of,
+            feature,
+            transitions: transitions
+                .filter(|transition| transition.concerns(&board.target, id))
+                .take(TRANSITIONS_SHOWN)
+                .collect(),
+        })
+    }
+
+    async fn runs(&self, wanted: RunsWanted) -> Result<Vec<RunAnswer>, ApiError> {
+        in_time(self.source.runs(wanted)).await
+    }
+
+    /// The run of this id; of this target, if one is given.
+    async fn run(
+        &self,
+        id: &str,
+        target: Option<&TargetName>,
+    ) -> Result<RunDetailAnswer, ApiError> {
+        let run_id = id.parse().map_err(|error| {
+            ApiError::bad("bad_run_id", format!("{error}, as /api/v1/runs lists them"))
+        })?;
+        let found = in_time(self.source.run(run_id)).await?;
+        found
+            .filter(|detail| target.is_none_or(|target| detail.run.target == *target))
+            .ok_or_else(|| {
+                ApiError::missing(
+                    "unknown_run",
+                    format!(
+                        "run {run_id} is not in the journal: it is older than what is kept, is \
+                         of another target, or never was"
+                    ),
+                )
+            })
+    }
+
+    /// The collector's own counters, those of the web layer included.
+    fn metrics(&self) -> Vec<Metric> {
+        let mut metrics = self.source.metrics();
+        let open = LISTENERS_MAX - self.listeners.available_permits();
+        metrics.push(Metric {
+            name: "bongsu_collector_event_listeners",
+            help: "Readers that listen to events.",
+            kind: MetricKind::Gauge,
+            label: None,
+            value: f64::from(u32::try_from(open).expect("at most the permits")),
+        });
+        for (name, help, counter) in [
+            (
+                "bongsu_collector_event_listeners_refused",
+                "Readers of events that were refused because too many listen.",
+                &self.listeners_refused,
+            ),
+            (
+                "bongsu_collector_event_listeners_dropped",
+                "Readers of events that were dropped because they were too slow.",
+                &self.listeners_dropped,
+            ),
+            (
+                "bongsu_collector_web_answers",
+                "Answers to readers of board, API and metrics.",
+                &self.answers,
+            ),
+        ] {
+            metrics.push(counter_metric(name, help, counter));
+        }
+        metrics
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+fn counter_metric(name: &'static str, help: &'static str, counter: &Counter) -> Metric {
+    Metric {
+        name,
+        help,
+        kind: MetricKind::Counter,
+        label: None,
+        value: counter.get() as f64,
+    }
+}
+
+async fn in_time<T>(
+    reading: impl Future<Output = Result<T, ReadRunsError>>,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(READ_WITHIN, reading).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a reader could not be answered");
+            Err(ApiError::unavailable(
+                "journal_unreadable",
+                "the journal cannot be read now; the collector's log says why",
+            ))
+        }
+        Err(_) => Err(ApiError::unavailable(
+            "journal_slow",
+            "the journal did not answer in time; ask again, for fewer runs",
+        )),
+    }
+}
+
+async fn prometheus(
+    axum::extract::State(web): axum::extract::State<Arc<Web>>,
+    headers: HeaderMap,
+) -> Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let format = metrics::Format::choose(accept);
+    let picture = web.source.picture();
+    let targets = query::targets(web.source.default_target(), &picture);
+    let boards: Vec<_> = targets
+        .iter()
+        .map(|target| web.board(&picture, target))
+        .collect();
+    let agents = web.agents(&picture, web.source.default_target());
+    let text = metrics::write(
+        &metrics::Sight {
+            boards: &boards,
+            agents: &agents.agents,
+            picture: &picture,
+            runs: &web.source.run_counts(),
+            own: &web.metrics(),
+        },
+        format,
+    );
+    let headers = [
+        (header::CONTENT_TYPE, format.media_type()),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text).into_response()
+}
+
+async fn count(
+    axum::extract::State(web): axum::extract::State<Arc<Web>>,
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> Response {
+    web.answers.add(1);
+    next.run(request).await
 }

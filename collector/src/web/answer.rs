@@ -1,0 +1,22 @@
+//! What the API answers. The pages draw the same values, so that they cannot disagree.
+
+mod agents;
+mod board;
+mod run;
+mod time;
+mod transition;
+
+pub use agents::{
+    AgentAnswer, AgentsAnswer, ControlAnswer, FleetAnswer, QuarantineAnswer, SpoolAnswer,
+};
+pub use board::{
+    AvailabilityAnswer, BoardAnswer, FailureAnswer, FeatureAnswer, NamesAnswer, Naming,
+    RegionAnswer, RunMention, ServiceAnswer, WindowAnswer,
+};
+pub use run::{
+    AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RunAnswer,
+    RunDetailAnswer, RunsAnswer, StepAnswer,
+};
+pub use time::Time;
+pub(crate) use time::to_jiff;
+pub use transition::{FeatureDetailAnswer, TransitionAnswer};

@@ -1,0 +1,179 @@
+//! Changes of state, and a feature with its recent ones.
+
+use bongsu_availability::{Change, FleetState, IncidentId, IncidentStep, Presence, QuarantineStep};
+use bongsu_availability::{IncidentPhase, Transition};
+use bongsu_model::{AgentId, CellKey, FeatureId, RegionId, RunId, TargetName};
+
+use super::{FeatureAnswer, Time};
+
+/// `GET /api/v1/features/{id}`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FeatureDetailAnswer {
+    /// The environment.
+    pub target: TargetName,
+    /// As of when.
+    pub as_of: Time,
+    /// The feature as the board has it.
+    pub feature: FeatureAnswer,
+    /// Its newest changes of state, newest first.
+    pub transitions: Vec<TransitionAnswer>,
+}
+
+/// Something that changed. Fields that do not apply are null.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct TransitionAnswer {
+    /// When, in engine time.
+    pub at: Time,
+    /// What: `cell`, `feature`, `incident`, `quarantine`, `presence` or `fleet`.
+    pub kind: &'static str,
+    /// The environment.
+    pub target: Option<TargetName>,
+    /// The feature.
+    pub feature: Option<FeatureId>,
+    /// The region.
+    pub region: Option<RegionId>,
+    /// The agent.
+    pub agent: Option<AgentId>,
+    /// The incident.
+    pub incident: Option<IncidentId>,
+    /// The word before.
+    pub from: Option<&'static str>,
+    /// The word from then on.
+    pub to: &'static str,
+    /// The feature that blocks it, beside `unknown`.
+    pub blocked_by: Option<FeatureId>,
+    /// Runs that speak for it, the newest last.
+    pub evidence: Vec<RunId>,
+}
+
+impl TransitionAnswer {
+    /// The answer for one change.
+    pub fn new(transition: &Transition) -> Self {
+        let blank = Self {
+            at: Time(transition.at),
+            kind: "",
+            target: None,
+            feature: None,
+            region: None,
+            agent: None,
+            incident: None,
+            from: None,
+            to: "",
+            blocked_by: None,
+            evidence: transition.evidence.clone(),
+        };
+        match &transition.change {
+            Change::Cell {
+                cell,
+                from,
+                to,
+                blocked_by,
+                ..
+            } => Self {
+                kind: "cell",
+                from: Some(from.as_str()),
+                to: to.as_str(),
+                blocked_by: blocked_by.clone(),
+                ..blank.of_cell(cell)
+            },
+            Change::Feature {
+                target,
+                feature,
+                from,
+                to,
+                blocked_by,
+                ..
+            } => Self {
+                kind: "feature",
+                target: Some(target.clone()),
+                feature: Some(feature.clone()),
+                from: Some(from.as_str()),
+                to: to.as_str(),
+                blocked_by: blocked_by.clone(),
+                ..blank
+            },
+            Change::Incident { incident, step } => Self {
+                kind: "incident",
+                incident: Some(incident.clone()),
+                to: incident_word(step),
+                ..match step {
+                    IncidentStep::Widened { cell } | IncidentStep::Relapsed { cell } => {
+                        blank.of_cell(cell)
+                    }
+                    IncidentStep::Opened
+                    | IncidentStep::Phase { .. }
+                    | IncidentStep::LostSight
+                    | IncidentStep::RegainedSight => blank,
+                }
+            },
+            Change::Quarantine { agent, cell, step } => Self {
+                kind: "quarantine",
+                agent: Some(agent.clone()),
+                to: match step {
+                    QuarantineStep::Held { .. } => "held",
+                    QuarantineStep::Released { .. } => "released",
+                },
+                ..blank.of_cell(cell)
+            },
+            Change::Presence { agent, from, to } => Self {
+                kind: "presence",
+                agent: Some(agent.clone()),
+                from: Some(presence_word(*from)),
+                to: presence_word(*to),
+                ..blank
+            },
+            Change::Fleet { from, to, .. } => Self {
+                kind: "fleet",
+                from: Some(fleet_word(*from)),
+                to: fleet_word(*to),
+                ..blank
+            },
+        }
+    }
+
+    /// Whether it speaks of this feature of this target.
+    pub fn concerns(&self, target: &TargetName, feature: &FeatureId) -> bool {
+        self.target.as_ref() == Some(target) && self.feature.as_ref() == Some(feature)
+    }
+
+    fn of_cell(self, cell: &CellKey) -> Self {
+        Self {
+            target: Some(cell.target.clone()),
+            feature: Some(cell.feature.clone()),
+            region: Some(cell.region.clone()),
+            ..self
+        }
+    }
+}
+
+/// The word for an agent's presence.
+const fn presence_word(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Unseen => "unseen",
+        Presence::Present => "present",
+        Presence::Lost => "lost",
+    }
+}
+
+const fn fleet_word(state: FleetState) -> &'static str {
+    match state {
+        FleetState::Sighted => "sighted",
+        FleetState::Blind => "blind",
+    }
+}
+
+const fn incident_word(step: &IncidentStep) -> &'static str {
+    match step {
+        IncidentStep::Opened => "opened",
+        IncidentStep::Widened { .. } => "widened",
+        IncidentStep::Relapsed { .. } => "relapsed",
+        IncidentStep::Phase { phase } => match phase {
+            IncidentPhase::Open => "open",
+            IncidentPhase::Recovering => "recovering",
+            IncidentPhase::Resolved => "resolved",
+            IncidentPhase::Closed => "closed",
+        },
+        IncidentStep::LostSight => "lost_sight",
+        IncidentStep::RegainedSight => "regained_sight",
+    }
+}

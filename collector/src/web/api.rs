@@ -1,0 +1,116 @@
+//! The JSON API under `/api/v1`.
+
+mod error;
+mod events;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+
+pub(crate) use error::ApiError;
+
+use super::Web;
+use super::answer::RunsAnswer;
+use super::query::{self, Query};
+use super::respond::with_tag;
+
+const JSON: &str = "application/json; charset=utf-8";
+
+pub(super) fn routes() -> Router<Arc<Web>> {
+    Router::new()
+        .route("/board", get(board))
+        .route("/features/{id}", get(feature))
+        .route("/runs", get(runs))
+        .route("/runs/{run_id}", get(run))
+        .route("/agents", get(agents))
+        .route("/events", get(events::events))
+        .fallback(no_such_endpoint)
+}
+
+async fn board(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.source.picture();
+    let target = query.target(&*web.source, &picture)?;
+    Ok(json(&headers, &web.board(&picture, &target)))
+}
+
+async fn feature(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.source.picture();
+    let target = query.target(&*web.source, &picture)?;
+    let id = query::feature(&id, web.source.catalogue())?;
+    let board = web.board(&picture, &target);
+    Ok(json(&headers, &web.feature_detail(&board, &id)?))
+}
+
+async fn runs(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target", "feature", "outcome", "agent", "limit"])?;
+    let picture = web.source.picture();
+    let target = query.target(&*web.source, &picture)?;
+    let wanted = query.runs_wanted(target.clone(), &*web.source, &picture)?;
+    let runs = web.runs(wanted).await?;
+    Ok(json(&headers, &RunsAnswer { target, runs }))
+}
+
+async fn run(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.source.picture();
+    let asked = query
+        .get("target")
+        .map(|_| query.target(&*web.source, &picture))
+        .transpose()?;
+    let detail = web.run(&id, asked.as_ref()).await?;
+    Ok(json(&headers, &detail))
+}
+
+async fn agents(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.source.picture();
+    let target = query.target(&*web.source, &picture)?;
+    Ok(json(&headers, &web.agents(&picture, &target)))
+}
+
+
+async fn no_such_endpoint() -> Response {
+    ApiError::missing(
+        "unknown_endpoint",
+        "there is no such endpoint; /api/v1/openapi.json lists them".to_owned(),
+    )
+    .into_response()
+}
+
+fn json(headers: &HeaderMap, answer: &impl serde::Serialize) -> Response {
+    let body = serde_json::to_vec(answer).expect("answers have text keys only");
+    with_tag(headers, JSON, body.into())
+}

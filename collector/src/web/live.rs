@@ -1,0 +1,123 @@
+//! The running collector as what pages and API show.
+
+use std::sync::Arc;
+
+use bongsu_availability::Transition;
+use bongsu_model::{Catalogue, Names, RegionId, RunId, TargetName, Timestamp, Vantage};
+use bongsu_wire::{AgentRecord, attach_evidence, decode_logs, decode_report};
+use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{RunAnswer, RunDetailAnswer};
+use super::source::{ReadRunsError, RunsWanted, Source};
+use crate::counters::Metric;
+use crate::journal::{RunDetail, RunFilter};
+use crate::published::Published;
+use crate::state::Shared;
+use crate::tally::RunCount;
+
+impl Source for Shared {
+    fn now(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    fn zone(&self) -> TimeZone {
+        self.config.zone.clone()
+    }
+
+    fn default_target(&self) -> &TargetName {
+        &self.config.default_target
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    fn regions(&self) -> Vec<(RegionId, Names)> {
+        let regions = self.config.roster.regions().iter();
+        regions
+            .map(|region| (region.id.clone(), region.names.clone()))
+            .collect()
+    }
+
+    fn listed(&self) -> Vec<Vantage> {
+        let agents = self.config.roster.agents().iter();
+        agents.map(|agent| agent.vantage.clone()).collect()
+    }
+
+    fn picture(&self) -> Arc<Published> {
+        self.published()
+    }
+
+    fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
+        Shared::transitions(self)
+    }
+
+    fn recent_transitions(&self) -> Vec<Arc<Transition>> {
+        Shared::recent_transitions(self)
+    }
+
+    fn runs(&self, wanted: RunsWanted) -> BoxFuture<'_, Result<Vec<RunAnswer>, ReadRunsError>> {
+        let filter = RunFilter {
+            target: Some(wanted.target),
+            feature: wanted.feature,
+            outcome: wanted.outcome.map(str::to_owned),
+            agent: wanted.agent,
+            before: None,
+            limit: wanted.limit,
+        };
+        Box::pin(async move {
+            let runs = self.read(move |reader| reader.runs(&filter)).await;
+            let runs = runs.map_err(|error| ReadRunsError(error.to_string()))?;
+            Ok(runs
+                .iter()
+                .map(|run| RunAnswer::new(&run.facts, run.received))
+                .collect())
+        })
+    }
+
+    fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>> {
+        Box::pin(async move {
+            let found = self.read(move |reader| reader.run(&id)).await;
+            let found = found.map_err(|error| ReadRunsError(error.to_string()))?;
+            Ok(found.map(|detail| opened(&detail)))
+        })
+    }
+
+    fn run_counts(&self) -> Vec<RunCount> {
+        self.tally.counts()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.counters.metrics()
+    }
+
+    fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+}
+
+/// The run with its steps, and with what its failed steps saw.
+fn opened(detail: &RunDetail) -> RunDetailAnswer {
+    let (facts, received) = (&detail.run.facts, detail.run.received);
+    let Some(spans) = &detail.spans else {
+        return RunDetailAnswer::thinned(facts, received);
+    };
+    let mut report = match decode_report(spans) {
+        Ok(report) => report,
+        Err(error) => {
+            tracing::warn!(run = %facts.id, %error, "the steps of a run cannot be read");
+            return RunDetailAnswer::thinned(facts, received);
+        }
+    };
+    for bytes in &detail.evidence {
+        for record in decode_logs(bytes).into_iter().flatten().flatten() {
+            if let AgentRecord::Evidence(found) = record.record {
+                attach_evidence(&mut report, found);
+            }
+        }
+    }
+    RunDetailAnswer::new(&report, received)
+}

@@ -1,0 +1,18 @@
+//! The pages that people read: HTML from the same values as the API's JSON, in two languages.
+
+mod agents;
+mod board;
+mod feature;
+mod figures;
+mod icon;
+mod layout;
+mod run;
+mod text;
+mod torch;
+
+pub use agents::agents_page;
+pub use board::board_page;
+pub use feature::feature_page;
+pub use layout::{PageContext, problem_page};
+pub use run::run_page;
+pub use text::Lang;

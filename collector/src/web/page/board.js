@@ -1,0 +1,92 @@
+// Keeps a page fresh: on each event it loads the page again and swaps the parts that differ.
+// Without it the page reads the same and reloads itself (see <noscript>).
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const FALLBACK_MS = 10000; // how often to look when the event stream is away
+  const RETRY_MS = 5000; // how long to wait before the stream is opened again
+  let fetchedAt = performance.now();
+  let loading = false;
+  let again = false;
+  let streaming = false;
+
+  const main = () => document.querySelector("main");
+
+  function swap(fresh) {
+    const old = main();
+    for (const name of ["asOf", "now"]) old.dataset[name] = fresh.dataset[name];
+    const parts = (node) => [...node.querySelectorAll("[data-part]")];
+    const before = parts(old);
+    const after = parts(fresh);
+    const same =
+      before.length === after.length &&
+      before.every((part, i) => part.dataset.part === after[i].dataset.part);
+    const open = new Set([...old.querySelectorAll("details[open]")].map((d) => d.id));
+    for (const details of fresh.querySelectorAll("details")) {
+      if (open.has(details.id)) details.open = true;
+    }
+    const focused = document.activeElement && document.activeElement.id;
+    if (same && before.length > 0) {
+      before.forEach((part, i) => {
+        if (part.outerHTML !== after[i].outerHTML) part.replaceWith(after[i]);
+      });
+    } else {
+      old.replaceChildren(...fresh.childNodes);
+    }
+    const focus = focused && document.getElementById(focused);
+    if (focus && focus !== document.activeElement) focus.focus({ preventScroll: true });
+  }
+
+  async function refresh() {
+    if (document.hidden) { again = true; return; }
+    if (loading) { again = true; return; }
+    const selection = document.getSelection();
+    if (selection && !selection.isCollapsed) { again = true; return; }
+    loading = true;
+    again = false;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.ok) {
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const fresh = page.querySelector("main");
+        if (fresh) { swap(fresh); fetchedAt = performance.now(); }
+      }
+    } catch { /* the age that ticks on says that nothing came */ }
+    loading = false;
+    tick();
+  }
+
+  function tick() {
+    const node = main();
+    const age = document.getElementById("age");
+    if (!node || !age) return;
+    const atFetch = Date.parse(node.dataset.now) - Date.parse(node.dataset.asOf);
+    const seconds = Math.max(0, Math.floor((atFetch + performance.now() - fetchedAt) / 1000));
+    const unit = age.dataset;
+    const text =
+      seconds < 60 ? seconds + unit.second
+        : seconds < 3600 ? Math.floor(seconds / 60) + unit.minute
+          : Math.floor(seconds / 3600) + unit.hour;
+    age.textContent = text + " " + unit.ago;
+    const stale = seconds > Number(node.dataset.staleAfter);
+    document.getElementById("stale").hidden = !stale;
+    root.classList.toggle("is-stale", stale);
+  }
+
+  function listen() {
+    const events = new EventSource(root.dataset.events);
+    events.addEventListener("open", () => { streaming = true; root.classList.add("is-live"); });
+    events.addEventListener("board", refresh);
+    events.addEventListener("error", () => {
+      streaming = false;
+      root.classList.remove("is-live");
+      events.close();
+      setTimeout(listen, RETRY_MS);
+    });
+  }
+
+  setInterval(tick, 1000);
+  setInterval(() => { if (!streaming || again) refresh(); }, FALLBACK_MS);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  listen();
+})();

@@ -1,0 +1,154 @@
+//! What the pages say, in Korean and English.
+
+use bongsu_model::{CellState, FeatureState, Overlay};
+
+use crate::web::answer::NamesAnswer;
+
+/// A language that pages are shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    /// Korean, the default.
+    Ko,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The language that `?lang=` asks for, else the first of `Accept-Language` that is known,
+    /// else Korean.
+    pub fn choose(asked: Option<&str>, accept_language: Option<&str>) -> Self {
+        let known = |word: &str| match word.trim().get(..2).map(str::to_ascii_lowercase).as_deref()
+        {
+            Some("ko") => Some(Self::Ko),
+            Some("en") => Some(Self::En),
+            _ => None,
+        };
+        asked
+            .and_then(known)
+            .or_else(|| accept_language?.split(',').find_map(known))
+            .unwrap_or(Self::Ko)
+    }
+
+    /// The language's tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Ko => "ko",
+            Self::En => "en",
+        }
+    }
+
+    /// The other language.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Ko => Self::En,
+            Self::En => Self::Ko,
+        }
+    }
+
+    /// The Korean or the English text.
+    pub const fn pick<'a>(self, ko: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Self::Ko => ko,
+            Self::En => en,
+        }
+    }
+
+    /// A name in this language.
+    pub fn name(self, names: &NamesAnswer) -> &str {
+        self.pick(&names.ko, &names.en)
+    }
+
+    /// A feature's state.
+    pub const fn feature_state(self, state: FeatureState) -> &'static str {
+        match state {
+            FeatureState::Operational => self.pick("정상", "Operational"),
+            FeatureState::Degraded => self.pick("성능 저하", "Degraded"),
+            FeatureState::Recovering => self.pick("복구 중", "Recovering"),
+            FeatureState::PartialOutage => self.pick("부분 장애", "Partial outage"),
+            FeatureState::MajorOutage => self.pick("전면 장애", "Major outage"),
+            FeatureState::Unknown => self.pick("확인 불가", "Unknown"),
+            FeatureState::Maintenance => self.pick("점검 중", "Maintenance"),
+            FeatureState::Unmeasured => self.pick("미측정", "Unmeasured"),
+        }
+    }
+
+    /// A cell's state.
+    pub const fn cell_state(self, state: CellState) -> &'static str {
+        match state {
+            CellState::Unmeasured => self.pick("미측정", "Unmeasured"),
+            CellState::Unknown => self.pick("확인 불가", "Unknown"),
+            CellState::Up => self.pick("정상", "Up"),
+            CellState::Suspect => self.pick("의심", "Suspect"),
+            CellState::Down => self.pick("장애", "Down"),
+            CellState::Recovering => self.pick("복구 중", "Recovering"),
+        }
+    }
+
+    /// An overlay.
+    pub const fn overlay(self, overlay: Overlay) -> &'static str {
+        match overlay {
+            Overlay::Maintenance => self.pick("점검", "Maintenance"),
+            Overlay::Slow => self.pick("느림", "Slow"),
+            Overlay::Partial => self.pick("일부 실패", "Some runs fail"),
+            Overlay::Flapping => self.pick("불안정", "Flapping"),
+        }
+    }
+
+    /// A run's or a step's outcome.
+    pub fn outcome(self, word: &str) -> &str {
+        match word {
+            "pass" => self.pick("성공", "Pass"),
+            "slow" => self.pick("느림", "Slow"),
+            "fail" => self.pick("실패", "Fail"),
+            "blocked" => self.pick("차단됨", "Blocked"),
+            "blind" => self.pick("판단 불가", "Blind"),
+            "skipped" => self.pick("건너뜀", "Skipped"),
+            "missed" => self.pick("누락", "Missed"),
+            other => other,
+        }
+    }
+
+    /// A state word of any kind, as transitions carry them.
+    pub fn state_word(self, word: &str) -> &str {
+        if let Ok(state) = word.parse::<FeatureState>() {
+            return self.feature_state(state);
+        }
+        word.parse::<CellState>()
+            .map_or(word, |state| self.cell_state(state))
+    }
+
+    /// Of a blocked feature: what blocks it.
+    pub fn blocked_by(self, by: &str) -> String {
+        match self {
+            Self::Ko => format!("{by}에 의해 차단됨"),
+            Self::En => format!("Blocked by {by}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_decides_then_the_browser_then_korean() {
+        assert_eq!(Lang::choose(Some("en"), Some("ko")), Lang::En);
+        assert_eq!(Lang::choose(Some("fr"), Some("de, en-GB;q=0.8")), Lang::En);
+        assert_eq!(
+            Lang::choose(None, Some("ko-KR,ko;q=0.9,en;q=0.8")),
+            Lang::Ko
+        );
+        assert_eq!(Lang::choose(None, Some("fr, 한")), Lang::Ko);
+        assert_eq!(Lang::choose(None, None), Lang::Ko);
+    }
+
+    #[test]
+    fn every_word_of_a_transition_is_known_in_both_languages() {
+        for state in FeatureState::ALL {
+            assert_ne!(Lang::Ko.state_word(state.as_str()), state.as_str());
+        }
+        for state in CellState::ALL {
+            assert_ne!(Lang::En.state_word(state.as_str()), state.as_str());
+        }
+    }
+}

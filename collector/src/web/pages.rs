@@ -1,0 +1,194 @@
+//! The addresses of pages and of the files that they load.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use bongsu_model::TargetName;
+
+use super::Web;
+use super::api::ApiError;
+use super::assets::Asset;
+use super::page::{
+    Lang, PageContext, agents_page, board_page, feature_page, problem_page, run_page,
+};
+use super::query::{self, Query};
+use super::respond::with_tag;
+use super::source::RunsWanted;
+use crate::published::Published;
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// Runs on a feature's page.
+const RUNS_SHOWN: u32 = 30;
+
+pub(super) fn routes() -> Router<Arc<Web>> {
+    Router::new()
+        .route("/", get(board))
+        .route("/features/{id}", get(feature))
+        .route("/runs/{run_id}", get(run))
+        .route("/agents", get(agents))
+        .route("/assets/{name}", get(asset))
+        .route("/favicon.ico", get(async || StatusCode::NOT_FOUND))
+        .fallback(no_such_page)
+}
+
+/// What a page is asked with.
+struct Asked {
+    web: Arc<Web>,
+    picture: Arc<Published>,
+    context: PageContext,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// The context of a page. When the target is not known, the refusal as a page.
+    fn new(web: Arc<Web>, uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
+        let query = Query::of(uri);
+        let picture = web.source.picture();
+        let accept = headers.get(header::ACCEPT_LANGUAGE);
+        let accept = accept.and_then(|value| value.to_str().ok());
+        let target = query.target(&*web.source, &picture);
+        let default = web.source.default_target();
+        let context = PageContext {
+            lang: Lang::choose(query.get("lang"), accept),
+            zone: web.source.zone(),
+            now: web.source.now(),
+            target: target.as_ref().unwrap_or(default).clone(),
+            target_asked: target.is_ok() && query.get("target").is_some(),
+            targets: query::targets(default, &picture),
+            path: uri.path().to_owned(),
+        };
+        if let Err(error) = target {
+            return Err(Box::new(problem(&context, &error)));
+        }
+        Ok(Self {
+            web,
+            picture,
+            context,
+            headers,
+        })
+    }
+
+    fn target(&self) -> &TargetName {
+        &self.context.target
+    }
+
+    fn page(&self, html: String) -> Response {
+        let mut response = with_tag(&self.headers, HTML, html.into());
+        let vary = axum::http::HeaderValue::from_static("Accept-Language");
+        response.headers_mut().insert(header::VARY, vary);
+        response
+    }
+}
+
+async fn board(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let board = asked.web.board(&asked.picture, asked.target());
+    asked.page(board_page(&asked.context, &board))
+}
+
+async fn feature(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let asked = match Asked::new(web, &uri, headers) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let board = asked.web.board(&asked.picture, asked.target());
+    let found = query::feature(&id, asked.web.source.catalogue())
+        .and_then(|id| asked.web.feature_detail(&board, &id));
+    let detail = match found {
+        Ok(detail) => detail,
+        Err(error) => return problem(&asked.context, &error),
+    };
+    let wanted = RunsWanted {
+        target: asked.target().clone(),
+        feature: Some(detail.feature.id.clone()),
+        outcome: None,
+        agent: None,
+        limit: RUNS_SHOWN,
+    };
+    let runs = asked.web.runs(wanted).await.ok();
+    asked.page(feature_page(
+        &asked.context,
+        &board,
+        &detail,
+        runs.as_deref(),
+    ))
+}
+
+async fn run(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let asked = match Asked::new(web, &uri, headers) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let target = asked.context.target_asked.then(|| asked.target());
+    match asked.web.run(&id, target).await {
+        Ok(detail) => asked.page(run_page(&asked.context, &detail)),
+        Err(error) => problem(&asked.context, &error),
+    }
+}
+
+async fn agents(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let answer = asked.web.agents(&asked.picture, asked.target());
+    asked.page(agents_page(&asked.context, &answer))
+}
+
+/// An embedded file. Under its full address it never changes, so that browsers keep it.
+async fn asset(Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(asset) = Asset::named(&name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut response = with_tag(&headers, asset.media_type, asset.content.into());
+    if Query::of(&uri).get("v") == Some(asset.tag().as_str()) {
+        let forever = axum::http::HeaderValue::from_static("public, max-age=31536000, immutable");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, forever);
+    }
+    response
+}
+
+async fn no_such_page(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let error = ApiError::missing("unknown_page", "there is no such page".to_owned());
+    problem(&asked.context, &error)
+}
+
+fn problem(context: &PageContext, error: &ApiError) -> Response {
+    let title = match error.status {
+        StatusCode::NOT_FOUND => context.lang.pick("찾을 수 없습니다", "Not found"),
+        StatusCode::BAD_REQUEST => context.lang.pick("잘못된 주소입니다", "A wrong address"),
+        _ => context
+            .lang
+            .pick("지금은 볼 수 없습니다", "Not available now"),
+    };
+    let html = problem_page(context, title, &error.message);
+    let headers = [
+        (header::CONTENT_TYPE, HTML),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (error.status, headers, html).into_response()
+}

@@ -1,0 +1,111 @@
+//! What the web layer shows, wherever it comes from: the running collector, or a test's fixture.
+
+use std::sync::Arc;
+
+use bongsu_availability::{Board, FeatureView, Transition, Windows};
+use bongsu_model::{
+    AgentId, Catalogue, FeatureId, FeatureState, Names, RegionId, RunId, TargetName, Timestamp,
+    Vantage,
+};
+use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{RunAnswer, RunDetailAnswer};
+use crate::counters::Metric;
+use crate::published::Published;
+use crate::tally::RunCount;
+
+/// The board of `target`. Before the journal was replayed all features are unmeasured.
+pub(crate) fn board_of(picture: &Published, catalogue: &Catalogue, target: &TargetName) -> Board {
+    let known = picture.boards.get(target);
+    known.cloned().unwrap_or_else(|| Board {
+        target: target.clone(),
+        as_of: picture.as_of,
+        features: catalogue
+            .features()
+            .iter()
+            .map(|feature| unmeasured(&feature.id))
+            .collect(),
+    })
+}
+
+fn unmeasured(feature: &FeatureId) -> FeatureView {
+    FeatureView {
+        feature: feature.clone(),
+        state: FeatureState::Unmeasured,
+        since: None,
+        blocked_by: None,
+        overlays: Vec::new(),
+        availability: Windows::default(),
+        regions: Vec::new(),
+        last_failure: None,
+        incident: None,
+    }
+}
+
+/// Which runs are wanted; what is None does not matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsWanted {
+    /// Against this environment.
+    pub target: TargetName,
+    /// Of journeys whose own feature is this one.
+    pub feature: Option<FeatureId>,
+    /// Whose verdict has this word.
+    pub outcome: Option<&'static str>,
+    /// By this agent.
+    pub agent: Option<AgentId>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// Why runs could not be read: for the log, not for the reader of a page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read runs: {0}")]
+pub struct ReadRunsError(pub String);
+
+/// Where the web layer takes what it shows from.
+pub trait Source: std::fmt::Debug + Send + Sync + 'static {
+    /// The present.
+    fn now(&self) -> Timestamp;
+
+    /// The zone that pages show times in.
+    fn zone(&self) -> TimeZone;
+
+    /// The environment that is shown when none is asked for.
+    fn default_target(&self) -> &TargetName;
+
+    /// Features and services.
+    fn catalogue(&self) -> &Catalogue;
+
+    /// The names of the regions.
+    fn regions(&self) -> Vec<(RegionId, Names)>;
+
+    /// The agents that the configuration lists.
+    fn listed(&self) -> Vec<Vantage>;
+
+    /// What the engine shows now.
+    fn picture(&self) -> Arc<Published>;
+
+    /// Changes from now on.
+    fn transitions(&self) -> broadcast::Receiver<Arc<Transition>>;
+
+    /// The newest changes, oldest first, as many as are kept.
+    fn recent_transitions(&self) -> Vec<Arc<Transition>>;
+
+    /// The newest runs, newest first.
+    fn runs(&self, wanted: RunsWanted) -> BoxFuture<'_, Result<Vec<RunAnswer>, ReadRunsError>>;
+
+    /// One run with its steps.
+    fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>>;
+
+    /// How many runs ended how since the collector started.
+    fn run_counts(&self) -> Vec<RunCount>;
+
+    /// The collector's own counters.
+    fn metrics(&self) -> Vec<Metric>;
+
+    /// Cancelled when the collector stops.
+    fn stopping(&self) -> CancellationToken;
+}
