@@ -91,6 +91,11 @@ impl Deadline {
         if other.at < self.at { other } else { self }
     }
 
+    /// Whose budget it is.
+    pub(crate) fn budget(self) -> Budget {
+        self.budget
+    }
+
     /// What is left, zero if it has passed.
     #[expect(
         clippy::disallowed_methods,

@@ -18,9 +18,9 @@ use crate::target::{Target, is_private};
 pub(crate) use meter::{Meter, Metered};
 
 /// Anything that bytes go through.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

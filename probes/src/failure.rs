@@ -3,8 +3,9 @@
 //! The classes are the closed list of the wire. Details are single words wherever they can be:
 //! `nxdomain servfail refused no_address private_address` (dns), `refused unreachable` (connect),
 //! `expired not_yet_valid wrong_name unknown_issuer alert` (tls), `closed reset` (any class),
-//! `timeout` (dns, connect, tls), `first_byte body within journey` (timeout), the status code
-//! (status), `capture poll fail_if frame malformed encoding` (expectation), `body headers frame
+//! `timeout` (dns, connect, tls), `first_byte body frame within journey` (timeout), the status code
+//! (status), `capture fail_if malformed encoding` or what
+//! was looked at (expectation), `body headers frame
 //! frames` (body_too_large).
 
 use std::io;
@@ -52,7 +53,7 @@ impl Fault {
     /// journey's own deadline is always `timeout(journey)`, for attribution to judge.
     pub(crate) fn struck(Struck(budget): Struck, phase: Phase) -> Self {
         match (budget, phase) {
-            (Budget::Journey, _) => Self::platform(FailClass::Timeout, "journey"),
+            (Budget::Journey, _) => Self::journey_deadline(),
             (Budget::Within, _) => Self::platform(FailClass::Timeout, "within"),
             (_, Phase::Dns) => Self::platform(FailClass::Dns, "timeout"),
             (_, Phase::Connect) => Self::platform(FailClass::Connect, "timeout"),
@@ -75,6 +76,34 @@ impl Fault {
                 | FailClass::RedirectRefused => false,
             },
             Self::Own { .. } => false,
+        }
+    }
+
+    /// Whether the journey's own deadline is what struck.
+    pub(crate) fn is_journey_deadline(&self) -> bool {
+        *self == Self::journey_deadline()
+    }
+
+    /// The journey's deadline struck.
+    pub(crate) fn journey_deadline() -> Self {
+        Self::platform(FailClass::Timeout, "journey")
+    }
+
+    /// The agent is stopping in the middle of an act.
+    pub(crate) fn interrupted() -> Self {
+        Self::Own {
+            reason: BlindReason::Interrupted,
+            detail: "the agent is stopping".to_owned(),
+        }
+    }
+
+    /// Whether nothing of a request can have reached the platform.
+    pub(crate) fn is_before_sending(&self) -> bool {
+        match self {
+            Self::Own { .. } => true,
+            Self::Platform { class, .. } => {
+                matches!(class, FailClass::Dns | FailClass::Connect | FailClass::Tls)
+            }
         }
     }
 

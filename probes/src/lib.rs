@@ -1,4 +1,18 @@
-//! Performs journeys on the network.
+//! Performs journeys on the network: [`run`] turns a journey and a [`Context`] into a report.
+//!
+//! Everything between a step and the wire is this crate's own, because every instant of it is
+//! the product: name resolution without a cache, one address, TCP, TLS that is always verified and
+//! never resumed, HTTP/1.1 without pool, resend or redirect, WebSockets over the same streams. The
+//! phases of an attempt come from one chain of clock readings and add up to its total.
+//!
+//! What must hold:
+//! - [`run`] always returns, within the journey's `timeout` and `cleanup_timeout` together.
+//! - Every failed step has one class and one owner; what the agent itself got wrong is `blind`.
+//! - Cleanup is in the [`CompensationLog`] before the first side effect of its scope is sent, and
+//!   is performed also after a failure, a timeout or a cancellation; [`pay`] settles what is left.
+//! - No host outside the target's allow-list is ever resolved or connected to.
+//! - Every wait has a deadline, every body, head, frame and queue a bound.
+//! - No secret is in a report, in any encoding.
 
 mod attribution;
 mod civil;
@@ -11,6 +25,8 @@ mod failure;
 mod http;
 mod phases;
 mod redact;
+mod report;
+mod runner;
 mod target;
 mod tls;
 mod websocket;
@@ -19,4 +35,5 @@ pub use clock::SystemClock;
 pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationLog, OwedVariable};
 pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck};
 pub use dns::ResolverError;
+pub use runner::{pay, run};
 pub use target::{Target, TargetError};

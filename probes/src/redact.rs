@@ -62,18 +62,27 @@ impl Mask {
     /// `text` without secrets, then cut to `bytes_max` bytes.
     pub(crate) fn cut(&self, text: &str, bytes_max: usize) -> String {
         let mut clean = self.text(text);
-        clean.truncate(clean.floor_char_boundary(bytes_max));
+        truncate(&mut clean, bytes_max);
         clean
     }
 
     /// A header's value, which some headers never show.
     pub(crate) fn header(&self, name: &str, value: &str) -> String {
         let is_secret = |secret: &&str| name.eq_ignore_ascii_case(secret);
-        if SECRET_HEADERS.iter().any(|secret| is_secret(&secret)) {
+        if SECRET_HEADERS.iter().any(is_secret) {
             return MASK.to_owned();
         }
         self.text(value)
     }
+}
+
+/// Cuts `text` to at most `bytes_max` bytes, at a character.
+pub(crate) fn truncate(text: &mut String, bytes_max: usize) {
+    let mut end = bytes_max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 /// How many bytes at the end of `text` are the beginning of `secret`.
@@ -96,7 +105,12 @@ mod tests {
 
     #[test]
     fn headers_that_carry_credentials_are_never_shown() {
-        for name in ["Authorization", "cookie", "Set-Cookie", "Proxy-Authorization"] {
+        for name in [
+            "Authorization",
+            "cookie",
+            "Set-Cookie",
+            "Proxy-Authorization",
+        ] {
             assert_eq!(mask().header(name, "Bearer x"), MASK, "{name}");
         }
         assert_eq!(mask().header("content-type", "text/plain"), "text/plain");

@@ -71,7 +71,7 @@ impl Metered {
 
     fn note<T>(&self, result: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(error)) = result {
-            self.meter.notes().broke.get_or_insert(error.kind());
+            self.meter.notes().broke.get_or_insert_with(|| error.kind());
         }
     }
 }

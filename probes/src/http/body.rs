@@ -63,7 +63,7 @@ impl Reader {
             Decoder::Gzip(decoder) => decoder.write_all(piece).await,
             Decoder::Brotli(decoder) => decoder.write_all(piece).await,
         };
-        self.judge(taken)
+        self.judge(&taken)
     }
 
     /// The body is complete: what is left inside the decoder comes out.
@@ -77,7 +77,7 @@ impl Reader {
             Decoder::Gzip(decoder) => decoder.shutdown().await,
             Decoder::Brotli(decoder) => decoder.shutdown().await,
         };
-        self.judge(finished)
+        self.judge(&finished)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -100,7 +100,7 @@ impl Reader {
         }
     }
 
-    fn judge(&self, result: io::Result<()>) -> Result<(), Fault> {
+    fn judge(&self, result: &io::Result<()>) -> Result<(), Fault> {
         match result {
             Ok(()) => Ok(()),
             Err(_) if self.sink().is_over => Err(too_large()),

@@ -1,0 +1,160 @@
+//! From what a run did to its report: redacted, cut, in the model's words.
+
+use bongsu_language::Journey;
+use bongsu_model::{
+    CleanupState, EarlierAttempt, Evidence, Monotonic, NetworkFacts, Outcomes, RunFacts, RunId,
+    RunReport, StepKind, StepOutcome, StepReport, TimeAnchor,
+};
+
+use crate::context::Context;
+use crate::redact::{Mask, truncate};
+use crate::runner::Performance;
+
+/// Most expectations of a step that are reported as failed.
+const FAILED_EXPECTATIONS_MAX: usize = 5;
+
+/// Most bytes of a body in the evidence of a failure.
+const EVIDENCE_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Most header lines in the evidence of a failure, and most bytes of each value.
+const EVIDENCE_HEADERS_MAX: usize = 64;
+const EVIDENCE_HEADER_BYTES_MAX: usize = 512;
+
+/// Most bytes of a detail, of an expectation and of a URL.
+const TEXT_BYTES_MAX: usize = 1024;
+
+/// What a report is assembled from.
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    pub(crate) journey: &'a Journey,
+    pub(crate) context: &'a Context,
+    pub(crate) id: RunId,
+    pub(crate) anchor: TimeAnchor,
+    pub(crate) ended: Monotonic,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) cleanup: CleanupState,
+    /// In order of start.
+    pub(crate) performances: &'a [Performance],
+    pub(crate) mask: &'a Mask,
+}
+
+/// The report of a run.
+pub(crate) fn assemble(parts: Parts<'_>) -> RunReport {
+    let order = &parts.context.order;
+    let started = parts
+        .performances
+        .first()
+        .map_or(parts.ended, Performance::started);
+    let flaky = parts.performances.iter().any(is_flaky);
+    let steps = parts
+        .performances
+        .iter()
+        .map(|performance| step(&parts, performance))
+        .collect();
+    RunReport {
+        facts: RunFacts {
+            id: parts.id,
+            vantage: order.vantage.clone(),
+            target: parts.context.target.name().clone(),
+            journey: parts.journey.name.clone(),
+            journey_revision: parts.journey.revision.clone(),
+            plan_revision: order.plan_revision.clone(),
+            variant: order.variant.clone(),
+            trigger: order.trigger,
+            due: order.due,
+            started: parts.anchor.stamp(started),
+            ended: parts.anchor.stamp(parts.ended),
+            outcomes: parts.outcomes,
+            flaky,
+            cleanup: parts.cleanup,
+            boot: order.boot.clone(),
+            seq: order.seq,
+            clock_offset_s: order.clock_offset_s,
+        },
+        steps,
+    }
+}
+
+/// Whether a step that measures passed only on a later attempt.
+fn is_flaky(performance: &Performance) -> bool {
+    performance.kind() == StepKind::Step
+        && performance.attempts() > 1
+        && matches!(performance.outcome(), StepOutcome::Pass | StepOutcome::Slow)
+}
+
+fn step(parts: &Parts<'_>, performance: &Performance) -> StepReport {
+    let mask = parts.mask;
+    let text = |text: &str| mask.cut(text, TEXT_BYTES_MAX);
+    let step = performance.step();
+    let actor = performance.actor();
+    let has_failed = matches!(
+        performance.outcome(),
+        StepOutcome::Fail(_) | StepOutcome::Blind(_)
+    );
+    StepReport {
+        name: step.name.clone(),
+        index: step.index,
+        kind: step.kind,
+        verb: step.verb(),
+        actor: parts.journey.actors[actor].name.clone(),
+        actor_index: u32::try_from(actor).unwrap_or(u32::MAX),
+        feature: (step.kind == StepKind::Step).then(|| step.feature.clone()),
+        outcome: performance.outcome(),
+        started: parts.anchor.stamp(performance.started()),
+        ended: parts.anchor.stamp(performance.ended()),
+        attempts: performance.attempts(),
+        polls: performance.polls(),
+        phases: performance.phases(),
+        network: network(performance.network(), mask),
+        detail: performance.fault().map(|fault| text(fault.detail())),
+        failed_expectations: if has_failed {
+            performance
+                .mismatches()
+                .iter()
+                .take(FAILED_EXPECTATIONS_MAX)
+                .map(|mismatch| text(mismatch))
+                .collect()
+        } else {
+            Vec::new()
+        },
+        earlier_attempts: performance
+            .earlier()
+            .iter()
+            .map(|earlier| EarlierAttempt {
+                detail: text(&earlier.detail),
+                ..earlier.clone()
+            })
+            .collect(),
+        evidence: has_failed.then(|| evidence(performance, mask)).flatten(),
+    }
+}
+
+fn network(facts: &NetworkFacts, mask: &Mask) -> NetworkFacts {
+    NetworkFacts {
+        url: facts.url.as_ref().map(|url| mask.cut(url, TEXT_BYTES_MAX)),
+        server_address: facts
+            .server_address
+            .as_ref()
+            .map(|address| mask.cut(address, TEXT_BYTES_MAX)),
+        ..facts.clone()
+    }
+}
+
+fn evidence(performance: &Performance, mask: &Mask) -> Option<Evidence> {
+    let answer = performance.answer()?;
+    let headers = answer
+        .headers
+        .iter()
+        .take(EVIDENCE_HEADERS_MAX)
+        .map(|(name, value)| {
+            let mut shown = mask.header(name, value);
+            truncate(&mut shown, EVIDENCE_HEADER_BYTES_MAX);
+            (mask.text(name), shown)
+        })
+        .collect();
+    let body = String::from_utf8_lossy(&answer.body);
+    Some(Evidence {
+        headers,
+        body_head: mask.cut(&body, EVIDENCE_BODY_BYTES_MAX),
+    })
+}

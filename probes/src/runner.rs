@@ -1,0 +1,314 @@
+//! One run: its steps in order, then its cleanup, then its report. It always returns.
+
+mod act;
+mod actor;
+mod attempt;
+mod cleanup;
+mod debts;
+mod pay;
+mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_language::{Environment, Journey, RunWords, Secrecy, Step};
+use bongsu_model::{
+    BlindReason, CleanupState, Monotonic, RunId, RunReport, StepKind, StepOutcome, TimeAnchor,
+};
+
+use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
+use crate::clock::{Budget, Deadline};
+use crate::context::Context;
+use crate::failure::Fault;
+use crate::redact::Mask;
+use crate::report;
+use actor::Hands;
+use debts::Debts;
+pub use pay::pay;
+pub(crate) use step::Performance;
+
+/// How far the wall clock may move against the monotonic one during a run. A jump beyond it means
+/// that stamps are wrong, so that the run proves nothing.
+const CLOCK_JUMP_MAX: Duration = Duration::from_secs(1);
+
+/// Performs `journey` once and reports it.
+///
+/// It ends within the journey's `timeout` and `cleanup_timeout` together, whatever the platform
+/// does; cleanup runs also after a failure, a timeout or a cancellation. Dropping the future
+/// instead of cancelling leaves the cleanup to the compensation log.
+pub async fn run(journey: &Journey, context: &Context) -> RunReport {
+    let mut run = Run::new(journey, context, context.order.id);
+    if context.accounts.len() < journey.actors.len() {
+        return run.report(Some(BlindReason::NoAccount), CleanupState::None);
+    }
+    let deadline = Deadline::after(journey.timeout, Budget::Journey);
+    run.perform_steps(deadline).await;
+
+    let has_network_failure = run.performances.iter().any(Performance::is_network_failure);
+    let budget = Deadline::after(journey.cleanup_timeout, Budget::Cleanup);
+    let checking = async {
+        if has_network_failure {
+            budget.bound(context.self_check.own_fault()).await.ok()?
+        } else {
+            None
+        }
+    };
+    let (own_fault, cleanup) = futures_util::join!(checking, run.clean_up(budget));
+
+    if let Some(reason) = own_fault {
+        run.excuse_network_failures(reason);
+    }
+    let has_jumped = run.anchor.drift(context.clock.as_ref()) > CLOCK_JUMP_MAX;
+    let blind = has_jumped.then_some(BlindReason::Clock).or(own_fault);
+    run.report(blind, cleanup)
+}
+
+/// What a run has and what it has done.
+#[derive(Debug)]
+struct Run<'a> {
+    journey: &'a Journey,
+    context: &'a Context,
+    id: RunId,
+    environment: Environment,
+    hands: Vec<Hands>,
+    anchor: TimeAnchor,
+    /// When each step was first begun, by its index.
+    begun: Vec<Option<Monotonic>>,
+    /// The steps that were or are to be performed; those left out by `when` are taken away.
+    planned: Vec<PlannedStep>,
+    performances: Vec<Performance>,
+    debts: Debts,
+    mask: Mask,
+}
+
+impl<'a> Run<'a> {
+    fn new(journey: &'a Journey, context: &'a Context, id: RunId) -> Self {
+        let anchor = TimeAnchor::new(context.clock.as_ref());
+        let words = RunWords {
+            id,
+            agent: context.order.vantage.agent.clone(),
+            region: context.order.vantage.region.clone(),
+        };
+        let now = context.clock.wall();
+        let mut environment = Environment::new(journey, context.target.profile(), words, now);
+        let mut mask = Mask::default();
+        for (actor, account) in context.accounts.iter().enumerate() {
+            for (name, value) in &account.fields {
+                environment.set(actor, name, value.clone(), Secrecy::Public);
+            }
+            for (name, secret) in &account.secrets {
+                environment.set(actor, name, secret.expose().into(), Secrecy::Secret);
+                mask.learn(secret.clone());
+            }
+        }
+        Self {
+            journey,
+            context,
+            id,
+            environment,
+            hands: journey.actors.iter().map(|_| Hands::default()).collect(),
+            anchor,
+            begun: vec![None; journey.steps.len() + journey.cleanup.len()],
+            planned: journey.steps.iter().map(planned).collect(),
+            performances: Vec::new(),
+            debts: Debts::default(),
+            mask,
+        }
+    }
+
+    /// Performs the steps in order until one fails, the agent stops or the deadline passes.
+    async fn perform_steps(&mut self, deadline: Deadline) {
+        let journey = self.journey;
+        for step in &journey.steps {
+            if self.context.cancel.is_cancelled() {
+                return;
+            }
+            let actors = match self.acting(step) {
+                Ok(actors) => actors,
+                Err(fault) => {
+                    let failed = Performance::unsent(step, step.actors[0], fault, self.now());
+                    self.performances.push(failed);
+                    return;
+                }
+            };
+            self.plan_only(step, actors.len());
+            if actors.is_empty() {
+                continue;
+            }
+            if self.perform_step(step, &actors, deadline).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The actors for whom the step's `when` holds.
+    fn acting(&self, step: &Step) -> Result<Vec<usize>, Fault> {
+        let mut actors = Vec::new();
+        for actor in &step.actors {
+            let applies = step
+                .applies(&self.environment, *actor)
+                .map_err(|error| Fault::internal(error.to_string()))?;
+            if applies {
+                actors.push(*actor);
+            }
+        }
+        Ok(actors)
+    }
+
+    fn plan_only(&mut self, step: &Step, actors: usize) {
+        self.planned.retain_mut(|planned| {
+            if planned.index == step.index {
+                planned.actors = actors;
+            }
+            planned.actors > 0
+        });
+    }
+
+    /// Performs one step by all of `actors` at the same time; all end before this does.
+    ///
+    /// # Errors
+    /// When it did not pass for every one of them.
+    async fn perform_step(
+        &mut self,
+        step: &Step,
+        actors: &[usize],
+        deadline: Deadline,
+    ) -> Result<(), StepFailed> {
+        self.environment.set_now(self.anchor.stamp(self.now()));
+        if let Err(fault) = self.owe_before(step, deadline).await {
+            for actor in actors {
+                let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
+                self.performances.push(failed);
+            }
+            return Err(StepFailed);
+        }
+        let begun = self.now();
+        if let Some(slot) = usize::try_from(step.index)
+            .ok()
+            .and_then(|at| self.begun.get_mut(at))
+        {
+            slot.get_or_insert(begun);
+        }
+        let mut hands = std::mem::take(&mut self.hands);
+        let stage = &*self;
+        let performing = hands
+            .iter_mut()
+            .enumerate()
+            .filter(|(actor, _)| actors.contains(actor))
+            .map(|(actor, hands)| stage.perform(step, actor, hands, deadline));
+        let performed = futures_util::future::join_all(performing).await;
+        self.hands = hands;
+        let is_passed = performed.iter().all(Performance::is_passed);
+        for mut performance in performed {
+            self.take_in(step, &mut performance);
+            self.performances.push(performance);
+        }
+        self.owe_what_was_captured(deadline).await;
+        if is_passed { Ok(()) } else { Err(StepFailed) }
+    }
+
+    /// Keeps what a performance captured and learned.
+    fn take_in(&mut self, step: &Step, performance: &mut Performance) {
+        for secret in performance.take_secrets() {
+            self.mask.learn(secret);
+        }
+        for captured in performance.take_captured() {
+            let actor = performance.actor();
+            self.environment
+                .set(actor, &captured.name, captured.value, captured.secrecy);
+        }
+        for secret in self.environment.secrets() {
+            self.mask.learn(secret);
+        }
+        if performance.may_have_reached_the_platform() {
+            self.debts.made(step, performance.actor());
+        }
+    }
+
+    fn now(&self) -> Monotonic {
+        self.context.clock.monotonic()
+    }
+
+    /// The agent was at fault: what looked like the network's failure is none of the platform's.
+    fn excuse_network_failures(&mut self, reason: BlindReason) {
+        for performance in &mut self.performances {
+            performance.excuse(reason);
+        }
+    }
+
+    fn report(mut self, blind: Option<BlindReason>, cleanup: CleanupState) -> RunReport {
+        let ended = self.now();
+        let performed: Vec<PerformedStep> = self
+            .performances
+            .iter()
+            .filter(|performance| performance.kind() == StepKind::Step)
+            .map(Performance::for_attribution)
+            .collect();
+        let outcomes = attribute(&self.journey.feature, &self.planned, &performed, blind);
+        self.performances.sort_by_key(Performance::started);
+        report::assemble(report::Parts {
+            journey: self.journey,
+            context: self.context,
+            id: self.id,
+            anchor: self.anchor,
+            ended,
+            outcomes,
+            cleanup,
+            performances: &self.performances,
+            mask: &self.mask,
+        })
+    }
+}
+
+/// A step did not pass; its performances say why.
+#[derive(Debug)]
+struct StepFailed;
+
+fn planned(step: &Step) -> PlannedStep {
+    PlannedStep {
+        index: step.index,
+        feature: step.feature.clone(),
+        actors: step.actors.len(),
+    }
+}
+
+impl Performance {
+    fn for_attribution(&self) -> PerformedStep {
+        PerformedStep {
+            index: self.index(),
+            outcome: self.outcome(),
+            ended: self.ended(),
+            overrun: self.overrun(),
+            ending: if self.is_cut_by_the_journey() {
+                Ending::JourneyDeadline
+            } else {
+                Ending::Own
+            },
+        }
+    }
+
+    fn is_passed(&self) -> bool {
+        matches!(self.outcome(), StepOutcome::Pass | StepOutcome::Slow)
+    }
+}
+
+/// The clock of a run, for stopwatches.
+fn clock_of(context: &Context) -> &Arc<dyn bongsu_model::Clock> {
+    &context.clock
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_send<T: Send>(_: impl Fn(&'static Journey, &'static Context) -> T) {}
+
+    #[test]
+    fn runs_can_move_between_threads() {
+        assert_send(run);
+        assert_send(|journey, context| async move {
+            let debt: &crate::Debt = std::future::pending().await;
+            pay(journey, debt, context).await
+        });
+    }
+}

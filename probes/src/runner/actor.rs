@@ -1,0 +1,15 @@
+//! What an actor holds during a run: cookies, connections and open sockets.
+
+use std::collections::BTreeMap;
+
+use crate::http::{Connections, CookieJar};
+use crate::websocket::Socket;
+
+/// One actor's side of the network; nothing of it outlives the run.
+#[derive(Debug, Default)]
+pub(super) struct Hands {
+    pub(super) cookies: CookieJar,
+    pub(super) connections: Connections,
+    /// Open sockets by the name that the journey gave them. Bounded by the journey's steps.
+    pub(super) sockets: BTreeMap<String, Socket>,
+}

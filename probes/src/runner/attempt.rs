@@ -1,0 +1,153 @@
+//! One attempt of a step: what was sent and seen, held against what was expected.
+//!
+//! The order is render, send, status, captures, other expectations: captures survive a failed
+//! expectation, so that cleanup has its ids. If the status is wrong, only the captures that
+//! cleanup uses are tried.
+
+use bongsu_language::{About, Captured, Environment, Journey, Mismatch, Observed, Step};
+use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, Secret};
+
+use crate::failure::Fault;
+use crate::http::Answer;
+use crate::phases::Stopwatch;
+
+/// What one attempt came to.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) started: Monotonic,
+    pub(super) ended: Monotonic,
+    pub(super) phases: Phases,
+    pub(super) network: NetworkFacts,
+    /// Why it did not pass.
+    pub(super) fault: Option<Fault>,
+    /// What did not hold, in words, not redacted.
+    pub(super) mismatches: Vec<String>,
+    pub(super) captured: Vec<Captured>,
+    /// The answer, for evidence.
+    pub(super) answer: Option<Answer>,
+    /// Texts made of secrets that were sent.
+    pub(super) secrets: Vec<Secret>,
+    pub(super) finality: Finality,
+}
+
+/// Whether another attempt could end otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finality {
+    Open,
+    /// `fail_if` holds.
+    Final,
+}
+
+impl Attempt {
+    /// An attempt that has not done anything yet.
+    pub(super) fn new(started: Monotonic) -> Self {
+        Self {
+            started,
+            ended: started,
+            phases: Phases::default(),
+            network: NetworkFacts::default(),
+            fault: None,
+            mismatches: Vec::new(),
+            captured: Vec::new(),
+            answer: None,
+            secrets: Vec::new(),
+            finality: Finality::Open,
+        }
+    }
+
+    /// An attempt that failed before anything was sent.
+    pub(super) fn unsent(fault: Fault, now: Monotonic) -> Self {
+        Self {
+            fault: Some(fault),
+            ..Self::new(now)
+        }
+    }
+
+    /// Takes the time that the stopwatch has.
+    pub(super) fn stop(&mut self, watch: &Stopwatch) {
+        self.phases = watch.phases();
+        self.ended = watch.ended();
+    }
+}
+
+/// Holds what was observed against the step.
+pub(super) struct Judge<'a> {
+    pub(super) journey: &'a Journey,
+    pub(super) step: &'a Step,
+    pub(super) actor: usize,
+    pub(super) environment: &'a Environment,
+}
+
+impl Judge<'_> {
+    /// Fills in what was captured, what did not hold, and the fault that follows from it.
+    pub(super) fn judge(&self, observed: &Observed<'_>, attempt: &mut Attempt) {
+        if let Err(fault) = self.hold(observed, attempt) {
+            attempt.fault = Some(fault);
+        }
+    }
+
+    fn hold(&self, observed: &Observed<'_>, attempt: &mut Attempt) -> Result<(), Fault> {
+        let internal = |error: bongsu_language::RenderError| Fault::internal(error.to_string());
+        let check = |expected: &bongsu_language::Expectations| {
+            expected
+                .check(observed, self.environment, self.actor)
+                .map_err(internal)
+        };
+        let mismatches = check(&self.step.expect)?;
+        let has_wrong_status = mismatches.iter().any(|m| m.about == About::Status);
+        let captures = self.capture(observed, has_wrong_status, attempt);
+        attempt
+            .mismatches
+            .extend(mismatches.iter().map(Mismatch::to_string));
+        if !self.step.fail_if.is_empty() && check(&self.step.fail_if)?.is_empty() {
+            attempt.finality = Finality::Final;
+            return Err(Fault::platform(FailClass::Expectation, "fail_if"));
+        }
+        if has_wrong_status {
+            let status = observed.status().unwrap_or_default();
+            return Err(Fault::platform(FailClass::Status, status.to_string()));
+        }
+        captures?;
+        match mismatches.first() {
+            Some(first) => Err(Fault::platform(
+                FailClass::Expectation,
+                first.subject.clone(),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn capture(
+        &self,
+        observed: &Observed<'_>,
+        has_wrong_status: bool,
+        attempt: &mut Attempt,
+    ) -> Result<(), Fault> {
+        let mut result = Ok(());
+        for capture in &self.step.captures {
+            if has_wrong_status && !self.cleanup_uses(&capture.name) {
+                continue;
+            }
+            match capture.extract(observed) {
+                Ok(captured) => attempt.captured.extend(captured),
+                Err(_) if has_wrong_status => {}
+                Err(error) => {
+                    attempt.mismatches.push(error.to_string());
+                    result = Err(Fault::platform(FailClass::Expectation, "capture"));
+                }
+            }
+        }
+        result
+    }
+
+    fn cleanup_uses(&self, name: &str) -> bool {
+        self.journey.cleanup.iter().any(|step| {
+            step.actors.iter().any(|actor| {
+                self.journey
+                    .needs(step, *actor)
+                    .iter()
+                    .any(|need| need.actor == self.actor && need.name == name)
+            })
+        })
+    }
+}

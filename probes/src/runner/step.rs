@@ -1,0 +1,338 @@
+//! One step by one actor: its attempts, by `retry` and `poll`, within its budgets.
+
+use std::time::Duration;
+
+use bongsu_language::{Captured, Poll, Retry, RetryOn, Step};
+use bongsu_model::{
+    BlindReason, EarlierAttempt, FailClass, Monotonic, Secret, StepKind, StepOutcome,
+};
+
+use super::Run;
+use super::actor::Hands;
+use super::attempt::{Attempt, Finality};
+use crate::clock::{Budget, Deadline};
+use crate::failure::Fault;
+
+/// How long after a failed send it is repeated.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+
+/// Most earlier attempts that are reported; the counters count all of them.
+const EARLIER_MAX: usize = 16;
+
+/// A step as one actor performed it.
+#[derive(Debug)]
+pub(crate) struct Performance {
+    step: Step,
+    actor: usize,
+    attempts: u32,
+    polls: u32,
+    started: Monotonic,
+    last: Attempt,
+    earlier: Vec<EarlierAttempt>,
+    outcome: StepOutcome,
+    overrun: Option<Duration>,
+}
+
+impl Run<'_> {
+    /// Performs `step` as `actor` until it passes, may not be tried again, or `deadline` passes.
+    pub(super) async fn perform(
+        &self,
+        step: &Step,
+        actor: usize,
+        hands: &mut Hands,
+        deadline: Deadline,
+    ) -> Performance {
+        let started = self.now();
+        let since = self.since(step).unwrap_or(started);
+        let deadline = budget(step, deadline, started.since(since));
+        let mut tries = Tries::default();
+        let last = loop {
+            let own = Deadline::after(step.attempt_timeout(), Budget::Step);
+            let attempt = self
+                .attempt(step, actor, hands, deadline.earlier(own))
+                .await;
+            tries.count(step);
+            match tries.next(step, &attempt, deadline, self.now()) {
+                Next::Done => break attempt,
+                Next::JourneyIsOver => {
+                    break Attempt {
+                        fault: Some(Fault::journey_deadline()),
+                        ..attempt
+                    };
+                }
+                Next::After(wait) => {
+                    tries.remember(step, &attempt);
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = self.context.cancel.cancelled() => break Attempt {
+                            fault: Some(Fault::interrupted()),
+                            ..attempt
+                        },
+                    }
+                }
+            }
+        };
+        let mut performance = Performance {
+            step: step.clone(),
+            actor,
+            attempts: tries.attempts,
+            polls: tries.polls,
+            started,
+            last,
+            earlier: tries.earlier,
+            outcome: StepOutcome::Pass,
+            overrun: None,
+        };
+        performance.judge_time(since);
+        performance
+    }
+
+    /// When the step began whose start starts this one's clock.
+    fn since(&self, step: &Step) -> Option<Monotonic> {
+        self.begun.get(step.since?).copied().flatten()
+    }
+}
+
+/// The deadline of all attempts together; `elapsed` of `within` has gone by before the step.
+fn budget(step: &Step, deadline: Deadline, elapsed: Duration) -> Deadline {
+    let mut earliest = deadline;
+    if let Some(within) = step.within {
+        let left = within.saturating_sub(elapsed);
+        earliest = earliest.earlier(Deadline::after(left, Budget::Within));
+    }
+    if let Some(poll) = &step.poll {
+        earliest = earliest.earlier(Deadline::after(poll.for_, Budget::Poll));
+    }
+    earliest
+}
+
+/// What comes after an attempt.
+enum Next {
+    Done,
+    After(Duration),
+    /// It would be tried again, but the journey's time is up.
+    JourneyIsOver,
+}
+
+#[derive(Default)]
+struct Tries {
+    attempts: u32,
+    polls: u32,
+    earlier: Vec<EarlierAttempt>,
+}
+
+impl Tries {
+    fn count(&mut self, step: &Step) {
+        if step.poll.is_some() {
+            self.polls = self.polls.saturating_add(1);
+            self.attempts = self.attempts.max(1);
+        } else {
+            self.attempts = self.attempts.saturating_add(1);
+        }
+    }
+
+    fn next(&self, step: &Step, attempt: &Attempt, deadline: Deadline, now: Monotonic) -> Next {
+        let Some(fault @ Fault::Platform { .. }) = &attempt.fault else {
+            return Next::Done;
+        };
+        if attempt.finality == Finality::Final || fault.is_journey_deadline() {
+            return Next::Done;
+        }
+        let wait = match (&step.poll, &step.retry) {
+            (Some(poll), _) => until_next_poll(poll, attempt, now),
+            (None, Some(retry)) if self.may_retry(retry, fault) => RETRY_WAIT,
+            (None, _) => return Next::Done,
+        };
+        if deadline.left() > wait {
+            return Next::After(wait);
+        }
+        match deadline.budget() {
+            Budget::Journey => Next::JourneyIsOver,
+            Budget::Step | Budget::Within | Budget::Poll | Budget::Cleanup => Next::Done,
+        }
+    }
+
+    fn may_retry(&self, retry: &Retry, fault: &Fault) -> bool {
+        let is_meant = retry.on.iter().any(|on| match on {
+            RetryOn::Class(class) => fault.class() == Some(*class),
+            RetryOn::Status(status) => {
+                fault.class() == Some(FailClass::Status) && fault.detail() == status.to_string()
+            }
+        });
+        is_meant && self.attempts <= retry.times
+    }
+
+    /// Keeps a failed attempt for the report. That a poll's condition did not hold yet is no
+    /// failure; that it could not be asked is.
+    fn remember(&mut self, step: &Step, attempt: &Attempt) {
+        let Some(Fault::Platform { class, detail }) = &attempt.fault else {
+            return;
+        };
+        let is_not_yet = match class {
+            FailClass::Expectation => true,
+            FailClass::Status => !detail.starts_with('5'),
+            _ => false,
+        };
+        if (step.poll.is_some() && is_not_yet) || self.earlier.len() == EARLIER_MAX {
+            return;
+        }
+        self.earlier.push(EarlierAttempt {
+            class: *class,
+            detail: detail.clone(),
+            duration: attempt.ended.since(attempt.started),
+        });
+    }
+}
+
+/// Polls start `every` apart; one that took longer is followed at once.
+fn until_next_poll(poll: &Poll, attempt: &Attempt, now: Monotonic) -> Duration {
+    poll.every.saturating_sub(now.since(attempt.started))
+}
+
+impl Performance {
+    /// A step that could not be begun.
+    pub(super) fn unsent(step: &Step, actor: usize, fault: Fault, now: Monotonic) -> Self {
+        let mut performance = Self {
+            step: step.clone(),
+            actor,
+            attempts: 1,
+            polls: 0,
+            started: now,
+            last: Attempt::unsent(fault, now),
+            earlier: Vec::new(),
+            outcome: StepOutcome::Pass,
+            overrun: None,
+        };
+        performance.judge_time(now);
+        performance
+    }
+
+    /// Decides the outcome from the last attempt and the time since the step's clock started.
+    fn judge_time(&mut self, since: Monotonic) {
+        let took = self.last.ended.since(since);
+        self.overrun = self
+            .step
+            .slow
+            .and_then(|slow| took.checked_sub(slow))
+            .filter(|overrun| !overrun.is_zero());
+        if self.last.fault.is_none() && self.step.within.is_some_and(|within| took > within) {
+            self.last.fault = Some(Fault::platform(FailClass::Timeout, "within"));
+        }
+        self.outcome = match (&self.last.fault, self.overrun) {
+            (Some(Fault::Platform { class, .. }), _) => StepOutcome::Fail(*class),
+            (Some(Fault::Own { reason, .. }), _) => StepOutcome::Blind(*reason),
+            (None, Some(_)) => StepOutcome::Slow,
+            (None, None) => StepOutcome::Pass,
+        };
+    }
+
+    /// Turns a failure of the network's into a fault of the agent's.
+    pub(super) fn excuse(&mut self, reason: BlindReason) {
+        if self.is_network_failure() {
+            self.outcome = StepOutcome::Blind(reason);
+        }
+    }
+
+    /// Whether it failed in a way that the agent's own network could be the cause of. Cleanup
+    /// decides nothing, so nothing is asked for its sake.
+    pub(super) fn is_network_failure(&self) -> bool {
+        self.step.kind == StepKind::Step && self.last.fault.as_ref().is_some_and(Fault::is_network)
+    }
+
+    /// Whether a side effect may have happened: sent, and not refused by a whole answer of the
+    /// 4xx kind, by which a platform says that it did nothing.
+    pub(super) fn may_have_reached_the_platform(&self) -> bool {
+        let is_refused = self.last.fault.as_ref().is_some_and(|fault| {
+            fault.class() == Some(FailClass::Status) && fault.detail().starts_with('4')
+        });
+        let is_unsent = self
+            .last
+            .fault
+            .as_ref()
+            .is_some_and(Fault::is_before_sending);
+        let earlier_may_have = self
+            .earlier
+            .iter()
+            .any(|attempt| matches!(attempt.class, FailClass::Timeout | FailClass::Send));
+        earlier_may_have || !(is_refused || is_unsent)
+    }
+
+    pub(super) fn is_cut_by_the_journey(&self) -> bool {
+        self.last
+            .fault
+            .as_ref()
+            .is_some_and(Fault::is_journey_deadline)
+    }
+
+    pub(super) fn take_captured(&mut self) -> Vec<Captured> {
+        std::mem::take(&mut self.last.captured)
+    }
+
+    pub(super) fn take_secrets(&mut self) -> Vec<Secret> {
+        std::mem::take(&mut self.last.secrets)
+    }
+
+    pub(crate) fn step(&self) -> &Step {
+        &self.step
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.step.index
+    }
+
+    pub(crate) fn kind(&self) -> StepKind {
+        self.step.kind
+    }
+
+    pub(crate) fn actor(&self) -> usize {
+        self.actor
+    }
+
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    pub(crate) fn polls(&self) -> u32 {
+        self.polls
+    }
+
+    pub(crate) fn started(&self) -> Monotonic {
+        self.started
+    }
+
+    pub(crate) fn ended(&self) -> Monotonic {
+        self.last.ended
+    }
+
+    pub(crate) fn outcome(&self) -> StepOutcome {
+        self.outcome
+    }
+
+    pub(crate) fn overrun(&self) -> Option<Duration> {
+        self.overrun
+    }
+
+    pub(crate) fn earlier(&self) -> &[EarlierAttempt] {
+        &self.earlier
+    }
+
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.last.fault.as_ref()
+    }
+
+    pub(crate) fn mismatches(&self) -> &[String] {
+        &self.last.mismatches
+    }
+
+    pub(crate) fn answer(&self) -> Option<&crate::http::Answer> {
+        self.last.answer.as_ref()
+    }
+
+    pub(crate) fn phases(&self) -> bongsu_model::Phases {
+        self.last.phases
+    }
+
+    pub(crate) fn network(&self) -> &bongsu_model::NetworkFacts {
+        &self.last.network
+    }
+}
