@@ -49,7 +49,8 @@ pub enum RunRefusal {
     RootSpanId,
     /// The trace id does not follow from the facts.
     #[error(
-        "the trace id is not the one that its agent, target, journey, variant, slot and due time give"
+        "the trace id is not the one that its agent, target, journey, variant, slot and due time \
+         give"
     )]
     IdNotDerived,
     /// The resource is not as it should be.
@@ -74,7 +75,8 @@ pub enum RunRefusal {
 pub enum RecordRefusal {
     /// Another event than Bongsu's.
     #[error(
-        "not a record of Bongsu: its event name is not bongsu.plan, bongsu.heartbeat or bongsu.evidence"
+        "not a record of Bongsu: its event name is not bongsu.plan, bongsu.heartbeat or \
+         bongsu.evidence"
     )]
     Foreign,
     /// The resource is not as it should be.

@@ -6,6 +6,8 @@
 
 #[path = "it/canonical.rs"]
 mod canonical;
+#[path = "it/dictionary.rs"]
+mod dictionary;
 #[path = "it/golden.rs"]
 mod golden;
 #[path = "it/logs.rs"]
