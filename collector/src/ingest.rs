@@ -65,7 +65,7 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
                 reason = refused.message,
                 "refused"
             );
-            answer::refusal(refused)
+            answer::refusal(&refused)
         }
     };
     ingest

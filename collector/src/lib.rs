@@ -8,6 +8,7 @@
 //! Everything shown can be derived again from `journal.db`; there is no second file. Engine time
 //! is the time of receipt that the journal's writer stamps, which never goes back.
 
+pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod counters;

@@ -1,2 +1,121 @@
-//! Placeholder.
-fn main() {}
+//! The binary `bongsu-collector`.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bongsu_collector::catalogue;
+use bongsu_collector::clock::SystemClock;
+use bongsu_collector::config::Config;
+use bongsu_collector::process::Collector;
+use bongsu_model::Catalogue;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code of a configuration with mistakes.
+const WRONG: u8 = 2;
+
+/// Takes runs in from agents and tells which features work.
+///
+/// Agents send runs over OTLP/HTTP; each is on disk before it is acknowledged. What works is
+/// derived from them and shown on the board, in the API and on /metrics. A commented example of
+/// the configuration is deploy/config/collector.toml.
+///
+/// Exit codes: 0 stopped as asked, 1 could not start, 2 wrong configuration or usage.
+/// The log goes to standard error; BONGSU_LOG filters it (`info` by default, `debug`,
+/// `bongsu_collector::ingest=debug`).
+#[derive(Parser)]
+#[command(name = "bongsu-collector", version, verbatim_doc_comment)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Checks configuration and catalogue, prints what takes effect with secrets masked, and ends.
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (config, catalogue) = match load(&arguments) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            complain(&mistakes);
+            return ExitCode::from(WRONG);
+        }
+    };
+    if arguments.check_config {
+        show(&config.effective());
+        return ExitCode::SUCCESS;
+    }
+    start_log();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ran = match runtime {
+        Ok(runtime) => runtime.block_on(run(config, catalogue)),
+        Err(error) => Err(format!("no runtime: {error}")),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(arguments: &Arguments) -> Result<(Config, Catalogue), String> {
+    let config = Config::load(&arguments.config).map_err(|error| error.to_string())?;
+    let catalogue = catalogue::load(&config.catalogue).map_err(|error| error.to_string())?;
+    Ok((config, catalogue))
+}
+
+async fn run(config: Config, catalogue: Catalogue) -> Result<(), String> {
+    // Asked for first, so that no signal is missed while the journal is opened.
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let collector = Collector::start(config, catalogue, Arc::new(SystemClock::new()))
+        .await
+        .map_err(|error| error.to_string())?;
+    tracing::info!(
+        otlp = %collector.otlp_addr(),
+        web = %collector.web_addr(),
+        "the collector is up"
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    collector.shutdown().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_log() {
+    let filter = EnvFilter::try_from_env("BONGSU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "what was asked for goes to standard output"
+)]
+fn show(text: &str) {
+    print!("{text}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "mistakes go to the person who started the program"
+)]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

@@ -107,7 +107,11 @@ impl Collector {
             stop.clone(),
         ));
         if let Err(error) = journal_configuration(&shared, &journal).await {
-            journal.stop();
+            blocking(move || {
+                journal.stop();
+                writer.join();
+            })
+            .await;
             return Err(error);
         }
         let derive = Derive::new(Arc::clone(&shared), publish, stop.clone());

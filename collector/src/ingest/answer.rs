@@ -95,7 +95,7 @@ pub(super) fn success(body: Vec<u8>) -> Response {
 }
 
 /// An error with a `google.rpc.Status`.
-pub(super) fn refusal(refused: Refused) -> Response {
+pub(super) fn refusal(refused: &Refused) -> Response {
     let mut response = response(refused.code, status_body(&refused.message));
     let headers = response.headers_mut();
     if let Some(seconds) = refused.again {
