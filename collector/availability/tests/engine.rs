@@ -9,6 +9,8 @@
     reason = "a test binary has no readers of its interface"
 )]
 
+#[path = "engine/fleet.rs"]
+mod fleet;
 #[path = "engine/sim.rs"]
 mod sim;
 
@@ -18,5 +20,7 @@ mod detection;
 mod history;
 #[path = "engine/outages.rs"]
 mod outages;
+#[path = "engine/rules.rs"]
+mod rules;
 #[path = "engine/sight.rs"]
 mod sight;

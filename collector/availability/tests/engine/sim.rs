@@ -5,20 +5,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bongsu_availability::{
-    Board, CellView, Change, Engine, Event, FeatureView, Region, Roster, Settings, Transition,
+    Board, CellView, Change, Engine, Event, FeatureView, Settings, Transition,
 };
 use bongsu_model::{
-    AgentId, BlindReason, BootId, Cadence, Catalogue, CellKey, CellState, CleanupState, Dependency,
-    DependencyStrength, FailClass, Feature, FeatureId, FeatureOutcome, FeatureState, Heartbeat,
-    JourneyName, Names, NetworkId, Outcome, Outcomes, Paid, PlanEntry, PlanRecord, Rank, RegionId,
-    Revision, RunFacts, RunId, RunIdentity, Service, ServiceId, SpoolDepth, TargetName, Timestamp,
-    Trigger, Vantage, Variant,
+    BlindReason, CellKey, CellState, FailClass, FeatureOutcome, FeatureState, Outcome, Outcomes,
+    Timestamp, Trigger,
 };
 
-pub const LOGIN: &str = "account.login";
-pub const TEXT: &str = "talk.message.text";
-pub const PERIOD: Duration = Duration::from_secs(10);
-pub const DEADLINE: Duration = Duration::from_secs(9);
+pub use crate::fleet::*;
+
 /// From the end of a run to its receipt.
 const DELIVERY: Duration = Duration::from_millis(50);
 /// How long a run takes.
@@ -27,30 +22,6 @@ const BURST_AFTER: Duration = Duration::from_secs(5);
 const BURST_DEPTH: f64 = 10.0;
 /// Refill in tokens a second: 20 % of the planned rate.
 const BURST_REFILL: f64 = 0.2 / 10.0;
-
-pub fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-pub fn feature_id(text: &str) -> FeatureId {
-    FeatureId::new(text).unwrap()
-}
-
-pub fn target() -> TargetName {
-    TargetName::new("superapp").unwrap()
-}
-
-pub fn region_id(region: usize) -> RegionId {
-    RegionId::new(&format!("r{region}")).unwrap()
-}
-
-pub fn cell_key(feature: &str, region: usize) -> CellKey {
-    CellKey {
-        target: target(),
-        feature: feature_id(feature),
-        region: region_id(region),
-    }
-}
 
 /// What a fault does to the runs that it concerns.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,29 +80,6 @@ impl Scope {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Journey {
-    Login,
-    Message,
-}
-
-impl Journey {
-    fn name(self) -> JourneyName {
-        JourneyName::new(match self {
-            Self::Login => "login",
-            Self::Message => "send-message",
-        })
-        .unwrap()
-    }
-
-    fn feature(self) -> &'static str {
-        match self {
-            Self::Login => LOGIN,
-            Self::Message => TEXT,
-        }
-    }
-}
-
 enum Action {
     Slot {
         agent: usize,
@@ -154,23 +102,6 @@ struct Bucket {
     at: Timestamp,
     pending: bool,
 }
-
-/// How a fleet is laid out.
-#[derive(Debug, Clone, Copy)]
-pub struct Layout {
-    pub regions: usize,
-    pub agents: usize,
-    pub message: bool,
-    /// Probability that a run fails although nothing is wrong.
-    pub noise: f64,
-}
-
-pub const DEMO: Layout = Layout {
-    regions: 3,
-    agents: 3,
-    message: true,
-    noise: 0.0,
-};
 
 pub struct Sim {
     pub engine: Engine,
@@ -419,7 +350,19 @@ impl Sim {
         if failed {
             self.plan_burst(agent, journey, ended);
         }
-        let run = self.facts(agent, journey, trigger, outcomes, ended);
+        self.next += 1;
+        let run = run(
+            self.layout,
+            Told {
+                agent,
+                journey,
+                trigger,
+                due: self.now,
+                ended,
+                nonce: self.next,
+            },
+            outcomes,
+        );
         self.push(ended + DELIVERY, Action::Deliver(Event::Run(Box::new(run))));
     }
 
@@ -494,45 +437,6 @@ impl Sim {
         })
     }
 
-    fn facts(
-        &mut self,
-        agent: usize,
-        journey: Journey,
-        trigger: Trigger,
-        outcomes: Outcomes,
-        ended: Timestamp,
-    ) -> RunFacts {
-        let id = agent_id(agent);
-        self.next += 1;
-        let identity = RunIdentity {
-            agent: &id,
-            target: &target(),
-            journey: &journey.name(),
-            variant: &Variant::cold(),
-            trigger: trigger.kind(),
-            n: trigger.slot().unwrap_or(self.next),
-        };
-        RunFacts {
-            id: RunId::derive(identity, self.now),
-            vantage: vantage(self.layout, agent),
-            target: target(),
-            journey: journey.name(),
-            journey_revision: Revision::of(b"journey"),
-            plan_revision: Revision::of(b"plan"),
-            variant: Variant::cold(),
-            trigger,
-            due: self.now,
-            started: self.now,
-            ended,
-            outcomes,
-            flaky: false,
-            cleanup: CleanupState::None,
-            boot: BootId::new("b").unwrap(),
-            seq: self.next,
-            clock_offset_s: 0.0,
-        }
-    }
-
     fn push(&mut self, at: Timestamp, action: Action) {
         self.next += 1;
         self.queue.insert((at, self.next), action);
@@ -543,117 +447,4 @@ impl Sim {
             self.log.push(transition);
         }
     }
-}
-
-pub fn agent_id(agent: usize) -> AgentId {
-    AgentId::new(&format!("a{agent:02}")).unwrap()
-}
-
-pub fn vantage(layout: Layout, agent: usize) -> Vantage {
-    Vantage {
-        region: region_id(agent / layout.agents),
-        network: NetworkId::new("as1").unwrap(),
-        agent: agent_id(agent),
-    }
-}
-
-pub fn roster(layout: Layout) -> Roster {
-    let regions = (0..layout.regions).map(|region| Region {
-        id: region_id(region),
-        names: names("region"),
-        weight: 1.0,
-    });
-    let agents = 0..layout.regions * layout.agents;
-    Roster {
-        regions: regions.collect(),
-        agents: agents.map(|agent| vantage(layout, agent)).collect(),
-    }
-}
-
-pub fn heartbeat(sent: Timestamp) -> Heartbeat {
-    Heartbeat {
-        sent,
-        boot: BootId::new("b").unwrap(),
-        clock_offset_s: 0.0,
-        controls: Vec::new(),
-        spool: SpoolDepth::default(),
-        cleanup_debts: 0,
-        plan_revision: None,
-        plan_refused: None,
-        version: "test".to_owned(),
-    }
-}
-
-pub fn plan(layout: Layout, agent: usize, valid_from: Timestamp) -> PlanRecord {
-    let entry = |journey: Journey| PlanEntry {
-        journey: journey.name(),
-        target: target(),
-        variant: Variant::cold(),
-        feature: feature_id(journey.feature()),
-        touches: match journey {
-            Journey::Login => Vec::new(),
-            Journey::Message => vec![feature_id(LOGIN)],
-        },
-        cadence: cadence(layout, agent, journey),
-        deadline: DEADLINE,
-    };
-    PlanRecord {
-        revision: Revision::of(b"plan"),
-        valid_from,
-        entries: journeys(layout).map(entry).collect(),
-    }
-}
-
-pub fn catalogue() -> Catalogue {
-    let feature = |id: &str, depends_on: &[&str]| Feature {
-        id: feature_id(id),
-        names: names(id),
-        service: ServiceId::new("talk").unwrap(),
-        life_impact: Rank::new(3).unwrap(),
-        absence_harm: Rank::new(0).unwrap(),
-        daily_users: 1,
-        paid: Paid::Free,
-        depends_on: depends_on
-            .iter()
-            .map(|on| Dependency {
-                on: feature_id(on),
-                strength: DependencyStrength::Hard,
-            })
-            .collect(),
-        objective: None,
-    };
-    let service = Service {
-        id: ServiceId::new("talk").unwrap(),
-        names: names("talk"),
-    };
-    let features = vec![
-        feature(LOGIN, &[]),
-        feature(TEXT, &[LOGIN]),
-        feature("talk.message.photo", &[LOGIN]),
-    ];
-    Catalogue::new(vec![service], features).unwrap()
-}
-
-fn names(text: &str) -> Names {
-    Names {
-        ko: text.to_owned(),
-        en: text.to_owned(),
-    }
-}
-
-fn journeys(layout: Layout) -> impl Iterator<Item = Journey> {
-    [Journey::Login, Journey::Message]
-        .into_iter()
-        .filter(move |journey| layout.message || *journey == Journey::Login)
-}
-
-/// The phase is the agent's place in its region plus a hash of the journey.
-fn cadence(layout: Layout, agent: usize, journey: Journey) -> Cadence {
-    let place = u32::try_from(agent % layout.agents).unwrap();
-    let hash = match journey {
-        Journey::Login => 0,
-        Journey::Message => 1_700,
-    };
-    let slice = PERIOD / u32::try_from(layout.agents).unwrap();
-    Cadence::new(PERIOD, slice * place + Duration::from_millis(hash)).unwrap()
 }
