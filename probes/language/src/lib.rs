@@ -4,6 +4,7 @@
 //! journey that exists can run. The crate is pure: it reads no file, no clock and no socket.
 
 mod capture;
+mod catalogue;
 mod diagnostic;
 mod document;
 mod duration;
@@ -14,8 +15,11 @@ mod extract;
 mod journey;
 mod jsonpath;
 mod keys;
+mod load;
 mod needs;
 mod observed;
+mod parse;
+mod parser;
 mod prepare;
 mod redact;
 mod source;
@@ -23,6 +27,7 @@ mod target;
 mod template;
 
 pub use capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+pub use catalogue::load_catalogue;
 pub use diagnostic::{Colour, Diagnostic, Related, Severity};
 pub use duration::{DurationError, display_duration, parse_duration};
 pub use environment::{Environment, RunWords, Variable};
@@ -36,9 +41,10 @@ pub use journey::{
     Journey, Need, OpenAct, Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
+pub use load::{CheckOptions, Loaded, load, load_journeys};
 pub use observed::Observed;
 pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use source::{Position, SourceFile};
-pub use target::{AccountSpec, FieldSource, HostPattern, Pool, Reach, TargetProfile};
+pub use target::{AccountSpec, FieldSource, HostPattern, Pool, Reach, TargetProfile, load_target};
 pub use template::{Template, ValueTemplate};

@@ -4,6 +4,11 @@ use std::net::SocketAddr;
 
 use bongsu_model::{AccountName, PoolName, TargetName};
 
+mod parse;
+
+pub use parse::load_target;
+pub(crate) use parse::parse_target;
+
 /// A named environment of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

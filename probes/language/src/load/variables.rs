@@ -1,0 +1,285 @@
+//! Follows variables through the steps: what a step reads must be set when it runs.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::diagnostic::Diagnostic;
+use crate::keys::did_you_mean;
+use crate::parse::{FragmentFile, StepEntry};
+use crate::parser::PlacedName;
+use crate::source::Position;
+
+/// The fields that every test account has; others are declared with the actor's `needs`.
+pub(super) const ACCOUNT_FIELDS: &[&str] = &["login", "password", "user_id"];
+
+/// An actor as its variables are concerned.
+#[derive(Debug)]
+pub(super) struct Persona<'a> {
+    pub(super) name: &'a str,
+    pub(super) needs: &'a [String],
+}
+
+/// What is set, step by step.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    /// The actors' names; a fragment's actor has none.
+    actors: Vec<&'a str>,
+    vars: &'a [(String, Value)],
+    set: BTreeSet<(usize, String)>,
+    /// Actor, variable and step of every capture of the file.
+    places: Vec<(usize, String, String)>,
+    holder: Holder,
+}
+
+/// Whose steps are followed: it decides the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Journey,
+    Fragment,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of_journey(
+        personas: &[Persona<'a>],
+        vars: &'a [(String, Value)],
+        places: Vec<(usize, String, String)>,
+    ) -> Self {
+        let mut set = BTreeSet::new();
+        for (actor, persona) in personas.iter().enumerate() {
+            let fields = ACCOUNT_FIELDS.iter().map(|field| (*field).to_owned());
+            set.extend(
+                fields
+                    .chain(persona.needs.iter().cloned())
+                    .map(|field| (actor, field)),
+            );
+        }
+        let actors = personas.iter().map(|persona| persona.name).collect();
+        Self {
+            actors,
+            vars,
+            set,
+            places,
+            holder: Holder::Journey,
+        }
+    }
+
+    pub(super) fn of_fragment(needs: &[(String, Position)]) -> Self {
+        Self {
+            actors: Vec::new(),
+            vars: &[],
+            set: needs.iter().map(|(need, _)| (0, need.clone())).collect(),
+            places: Vec::new(),
+            holder: Holder::Fragment,
+        }
+    }
+
+    pub(super) fn has(&self, actor: usize, name: &str) -> bool {
+        self.set.contains(&(actor, name.to_owned()))
+    }
+
+    pub(super) fn add_captures(&mut self, step: &StepEntry, acting: &[usize]) {
+        for actor in acting {
+            self.set
+                .extend(step.captured.iter().map(|name| (*actor, name.clone())));
+        }
+    }
+
+    pub(super) fn add_gives(&mut self, fragment: &FragmentFile, acting: &[usize]) {
+        for actor in acting {
+            self.set.extend(
+                fragment
+                    .gives
+                    .iter()
+                    .map(|(name, _)| (*actor, name.clone())),
+            );
+        }
+    }
+
+    /// Every name of the step must be set for each actor that performs it; told once a name.
+    pub(super) fn check_step(
+        &self,
+        step: &StepEntry,
+        acting: &[usize],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        for placed in &step.names {
+            if let Some(problem) = acting
+                .iter()
+                .find_map(|actor| self.problem(placed, Some(*actor), acting.len()))
+            {
+                diagnostics.push(problem);
+            }
+        }
+    }
+
+    /// The base is of no actor.
+    pub(super) fn check_base(&self, names: &[PlacedName], diagnostics: &mut Vec<Diagnostic>) {
+        diagnostics.extend(
+            names
+                .iter()
+                .filter_map(|placed| self.problem(placed, None, 1)),
+        );
+    }
+
+    /// A default header is left out while a variable is unset, but one that is never set is a
+    /// slip of the hand.
+    pub(super) fn check_defaults(&self, names: &[PlacedName], diagnostics: &mut Vec<Diagnostic>) {
+        for placed in names {
+            let problems: Vec<Option<Diagnostic>> = (0..self.actors.len())
+                .map(|actor| self.problem(placed, Some(actor), 1))
+                .collect();
+            if !problems.is_empty() && problems.iter().all(Option::is_some) {
+                diagnostics.extend(problems.into_iter().flatten().next());
+            }
+        }
+    }
+
+    pub(super) fn check_use(
+        &self,
+        fragment: &FragmentFile,
+        acting: &[usize],
+        position: &Position,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        for actor in acting {
+            let who = self.actors.get(*actor).copied().unwrap_or_default();
+            for (need, needed_at) in &fragment.needs {
+                if self.has(*actor, need) {
+                    continue;
+                }
+                diagnostics.push(
+                    Diagnostic::error(
+                        position.clone(),
+                        format!("the fragment needs `{need}`, which `{who}` has not"),
+                    )
+                    .related(needed_at.clone(), "needed here")
+                    .help(format!(
+                        "capture it in an earlier step, or, if the account has it, add \
+                         actor.{who}.needs = [\"{need}\"]"
+                    )),
+                );
+            }
+        }
+    }
+
+    /// What is wrong with a name when `actor` reads it.
+    fn problem(
+        &self,
+        placed: &PlacedName,
+        actor: Option<usize>,
+        acting: usize,
+    ) -> Option<Diagnostic> {
+        let path: Vec<&str> = placed.name.path.iter().map(String::as_str).collect();
+        match path.as_slice() {
+            ["target", "base" | "ws", _] | ["run", "id" | "agent" | "region"] => None,
+            ["target", ..] => Some(
+                self.unset(placed, "the target gives addresses only")
+                    .help("write target.base.NAME or target.ws.NAME, as the profile lists them"),
+            ),
+            ["run", ..] => Some(
+                self.unset(placed, "the run has no such field")
+                    .help("run has id, agent and region"),
+            ),
+            ["now"] => Some(
+                self.unset(placed, "`now` is a function")
+                    .help("write `now()`: seconds since 1970"),
+            ),
+            [root, rest @ ..] => self.variable_problem(placed, root, rest, actor, acting),
+            [] => None,
+        }
+    }
+
+    fn variable_problem(
+        &self,
+        placed: &PlacedName,
+        root: &str,
+        rest: &[&str],
+        actor: Option<usize>,
+        acting: usize,
+    ) -> Option<Diagnostic> {
+        if let Some(other) = self.actors.iter().position(|known| *known == root) {
+            return match rest {
+                [] => Some(
+                    self.unset(placed, "this is an actor, not a value")
+                        .help(format!(
+                            "write one of its variables, as in `{root}.user_id`"
+                        )),
+                ),
+                [name, ..] if self.has(other, name) => None,
+                [name, ..] => Some(self.unset_of(placed, other, name, 1)),
+            };
+        }
+        if let Some((_, value)) = self.vars.iter().find(|(var, _)| var == root) {
+            let found = rest.iter().try_fold(value, |value, key| value.get(*key));
+            return found.is_none().then(|| {
+                self.unset(placed, "the constant has no such part")
+                    .help("see `vars` at the top")
+            });
+        }
+        let Some(actor) = actor else {
+            return Some(
+                self.unset(placed, "`base` is the same for all actors")
+                    .help("write {{ target.base.NAME }}"),
+            );
+        };
+        if self.has(actor, root) {
+            None
+        } else {
+            Some(self.unset_of(placed, actor, root, acting))
+        }
+    }
+
+    fn unset(&self, placed: &PlacedName, label: &str) -> Diagnostic {
+        let message = format!("`{}` is not set when this step runs", placed.name.text());
+        Diagnostic::error(placed.position.clone(), message).label(label)
+    }
+
+    fn unset_of(&self, placed: &PlacedName, actor: usize, name: &str, acting: usize) -> Diagnostic {
+        let who = self.actors.get(actor).copied();
+        let label = match (who, self.holder) {
+            (_, Holder::Fragment) => {
+                "no step above captures it, and `needs` does not list it".into()
+            }
+            (Some(who), _) if acting > 1 || self.actors.len() > 1 => {
+                format!("no step above captures it for `{who}`, whose account has no such field")
+            }
+            _ => "no step above captures it, and the actor has no such field".to_owned(),
+        };
+        let diagnostic = self.unset(placed, &label);
+        let own = self
+            .set
+            .iter()
+            .filter(|(of, _)| *of == actor)
+            .map(|(_, known)| known.as_str());
+        let vars = self.vars.iter().map(|(var, _)| var.as_str());
+        let later = self
+            .places
+            .iter()
+            .find(|(of, known, _)| *of == actor && known == name);
+        let other = self
+            .set
+            .iter()
+            .find(|(of, known)| *of != actor && known == name);
+        if let Some((_, _, step)) = later {
+            return diagnostic.help(format!("it is captured by \"{step}\", which comes later"));
+        }
+        if let Some((other, _)) = other {
+            let other = self.actors.get(*other).copied().unwrap_or_default();
+            return diagnostic.help(format!("did you mean `{other}.{name}`?"));
+        }
+        if let Some(similar) = did_you_mean(name, own.chain(vars)) {
+            return diagnostic.help(format!("did you mean `{similar}`?"));
+        }
+        match self.holder {
+            Holder::Fragment => diagnostic.help(format!(
+                "add \"{name}\" to `needs`, or capture it in an earlier step of the fragment"
+            )),
+            Holder::Journey => diagnostic.help(format!(
+                "capture it in an earlier step, or, if the account has it, add \
+                 actor.{}.needs = [\"{name}\"]",
+                who.unwrap_or("NAME")
+            )),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What can only be said of a journey as a whole: its limits, its feature, its size, and whether
+//! a target has what it needs.
+
+use bongsu_model::StepKind;
+
+use crate::diagnostic::Diagnostic;
+use crate::duration::display_duration;
+use crate::journey::{Journey, STEPS_MAX};
+use crate::parse::JourneyFile;
+use crate::source::Source;
+use crate::target::TargetProfile;
+
+/// Holds the limits of a file against each other.
+pub(super) fn check_limits(
+    file: &JourneyFile,
+    source: &Source<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Some((timeout, timeout_at)) = &file.timeout else {
+        return;
+    };
+    if let Some((every, every_at)) = &file.every {
+        let both = *timeout + file.cleanup_timeout;
+        if both >= *every {
+            diagnostics.push(
+                Diagnostic::error(
+                    every_at.clone(),
+                    "a run may take longer than the time between two runs",
+                )
+                .label(format!(
+                    "timeout {} + cleanup_timeout {} must be below this",
+                    display_duration(*timeout),
+                    display_duration(file.cleanup_timeout)
+                ))
+                .help(format!(
+                    "raise `every` above {}, or lower the limits",
+                    display_duration(both)
+                )),
+            );
+        }
+    }
+    for step in file.steps.iter().filter(|step| step.kind == StepKind::Step) {
+        let poll = step
+            .poll
+            .map(|poll| ("poll.for", poll.for_, step.position.clone()));
+        let within = step.within.clone().map(|(limit, at)| ("within", limit, at));
+        let attempt = step
+            .timeout
+            .clone()
+            .map(|(limit, at)| ("timeout", limit, at));
+        for (key, limit, at) in [poll, within, attempt].into_iter().flatten() {
+            if limit > *timeout {
+                diagnostics.push(
+                    Diagnostic::warning(at, format!("`{key}` can never be reached"))
+                        .label(format!(
+                            "the whole journey ends after {}",
+                            display_duration(*timeout)
+                        ))
+                        .related(source.position(&timeout_at.span), "the journey's deadline")
+                        .help("lower it, or raise the journey's `timeout`"),
+                );
+            }
+        }
+    }
+}
+
+/// Checks an assembled journey.
+pub(super) fn check_whole(
+    journey: &Journey,
+    file: &JourneyFile,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Some((feature, position)) = &file.feature else {
+        return;
+    };
+    if !journey.steps.iter().any(|step| step.feature == *feature) {
+        diagnostics.push(
+            Diagnostic::error(position.clone(), format!("no step measures `{feature}`"))
+                .label("the journey's own feature")
+                .help("leave `feature` out of the steps that measure the journey's own"),
+        );
+    }
+    let count = journey.steps.len() + journey.cleanup.len();
+    if count > STEPS_MAX {
+        diagnostics.push(
+            Diagnostic::error(
+                position.clone(),
+                format!("the journey has {count} steps, at most {STEPS_MAX} are performed"),
+            )
+            .help("split it into several journeys"),
+        );
+    }
+}
+
+impl Journey {
+    /// What a target lacks for this journey: pools with accounts enough, their fields, and
+    /// addresses.
+    pub fn check_against(&self, target: &TargetProfile) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        for actor in &self.actors {
+            let Some(pool) = target.pool(&actor.pool) else {
+                let known: Vec<&str> = target.pools.iter().map(|pool| pool.name.as_str()).collect();
+                diagnostics.push(
+                    Diagnostic::error(
+                        actor.position.clone(),
+                        format!("target `{}` has no pool `{}`", target.target, actor.pool),
+                    )
+                    .help(format!("its pools are: {}", known.join(", "))),
+                );
+                continue;
+            };
+            let wanted = self
+                .actors
+                .iter()
+                .filter(|other| other.pool == actor.pool)
+                .count();
+            if pool.accounts.len() < wanted {
+                diagnostics.push(
+                    Diagnostic::error(
+                        actor.position.clone(),
+                        format!(
+                            "pool `{}` of target `{}` has {} accounts, the journey needs {wanted}",
+                            actor.pool,
+                            target.target,
+                            pool.accounts.len()
+                        ),
+                    )
+                    .help("add accounts to the pool"),
+                );
+            }
+            for field in &actor.fields {
+                let lacking = pool
+                    .accounts
+                    .iter()
+                    .find(|account| !account.fields.iter().any(|(name, _)| name == field));
+                if let Some(account) = lacking {
+                    diagnostics.push(
+                        Diagnostic::error(
+                            actor.position.clone(),
+                            format!(
+                                "account `{}` of pool `{}` has no field `{field}`",
+                                account.name, actor.pool
+                            ),
+                        )
+                        .help(format!("add it in target `{}`", target.target)),
+                    );
+                }
+            }
+        }
+        diagnostics.extend(self.missing_addresses(target));
+        diagnostics
+    }
+
+    fn missing_addresses(&self, target: &TargetProfile) -> Vec<Diagnostic> {
+        let mut told: Vec<String> = Vec::new();
+        let mut diagnostics = Vec::new();
+        for step in self.steps.iter().chain(&self.cleanup) {
+            step.each_name(&mut |name| {
+                let [root, kind, service] = name.path.as_slice() else {
+                    return;
+                };
+                let list = match (root.as_str(), kind.as_str()) {
+                    ("target", "base") => &target.base,
+                    ("target", "ws") => &target.ws,
+                    _ => return,
+                };
+                let text = name.text();
+                if list.iter().any(|(known, _)| known == service) || told.contains(&text) {
+                    return;
+                }
+                diagnostics.push(
+                    Diagnostic::error(
+                        step.position.clone(),
+                        format!("target `{}` has no `{kind}.{service}`", target.target),
+                    )
+                    .help(format!(
+                        "add it to the profile, or do not read {{{{ {text} }}}}"
+                    )),
+                );
+                told.push(text);
+            });
+        }
+        diagnostics
+    }
+}

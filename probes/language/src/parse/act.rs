@@ -1,0 +1,208 @@
+//! What a step sends: URL, headers, query, body.
+
+use crate::document::{Node, Table};
+use crate::journey::{Body, Header, HeaderOrigin, Url};
+use crate::parser::{Parser, shown};
+use crate::template::{Part, Template, ValueTemplate};
+
+/// Headers that the runner sets itself.
+const OWN_HEADERS: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "upgrade",
+];
+
+impl Parser<'_> {
+    /// The journey's base: an absolute URL.
+    pub(super) fn base(&mut self, node: &Node) -> Option<Template> {
+        let template = self.template(node)?;
+        self.check_url_text(node, &template, &["http://", "https://"], Paths::Refused)
+            .then_some(template)
+    }
+
+    /// A step's URL: absolute, or a path for the journey's base.
+    pub(super) fn url(&mut self, node: &Node, schemes: &[&str; 2]) -> Option<Url> {
+        let template = self.template(node)?;
+        let paths = if schemes[0] == "http://" {
+            Paths::Allowed
+        } else {
+            Paths::Refused
+        };
+        self.check_url_text(node, &template, schemes, paths)
+            .then(|| Url {
+                base: None,
+                rest: template,
+                position: self.position(&node.span),
+            })
+    }
+
+    fn check_url_text(
+        &mut self,
+        node: &Node,
+        template: &Template,
+        schemes: &[&str; 2],
+        paths: Paths,
+    ) -> bool {
+        let text = node.as_text().unwrap_or_default();
+        let blank = template.parts().iter().any(|part| match part {
+            Part::Text(text) => text.contains(|c: char| c.is_whitespace() || c.is_control()),
+            Part::Expression(..) => false,
+        });
+        if blank {
+            let _ = self
+                .error(&node.span, "a URL has no blanks")
+                .help("put values into `query`, where they are encoded");
+            return false;
+        }
+        let starts_well = match template.parts().first() {
+            Some(Part::Expression(..)) => true,
+            Some(Part::Text(start)) => {
+                schemes.iter().any(|scheme| start.starts_with(scheme))
+                    || paths == Paths::Allowed && start.starts_with('/') && !start.starts_with("//")
+            }
+            None => false,
+        };
+        if !starts_well {
+            let [plain, secure] = schemes;
+            let message = match text.split_once("://") {
+                Some((scheme, _)) => format!("the scheme `{}` is not known here", shown(scheme)),
+                None => format!("`{}` is not a URL", shown(text)),
+            };
+            let help = match paths {
+                Paths::Allowed => format!(
+                    "begin with {plain} or {secure}, with {{{{ target.base.NAME }}}}, or with / \
+                     for a path behind `base`"
+                ),
+                Paths::Refused => {
+                    let kind = if plain.starts_with("ws") {
+                        "ws"
+                    } else {
+                        "base"
+                    };
+                    format!("begin with {plain} or {secure}, or with {{{{ target.{kind}.NAME }}}}")
+                }
+            };
+            let _ = self.error(&node.span, message).help(help);
+        }
+        starts_well
+    }
+
+    pub(super) fn step_headers(&mut self, table: &Table) -> Vec<Header> {
+        table.table("headers").map_or_else(Vec::new, |headers| {
+            self.headers(headers, HeaderOrigin::Step)
+        })
+    }
+
+    pub(super) fn step_query(&mut self, table: &Table) -> Option<Vec<(String, ValueTemplate)>> {
+        let Some(query) = table.table("query") else {
+            return Some(Vec::new());
+        };
+        self.refuse_secret_literals(query);
+        self.pairs(query)
+    }
+
+    /// Headers by name; one that cannot be read is told and left out.
+    pub(super) fn headers(&mut self, table: &Table, origin: HeaderOrigin) -> Vec<Header> {
+        let mut headers = Vec::new();
+        for entry in &table.entries {
+            let name = entry.key.to_ascii_lowercase();
+            if !is_header_name(&name) {
+                let _ = self
+                    .error(
+                        &entry.key_span,
+                        format!("`{}` is not a header name", shown(&entry.key)),
+                    )
+                    .help("use letters, digits and -");
+                continue;
+            }
+            if OWN_HEADERS.contains(&name.as_str()) {
+                let _ = self
+                    .error(
+                        &entry.key_span,
+                        format!("`{name}` is set by the runner itself"),
+                    )
+                    .help("remove it");
+                continue;
+            }
+            let Some(text) = entry.node.as_text() else {
+                let _ = self
+                    .error(
+                        &entry.node.span,
+                        format!("header `{name}` must be text in quotes"),
+                    )
+                    .label(format!("this is {}", entry.node.kind()));
+                continue;
+            };
+            if text.contains(|c: char| c.is_control() && c != '\t') {
+                let _ = self
+                    .error(
+                        &entry.node.span,
+                        format!("header `{name}` has a line break in it"),
+                    )
+                    .label("a header is one line")
+                    .help("remove the line break: it would start another header");
+                continue;
+            }
+            self.refuse_secret_header(&name, &entry.node);
+            if let Some(value) = self.template(&entry.node) {
+                headers.push(Header {
+                    name,
+                    value,
+                    origin,
+                });
+            }
+        }
+        headers
+    }
+
+    pub(super) fn body(&mut self, table: &Table) -> Option<Body> {
+        let given: Vec<_> = ["json", "form", "body"]
+            .iter()
+            .filter_map(|key| table.entry(key))
+            .collect();
+        if let [first, second, ..] = given.as_slice() {
+            let _ = self
+                .error(
+                    &second.key_span,
+                    format!("a request has one body, this one has `{}` too", first.key),
+                )
+                .help("keep one of `json`, `form` and `body`");
+            return None;
+        }
+        let Some(entry) = given.first() else {
+            return Some(Body::Empty);
+        };
+        match (entry.key.as_str(), entry.node.as_table()) {
+            ("json", table) => {
+                if let Some(table) = table {
+                    self.refuse_secret_literals(table);
+                }
+                self.value(&entry.node).map(Body::Json)
+            }
+            ("form", Some(table)) => {
+                self.refuse_secret_literals(table);
+                self.pairs(table).map(Body::Form)
+            }
+            ("body", None) => self.template(&entry.node).map(Body::Text),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a URL may be a path only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paths {
+    Allowed,
+    Refused,
+}
+
+/// RFC 9110, section 5.1: a token.
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 100
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

@@ -1,0 +1,173 @@
+//! `capture.NAME = { … }`.
+
+use crate::capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+use crate::document::{Node, Table};
+use crate::jsonpath::{Cardinality, JsonPath};
+use crate::keys;
+use crate::parse::expect::Of;
+use crate::parse::secrets::is_secret_name;
+use crate::parser::Parser;
+
+const TAKES: &[(&str, Take)] = &[
+    ("one", Take::One),
+    ("first", Take::First),
+    ("last", Take::Last),
+    ("all", Take::All),
+    ("count", Take::Count),
+];
+
+impl Parser<'_> {
+    /// The names of all captures, and those that could be read.
+    pub(super) fn captures(&mut self, table: &Table, of: Of) -> (Vec<String>, Vec<Capture>) {
+        let mut names = Vec::new();
+        let mut captures = Vec::new();
+        for entry in table
+            .table("capture")
+            .map_or(&[][..], |captures| &captures.entries)
+        {
+            if !self.check_variable_name(&entry.key, &entry.key_span, "a variable") {
+                continue;
+            }
+            names.push(entry.key.clone());
+            let Some(options) = entry.node.as_table() else {
+                let _ = self
+                    .error(
+                        &entry.node.span,
+                        format!("capture `{}` must be a table", entry.key),
+                    )
+                    .help("write it as in { json = \"$.id\" }");
+                continue;
+            };
+            self.check_keys(options, &entry.key_span, &keys::CAPTURE);
+            let flag = |key: &str| options.get(key).and_then(Node::as_bool) == Some(true);
+            let presence = if flag("optional") {
+                Presence::Optional
+            } else {
+                Presence::Required
+            };
+            let secrecy = if flag("secret") {
+                Secrecy::Secret
+            } else {
+                Secrecy::Public
+            };
+            if secrecy == Secrecy::Public && is_secret_name(&entry.key) {
+                let _ = self
+                    .warning(
+                        &entry.key_span,
+                        format!("`{}` sounds like a secret", entry.key),
+                    )
+                    .label("it may show in reports")
+                    .help("add `secret = true`, which keeps it out of everything that is shown");
+            }
+            if let Some(from) = self.capture_from(options, &entry.key_span, of) {
+                captures.push(Capture {
+                    name: entry.key.clone(),
+                    from,
+                    presence,
+                    secrecy,
+                    position: self.position(&entry.key_span),
+                });
+            }
+        }
+        (names, captures)
+    }
+
+    fn capture_from(
+        &mut self,
+        options: &Table,
+        owner: &std::ops::Range<usize>,
+        of: Of,
+    ) -> Option<CaptureFrom> {
+        let sources: Vec<_> = ["json", "header", "regex", "body", "frame"]
+            .iter()
+            .filter_map(|key| options.entry(key))
+            .collect();
+        let entry = match sources.as_slice() {
+            [entry] => entry,
+            [] => {
+                if options.get("cookie").is_none() {
+                    let _ = self
+                        .error(owner, "the capture does not say where its value is")
+                        .help("add one of json, header, regex, body, frame");
+                }
+                return None;
+            }
+            [_, second, ..] => {
+                let _ = self
+                    .error(&second.key_span, "a capture has one source")
+                    .help("make two captures of it");
+                return None;
+            }
+        };
+        let take = options
+            .get("take")
+            .map(|node| (node, self.word(node, "a `take`", TAKES)));
+        if let Some((node, Some(_))) = take
+            && entry.key != "json"
+        {
+            let _ = self
+                .error(&node.span, "`take` chooses among the matches of a JSONPath")
+                .help("remove it");
+        }
+        match (entry.key.as_str(), of) {
+            ("json", _) => {
+                let path = self.path(&entry.node)?;
+                let take = take.and_then(|(_, take)| take);
+                if path.cardinality() == Cardinality::Many && options.get("take").is_none() {
+                    let _ = self
+                        .error(&entry.node.span, "this path can match many values")
+                        .label("which one is meant?")
+                        .help("add take = \"one\" | \"first\" | \"last\" | \"all\" | \"count\"");
+                    return None;
+                }
+                Some(CaptureFrom::Json(path, take.unwrap_or(Take::One)))
+            }
+            ("header", Of::Frame) => {
+                let _ = self
+                    .error(&entry.key_span, "a frame has no headers")
+                    .help("use `json`");
+                None
+            }
+            ("header", _) => entry
+                .node
+                .as_text()
+                .map(|n| CaptureFrom::Header(n.to_lowercase())),
+            ("regex", _) => self.pattern(&entry.node).map(CaptureFrom::Regex),
+            ("body", Of::Answer) | ("frame", Of::Frame | Of::Opening) => {
+                if entry.node.as_bool() == Some(false) {
+                    let _ = self
+                        .error(
+                            &entry.node.span,
+                            format!("`{} = false` says nothing", entry.key),
+                        )
+                        .help(format!("write `{} = true`", entry.key));
+                    return None;
+                }
+                Some(CaptureFrom::Text)
+            }
+            (key, _) => {
+                let other = if key == "body" { "frame" } else { "body" };
+                let _ = self
+                    .error(&entry.key_span, format!("there is no {key} here"))
+                    .help(format!("use `{other} = true`"));
+                None
+            }
+        }
+    }
+
+    /// A JSONPath, told with the place inside of the text.
+    pub(super) fn path(&mut self, node: &Node) -> Option<JsonPath> {
+        let text = node.as_text()?;
+        match JsonPath::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => {
+                let at = error.offset.min(text.len());
+                let span = node.inside(self.source, &(at..(at + 1).min(text.len().max(at))));
+                let _ = self
+                    .error(&span, format!("not a JSONPath: {}", error.message))
+                    .help("write it as in \"$.items[0].id\"; RFC 9535 has the whole grammar");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Secrets do not stand in files: where one would, a variable must.
+
+use crate::document::{Node, NodeValue, Table};
+use crate::parser::Parser;
+
+/// Words in a key's name that make its value a secret.
+const SECRET_WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "access_key",
+    "private_key",
+    "credential",
+    "pin_code",
+    "otp",
+];
+
+/// Headers whose values are credentials.
+const SECRET_HEADERS: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "x-auth-token",
+];
+
+/// Whether a field of this name holds a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    SECRET_WORDS.iter().any(|word| {
+        name == *word
+            || name.ends_with(&format!("_{word}"))
+            || name.starts_with(&format!("{word}_"))
+    }) || matches!(
+        name.as_str(),
+        "accesstoken" | "refreshtoken" | "clientsecret"
+    )
+}
+
+impl Parser<'_> {
+    /// Refuses literals under secret names, at any depth.
+    pub(super) fn refuse_secret_literals(&mut self, table: &Table) {
+        for entry in &table.entries {
+            self.refuse_secret_literal(&entry.key, &entry.node);
+        }
+    }
+
+    pub(super) fn refuse_secret_literal(&mut self, key: &str, node: &Node) {
+        match &node.value {
+            NodeValue::Text(text) if is_secret_name(key) && is_bare(text) => {
+                self.secret_literal(key, node);
+            }
+            NodeValue::Table(table) => self.refuse_secret_literals(table),
+            NodeValue::Array(items) => {
+                for item in items {
+                    self.refuse_secret_literal(key, item);
+                }
+            }
+            NodeValue::Text(_)
+            | NodeValue::Integer(_)
+            | NodeValue::Float(_)
+            | NodeValue::Bool(_)
+            | NodeValue::Other(_) => {}
+        }
+    }
+
+    pub(super) fn refuse_secret_header(&mut self, name: &str, node: &Node) {
+        let is_secret = SECRET_HEADERS.contains(&name) || is_secret_name(name);
+        // The key of an idempotent request is no secret; it is refused by no word above.
+        if is_secret && node.as_text().is_some_and(is_bare) {
+            self.secret_literal(name, node);
+        }
+    }
+
+    fn secret_literal(&mut self, key: &str, node: &Node) {
+        let _ = self
+            .error(
+                &node.span,
+                format!("`{key}` holds a secret, and secrets do not stand in files"),
+            )
+            .label("written in plain text")
+            .help(
+                "keep it in the target profile's pool as { file = … } or { env = … } and write \
+                 `{{ password }}` here",
+            );
+    }
+}
+
+/// Whether there is a value and no expression in it.
+fn is_bare(text: &str) -> bool {
+    !text.is_empty() && !text.contains("{{")
+}

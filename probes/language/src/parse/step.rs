@@ -1,0 +1,408 @@
+//! One `[[step]]` or `[[cleanup]]`.
+
+use bongsu_model::{FeatureId, StepKind, Verb};
+
+use crate::document::{Node, NodeValue, Table};
+use crate::expression::{Expression, Grammar};
+use crate::journey::{Act, BODY_BYTES_MAX, HttpAct, OpenAct};
+use crate::keys;
+use crate::parse::expect::Of;
+use crate::parse::{Doing, StepEntry};
+use crate::parser::{Parser, PlacedName, shown};
+use crate::source::Position;
+
+/// The verbs of a step, in the order in which they are listed in messages.
+const VERBS: &[(&str, StepVerb)] = &[
+    ("get", StepVerb::Http(Verb::Get)),
+    ("post", StepVerb::Http(Verb::Post)),
+    ("put", StepVerb::Http(Verb::Put)),
+    ("patch", StepVerb::Http(Verb::Patch)),
+    ("delete", StepVerb::Http(Verb::Delete)),
+    ("head", StepVerb::Http(Verb::Head)),
+    ("ws", StepVerb::Open),
+    ("send", StepVerb::Send),
+    ("receive", StepVerb::Receive),
+    ("close", StepVerb::Close),
+    ("use", StepVerb::Use),
+];
+
+/// Verbs that the design has and this version does not perform.
+const LATER_VERBS: &[&str] = &["dns", "tls", "tcp", "udp", "grpc", "ping"];
+
+/// Most bytes that a step may allow for a body: sixteen times the default.
+const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepVerb {
+    Http(Verb),
+    Open,
+    Send,
+    Receive,
+    Close,
+    Use,
+}
+
+impl StepVerb {
+    /// The keys that have a meaning for this verb, beside `name`, the verb itself and `as`.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Http(Verb::Get | Verb::Head) => &[
+                "feature", "query", "headers", "expect", "fail_if", "capture", "poll", "retry",
+                "slow", "within", "since", "timeout", "max_body", "when",
+            ],
+            Self::Http(_) => &[
+                "feature", "query", "headers", "json", "form", "body", "expect", "fail_if",
+                "capture", "poll", "retry", "slow", "within", "since", "timeout", "max_body",
+                "when",
+            ],
+            Self::Open => &[
+                "feature", "query", "headers", "socket", "expect", "capture", "slow", "within",
+                "since", "timeout", "when",
+            ],
+            Self::Send => &[
+                "feature", "json", "body", "slow", "within", "since", "timeout", "when",
+            ],
+            Self::Receive => &[
+                "feature", "where", "expect", "capture", "slow", "within", "since", "timeout",
+                "when",
+            ],
+            Self::Close => &["feature", "slow", "within", "since", "timeout", "when"],
+            Self::Use => &[],
+        }
+    }
+}
+
+impl Parser<'_> {
+    pub(super) fn step(
+        &mut self,
+        table: &Table,
+        node: &Node,
+        kind: StepKind,
+        default_keys: &[String],
+    ) -> StepEntry {
+        let owner = table
+            .entries
+            .first()
+            .map_or(node.span.clone(), |entry| entry.key_span.clone());
+        self.check_keys(table, &owner, &keys::STEP);
+        let name = self.step_name(table);
+        let position = self.position(
+            &table
+                .get("name")
+                .map_or(owner.clone(), |name| name.span.clone()),
+        );
+        let verb = self.verb(table, &owner);
+        if let Some((word, verb)) = verb {
+            self.check_keys_of_verb(table, word, verb, kind);
+        }
+        let doing = verb.and_then(|(word, verb)| self.doing(table, word, verb, &position));
+        let of = match verb {
+            Some((_, StepVerb::Open)) => Of::Opening,
+            Some((_, StepVerb::Receive)) => Of::Frame,
+            _ => Of::Answer,
+        };
+        let expect = self.expectations(table, "expect", of);
+        let expect = if matches!(verb, Some((_, StepVerb::Http(_)))) {
+            expect.with_default_status(&position)
+        } else {
+            expect
+        };
+        let fail_if = self.expectations(table, "fail_if", of);
+        let (captured, captures) = self.captures(table, of);
+        let http_verb = match verb {
+            Some((_, StepVerb::Http(verb))) => Some(verb),
+            _ => None,
+        };
+        let poll = self.poll(table, http_verb);
+        let retry = self.retry(table, http_verb, default_keys);
+        let slow = self.duration(table, "slow");
+        let within = self.placed_duration(table, "within");
+        self.check_slow(table, slow, within.as_ref().map(|(within, _)| *within));
+        StepEntry {
+            name,
+            kind,
+            doing,
+            actors: self.acting(table),
+            feature: self.placed(table, "feature", FeatureId::new),
+            expect,
+            fail_if,
+            captured,
+            captures,
+            poll,
+            retry,
+            slow,
+            within,
+            since: table
+                .text("since")
+                .map(|(since, node)| (since.to_owned(), self.position(&node.span))),
+            timeout: self.placed_duration(table, "timeout"),
+            when: self.when(table),
+            max_body: self.max_body(table),
+            names: self.take_names(),
+            position,
+        }
+    }
+
+    fn take_names(&mut self) -> Vec<PlacedName> {
+        std::mem::take(&mut self.names)
+    }
+
+    fn verb(
+        &mut self,
+        table: &Table,
+        owner: &std::ops::Range<usize>,
+    ) -> Option<(&'static str, StepVerb)> {
+        let mut found = VERBS.iter().filter_map(|(word, verb)| {
+            table
+                .entry(word)
+                .map(|entry| (entry.key_span.clone(), *word, *verb))
+        });
+        let first = found.next();
+        let second = found.next();
+        match (first, second) {
+            (Some((_, word, verb)), None) => Some((word, verb)),
+            (Some(first), Some(second)) => {
+                let (first, second) = if first.0.start < second.0.start {
+                    (first, second)
+                } else {
+                    (second, first)
+                };
+                let position = self.position(&first.0);
+                let _ = self
+                    .error(
+                        &second.0,
+                        format!("a step has one verb, this one has `{}` too", first.1),
+                    )
+                    .related(position, "the first verb")
+                    .help("make two steps of it");
+                None
+            }
+            (None, _) => {
+                let is_later = LATER_VERBS.iter().any(|word| table.get(word).is_some());
+                if !is_later {
+                    let words: Vec<&str> = VERBS.iter().map(|(word, _)| *word).collect();
+                    let _ = self
+                        .error(owner, "this step has no verb")
+                        .label("it does nothing")
+                        .help(format!("add one of {}", words.join(", ")));
+                }
+                None
+            }
+        }
+    }
+
+    fn check_keys_of_verb(&mut self, table: &Table, word: &str, verb: StepVerb, kind: StepKind) {
+        let allowed = verb.keys();
+        for entry in &table.entries {
+            let key = entry.key.as_str();
+            let is_verb = VERBS.iter().any(|(word, _)| *word == key);
+            let is_known = keys::STEP.names().any(|name| name == key);
+            if is_verb || !is_known || matches!(key, "name" | "as") {
+                continue;
+            }
+            if kind == StepKind::Cleanup && key == "feature" {
+                let _ = self
+                    .error(&entry.key_span, "a cleanup step measures no feature")
+                    .help("remove `feature`: a failed cleanup never counts as an outage");
+            } else if !allowed.contains(&key) {
+                let help = match (key, verb) {
+                    ("where", _) => "`where` chooses frames: it belongs to `receive`".to_owned(),
+                    ("feature", StepVerb::Use) => {
+                        "the steps of a fragment keep the fragment's feature".to_owned()
+                    }
+                    (_, StepVerb::Use) => "a `use` step has only `name`, `use` and `as`".to_owned(),
+                    ("socket", _) => {
+                        "`socket` names what `ws` opens; other verbs name it themselves, as in \
+                         receive = \"inbox\""
+                            .to_owned()
+                    }
+                    _ => format!("`{word}` takes: {}", allowed.join(", ")),
+                };
+                let _ = self
+                    .error(
+                        &entry.key_span,
+                        format!("`{key}` has no meaning for `{word}`"),
+                    )
+                    .help(help);
+            }
+        }
+    }
+
+    fn doing(
+        &mut self,
+        table: &Table,
+        word: &'static str,
+        verb: StepVerb,
+        position: &Position,
+    ) -> Option<Doing> {
+        let (text, node) = table.text(word)?;
+        Some(Doing::Act(match verb {
+            StepVerb::Use => {
+                let position = self.position(&node.span);
+                return Some(Doing::Use {
+                    fragment: text.to_owned(),
+                    position,
+                });
+            }
+            StepVerb::Http(verb) => {
+                let url = self.url(node, &["http://", "https://"]);
+                let headers = self.step_headers(table);
+                let query = self.step_query(table);
+                let body = self.body(table);
+                Act::Http(HttpAct {
+                    verb,
+                    url: url?,
+                    headers,
+                    query: query?,
+                    body: body?,
+                })
+            }
+            StepVerb::Open => {
+                let url = self.url(node, &["ws://", "wss://"]);
+                let headers = self.step_headers(table);
+                let query = self.step_query(table);
+                let socket = self.opened_socket(table, position);
+                Act::Open(OpenAct {
+                    url: url?,
+                    headers,
+                    query: query?,
+                    socket: socket?,
+                })
+            }
+            StepVerb::Send => {
+                let body = self.body(table)?;
+                if body == crate::journey::Body::Empty {
+                    let _ = self
+                        .error(&node.span, "there is nothing to send")
+                        .help("add `json = { … }` or `body = \"…\"`");
+                    return None;
+                }
+                Act::Send {
+                    socket: text.to_owned(),
+                    body,
+                }
+            }
+            StepVerb::Receive => {
+                let filter = self.expectations(table, "where", Of::Frame);
+                Act::Receive {
+                    socket: text.to_owned(),
+                    filter,
+                }
+            }
+            StepVerb::Close => Act::Close {
+                socket: text.to_owned(),
+            },
+        }))
+    }
+
+    fn opened_socket(&mut self, table: &Table, position: &Position) -> Option<String> {
+        if let Some((name, node)) = table.text("socket") {
+            let fits = !name.is_empty() && name.len() <= 60 && !name.chars().any(char::is_control);
+            if !fits {
+                let _ = self
+                    .error(&node.span, "this cannot be the name of a socket")
+                    .help("use 1 to 60 characters");
+            }
+            return fits.then(|| name.to_owned());
+        }
+        if table.get("socket").is_none() {
+            let _ = self
+                .error(&position.span, "`socket` is missing")
+                .label("`ws` needs it")
+                .help("add `socket = \"inbox\"`: other steps know the socket by this name");
+        }
+        None
+    }
+
+    fn acting(&mut self, table: &Table) -> Option<Vec<(String, Position)>> {
+        let node = table.get("as")?;
+        match &node.value {
+            NodeValue::Text(actor) => Some(vec![(actor.clone(), self.position(&node.span))]),
+            NodeValue::Array(items) => {
+                if items.is_empty() {
+                    let _ = self
+                        .error(&node.span, "nobody performs this step")
+                        .help("name an actor, or leave `as` out if there is only one");
+                }
+                let mut actors: Vec<(String, Position)> = Vec::new();
+                for item in items {
+                    let Some(actor) = item.as_text() else {
+                        continue;
+                    };
+                    if actors.iter().any(|(known, _)| known == actor) {
+                        let _ = self
+                            .error(&item.span, format!("`{}` is named twice", shown(actor)))
+                            .help("an actor performs a step once");
+                    } else {
+                        actors.push((actor.to_owned(), self.position(&item.span)));
+                    }
+                }
+                Some(actors)
+            }
+            _ => None,
+        }
+    }
+
+    fn when(&mut self, table: &Table) -> Option<Expression> {
+        let (text, node) = table.text("when")?;
+        let inside = text
+            .trim()
+            .strip_prefix("{{")
+            .and_then(|rest| rest.strip_suffix("}}"))
+            .map_or((text, 0), |inner| {
+                (inner, text.find("{{").map_or(0, |at| at + 2))
+            });
+        match Expression::parse(inside.0, Grammar::Condition) {
+            Ok(expression) => {
+                for name in expression.names() {
+                    let at = name.at.start + inside.1..name.at.end + inside.1;
+                    let position = self.position(&node.inside(self.source, &at));
+                    self.names.push(PlacedName {
+                        name: name.clone(),
+                        position,
+                    });
+                }
+                Some(expression)
+            }
+            Err(error) => {
+                let at = error.at.start + inside.1..error.at.end + inside.1;
+                self.expression_error(node, &crate::expression::ExpressionError { at, ..error });
+                None
+            }
+        }
+    }
+
+    fn max_body(&mut self, table: &Table) -> usize {
+        let Some((node, bytes)) = table
+            .get("max_body")
+            .and_then(|n| Some((n, n.as_integer()?)))
+        else {
+            return BODY_BYTES_MAX;
+        };
+        match usize::try_from(bytes) {
+            Ok(bytes) if (1..=MAX_BODY_BYTES_MAX).contains(&bytes) => bytes,
+            _ => {
+                let _ = self
+                    .error(&node.span, "`max_body` is out of range")
+                    .help(format!("use 1 to {MAX_BODY_BYTES_MAX} bytes"));
+                BODY_BYTES_MAX
+            }
+        }
+    }
+
+    fn check_slow(
+        &mut self,
+        table: &Table,
+        slow: Option<std::time::Duration>,
+        within: Option<std::time::Duration>,
+    ) {
+        if let (Some(slow), Some(within), Some(node)) = (slow, within, table.get("slow"))
+            && slow >= within
+        {
+            let _ = self
+                .error(&node.span, "`slow` must be below `within`")
+                .label("a step this slow has failed already")
+                .help("lower `slow` or raise `within`");
+        }
+    }
+}

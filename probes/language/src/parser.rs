@@ -1,0 +1,349 @@
+//! What every file's reader shares: the mistakes found so far, keys held against the key table,
+//! durations, names and templates with their places.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bongsu_model::NameError;
+use serde_json::Value;
+
+use crate::diagnostic::Diagnostic;
+use crate::document::{Entry, Node, NodeValue, Table};
+use crate::duration::parse_duration;
+use crate::expression::{ExpressionError, Name};
+use crate::keys::{Presence, Section, Shape, Support, did_you_mean};
+use crate::source::{Position, Source};
+use crate::template::{Template, ValueTemplate};
+
+/// A name with its place in the file.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacedName {
+    pub(crate) name: Name,
+    pub(crate) position: Position,
+}
+
+/// Reads one file; mistakes are collected, never thrown.
+pub(crate) struct Parser<'a> {
+    pub(crate) source: &'a Source<'a>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The names read by the templates since this was last taken.
+    pub(crate) names: Vec<PlacedName>,
+}
+
+impl<'a> Parser<'a> {
+    pub(crate) fn new(source: &'a Source<'a>) -> Self {
+        Self {
+            source,
+            diagnostics: Vec::new(),
+            names: Vec::new(),
+        }
+    }
+
+    pub(crate) fn position(&self, span: &Range<usize>) -> Position {
+        self.source.position(span)
+    }
+
+    /// Adds an error; the returned diagnostic takes label and help.
+    pub(crate) fn error(&mut self, span: &Range<usize>, message: impl Into<String>) -> Told<'_> {
+        let diagnostic = Diagnostic::error(self.source.position(span), message);
+        self.diagnostics.push(diagnostic);
+        Told(self.diagnostics.last_mut())
+    }
+
+    pub(crate) fn warning(&mut self, span: &Range<usize>, message: impl Into<String>) -> Told<'_> {
+        let diagnostic = Diagnostic::warning(self.source.position(span), message);
+        self.diagnostics.push(diagnostic);
+        Told(self.diagnostics.last_mut())
+    }
+
+    /// Holds a table's keys against the key table: unknown ones, ones of later versions, wrong
+    /// types, missing ones. `owner` is where a missing key is told.
+    pub(crate) fn check_keys(&mut self, table: &Table, owner: &Range<usize>, section: &Section) {
+        for entry in &table.entries {
+            match section.key(&entry.key) {
+                None => self.unknown_key(entry, section),
+                Some(key) if key.support == Support::Later => {
+                    let _ = self
+                        .error(
+                            &entry.key_span,
+                            format!("`{}` is not supported yet by this version", entry.key),
+                        )
+                        .label(format!("{}: planned, but not performed yet", key.about))
+                        .help("remove it for now");
+                }
+                Some(key) => self.check_shape(entry, key.shape),
+            }
+        }
+        for key in section
+            .keys
+            .iter()
+            .filter(|key| key.presence == Presence::Required)
+        {
+            if table.get(key.name).is_none() {
+                let _ = self
+                    .error(owner, format!("`{}` is missing", key.name))
+                    .label(format!("{} needs it", section.title))
+                    .help(format!("add `{}`: {}", key.name, key.about));
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, entry: &Entry, section: &Section) {
+        let help = match did_you_mean(&entry.key, section.names()) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => {
+                let names: Vec<&str> = section.names().collect();
+                format!("{} may have: {}", section.title, names.join(", "))
+            }
+        };
+        let _ = self
+            .error(
+                &entry.key_span,
+                format!("unknown key `{}` in {}", shown(&entry.key), section.title),
+            )
+            .help(help);
+    }
+
+    fn check_shape(&mut self, entry: &Entry, shape: Shape) {
+        let all = |items: &[Node], fits: fn(&Node) -> bool| items.iter().all(fits);
+        let fits = match (shape, &entry.node.value) {
+            (Shape::Any, _)
+            | (Shape::Text | Shape::Duration | Shape::Names, NodeValue::Text(_))
+            | (Shape::Integer, NodeValue::Integer(_))
+            | (Shape::Number, NodeValue::Integer(_) | NodeValue::Float(_))
+            | (Shape::Flag, NodeValue::Bool(_))
+            | (Shape::List, NodeValue::Array(_))
+            | (Shape::Table, NodeValue::Table(_)) => true,
+            (Shape::Names | Shape::Texts, NodeValue::Array(items)) => {
+                all(items, |item| item.as_text().is_some())
+            }
+            (Shape::Tables, NodeValue::Array(items)) => {
+                all(items, |item| item.as_table().is_some())
+            }
+            _ => false,
+        };
+        if !fits {
+            let _ = self
+                .error(
+                    &entry.node.span,
+                    format!("`{}` must be {}", shown(&entry.key), shape.describe()),
+                )
+                .label(format!("this is {}", entry.node.kind()));
+        }
+    }
+
+    /// A duration; a wrong type has been told by the key table.
+    pub(crate) fn duration(&mut self, table: &Table, key: &str) -> Option<Duration> {
+        let (text, node) = table.text(key)?;
+        match parse_duration(text) {
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                let _ = self
+                    .error(&node.span, format!("`{}` is not a duration", shown(text)))
+                    .label(error.to_string())
+                    .help("write it as in \"800ms\", \"2.5s\", \"1m\" or \"2h\"");
+                None
+            }
+        }
+    }
+
+    /// A name or id of the model.
+    pub(crate) fn name<T>(
+        &mut self,
+        node: &Node,
+        make: impl Fn(&str) -> Result<T, NameError>,
+    ) -> Option<T> {
+        let text = node.as_text()?;
+        match make(text) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                let _ = self
+                    .error(
+                        &node.span,
+                        format!("`{}` is not a {}", shown(text), error.kind),
+                    )
+                    .help(error.rule);
+                None
+            }
+        }
+    }
+
+    /// The word of a closed list.
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        node: &Node,
+        list: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = node.as_text()?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Some(*value);
+        }
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let similar = did_you_mean(text, known.iter().copied());
+        let help = similar.map_or_else(
+            || format!("one of {}", known.join(", ")),
+            |similar| format!("did you mean `{similar}`?"),
+        );
+        let _ = self
+            .error(&node.span, format!("`{}` is not {list}", shown(text)))
+            .help(help);
+        None
+    }
+
+    /// A text with expressions; the names in it are noted.
+    pub(crate) fn template(&mut self, node: &Node) -> Option<Template> {
+        let text = node.as_text()?;
+        match Template::parse(text) {
+            Ok(template) => {
+                for (name, at) in template.placed_names() {
+                    let position = self.source.position(&node.inside(self.source, &at));
+                    self.names.push(PlacedName {
+                        name: name.clone(),
+                        position,
+                    });
+                }
+                Some(template)
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.expression_error(node, &error);
+                }
+                None
+            }
+        }
+    }
+
+    pub(crate) fn expression_error(&mut self, node: &Node, error: &ExpressionError) {
+        let span = node.inside(self.source, &error.at);
+        let _ = self
+            .error(&span, error.message.clone())
+            .help(error.help.clone());
+    }
+
+    /// A value whose texts are templates.
+    pub(crate) fn value(&mut self, node: &Node) -> Option<ValueTemplate> {
+        match &node.value {
+            NodeValue::Text(_) => {
+                let template = self.template(node)?;
+                Some(match template.literal() {
+                    Some(text) => ValueTemplate::Literal(text.into()),
+                    None => ValueTemplate::Text(template),
+                })
+            }
+            NodeValue::Integer(integer) => Some(ValueTemplate::Literal((*integer).into())),
+            NodeValue::Float(float) => Some(ValueTemplate::Literal((*float).into())),
+            NodeValue::Bool(flag) => Some(ValueTemplate::Literal((*flag).into())),
+            NodeValue::Other(kind) => {
+                let _ = self
+                    .error(&node.span, format!("{kind} cannot stand here"))
+                    .help("write it as text in quotes");
+                None
+            }
+            NodeValue::Array(items) => {
+                let values: Vec<Option<ValueTemplate>> =
+                    items.iter().map(|item| self.value(item)).collect();
+                Some(ValueTemplate::List(
+                    values.into_iter().collect::<Option<_>>()?,
+                ))
+            }
+            NodeValue::Table(table) => Some(ValueTemplate::Table(self.pairs(table)?)),
+        }
+    }
+
+    /// A table whose values are templates.
+    pub(crate) fn pairs(&mut self, table: &Table) -> Option<Vec<(String, ValueTemplate)>> {
+        let values: Vec<Option<(String, ValueTemplate)>> = table
+            .entries
+            .iter()
+            .map(|entry| Some((entry.key.clone(), self.value(&entry.node)?)))
+            .collect();
+        values.into_iter().collect()
+    }
+
+    /// A value without expressions.
+    pub(crate) fn plain_value(&mut self, node: &Node) -> Option<Value> {
+        let before = self.names.len();
+        let value = self.value(node)?;
+        if self.names.len() > before {
+            self.names.truncate(before);
+            let _ = self
+                .error(&node.span, "a constant has no expressions")
+                .help("put the expression where the constant is used");
+            return None;
+        }
+        literal(&value)
+    }
+
+    /// The version of the format must be the one that this reader knows.
+    pub(crate) fn check_format(&mut self, table: &Table) {
+        if let Some(node) = table.get("format")
+            && let Some(version) = node.as_integer()
+            && version != 1
+        {
+            let _ = self
+                .error(&node.span, format!("format {version} is not known"))
+                .label("this version reads format 1")
+                .help("use a newer version of the program, or write `format = 1`");
+        }
+    }
+}
+
+fn literal(value: &ValueTemplate) -> Option<Value> {
+    match value {
+        ValueTemplate::Literal(value) => Some(value.clone()),
+        ValueTemplate::Text(_) => None,
+        ValueTemplate::List(items) => Some(Value::Array(
+            items.iter().map(literal).collect::<Option<_>>()?,
+        )),
+        ValueTemplate::Table(entries) => Some(Value::Object(
+            entries
+                .iter()
+                .map(|(key, value)| Some((key.clone(), literal(value)?)))
+                .collect::<Option<_>>()?,
+        )),
+    }
+}
+
+/// A diagnostic that was just added, to be given its label and help.
+pub(crate) struct Told<'d>(Option<&'d mut Diagnostic>);
+
+impl Told<'_> {
+    pub(crate) fn label(self, label: impl Into<String>) -> Self {
+        Told(self.0.map(|diagnostic| {
+            diagnostic.label = label.into();
+            diagnostic
+        }))
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Told(self.0.map(|diagnostic| {
+            diagnostic.help.push(help.into());
+            diagnostic
+        }))
+    }
+
+    pub(crate) fn related(self, position: Position, label: impl Into<String>) -> Self {
+        Told(self.0.map(|diagnostic| {
+            diagnostic.related.push(crate::diagnostic::Related {
+                position,
+                label: label.into(),
+            });
+            diagnostic
+        }))
+    }
+}
+
+/// A text of a file as a message shows it: one line, at most 80 characters.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .take(81)
+        .collect();
+    if shown.chars().count() > 80 {
+        let _ = shown.pop();
+        shown.push('…');
+    }
+    shown
+}
