@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bongsu_availability::Transition;
 use bongsu_model::{Catalogue, Names, RegionId, RunId, TargetName, Timestamp, Vantage};
-use bongsu_wire::{AgentRecord, attach_evidence, decode_logs, decode_report};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
@@ -102,22 +101,13 @@ impl Source for Shared {
 /// The run with its steps, and with what its failed steps saw.
 fn opened(detail: &RunDetail) -> RunDetailAnswer {
     let (facts, received) = (&detail.run.facts, detail.run.received);
-    let Some(spans) = &detail.spans else {
-        return RunDetailAnswer::thinned(facts, received);
-    };
-    let mut report = match decode_report(spans) {
-        Ok(report) => report,
+    let report = match detail.report() {
+        Ok(Some(report)) => report,
+        Ok(None) => return RunDetailAnswer::thinned(facts, received),
         Err(error) => {
             tracing::warn!(run = %facts.id, %error, "the steps of a run cannot be read");
             return RunDetailAnswer::thinned(facts, received);
         }
     };
-    for bytes in &detail.evidence {
-        for record in decode_logs(bytes).into_iter().flatten().flatten() {
-            if let AgentRecord::Evidence(found) = record.record {
-                attach_evidence(&mut report, found);
-            }
-        }
-    }
     RunDetailAnswer::new(&report, received)
 }
