@@ -9,8 +9,8 @@
 //!
 //! # What a decoder holds
 //! - A bad run or record is refused alone, with a reason that names what is wrong
-//!   ([`RunRefusal`], [`RecordRefusal`]); only bytes that are no OTLP refuse a whole request
-//!   ([`DecodeError`]).
+//!   ([`RunRefusal`], [`RecordRefusal`]); only bytes that are no OTLP, or that would decode to many
+//!   times their size, refuse a whole request ([`DecodeError`]).
 //! - A word outside its closed list is refused, and so is one that only the collector may say.
 //!   Unknown attributes and JSON keys are ignored: that is how versions may grow.
 //! - The id of a scheduled run is the one that its facts give ([`facts_match_id`]), so that a slot
@@ -41,6 +41,7 @@ mod seconds;
 mod span_time;
 mod step;
 mod traces;
+mod weight;
 
 pub use attribute::{AttributeError, AttributeFault};
 pub use evidence::{StepEvidence, attach_evidence};

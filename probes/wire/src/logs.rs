@@ -14,6 +14,7 @@ use crate::names;
 use crate::plan::{plan_from_json, plan_to_json};
 use crate::refusal::{BodyError, DecodeError, RecordRefusal};
 use crate::resource::AgentResource;
+use crate::weight::{Message, is_too_dense};
 
 /// One log record of an agent, kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,10 +81,12 @@ pub fn merge_logs<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 pub fn decode_logs(
     bytes: &[u8],
 ) -> Result<Vec<Result<DecodedRecord, RejectedRecord>>, DecodeError> {
-    let request = ExportLogsServiceRequest::decode(bytes).map_err(|source| DecodeError {
-        message: "ExportLogsServiceRequest",
-        source,
-    })?;
+    const MESSAGE: &str = "ExportLogsServiceRequest";
+    if is_too_dense(bytes, Message::Logs) {
+        return Err(DecodeError::TooDense { message: MESSAGE });
+    }
+    let request =
+        ExportLogsServiceRequest::decode(bytes).map_err(DecodeError::protobuf(MESSAGE))?;
     let mut records = Vec::new();
     for resource_logs in &request.resource_logs {
         let resource = AgentResource::decode(resource_logs.resource.as_ref());

@@ -5,13 +5,29 @@ use crate::limits::{RUN_BYTES_MAX, SPANS_PER_RUN_MAX};
 
 /// Why bytes are not the message they should be: the whole request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a valid {message}")]
-pub struct DecodeError {
-    /// The OTLP message that was expected.
-    pub message: &'static str,
-    /// Where the protobuf breaks off.
-    #[source]
-    pub source: prost::DecodeError,
+pub enum DecodeError {
+    /// They are not protobuf, or of another shape.
+    #[error("not a valid {message}")]
+    Protobuf {
+        /// The OTLP message that was expected.
+        message: &'static str,
+        /// Where the protobuf breaks off.
+        #[source]
+        source: prost::DecodeError,
+    },
+    /// They are made of so many empty parts that decoding them would take many times their size.
+    #[error("an {message} of too many empty parts for its size")]
+    TooDense {
+        /// The OTLP message that was expected.
+        message: &'static str,
+    },
+}
+
+impl DecodeError {
+    /// For a `message` that protobuf refuses.
+    pub(crate) fn protobuf(message: &'static str) -> impl FnOnce(prost::DecodeError) -> Self {
+        move |source| Self::Protobuf { message, source }
+    }
 }
 
 /// Why one run is refused, the rest of its request being kept.

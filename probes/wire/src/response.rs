@@ -47,10 +47,8 @@ pub fn logs_response(partial: Option<PartialSuccess>) -> Vec<u8> {
 /// # Errors
 /// When the bytes are no `ExportTraceServiceResponse`.
 pub fn decode_trace_response(bytes: &[u8]) -> Result<Option<PartialSuccess>, DecodeError> {
-    let response = ExportTraceServiceResponse::decode(bytes).map_err(|source| DecodeError {
-        message: "ExportTraceServiceResponse",
-        source,
-    })?;
+    let response = ExportTraceServiceResponse::decode(bytes)
+        .map_err(DecodeError::protobuf("ExportTraceServiceResponse"))?;
     Ok(response
         .partial_success
         .and_then(|partial| meant(partial.rejected_spans, partial.error_message)))
@@ -61,10 +59,8 @@ pub fn decode_trace_response(bytes: &[u8]) -> Result<Option<PartialSuccess>, Dec
 /// # Errors
 /// When the bytes are no `ExportLogsServiceResponse`.
 pub fn decode_logs_response(bytes: &[u8]) -> Result<Option<PartialSuccess>, DecodeError> {
-    let response = ExportLogsServiceResponse::decode(bytes).map_err(|source| DecodeError {
-        message: "ExportLogsServiceResponse",
-        source,
-    })?;
+    let response = ExportLogsServiceResponse::decode(bytes)
+        .map_err(DecodeError::protobuf("ExportLogsServiceResponse"))?;
     Ok(response
         .partial_success
         .and_then(|partial| meant(partial.rejected_log_records, partial.error_message)))
@@ -87,10 +83,7 @@ pub fn status_body(message: &str) -> Vec<u8> {
 pub fn decode_status_body(bytes: &[u8]) -> Result<String, DecodeError> {
     RpcStatus::decode(bytes)
         .map(|status| status.message)
-        .map_err(|source| DecodeError {
-            message: "google.rpc.Status",
-            source,
-        })
+        .map_err(DecodeError::protobuf("google.rpc.Status"))
 }
 
 /// `google.rpc.Status` without its details, which readers skip

@@ -13,6 +13,7 @@ use crate::limits::{RUN_BYTES_MAX, SPANS_PER_RUN_MAX, cut};
 use crate::names;
 use crate::refusal::{DecodeError, RunRefusal};
 use crate::resource::AgentResource;
+use crate::weight::{Message, is_too_dense};
 use crate::{root, step};
 
 /// One run of a request, kept.
@@ -108,10 +109,11 @@ pub fn decode_report(spans: &[u8]) -> Result<RunReport, ReportError> {
 }
 
 fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest, DecodeError> {
-    ExportTraceServiceRequest::decode(bytes).map_err(|source| DecodeError {
-        message: "ExportTraceServiceRequest",
-        source,
-    })
+    const MESSAGE: &str = "ExportTraceServiceRequest";
+    if is_too_dense(bytes, Message::Traces) {
+        return Err(DecodeError::TooDense { message: MESSAGE });
+    }
+    ExportTraceServiceRequest::decode(bytes).map_err(DecodeError::protobuf(MESSAGE))
 }
 
 fn request(

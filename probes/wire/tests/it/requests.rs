@@ -6,6 +6,7 @@ use bongsu_wire::{
     merge_traces,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
 use crate::canonical::{pass, resource, runs};
@@ -88,6 +89,19 @@ fn an_empty_request_holds_no_run_and_garbage_is_no_request() {
     for end in [1, whole.len() / 2, whole.len() - 1] {
         assert!(decode_traces(&whole[..end]).is_err(), "cut at {end}");
     }
+}
+
+#[test]
+fn a_small_body_that_would_fill_the_memory_is_refused_whole() {
+    let mut request =
+        ExportTraceServiceRequest::decode(&*encode_run(&pass(), &resource())).unwrap();
+    request.resource_spans[0].scope_spans[0].spans = vec![Span::default(); 10_000];
+    let request = request.encode_to_vec();
+    assert!(request.len() < 21_000);
+    assert_eq!(
+        decode_traces(&request).unwrap_err().to_string(),
+        "an ExportTraceServiceRequest of too many empty parts for its size"
+    );
 }
 
 #[test]
