@@ -101,7 +101,6 @@ async fn agents(
     Ok(json(&headers, &web.agents(&picture, &target)))
 }
 
-
 async fn no_such_endpoint() -> Response {
     ApiError::missing(
         "unknown_endpoint",

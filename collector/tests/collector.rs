@@ -1,0 +1,18 @@
+//! The collector from outside: over real sockets, in this process and as the real binary.
+
+#[path = "collector/bodies.rs"]
+mod bodies;
+#[path = "collector/crash.rs"]
+mod crash;
+#[path = "collector/disk.rs"]
+mod disk;
+#[path = "collector/fleet.rs"]
+mod fleet;
+#[path = "collector/harness.rs"]
+mod harness;
+#[path = "collector/refusals.rs"]
+mod refusals;
+#[path = "collector/restart.rs"]
+mod restart;
+#[path = "collector/start.rs"]
+mod start;
