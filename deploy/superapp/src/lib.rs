@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The stand-in platform: real services on loopback, over shared components, with faults.
+//!
+//! [`Platform::start`] binds one HTTPS listener per service and calling region, a DNS server per
+//! region and an admin API. Host names, certificates, sessions, messages and WebSockets are real;
+//! only the users are test accounts. A fault sits on a component or a feature and acts where
+//! users would meet it: at the host (refuse, reset, DNS, certificate), as the 5xx of a service
+//! behind which the component is, as wrong words, or as a message that never arrives.
+
+mod account;
+mod account_api;
+mod admin;
+mod audit;
+mod clock;
+mod component;
+mod config;
+mod dns;
+mod fault;
+mod faults;
+mod http;
+mod line;
+mod listener;
+mod platform;
+mod profile;
+mod relay;
+mod stream;
+mod talk_api;
+mod tls;
+mod world;
+
+pub use account::TestAccount;
+pub use audit::{Audit, Count, OpenSession, UndeletedMessage};
+pub use clock::SystemClock;
+pub use component::{Component, FaultPoint, PlatformFeature, Service, UnknownPoint};
+pub use config::{ACCOUNTS_MAX, PlatformConfig, Ports, REGIONS_MAX, StartError};
+pub use fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach};
+pub use faults::{FAULTS_MAX, FaultId, InjectError};
+pub use platform::{Platform, RegionEndpoints};
+pub use profile::{WriteError, write_profiles};
+pub use tls::CertificateError;

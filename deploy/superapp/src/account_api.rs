@@ -1,0 +1,124 @@
+//! The HTTP API of the service `account`: sessions and one's own profile.
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use serde_json::json;
+
+use crate::account::SignInError;
+use crate::component::{Component, FaultPoint, PlatformFeature};
+use crate::http::{self, Answer, Caller, Content, Cut};
+use crate::world::World;
+
+/// Everything here rests on the component and belongs to the feature.
+const NEEDS: &[FaultPoint] = &[
+    FaultPoint::Component(Component::Account),
+    FaultPoint::Feature(PlatformFeature::AccountLogin),
+];
+
+#[derive(serde::Deserialize)]
+struct SignIn {
+    login: String,
+    password: String,
+    client_ref: Option<String>,
+}
+
+enum Route {
+    SignIn,
+    SignOutByRef,
+    SignOut,
+    Me,
+}
+
+pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
+    let path = request.uri().path();
+    let method = request.method();
+    let route = match (path, method) {
+        ("/healthz", &Method::GET) => return Ok(http::healthy()),
+        ("/v1/sessions", &Method::POST) => Route::SignIn,
+        ("/v1/sessions", &Method::DELETE) => Route::SignOutByRef,
+        ("/v1/sessions/current", &Method::DELETE) => Route::SignOut,
+        ("/v1/me", &Method::GET) => Route::Me,
+        ("/healthz" | "/v1/sessions" | "/v1/sessions/current" | "/v1/me", _) => {
+            return Ok(http::not_allowed());
+        }
+        (path, _) => return Ok(http::not_found(path)),
+    };
+    let content = match http::pass_faults(&caller, NEEDS).await? {
+        Ok(content) => content,
+        Err(refusal) => return Ok(refusal),
+    };
+    let world = &*caller.world;
+    Ok(http::either(match route {
+        Route::SignIn => sign_in(world, request, content).await,
+        Route::SignOutByRef => sign_out_by_ref(world, &request),
+        Route::SignOut => sign_out(world, &request),
+        Route::Me => me(world, &request, content),
+    }))
+}
+
+async fn sign_in(
+    world: &World,
+    request: Request<Incoming>,
+    content: Content,
+) -> Result<Answer, Answer> {
+    let SignIn {
+        login,
+        password,
+        client_ref,
+    } = http::read_json(request.into_body()).await?;
+    let context = (world.clock.monotonic(), &world.counts);
+    let opened = world
+        .accounts
+        .sign_in(&login, &password, client_ref, context)
+        .map_err(|refused| match refused {
+            SignInError::Wrong => http::error(
+                StatusCode::UNAUTHORIZED,
+                "wrong_credentials",
+                "no account has this login and password",
+            ),
+            SignInError::Locked => http::error(
+                StatusCode::LOCKED,
+                "locked",
+                "the account is locked for a minute after too many wrong passwords",
+            ),
+        })?;
+    let expires_in_s = world.accounts.lifetime().as_secs();
+    let body = match content {
+        Content::Right => json!({
+            "token": opened.token,
+            "user_id": opened.user_id,
+            "expires_in_s": expires_in_s,
+        }),
+        Content::Wrong => json!({ "user_id": opened.user_id, "expires_in_s": expires_in_s }),
+    };
+    Ok(http::json(StatusCode::CREATED, &body))
+}
+
+fn sign_out(world: &World, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    http::signed_in(world, request)?;
+    if let Some(token) = http::bearer(request) {
+        world.accounts.sign_out(token);
+    }
+    Ok(http::empty(StatusCode::NO_CONTENT))
+}
+
+fn sign_out_by_ref(world: &World, request: &Request<Incoming>) -> Result<Answer, Answer> {
+    let who = http::signed_in(world, request)?;
+    let Some(client_ref) = http::query_value(request, "client_ref") else {
+        let text = "say which sessions to end: ?client_ref=…";
+        return Err(http::error(StatusCode::BAD_REQUEST, "no_client_ref", text));
+    };
+    world.accounts.sign_out_ref(who.account, &client_ref);
+    Ok(http::empty(StatusCode::NO_CONTENT))
+}
+
+fn me(world: &World, request: &Request<Incoming>, content: Content) -> Result<Answer, Answer> {
+    let who = http::signed_in(world, request)?;
+    let id = match content {
+        Content::Right => who.user_id.as_str(),
+        Content::Wrong => "u-someone-else",
+    };
+    let name = format!("Tester {}", who.login);
+    let body = json!({ "id": id, "login": who.login, "name": name });
+    Ok(http::json(StatusCode::OK, &body))
+}

@@ -1,0 +1,123 @@
+//! What happened and what was left behind, so that a test can prove that cleanup was paid.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counts {
+    ($( $(#[$meta:meta])* $variant:ident = $word:literal ),+ $(,)?) => {
+        /// What the platform counts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Count { $( $(#[$meta])* $variant ),+ }
+
+        impl Count {
+            /// Everything that is counted.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),+ ];
+
+            /// Its name in the audit.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $word ),+ }
+            }
+        }
+    };
+}
+
+counts! {
+    /// Connections accepted by the services.
+    Connections = "connections",
+    /// Connections closed at once because the listener's bound was reached.
+    ConnectionsTurnedAway = "connections_turned_away",
+    /// TLS handshakes that did not end well.
+    HandshakesFailed = "handshakes_failed",
+    /// Requests that reached a service.
+    Requests = "requests",
+    /// DNS queries.
+    DnsQueries = "dns_queries",
+    /// Sessions opened.
+    SessionsOpened = "sessions_opened",
+    /// Sessions ended because their account had too many.
+    SessionsCrowdedOut = "sessions_crowded_out",
+    /// Sign-ins with a wrong password.
+    WrongPasswords = "wrong_passwords",
+    /// Sign-ins refused because the account was locked.
+    LockedSignIns = "locked_sign_ins",
+    /// Messages accepted.
+    MessagesAccepted = "messages_accepted",
+    /// Message frames handed to open streams.
+    MessagesDelivered = "messages_delivered",
+    /// Messages lost by a fault.
+    MessagesLost = "messages_lost",
+    /// Messages dropped because a stream's queue was full.
+    MessagesOverflowed = "messages_overflowed",
+    /// Messages dropped by age or because their sender had too many.
+    MessagesExpired = "messages_expired",
+    /// Streams opened.
+    StreamsOpened = "streams_opened",
+    /// Streams closed because their user had too many.
+    StreamsCrowdedOut = "streams_crowded_out",
+    /// The same idempotency key with another request.
+    IdempotencyConflicts = "idempotency_conflicts",
+}
+
+/// The counters of one platform.
+#[derive(Debug, Default)]
+pub(crate) struct Counts([AtomicU64; Count::ALL.len()]);
+
+impl Counts {
+    pub(crate) fn add(&self, count: Count) {
+        self.add_many(count, 1);
+    }
+
+    pub(crate) fn add_many(&self, count: Count, many: usize) {
+        let many = u64::try_from(many).unwrap_or(u64::MAX);
+        self.0[count as usize].fetch_add(many, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, count: Count) -> u64 {
+        self.0[count as usize].load(Ordering::Relaxed)
+    }
+}
+
+/// What is left on the platform now.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Audit {
+    /// Sessions that are neither ended nor expired.
+    pub sessions_open: Vec<OpenSession>,
+    /// Messages that nobody deleted.
+    pub messages_undeleted: Vec<UndeletedMessage>,
+    /// Streams that are open.
+    pub streams_open: usize,
+    /// How often an idempotency key came back with another request.
+    pub idempotency_conflicts: u64,
+    /// Every counter by name.
+    pub counts: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Audit {
+    /// The value of a counter.
+    pub fn count(&self, count: Count) -> u64 {
+        self.counts.get(count.as_str()).copied().unwrap_or_default()
+    }
+}
+
+/// A session that is open.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct OpenSession {
+    /// Whose it is.
+    pub user_id: String,
+    /// What its opener called it.
+    pub client_ref: Option<String>,
+    /// Seconds since it was opened.
+    pub age_s: f64,
+}
+
+/// A message that was not deleted.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct UndeletedMessage {
+    /// Its id.
+    pub id: String,
+    /// Who sent it.
+    pub from: String,
+    /// What its sender called it.
+    pub client_ref: Option<String>,
+    /// Seconds since it was accepted.
+    pub age_s: f64,
+}

@@ -1,0 +1,208 @@
+//! What the platform is made of: services, features, the components under them, and who needs whom.
+//!
+//! A new component or feature is a variant here, with its row in `fronts`, `service` and `needs`;
+//! faults, the admin API and the topology follow from these tables.
+
+use bongsu_model::DependencyStrength;
+
+/// A service with a host name of its own and one listener per calling region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Service {
+    /// Sessions and profiles.
+    Account,
+    /// Messages.
+    Talk,
+}
+
+impl Service {
+    /// Every service, in the order of its ports.
+    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk];
+
+    /// Its name in target profiles: `base.NAME`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Talk => "talk",
+        }
+    }
+
+    /// The host name that the platform's DNS answers for.
+    pub const fn host(self) -> &'static str {
+        match self {
+            Self::Account => "account.superapp.test",
+            Self::Talk => "talk.superapp.test",
+        }
+    }
+
+    /// Whether it also speaks WebSocket.
+    pub const fn streams(self) -> bool {
+        match self {
+            Self::Account => false,
+            Self::Talk => true,
+        }
+    }
+}
+
+/// A shared part that features rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// Accounts and sessions.
+    Account,
+    /// Takes messages and delivers them on open streams.
+    Relay,
+}
+
+impl Component {
+    /// Every component.
+    pub const ALL: &'static [Self] = &[Self::Account, Self::Relay];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Relay => "relay",
+        }
+    }
+
+    /// The service whose host is this component and nothing else, if there is one.
+    pub const fn fronts(self) -> Option<Service> {
+        match self {
+            Self::Account => Some(Service::Account),
+            Self::Relay => None,
+        }
+    }
+}
+
+/// A feature that the platform offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PlatformFeature {
+    /// Signing in and reading one's own profile.
+    AccountLogin,
+    /// Sending, listening for and receiving text messages.
+    TalkMessageText,
+}
+
+impl PlatformFeature {
+    /// Every feature.
+    pub const ALL: &'static [Self] = &[Self::AccountLogin, Self::TalkMessageText];
+
+    /// Its id in the catalogue.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountLogin => "account.login",
+            Self::TalkMessageText => "talk.message.text",
+        }
+    }
+
+    /// The service that offers it.
+    pub const fn service(self) -> Service {
+        match self {
+            Self::AccountLogin => Service::Account,
+            Self::TalkMessageText => Service::Talk,
+        }
+    }
+
+    /// The components that it rests on.
+    pub const fn needs(self) -> &'static [(Component, DependencyStrength)] {
+        use DependencyStrength::Hard;
+        match self {
+            Self::AccountLogin => &[(Component::Account, Hard)],
+            Self::TalkMessageText => &[(Component::Account, Hard), (Component::Relay, Hard)],
+        }
+    }
+}
+
+/// What a fault can be put on: a component or a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultPoint {
+    /// A component: every feature that needs it suffers.
+    Component(Component),
+    /// One feature alone.
+    Feature(PlatformFeature),
+}
+
+impl FaultPoint {
+    /// Everything that can be broken: components first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let components = Component::ALL.iter().copied().map(Self::Component);
+        components.chain(PlatformFeature::ALL.iter().copied().map(Self::Feature))
+    }
+
+    /// Its name: `account`, `talk.message.text`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Component(component) => component.as_str(),
+            Self::Feature(feature) => feature.as_str(),
+        }
+    }
+
+    /// The service whose host goes when this goes: the one that a component fronts, or the one
+    /// that offers this feature and no other.
+    pub fn fronts(self) -> Option<Service> {
+        match self {
+            Self::Component(component) => component.fronts(),
+            Self::Feature(feature) => {
+                let service = feature.service();
+                let offered = PlatformFeature::ALL
+                    .iter()
+                    .filter(|f| f.service() == service);
+                (offered.count() == 1).then_some(service)
+            }
+        }
+    }
+
+    /// Whether messages are delivered through it, so that they can get lost in it.
+    pub const fn delivers(self) -> bool {
+        match self {
+            Self::Component(Component::Relay) | Self::Feature(PlatformFeature::TalkMessageText) => {
+                true
+            }
+            Self::Component(Component::Account) | Self::Feature(PlatformFeature::AccountLogin) => {
+                false
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for FaultPoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is neither a component nor a feature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is neither a component nor a feature{hint}; known: {known}", known = known())]
+pub struct UnknownPoint {
+    name: String,
+    hint: String,
+}
+
+impl std::str::FromStr for FaultPoint {
+    type Err = UnknownPoint;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPoint> {
+        let found = Self::all().find(|point| point.as_str() == name);
+        found.ok_or_else(|| UnknownPoint {
+            name: name.chars().take(80).collect(),
+            hint: did_you_mean(name, Self::all().map(Self::as_str)),
+        })
+    }
+}
+
+/// `, did you mean …?` when one of `known` is near `word`, else nothing.
+pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| format!(", did you mean `{candidate}`?"))
+        .unwrap_or_default()
+}
+
+fn known() -> String {
+    FaultPoint::all()
+        .map(FaultPoint::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,237 @@
+//! HTTP on a service's connection: faults first, then the service's own API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+
+use crate::account::SignedIn;
+use crate::audit::Count;
+use crate::clock::machine_time;
+use crate::component::{FaultPoint, Service};
+use crate::faults::{Effect, Then};
+use crate::line::HardCut;
+use crate::world::{Place, World};
+use crate::{account_api, talk_api};
+
+/// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest wait for a request's body.
+const BODY_MAX: Duration = Duration::from_secs(10);
+
+/// An answer with its body at hand.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Who called, on which connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) world: Arc<World>,
+    pub(crate) place: Place,
+    pub(crate) hard: HardCut,
+}
+
+impl Caller {
+    /// What the faults do to a request that needs `needs`.
+    pub(crate) fn effect(&self, needs: &[FaultPoint]) -> Effect {
+        self.world
+            .faults
+            .effect(needs, self.place.service, &self.place.region)
+    }
+}
+
+/// Whether an answer tells the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Right,
+    Wrong,
+}
+
+/// The connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut by a fault")]
+pub(crate) struct Cut;
+
+/// Answers a request of a service, or cuts its connection.
+pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
+    caller.world.counts.add(Count::Requests);
+    match caller.place.service {
+        Service::Account => account_api::answer(caller, request).await,
+        Service::Talk => talk_api::answer(caller, request).await,
+    }
+}
+
+/// Lets the faults act on a request: it may be delayed, hang, be cut, or be answered here.
+pub(crate) async fn pass_faults(
+    caller: &Caller,
+    needs: &[FaultPoint],
+) -> Result<Result<Content, Answer>, Cut> {
+    let effect = caller.effect(needs);
+    if !effect.delay.is_zero() {
+        tokio::time::sleep(machine_time(&*caller.world.clock, effect.delay)).await;
+    }
+    match effect.then {
+        Then::Answer => Ok(Ok(Content::Right)),
+        Then::AnswerWrongly => Ok(Ok(Content::Wrong)),
+        Then::Fail(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            Ok(Err(error(status, "broken", "the service is out of order")))
+        }
+        Then::Close => Err(Cut),
+        Then::Reset => {
+            caller.hard.set();
+            Err(Cut)
+        }
+        Then::Hang => {
+            let mut changes = caller.world.faults.watch();
+            while caller.effect(needs).then == Then::Hang {
+                if changes.changed().await.is_err() {
+                    break;
+                }
+            }
+            Err(Cut)
+        }
+    }
+}
+
+/// The session of the request's bearer token.
+pub(crate) fn signed_in<B>(world: &World, request: &Request<B>) -> Result<SignedIn, Answer> {
+    bearer(request)
+        .and_then(|token| world.accounts.check(token, world.clock.monotonic()))
+        .ok_or_else(|| {
+            let mut answer = error(
+                StatusCode::UNAUTHORIZED,
+                "no_session",
+                "sign in first: there is no open session for this token",
+            );
+            let scheme = HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert("www-authenticate", scheme);
+            answer
+        })
+}
+
+/// The request's bearer token.
+pub(crate) fn bearer<B>(request: &Request<B>) -> Option<&str> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Reads a JSON body.
+pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(body: Incoming) -> Result<T, Answer> {
+    let limited = Limited::new(body, BODY_BYTES_MAX).collect();
+    let bytes = match tokio::time::timeout(BODY_MAX, limited).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(failure)) if failure.is::<http_body_util::LengthLimitError>() => {
+            let text = format!("a body may have {BODY_BYTES_MAX} bytes");
+            return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &text));
+        }
+        Ok(Err(_)) | Err(_) => {
+            let text = "the body did not arrive whole";
+            return Err(error(StatusCode::BAD_REQUEST, "malformed", text));
+        }
+    };
+    serde_json::from_slice(&bytes)
+        .map_err(|wrong| error(StatusCode::BAD_REQUEST, "malformed", &wrong.to_string()))
+}
+
+/// The value of a key in the request's query.
+pub(crate) fn query_value<B>(request: &Request<B>, key: &str) -> Option<String> {
+    let pairs = request.uri().query()?.split('&');
+    let found = pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| *name == key)?;
+    Some(percent_decoded(found.1))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        match (first, escaped) {
+            (_, Some(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+                continue;
+            }
+            (b'+', None) => bytes.push(b' '),
+            (other, None) => bytes.push(other),
+        }
+        rest = tail;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
+    *answer.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An error as every API of the platform tells it.
+pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
+    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+    json(status, &body)
+}
+
+/// The answer to a path that is not there.
+pub(crate) fn not_found(path: &str) -> Answer {
+    let path: String = path.chars().take(80).collect();
+    error(
+        StatusCode::NOT_FOUND,
+        "no_such_path",
+        &format!("there is nothing at {path}"),
+    )
+}
+
+/// The answer to a method that a path does not take.
+pub(crate) fn not_allowed() -> Answer {
+    error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "the path does not take this method",
+    )
+}
+
+/// The answer of `/healthz`: the service runs; what it rests on is not asked.
+pub(crate) fn healthy() -> Answer {
+    json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}
+
+/// Unwraps whichever answer there is.
+pub(crate) fn either(answer: Result<Answer, Answer>) -> Answer {
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_values_are_decoded() {
+        let request = Request::builder()
+            .uri("/v1/messages?x=1&client_ref=a%20b%2Bc+d%zz")
+            .body(())
+            .unwrap();
+        let value = query_value(&request, "client_ref").unwrap();
+        assert_eq!(value, "a b+c d%zz");
+        assert_eq!(query_value(&request, "y"), None);
+    }
+}

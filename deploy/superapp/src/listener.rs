@@ -1,0 +1,209 @@
+//! One listener of a service for one calling region: accepts, refuses or resets, as the faults say.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::audit::Count;
+use crate::faults::Door;
+use crate::http::{self, Caller};
+use crate::line::{HardCut, Line, reset_on_close};
+use crate::tls::HostCertificates;
+use crate::world::{Place, World};
+
+/// Most connections of one listener at once: nine agents with 16 runs of two actors, rounded up.
+const CONNECTIONS_MAX: usize = 512;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 256;
+/// Longest TLS handshake, and longest wait for a request's head.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+const HEAD_MAX: Duration = Duration::from_secs(30);
+/// Between two tries to take the port back.
+const REBIND_GAP: Duration = Duration::from_millis(20);
+
+/// A listener before it runs.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) world: Arc<World>,
+    pub(crate) place: Place,
+    pub(crate) certificates: HostCertificates,
+    /// Says up to which change of the faults this listener has followed.
+    pub(crate) followed: watch::Sender<u64>,
+}
+
+impl Listener {
+    /// Serves until the platform stops. While the door refuses, the port is bound and does not
+    /// listen, so that the kernel answers with a reset and nobody else takes the port.
+    pub(crate) async fn run(self, mut listener: TcpListener, address: SocketAddr) {
+        let shared = Arc::new(self);
+        let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut changes = shared.world.faults.watch();
+        loop {
+            let version = *changes.borrow_and_update();
+            let door = shared.door();
+            if door == Door::Refusing {
+                drop(listener);
+                let Some(reserved) = shared.persist(|| bound(address)).await else {
+                    return;
+                };
+                shared.followed.send_replace(version);
+                if !shared.refuse(&mut changes).await {
+                    return;
+                }
+                let listening = shared.persist(|| listening(&reserved)).await;
+                let Some(again) = listening else {
+                    return;
+                };
+                listener = again;
+                continue;
+            }
+            shared.followed.send_replace(version);
+            tokio::select! {
+                () = shared.world.stop.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => shared.take(stream, door, &connections),
+                    // Out of file descriptors, or the peer gave up: look again a little later.
+                    Err(error) => {
+                        tracing::warn!(%error, %address, "a connection was not accepted");
+                        tokio::time::sleep(REBIND_GAP).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn door(&self) -> Door {
+        self.world
+            .faults
+            .door(self.place.service, &self.place.region)
+    }
+
+    /// Waits while the door refuses; false when the platform stops.
+    async fn refuse(&self, changes: &mut watch::Receiver<u64>) -> bool {
+        while self.door() == Door::Refusing {
+            let version = *changes.borrow_and_update();
+            self.followed.send_replace(version);
+            tokio::select! {
+                () = self.world.stop.cancelled() => return false,
+                changed = changes.changed() => if changed.is_err() { return false },
+            }
+        }
+        true
+    }
+
+    /// Tries until it works or the platform stops.
+    async fn persist<T>(&self, mut attempt: impl FnMut() -> io::Result<T>) -> Option<T> {
+        loop {
+            match attempt() {
+                Ok(done) => return Some(done),
+                Err(error) => tracing::warn!(%error, place = ?self.place, "the port is not free"),
+            }
+            tokio::select! {
+                () = self.world.stop.cancelled() => return None,
+                () = tokio::time::sleep(REBIND_GAP) => (),
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream, door: Door, connections: &Arc<Semaphore>) {
+        if door == Door::Resetting {
+            reset_on_close(&stream);
+            return;
+        }
+        let Ok(place) = Arc::clone(connections).try_acquire_owned() else {
+            self.world.counts.add(Count::ConnectionsTurnedAway);
+            return;
+        };
+        self.world.counts.add(Count::Connections);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "small answers may be held back");
+        }
+        let hard = HardCut::default();
+        let line = Line::new(stream, hard.clone(), place);
+        let this = Arc::clone(self);
+        self.world.tasks.spawn(async move {
+            tokio::select! {
+                () = this.world.stop.cancelled() => (),
+                () = this.closing(&hard) => (),
+                () = this.serve(line, hard.clone()) => (),
+            }
+        });
+    }
+
+    /// Comes back when the door is no longer open: a host that is gone takes its connections along.
+    async fn closing(&self, hard: &HardCut) {
+        let mut changes = self.world.faults.watch();
+        loop {
+            changes.mark_unchanged();
+            match self.door() {
+                Door::Open => (),
+                Door::Refusing => return,
+                Door::Resetting => return hard.set(),
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn serve(&self, line: Line, hard: HardCut) {
+        let flaw = self
+            .world
+            .faults
+            .certificate(self.place.service, &self.place.region);
+        let acceptor = TlsAcceptor::from(self.certificates.shown(flaw));
+        let handshake = tokio::time::timeout(HANDSHAKE_MAX, acceptor.accept(line)).await;
+        let Ok(Ok(stream)) = handshake else {
+            self.world.counts.add(Count::HandshakesFailed);
+            return;
+        };
+        let caller = Caller {
+            world: Arc::clone(&self.world),
+            place: self.place.clone(),
+            hard,
+        };
+        let service = service_fn(move |request| http::answer(caller.clone(), request));
+        let served = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_MAX)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await;
+        if let Err(error) = served {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+/// A TCP socket that has the address and does not listen.
+pub(crate) fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Makes a bound socket listen.
+pub(crate) fn listen(socket: Socket) -> io::Result<TcpListener> {
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Makes a reserved port listen again.
+fn listening(reserved: &Socket) -> io::Result<TcpListener> {
+    listen(reserved.try_clone()?)
+}

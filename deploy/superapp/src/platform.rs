@@ -1,0 +1,333 @@
+//! The platform as a whole: binds every listener, hands out endpoints, takes faults, shuts down.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{PoolName, RegionId, TargetName};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::{Accounts, TestAccount, make_accounts};
+use crate::audit::{Audit, Counts};
+use crate::component::{FaultPoint, Service};
+use crate::config::{PlatformConfig, Ports, StartError};
+use crate::fault::Fault;
+use crate::faults::{FaultId, Faults, InjectError};
+use crate::listener::{Listener, bound, listen};
+use crate::relay::Relay;
+use crate::tls::Authority;
+use crate::world::{DNS_CONNECTIONS_MAX, Place, World};
+use crate::{admin, dns};
+
+/// How often a free port is asked for until it is free for UDP and TCP both.
+const DNS_PORT_TRIES: usize = 16;
+/// Longest wait until every listener follows a change of the faults, and until all tasks end.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// Where callers from one region find the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionEndpoints {
+    /// The DNS server to ask, over UDP or TCP.
+    pub dns: SocketAddr,
+    /// Base URL by service: `https://account.superapp.test:PORT`.
+    pub base: BTreeMap<String, String>,
+    /// WebSocket URL by service: `wss://talk.superapp.test:PORT`.
+    pub ws: BTreeMap<String, String>,
+    /// The host names behind them.
+    pub hosts: Vec<String>,
+    /// The listener of each service, for callers that resolve names by themselves.
+    pub listeners: BTreeMap<String, SocketAddr>,
+}
+
+/// A running platform. Dropping it stops it without waiting; [`Platform::shutdown`] waits.
+#[derive(Debug)]
+pub struct Platform {
+    name: TargetName,
+    admin: SocketAddr,
+    ca_pem: String,
+    parts: Arc<Parts>,
+}
+
+/// What the admin API shares with the platform.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) world: Arc<World>,
+    pub(crate) endpoints: BTreeMap<RegionId, RegionEndpoints>,
+    followed: Vec<watch::Receiver<u64>>,
+}
+
+impl Platform {
+    /// Binds every listener and begins to serve on the current runtime.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense or a port cannot be had; nothing is left running.
+    pub async fn start(config: PlatformConfig) -> Result<Self, StartError> {
+        config.check()?;
+        let world = Arc::new(World {
+            clock: Arc::clone(&config.clock),
+            faults: Faults::new(config.regions.clone()),
+            accounts: Accounts::new(
+                make_accounts(&config.pools, config.seed),
+                config.session_lifetime,
+            ),
+            relay: Relay::new(config.message_retention),
+            counts: Counts::default(),
+            dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_MAX)),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let authority = Authority::new()?;
+        let mut certificates = BTreeMap::new();
+        for service in Service::ALL {
+            certificates.insert(*service, authority.certify(*service)?);
+        }
+        let mut regions = Vec::new();
+        for (index, region) in config.regions.iter().enumerate() {
+            regions.push(RegionSockets::bind(index, region, config.ports).await?);
+        }
+        let (admin_listener, admin) = tcp("the admin API", config.ports.admin())?;
+
+        let mut endpoints = BTreeMap::new();
+        let mut followed = Vec::new();
+        for sockets in regions {
+            let region = sockets.region.clone();
+            endpoints.insert(region.clone(), sockets.endpoints());
+            world.tasks.spawn(dns::serve_udp(
+                Arc::clone(&world),
+                region.clone(),
+                sockets.dns_udp,
+            ));
+            world.tasks.spawn(dns::serve_tcp(
+                Arc::clone(&world),
+                region.clone(),
+                sockets.dns_tcp,
+            ));
+            for (service, listener, address) in sockets.services {
+                let follow = watch::Sender::new(0);
+                followed.push(follow.subscribe());
+                let one = Listener {
+                    world: Arc::clone(&world),
+                    place: Place {
+                        service,
+                        region: region.clone(),
+                    },
+                    certificates: certificates[&service].clone(),
+                    followed: follow,
+                };
+                world.tasks.spawn(one.run(listener, address));
+            }
+        }
+        let parts = Arc::new(Parts {
+            world: Arc::clone(&world),
+            endpoints,
+            followed,
+        });
+        world
+            .tasks
+            .spawn(admin::serve(Arc::clone(&parts), admin_listener));
+        Ok(Self {
+            name: config.name,
+            admin,
+            ca_pem: authority.ca_pem(),
+            parts,
+        })
+    }
+
+    /// The name that target profiles give it.
+    pub fn name(&self) -> &TargetName {
+        &self.name
+    }
+
+    /// Where the admin API listens, over plain HTTP on loopback.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The root certificate that clients are to trust, as PEM; another one at each start.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The regions that it is called from, by name.
+    pub fn regions(&self) -> impl Iterator<Item = &RegionId> {
+        self.parts.endpoints.keys()
+    }
+
+    /// Where callers from `region` find it; None if it is not called from there.
+    pub fn endpoints(&self, region: &RegionId) -> Option<&RegionEndpoints> {
+        self.parts.endpoints.get(region)
+    }
+
+    /// The accounts of `pool`, in their order; none if there is no such pool.
+    pub fn accounts(&self, pool: &PoolName) -> Vec<TestAccount> {
+        let accounts = self.parts.world.accounts.all().iter();
+        accounts
+            .filter(|account| account.pool == *pool)
+            .cloned()
+            .collect()
+    }
+
+    /// Breaks something. Requests see it at once; ports are refused a moment later, when
+    /// [`Platform::settle`] comes back.
+    ///
+    /// # Errors
+    /// When the fault makes no sense here, or too many are active.
+    pub fn inject(&self, fault: Fault) -> Result<FaultId, InjectError> {
+        self.parts.world.faults.inject(fault)
+    }
+
+    /// Ends one fault; false if it is not active.
+    pub fn mend(&self, id: FaultId) -> bool {
+        self.parts.world.faults.mend(|one, _| one == id) > 0
+    }
+
+    /// Ends every fault on a component or feature; says how many there were.
+    pub fn mend_on(&self, on: FaultPoint) -> usize {
+        self.parts.world.faults.mend(|_, fault| fault.on == on)
+    }
+
+    /// Ends every fault; says how many there were.
+    pub fn mend_all(&self) -> usize {
+        self.parts.world.faults.mend(|_, _| true)
+    }
+
+    /// The active faults.
+    pub fn faults(&self) -> Vec<(FaultId, Fault)> {
+        self.parts.world.faults.list()
+    }
+
+    /// Waits, at most 5 s, until every listener follows the faults as they are now.
+    pub async fn settle(&self) {
+        self.parts.settle().await;
+    }
+
+    /// What was left behind on the platform, and what was counted.
+    pub fn audit(&self) -> Audit {
+        self.parts.world.audit()
+    }
+
+    /// Stops accepting, closes every connection and waits, at most 5 s, for the tasks to end.
+    pub async fn shutdown(self) {
+        let world = Arc::clone(&self.parts.world);
+        world.stop.cancel();
+        world.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_MAX, world.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tasks = world.tasks.len(), "the platform left tasks behind");
+        }
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        self.parts.world.stop.cancel();
+        self.parts.world.tasks.close();
+    }
+}
+
+impl Parts {
+    pub(crate) async fn settle(&self) {
+        let wanted = *self.world.faults.watch().borrow();
+        let all = async {
+            for followed in &self.followed {
+                // An error means that the listener has ended, which is settled too.
+                let mut followed = followed.clone();
+                let _ended = followed.wait_for(|version| *version >= wanted).await;
+            }
+        };
+        if tokio::time::timeout(SETTLE_MAX, all).await.is_err() {
+            tracing::warn!("a listener does not follow the faults: its port may be taken");
+        }
+    }
+}
+
+/// The bound sockets of one region, before they are served.
+struct RegionSockets {
+    region: RegionId,
+    dns: SocketAddr,
+    dns_udp: UdpSocket,
+    dns_tcp: TcpListener,
+    services: Vec<(Service, TcpListener, SocketAddr)>,
+}
+
+impl RegionSockets {
+    async fn bind(index: usize, region: &RegionId, ports: Ports) -> Result<Self, StartError> {
+        let (dns_udp, dns_tcp, dns) = Self::bind_dns(region, ports.dns(index)).await?;
+        let mut services = Vec::new();
+        for service in Service::ALL {
+            let what = format!("{} from {region}", service.as_str());
+            let (listener, address) = tcp(&what, ports.service(index, *service))?;
+            services.push((*service, listener, address));
+        }
+        Ok(Self {
+            region: region.clone(),
+            dns,
+            dns_udp,
+            dns_tcp,
+            services,
+        })
+    }
+
+    /// A free TCP port need not be free for UDP: then another one is tried.
+    async fn bind_dns(
+        region: &RegionId,
+        port: u16,
+    ) -> Result<(UdpSocket, TcpListener, SocketAddr), StartError> {
+        let what = format!("DNS from {region}");
+        let mut tries = if port == 0 { DNS_PORT_TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            let (listener, address) = tcp(&what, port)?;
+            match UdpSocket::bind(address).await {
+                Ok(socket) => return Ok((socket, listener, address)),
+                Err(source) if tries == 0 => {
+                    return Err(StartError::Listen {
+                        what,
+                        address,
+                        source,
+                    });
+                }
+                Err(_) => (),
+            }
+        }
+    }
+
+    fn endpoints(&self) -> RegionEndpoints {
+        let url = |scheme: &str, service: &Service, address: &SocketAddr| {
+            let url = format!("{scheme}://{}:{}", service.host(), address.port());
+            (service.as_str().to_owned(), url)
+        };
+        let services = || self.services.iter();
+        RegionEndpoints {
+            dns: self.dns,
+            base: services().map(|(s, _, a)| url("https", s, a)).collect(),
+            ws: services()
+                .filter(|(s, _, _)| s.streams())
+                .map(|(s, _, a)| url("wss", s, a))
+                .collect(),
+            hosts: services().map(|(s, _, _)| s.host().to_owned()).collect(),
+            listeners: services()
+                .map(|(s, _, a)| (s.as_str().to_owned(), *a))
+                .collect(),
+        }
+    }
+}
+
+fn tcp(what: &str, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let refused = |source| StartError::Listen {
+        what: what.to_owned(),
+        address,
+        source,
+    };
+    let listener = bound(address).and_then(listen).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,53 @@
+//! What every listener of one platform shares.
+
+use std::sync::Arc;
+
+use bongsu_model::{Clock, RegionId};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::Accounts;
+use crate::audit::{Audit, Count, Counts};
+use crate::component::Service;
+use crate::faults::Faults;
+use crate::relay::Relay;
+
+/// Most DNS connections over TCP at once, over all regions: agents ask over UDP.
+pub(crate) const DNS_CONNECTIONS_MAX: usize = 128;
+
+/// The shared parts of one platform: components, faults, counters, tasks.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) faults: Faults,
+    pub(crate) accounts: Accounts,
+    pub(crate) relay: Relay,
+    pub(crate) counts: Counts,
+    pub(crate) dns_connections: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl World {
+    pub(crate) fn audit(&self) -> Audit {
+        let now = self.clock.monotonic();
+        Audit {
+            sessions_open: self.accounts.open_sessions(now),
+            messages_undeleted: self.relay.undeleted(now),
+            streams_open: self.relay.streams_open(),
+            idempotency_conflicts: self.counts.get(Count::IdempotencyConflicts),
+            counts: Count::ALL
+                .iter()
+                .map(|count| (count.as_str(), self.counts.get(*count)))
+                .collect(),
+        }
+    }
+}
+
+/// One listener's place: which service it is, and who calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) service: Service,
+    pub(crate) region: RegionId,
+}
