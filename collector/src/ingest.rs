@@ -164,10 +164,9 @@ impl Work {
             Signal::Logs => self.bench.logs(&bytes),
         };
         let judged = judged.map_err(|error| {
-            Refused::new(
-                StatusCode::BAD_REQUEST,
-                format!("{error}: {}", error.source),
-            )
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+            Refused::new(StatusCode::BAD_REQUEST, format!("{error}{cause}"))
         })?;
         judged
             .refusals
