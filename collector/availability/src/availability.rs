@@ -9,10 +9,15 @@ use crate::history::Sums;
 use crate::span::Span;
 use crate::{Availability, Ledger, Windows};
 
-/// The three windows that are shown.
-pub(crate) const MINUTES_5: Duration = Duration::from_secs(300);
+/// The window of the samples that are shown.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-pub(crate) const HOURS_24: Duration = Duration::from_secs(24 * 3600);
+
+/// The windows that are shown, the shortest first: five minutes, an hour, a day.
+pub(crate) const WINDOWS: [Duration; 3] = [
+    Duration::from_secs(300),
+    HOUR,
+    Duration::from_secs(24 * 3600),
+];
 
 /// What the users of one cell met in one window: times averaged over the users that know any, so
 /// that a region with more agents does not weigh more.
@@ -94,12 +99,12 @@ pub(crate) fn combine(regions: &[(f64, Met)]) -> Availability {
     }
 }
 
-/// One value for each of the three windows that end at `now`.
-pub(crate) fn windows(now: Timestamp, of: impl Fn(Span) -> Availability) -> Windows {
+/// One value for each of [`WINDOWS`], by its place there.
+pub(crate) fn windows(of: impl Fn(usize) -> Availability) -> Windows {
     Windows {
-        minutes_5: of(Span::new(now - MINUTES_5, now)),
-        hour: of(Span::new(now - HOUR, now)),
-        hours_24: of(Span::new(now - HOURS_24, now)),
+        minutes_5: of(0),
+        hour: of(1),
+        hours_24: of(2),
     }
 }
 

@@ -24,6 +24,9 @@ const UNSLOTTED_MAX: usize = 64;
 /// Users of one fleet: a thousand agents with a hundred journeys each.
 const USERS_MAX: usize = 100_000;
 
+/// Cells of one fleet: a thousand features in twenty regions of five targets.
+const CELLS_MAX: usize = 100_000;
+
 /// A synthetic user.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct UserKey {
@@ -163,10 +166,12 @@ impl Cells {
         let mut changed = vec![self.users[user].cell];
         self.weigh_own(user, run, timing, now);
         for other in run.outcomes.others() {
+            let Some(mark) = mark(&other.outcome, run.flaky) else {
+                continue;
+            };
             let cell = self.cell(&run.target, &other.feature, speaker.region);
-            if let Some(mark) = mark(&other.outcome, run.flaky)
-                && self.may_touch(speaker.agent, cell, run.started)
-            {
+            let cell = cell.filter(|cell| self.may_touch(speaker.agent, *cell, run.started));
+            if let Some(cell) = cell {
                 let evidence = Evidence {
                     run: run.id,
                     agent: speaker.agent,
@@ -249,9 +254,10 @@ impl Cells {
 
     fn show(&mut self, speaker: Speaker<'_>, run: &RunFacts) {
         for (outcome, _) in run.outcomes.iter() {
-            let cell = self.cell(&run.target, &outcome.feature, speaker.region);
             let mark = mark(&outcome.outcome, run.flaky);
-            self.cells[cell].show(run.id, speaker.agent, run.started, mark);
+            if let Some(cell) = self.cell(&run.target, &outcome.feature, speaker.region) {
+                self.cells[cell].show(run.id, speaker.agent, run.started, mark);
+            }
         }
     }
 
@@ -297,21 +303,22 @@ impl Cells {
         }
         if let Some((outlier, since)) = quarantine::outlier(&self.cells[cell], now, &self.settings)
         {
-            self.hold(outlier, cell, since, evidence.run);
+            let hold = Standing {
+                agent: outlier,
+                cell,
+                step: QuarantineStep::Held { since },
+                run: Some(evidence.run),
+            };
+            self.hold(hold, since, now);
         }
     }
 
-    fn hold(&mut self, agent: AgentIx, cell: usize, since: Timestamp, run: RunId) {
-        self.cells[cell].hold(agent);
-        for user in self.users_in(agent, cell) {
-            self.users[user].history.hold(since);
+    fn hold(&mut self, standing: Standing, since: Timestamp, now: Timestamp) {
+        self.cells[standing.cell].hold(standing.agent);
+        for user in self.users_in(standing.agent, standing.cell) {
+            self.users[user].history.hold(since, now);
         }
-        self.standing.push(Standing {
-            agent,
-            cell,
-            step: QuarantineStep::Held { since },
-            run: Some(run),
-        });
+        self.standing.push(standing);
     }
 
     fn release(&mut self, agent: AgentIx, cell: usize, why: Release, now: Timestamp) {
@@ -321,7 +328,7 @@ impl Cells {
             Release::Passes | Release::Left => now,
         };
         for user in self.users_in(agent, cell) {
-            self.users[user].history.release(from);
+            self.users[user].history.release(from, now);
         }
         self.standing.push(Standing {
             agent,
@@ -385,7 +392,7 @@ impl Cells {
         if self.users.len() >= USERS_MAX {
             return None;
         }
-        let cell = self.cell(&key.target, &key.feature, region);
+        let cell = self.cell(&key.target, &key.feature, region)?;
         let user = self.users.len();
         self.users.push(User {
             agent: key.agent,
@@ -399,20 +406,29 @@ impl Cells {
         Some(user)
     }
 
-    fn cell(&mut self, target: &TargetName, feature: &FeatureId, region: &RegionId) -> usize {
+    /// The cell, made if there is room.
+    fn cell(
+        &mut self,
+        target: &TargetName,
+        feature: &FeatureId,
+        region: &RegionId,
+    ) -> Option<usize> {
         let key = CellKey {
             target: target.clone(),
             feature: feature.clone(),
             region: region.clone(),
         };
         if let Some(cell) = self.by_key.get(&key) {
-            return *cell;
+            return Some(*cell);
+        }
+        if self.cells.len() >= CELLS_MAX {
+            return None;
         }
         let cell = self.cells.len();
         self.cells.push(Cell::new(key.clone()));
         self.users_of.push(Vec::new());
         self.by_key.insert(key, cell);
-        cell
+        Some(cell)
     }
 }
 

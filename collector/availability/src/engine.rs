@@ -31,6 +31,9 @@ use features::{Features, Known};
 /// three times over. The oldest are dropped, and counted.
 const TRANSITIONS_MAX: usize = 65_536;
 
+/// Environments that are listed: a person maintains each.
+const TARGETS_MAX: usize = 1_000;
+
 /// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
 /// and short enough that it cannot make a history grow.
 const FUTURE_MAX: Duration = Duration::from_secs(300);
@@ -131,7 +134,13 @@ impl Engine {
 
     fn fire(&mut self, key: TimerKey) {
         match key {
-            TimerKey::Cell(cell) => self.settle(&[cell]),
+            TimerKey::Cell(cell) => {
+                self.settle(&[cell]);
+                // What grew stale may have been all that made an agent blind.
+                for agent in self.agents.blind() {
+                    self.look_at_fleet(agent);
+                }
+            }
             TimerKey::Plan(agent) => self.replan(agent),
             TimerKey::Maintenance => self.pass_maintenance_edge(),
             TimerKey::Incident(number) => {
@@ -153,6 +162,10 @@ impl Engine {
         };
         if run.due > self.now + FUTURE_MAX {
             self.counters.future += 1;
+            return;
+        }
+        if run.due < self.now - self.settings.retention {
+            self.counters.dropped += 1;
             return;
         }
         self.agents[agent].last_run = Some(self.now);
@@ -190,8 +203,11 @@ impl Engine {
             self.counters.strangers += 1;
             return;
         };
-        let targets = record.entries.iter().map(|entry| entry.target.clone());
-        self.targets.extend(targets);
+        for entry in &record.entries {
+            if self.targets.len() < TARGETS_MAX || self.targets.contains(&entry.target) {
+                self.targets.insert(entry.target.clone());
+            }
+        }
         if self.agents[agent].plans.insert(record, self.now) {
             self.replan(agent);
         } else {
@@ -297,12 +313,16 @@ impl Engine {
         }
         let cells: BTreeSet<usize> = cells.iter().copied().collect();
         for cell in cells {
-            for change in self.cells.settle(cell, self.now) {
-                self.tell_cell(cell, &change);
+            let was_degraded = self.cells.cells[cell].is_degraded();
+            let changes = self.cells.settle(cell, self.now);
+            for change in &changes {
+                self.tell_cell(cell, change);
             }
-            let key = &self.cells.cells[cell].key;
-            let key = (key.target.clone(), key.feature.clone());
-            self.settle_feature(&key);
+            let facts = &self.cells.cells[cell];
+            if !changes.is_empty() || facts.is_degraded() != was_degraded {
+                let key = (facts.key.target.clone(), facts.key.feature.clone());
+                self.settle_feature(&key);
+            }
             let expiry = self.cells.cells[cell].sight.next_expiry(self.now);
             self.timers.set(TimerKey::Cell(cell), expiry);
         }

@@ -53,6 +53,8 @@ pub(crate) struct History {
     segments: Vec<Segment>,
     strays: BTreeMap<Timestamp, Slot>,
     carved: Carved,
+    /// Stretches whose runs were judged anew, with the agent. A union.
+    restated: Vec<Span>,
 }
 
 impl History {
@@ -153,38 +155,52 @@ impl History {
             .sum()
     }
 
-    /// Whether any slot that `window` holds was restated after it had been told as missed.
+    /// Whether anything in `window` was told differently before.
     pub(crate) fn is_revised(&self, window: Span) -> bool {
-        self.segments
+        let restated = self
+            .restated
             .iter()
-            .any(|segment| segment.is_revised(window))
+            .any(|span| span.clip(window).nanos() > 0);
+        restated
+            || self
+                .segments
+                .iter()
+                .any(|segment| segment.is_revised(window))
     }
 
     /// Carves announced work out of availability.
     pub(crate) fn set_maintenance(&mut self, spans: Vec<Span>) {
         self.carved.maintenance = union(spans);
-        self.reseal();
+        self.reseal(Timestamp::EPOCH);
     }
 
-    /// The agent fails alone since `since`: what it ran is blind from then on.
-    pub(crate) fn hold(&mut self, since: Timestamp) {
+    /// The agent fails alone since `since`, as is known since `now`: what it ran is blind from
+    /// then on.
+    pub(crate) fn hold(&mut self, since: Timestamp, now: Timestamp) {
         self.carved.outlier.push(Span::new(since, Timestamp::MAX));
-        self.carved.outlier = union(std::mem::take(&mut self.carved.outlier));
-        self.reseal();
+        self.restate(since, now);
     }
 
-    /// What the agent ran from `from` on counts again.
-    pub(crate) fn release(&mut self, from: Timestamp) {
+    /// What the agent ran from `from` on counts again, as is known since `now`.
+    pub(crate) fn release(&mut self, from: Timestamp, now: Timestamp) {
         for span in &mut self.carved.outlier {
             span.until = span.until.min(from);
         }
-        self.carved.outlier = union(std::mem::take(&mut self.carved.outlier));
-        self.reseal();
+        self.restate(from, now);
     }
 
-    fn reseal(&mut self) {
+    fn restate(&mut self, from: Timestamp, now: Timestamp) {
+        self.restated.push(Span::new(from, now));
+        for spans in [&mut self.carved.outlier, &mut self.restated] {
+            spans.retain(|span| span.until > now - KEPT);
+            *spans = union(std::mem::take(spans));
+        }
+        self.reseal(from);
+    }
+
+    fn reseal(&mut self, from: Timestamp) {
         for segment in &mut self.segments {
-            segment.reseal_all(&self.carved);
+            segment.reseal_since(from, &self.carved);
         }
     }
 

@@ -28,7 +28,8 @@ pub struct Settings {
     pub failures_to_relapse: u32,
     /// L: how late a run may come before its slot counts as missed.
     pub lateness: Duration,
-    /// How far back runs are accepted at all.
+    /// How far back runs are accepted at all. The engine's own history is a day; what is older
+    /// than that counts as dropped here, though the journal has it.
     pub retention: Duration,
     /// How often an agent sends a heartbeat.
     pub heartbeat: Duration,

@@ -102,6 +102,11 @@ impl Scores {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "places on a small grid"
+)]
 mod tests {
     use super::*;
 
@@ -146,5 +151,48 @@ mod tests {
             scores.feed(test, AgentIx(3), Sign::Good);
         }
         assert!(scores.is_zero());
+    }
+
+    /// Mean runs until the pooled score of a healthy cell reaches h, each run failing with
+    /// probability p0: solved exactly on a grid that a failure moves too far up on and a pass not
+    /// far enough down, so that the truth is higher.
+    fn runs_to_false_alarm(settings: &Settings) -> f64 {
+        let test = Test::hard(settings);
+        let step = -test.good / 4.0;
+        let up = (test.bad / step).ceil() as usize;
+        let size = (settings.h / step).floor() as usize;
+        // E(s) = 1 + p·E(s + up) + (1 − p)·E(s − 4), zero from the threshold on.
+        let mut rows = vec![vec![0.0; size + 1]; size];
+        for s in 0..size {
+            rows[s][s] += 1.0;
+            rows[s][s.saturating_sub(4)] -= 1.0 - settings.p0;
+            if s + up < size {
+                rows[s][s + up] -= settings.p0;
+            }
+            rows[s][size] = 1.0;
+        }
+        // The rows are diagonally dominant: eliminated from the end, E(0) is left.
+        for pivot in (1..size).rev() {
+            let (above, below) = rows.split_at_mut(pivot);
+            for row in above {
+                let factor = row[pivot] / below[0][pivot];
+                for (value, other) in row.iter_mut().zip(&below[0]) {
+                    *value -= factor * other;
+                }
+            }
+        }
+        rows[0][size] / rows[0][0]
+    }
+
+    #[test]
+    fn the_pooled_score_alone_takes_ten_million_healthy_runs_to_a_false_alarm() {
+        let runs = runs_to_false_alarm(&Settings::default());
+        // The bound of the theory is e^16 = 8.9e6, the documented chain gives 1.1e8.
+        assert!((1.0e7..1.0e9).contains(&runs), "{runs:e}");
+        let hasty = Settings {
+            h: 8.0,
+            ..Settings::default()
+        };
+        assert!(runs_to_false_alarm(&hasty) < 1.0e5);
     }
 }

@@ -106,6 +106,15 @@ impl Agents {
         self.listed.values().map(|ix| (*ix, &self[*ix]))
     }
 
+    /// The agents that were blind when last looked at.
+    pub(crate) fn blind(&self) -> Vec<AgentIx> {
+        let agents = (0_u32..).zip(&self.agents);
+        agents
+            .filter(|(_, agent)| agent.blind)
+            .map(|(i, _)| AgentIx(i))
+            .collect()
+    }
+
     pub(crate) fn listed_len(&self) -> usize {
         self.listed.len()
     }

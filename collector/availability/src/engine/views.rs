@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bongsu_model::{AgentId, CellKey, FeatureId, FeatureState, Overlay, TargetName, Timestamp};
 
-use crate::availability::{HOUR, Met, combine, windows};
+use crate::availability::{HOUR, Met, WINDOWS, combine, windows};
 use crate::cell::scores::AgentIx;
 use crate::span::Span;
 use crate::{
@@ -14,7 +14,6 @@ use crate::{
 
 use super::Engine;
 use super::agents::Agent;
-use super::features::Feature;
 
 /// Buckets of one answer: a day of minutes.
 const BUCKETS_MAX: usize = 1_440;
@@ -54,7 +53,16 @@ impl Engine {
             let region = &self.cells.cells[*cell].key.region;
             (self.region_order(region), region)
         });
-        let regions: Vec<CellView> = cells.iter().map(|cell| self.cell(*cell, now)).collect();
+        let met: Vec<[Met; 3]> = cells.iter().map(|cell| self.met(*cell, now)).collect();
+        let over_regions = |window: usize| {
+            let met = cells.iter().zip(&met);
+            let met: Vec<_> = met
+                .map(|(cell, met)| (self.weight(*cell), met[window]))
+                .collect();
+            combine(&met)
+        };
+        let view = |(cell, met): (&usize, &[Met; 3])| self.cell(*cell, met, now);
+        let regions: Vec<CellView> = cells.iter().zip(&met).map(view).collect();
         let failures = regions
             .iter()
             .filter_map(|region| region.last_failure.clone());
@@ -71,7 +79,7 @@ impl Engine {
             since: feature.since,
             blocked_by: feature.blocked_by.clone(),
             overlays,
-            availability: self.over_regions(feature, now),
+            availability: windows(over_regions),
             last_failure: failures.max_by_key(|failure| failure.at),
             regions,
             incident: self.incidents.covering(target, id),
@@ -108,33 +116,57 @@ impl Engine {
         self.incidents.views(target)
     }
 
-    /// What became of a cell's slots and time between `from` and `until`, as is known at `now`,
-    /// in buckets of `step`. At most 1,440 buckets, the newest; nothing for a zero step. It is
-    /// a function of the set of events, whatever their order, but for `revised`.
+    /// What became of a cell's slots and time, as is known at `now`. It is a function of the set
+    /// of events, whatever their order, but for `revised`. At most 1,440 buckets, the newest;
+    /// nothing for a zero step.
     pub fn history(&self, cell: &CellKey, span: HistorySpan, now: Timestamp) -> Vec<HistoryBucket> {
-        let Some(cell) = self.cells.find(cell) else {
-            return Vec::new();
-        };
+        let cells: Vec<usize> = self.cells.find(cell).into_iter().collect();
+        self.buckets(&cells, span, now)
+    }
+
+    /// The same of a feature over its regions, by their weights.
+    pub fn feature_history(
+        &self,
+        target: &TargetName,
+        feature: &FeatureId,
+        span: HistorySpan,
+        now: Timestamp,
+    ) -> Vec<HistoryBucket> {
+        let feature = self.features.get(target, feature);
+        self.buckets(feature.map_or(&[], |feature| &feature.cells), span, now)
+    }
+
+    fn buckets(&self, cells: &[usize], span: HistorySpan, now: Timestamp) -> Vec<HistoryBucket> {
         let mut buckets = Vec::new();
         let mut until = span.until;
-        while until > span.from && !span.step.is_zero() && buckets.len() < BUCKETS_MAX {
-            let bucket = Span::new(span.from.max(until - span.step), until);
-            let met = Met::of(&self.cells, cell, bucket, now);
-            let mut users = self.cells.users_of[cell].iter();
-            buckets.push(HistoryBucket {
-                from: bucket.from,
-                until: bucket.until,
-                samples: met.ledger,
-                availability: met.availability(),
-                revised: users.any(|user| self.cells.users[*user].history.is_revised(bucket)),
-            });
-            until = bucket.from;
+        let is_empty = cells.is_empty() || span.step.is_zero();
+        while until > span.from && !is_empty && buckets.len() < BUCKETS_MAX {
+            let window = Span::new(span.from.max(until - span.step), until);
+            buckets.push(self.bucket(cells, window, now));
+            until = window.from;
         }
         buckets.reverse();
         buckets
     }
 
-    fn cell(&self, ix: usize, now: Timestamp) -> CellView {
+    fn bucket(&self, cells: &[usize], window: Span, now: Timestamp) -> HistoryBucket {
+        let met = |cell: &usize| (self.weight(*cell), Met::of(&self.cells, *cell, window, now));
+        let met: Vec<(f64, Met)> = cells.iter().map(met).collect();
+        let mut samples = Ledger::default();
+        for (_, met) in &met {
+            samples += met.ledger;
+        }
+        let mut users = cells.iter().flat_map(|cell| &self.cells.users_of[*cell]);
+        HistoryBucket {
+            from: window.from,
+            until: window.until,
+            samples,
+            availability: combine(&met),
+            revised: users.any(|user| self.cells.users[*user].history.is_revised(window)),
+        }
+    }
+
+    fn cell(&self, ix: usize, met: &[Met; 3], now: Timestamp) -> CellView {
         let cell = &self.cells.cells[ix];
         let mut overlays = cell.overlays(now, &self.settings);
         if self.maintenance.is_shown(&cell.key, now) {
@@ -152,7 +184,6 @@ impl Engine {
             at,
             class,
         });
-        let hour = Span::new(now - HOUR, now);
         CellView {
             region: cell.key.region.clone(),
             state: cell.state,
@@ -165,30 +196,22 @@ impl Engine {
             seeing: u32_of(cell.sight.seeing(now)),
             quarantined: self.ids(&cell.sight.held()),
             passes: cell.passes_in_a_row(),
-            samples: Met::of(&self.cells, ix, hour, now).ledger,
+            samples: met[1].ledger,
             last_run: cell.shown.run.map(run_ref),
             last_success: cell.shown.success.map(run_ref),
             last_failure: failure,
-            availability: windows(now, |window| {
-                Met::of(&self.cells, ix, window, now).availability()
-            }),
+            availability: windows(|window| met[window].availability()),
             score: cell.score(self.settings.h),
         }
     }
 
-    fn over_regions(&self, feature: &Feature, now: Timestamp) -> Windows {
-        windows(now, |window| {
-            let met: Vec<(f64, Met)> = feature
-                .cells
-                .iter()
-                .map(|cell| {
-                    let region = &self.cells.cells[*cell].key.region;
-                    let weight = self.known().weight(region);
-                    (weight, Met::of(&self.cells, *cell, window, now))
-                })
-                .collect();
-            combine(&met)
-        })
+    /// What the users of a cell met in each of the windows that are shown.
+    fn met(&self, cell: usize, now: Timestamp) -> [Met; 3] {
+        WINDOWS.map(|window| Met::of(&self.cells, cell, Span::new(now - window, now), now))
+    }
+
+    fn weight(&self, cell: usize) -> f64 {
+        self.known().weight(&self.cells.cells[cell].key.region)
     }
 
     fn agent(&self, ix: AgentIx, agent: &Agent, now: Timestamp) -> AgentView {

@@ -107,10 +107,14 @@ impl Segment {
         }
     }
 
-    /// Adds all sealed blocks up anew, after what is carved out changed.
-    pub(crate) fn reseal_all(&mut self, carved: &Carved) {
-        for i in 0..self.sealed.len() {
-            self.reseal(self.first / BLOCK + i as u64, carved);
+    /// Adds the sealed blocks up anew that hold time from `from` on, after what is carved out of
+    /// it changed.
+    pub(crate) fn reseal_since(&mut self, from: Timestamp, carved: &Carved) {
+        let first_changed = self.cadence.first_at_or_after(from - self.reach()) / BLOCK;
+        for block in (self.first / BLOCK..).take(self.sealed.len()) {
+            if block >= first_changed {
+                self.reseal(block, carved);
+            }
         }
     }
 

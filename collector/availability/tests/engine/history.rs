@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use bongsu_availability::{Engine, Event, HistorySpan, Ledger, Settings};
+use bongsu_availability::{
+    Engine, Event, HistorySpan, Ledger, MaintenanceWindow, Scope as Covers, Settings,
+};
 use bongsu_model::{
     BlindReason, Cadence, FailClass, Outcome, Outcomes, PlanRecord, Revision, SkipReason,
     Timestamp, Trigger,
@@ -258,7 +260,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     #[test]
-    fn ledger_and_availability_are_what_slot_by_slot_counting_gives(case in case()) {
+    fn ledger_and_availability_are_what_slot_by_slot_counting_gives(
+        case in case(),
+        // Short buckets are counted by slots, long ones by sums over blocks.
+        step in prop_oneof![Just(300_u64), Just(1_700), Just(3_600)],
+    ) {
         let mut engine = undecided();
         let end = start() + case.length + secs(120);
         let mut events: Vec<(Timestamp, Event)> = case.events().into_iter().map(|event| match &event {
@@ -269,7 +275,7 @@ proptest! {
         for (at, event) in events {
             engine.handle(at, event);
         }
-        let step = secs(300);
+        let step = secs(step);
         let span = HistorySpan { from: start(), until: start() + case.length, step };
         for bucket in engine.history(&cell_key(LOGIN, 0), span, end) {
             let expected = ledger(&case, bucket.from, bucket.until, end);
@@ -347,6 +353,10 @@ fn a_replayed_journal_gives_the_same_transitions_whenever_timers_are_asked() {
     sim.set(Scope::region(2), Effect::Silent);
     sim.run(secs(300));
     assert!(sim.log.len() > 30);
+    for transition in &sim.log {
+        let json = serde_json::to_value(transition).unwrap();
+        assert!(json["at"].is_number() && json["kind"].is_string(), "{json}");
+    }
     for step in [None, Some(secs(1)), Some(secs(7))] {
         let mut engine = Engine::new(Settings::default());
         let mut log = Vec::new();
@@ -366,4 +376,57 @@ fn a_replayed_journal_gives_the_same_transitions_whenever_timers_are_asked() {
         };
         assert_eq!(board(&engine), board(&sim.engine));
     }
+}
+
+/// The day of section 1.8 of the documentation, each of its minutes ten seconds long: a total
+/// outage of 20 minutes, one of an hour in one region, two hours in which 30 % fail, an agent
+/// that is blind for three hours, a region that is silent for two, half an hour of announced work.
+#[test]
+fn the_documented_day_is_measured_within_half_a_point() {
+    let minutes = |minutes: u64| secs(minutes * 10);
+    let layout = Layout {
+        regions: 4,
+        agents: 5,
+        message: false,
+        noise: 0.002,
+    };
+    let mut sim = Sim::with(layout, Settings::default(), 3);
+    let begin = sim.now;
+    let spells = [
+        (60, 20, Scope::default(), Effect::Fail(1.0)),
+        (180, 60, Scope::region(1), Effect::Fail(1.0)),
+        (300, 120, Scope::default(), Effect::Fail(0.3)),
+        (500, 180, Scope::agent(7), Effect::Blind),
+        (800, 120, Scope::region(3), Effect::Silent),
+        (1_000, 30, Scope::default(), Effect::Fail(1.0)),
+    ];
+    sim.give(Event::Maintenance(MaintenanceWindow {
+        targets: Covers::All,
+        features: Covers::All,
+        regions: Covers::All,
+        from: begin + minutes(1_000),
+        until: begin + minutes(1_030),
+        declared: begin,
+    }));
+    for (from, length, scope, effect) in spells {
+        sim.run((begin + minutes(from)).since(sim.now));
+        sim.set(scope, effect);
+        sim.run(minutes(length));
+        sim.mend();
+    }
+    let end = begin + minutes(1_440);
+    sim.run(end.since(sim.now));
+    sim.run(secs(20));
+    let span = HistorySpan {
+        from: begin,
+        until: end,
+        step: end.since(begin),
+    };
+    let target = crate::fleet::target();
+    let day = &sim
+        .engine
+        .feature_history(&target, &feature_id(LOGIN), span, sim.now)[0];
+    let (own, coverage) = (day.availability.own.unwrap(), day.availability.coverage);
+    assert!((own - 0.9496).abs() < 0.005, "{own}");
+    assert!((coverage - 0.972).abs() < 0.005, "{coverage}");
 }

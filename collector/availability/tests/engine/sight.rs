@@ -82,12 +82,26 @@ fn a_fleet_that_is_blind_turns_nothing_down_and_says_so() {
 }
 
 #[test]
+fn agents_that_were_blind_and_went_silent_do_not_keep_the_fleet_blind() {
+    let mut sim = Sim::new(DEMO);
+    sim.set(Scope::default(), Effect::Blind);
+    sim.run(secs(60));
+    assert_eq!(sim.engine.fleet(sim.now).state, FleetState::Blind);
+    sim.mend();
+    sim.set(Scope::default(), Effect::Silent);
+    sim.run(secs(60));
+    let fleet = sim.engine.fleet(sim.now);
+    assert_eq!((fleet.state, fleet.present), (FleetState::Sighted, 0));
+    assert_eq!(sim.state(LOGIN), FeatureState::Unknown);
+}
+
+#[test]
 fn an_agent_that_always_fails_is_quarantined_and_turns_nothing_down() {
     let mut sim = Sim::new(DEMO);
     sim.run(secs(120));
     let broken = sim.now;
     sim.set(Scope::agent(4), Effect::Fail(1.0));
-    sim.run(secs(4 * 3600));
+    sim.run(secs(2 * 3600));
     assert_eq!(sim.entered(CellState::Down), 0);
     let held = sim.log.iter().find(|transition| {
         matches!(
@@ -126,7 +140,7 @@ fn an_always_failing_agent_in_a_noisy_fleet_turns_nothing_down() {
     };
     let mut sim = Sim::new(layout);
     sim.set(Scope::agent(4), Effect::Fail(1.0));
-    sim.run(secs(6 * 3600));
+    sim.run(secs(3 * 3600));
     assert_eq!(sim.entered(CellState::Down), 0);
     let own = sim.cell(LOGIN, 1).availability.hour.own.unwrap();
     assert!(own > 0.95, "its failures are not charged: {own}");
