@@ -16,3 +16,5 @@ mod refusals;
 mod restart;
 #[path = "collector/start.rs"]
 mod start;
+#[path = "web/suite.rs"]
+mod web;

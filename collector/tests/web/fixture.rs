@@ -1,0 +1,589 @@
+//! A collector at 14:30 on 16 October 2022 in which every state occurs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_availability::{
+    AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
+    FleetView, Ledger, Presence, QuarantineStep, RunRef, Transition, Windows,
+};
+use bongsu_collector::counters::Metric;
+use bongsu_collector::published::Published;
+use bongsu_collector::tally::RunCount;
+use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer};
+use bongsu_collector::web::source::{ReadRunsError, RunsWanted, Source};
+use bongsu_model::{
+    AgentId, BootId, Catalogue, CellKey, CellState, ControlCheck, FailClass, Feature, FeatureId,
+    FeatureState, Heartbeat, Names, NetworkId, Overlay, Paid, Rank, RegionId, Revision, RunId,
+    RunReport, Service, ServiceId, SpoolDepth, TargetName, Timestamp, Vantage,
+};
+use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use super::runs;
+
+/// 2022-10-16 14:30:00 in Seoul.
+pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
+
+const REGIONS: [(&str, &str, &str); 3] = [
+    ("kr-seoul", "서울", "Seoul"),
+    ("kr-busan", "부산", "Busan"),
+    ("jp-tokyo", "도쿄", "Tokyo"),
+];
+
+pub(super) struct Fixture {
+    catalogue: Catalogue,
+    target: TargetName,
+    picture: Arc<Published>,
+    transitions: broadcast::Sender<Arc<Transition>>,
+    reports: Vec<RunReport>,
+}
+
+impl std::fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fixture")
+    }
+}
+
+impl Fixture {
+    pub(super) fn new() -> Self {
+        let target = TargetName::new("superapp").unwrap();
+        let staging = TargetName::new("staging").unwrap();
+        let boards = [(target.clone(), features()), (staging, Vec::new())];
+        let picture = Published {
+            ready: true,
+            as_of: NOW - Duration::from_millis(800),
+            version: 7,
+            boards: BTreeMap::from(boards.map(|(target, features)| {
+                let board = Board {
+                    target: target.clone(),
+                    as_of: NOW - Duration::from_millis(800),
+                    features,
+                };
+                (target, board)
+            })),
+            incidents: BTreeMap::new(),
+            agents: agents(),
+            fleet: FleetView {
+                state: FleetState::Sighted,
+                agents: 4,
+                present: 3,
+                blind: vec![agent("tokyo-1")],
+                outliers: Vec::new(),
+            },
+        };
+        Self {
+            catalogue: catalogue(),
+            target,
+            picture: Arc::new(picture),
+            transitions: broadcast::Sender::new(4),
+            reports: vec![runs::failed(), runs::passed()],
+        }
+    }
+}
+
+impl Source for Fixture {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::get("Asia/Seoul").unwrap()
+    }
+
+    fn default_target(&self) -> &TargetName {
+        &self.target
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    fn regions(&self) -> Vec<(RegionId, Names)> {
+        REGIONS
+            .map(|(id, ko, en)| (region(id), names(ko, en)))
+            .to_vec()
+    }
+
+    fn listed(&self) -> Vec<Vantage> {
+        let network = NetworkId::new("as4766").unwrap();
+        self.picture
+            .agents
+            .iter()
+            .map(|view| Vantage {
+                region: view.region.clone(),
+                network: network.clone(),
+                agent: view.agent.clone(),
+            })
+            .collect()
+    }
+
+    fn picture(&self) -> Arc<Published> {
+        Arc::clone(&self.picture)
+    }
+
+    fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
+        self.transitions.subscribe()
+    }
+
+    fn recent_transitions(&self) -> Vec<Arc<Transition>> {
+        transitions().into_iter().map(Arc::new).collect()
+    }
+
+    fn runs(&self, wanted: RunsWanted) -> BoxFuture<'_, Result<Vec<RunAnswer>, ReadRunsError>> {
+        let runs = self
+            .reports
+            .iter()
+            .map(|report| RunAnswer::new(&report.facts, NOW))
+            .filter(|run| run.target == wanted.target)
+            .filter(|run| wanted.feature.as_ref().is_none_or(|id| *id == run.feature))
+            .filter(|run| {
+                wanted
+                    .outcome
+                    .is_none_or(|word| word == run.verdict.outcome)
+            })
+            .filter(|run| wanted.agent.as_ref().is_none_or(|id| *id == run.agent))
+            .take(wanted.limit as usize)
+            .collect();
+        Box::pin(async { Ok(runs) })
+    }
+
+    fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>> {
+        let found = self.reports.iter().find(|report| report.facts.id == id);
+        let found = found.map(|report| RunDetailAnswer::new(report, NOW));
+        Box::pin(async { Ok(found) })
+    }
+
+    fn run_counts(&self) -> Vec<RunCount> {
+        vec![
+            (cell("account.login", "kr-seoul"), "fail", 12),
+            (cell("account.login", "kr-seoul"), "pass", 4_000),
+        ]
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        bongsu_collector::counters::Counters::default().metrics()
+    }
+
+    fn stopping(&self) -> CancellationToken {
+        CancellationToken::new()
+    }
+}
+
+pub(super) fn agent(id: &str) -> AgentId {
+    AgentId::new(id).unwrap()
+}
+
+pub(super) fn feature(id: &str) -> FeatureId {
+    FeatureId::new(id).unwrap()
+}
+
+pub(super) fn region(id: &str) -> RegionId {
+    RegionId::new(id).unwrap()
+}
+
+fn names(ko: &str, en: &str) -> Names {
+    Names {
+        ko: ko.to_owned(),
+        en: en.to_owned(),
+    }
+}
+
+fn cell(id: &str, at: &str) -> CellKey {
+    CellKey {
+        target: TargetName::new("superapp").unwrap(),
+        feature: feature(id),
+        region: region(at),
+    }
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    NOW - Duration::from_secs(seconds)
+}
+
+fn catalogue() -> Catalogue {
+    let services = [
+        ("account", "카카오계정", "Account"),
+        ("talk", "카카오톡", "Talk"),
+        ("map", "카카오맵", "Map"),
+        ("pay", "카카오페이", "Pay"),
+    ];
+    let features = [
+        ("account.login", "로그인", "Log in"),
+        ("talk.message.text", "문자 메시지 송수신", "Text messages"),
+        ("talk.message.image", "이미지 파일 발송", "Sending images"),
+        ("talk.call.voice", "보이스톡", "Voice calls"),
+        (
+            "talk.openchat.room-create",
+            "오픈채팅 채팅방 생성",
+            "Opening an open chat",
+        ),
+        ("map.core", "길찾기와 장소 검색", "Routes and places"),
+        ("map.roadview", "로드뷰", "Road view"),
+        (
+            "pay.transfer.in-talk",
+            "카카오톡 내 송금",
+            "Transfers in Talk",
+        ),
+        ("pay.payment.offline", "오프라인 결제", "Payments in shops"),
+        (
+            "pay.core",
+            "주요 금융 서비스 <기타>",
+            "Main financial services <other>",
+        ),
+    ];
+    Catalogue::new(
+        services
+            .map(|(id, ko, en)| Service {
+                id: ServiceId::new(id).unwrap(),
+                names: names(ko, en),
+            })
+            .to_vec(),
+        features
+            .map(|(id, ko, en)| Feature {
+                id: feature(id),
+                names: names(ko, en),
+                service: ServiceId::new(id.split('.').next().unwrap()).unwrap(),
+                life_impact: Rank::new(3).unwrap(),
+                absence_harm: Rank::new(1).unwrap(),
+                daily_users: 1,
+                paid: Paid::Free,
+                depends_on: Vec::new(),
+                objective: None,
+            })
+            .to_vec(),
+    )
+    .unwrap()
+}
+
+fn windows(own: [Option<f64>; 3], perceived: [Option<f64>; 3], coverage: [f64; 3]) -> Windows {
+    let at = |i: usize| Availability {
+        own: own[i],
+        perceived: perceived[i],
+        coverage: coverage[i],
+    };
+    Windows {
+        minutes_5: at(0),
+        hour: at(1),
+        hours_24: at(2),
+    }
+}
+
+fn well() -> Windows {
+    let ratios = [Some(1.0), Some(0.9996), Some(0.998_74)];
+    windows(ratios, ratios, [1.0, 1.0, 0.997])
+}
+
+struct Cell {
+    state: CellState,
+    since: u64,
+    overlays: Vec<Overlay>,
+    blocked_by: Option<&'static str>,
+    availability: Windows,
+}
+
+fn view(at: usize, cell: &Cell) -> CellView {
+    let (id, _, _) = REGIONS[at];
+    let bad = matches!(
+        cell.state,
+        CellState::Down | CellState::Suspect | CellState::Recovering
+    );
+    let measured = cell.state != CellState::Unmeasured;
+    let who = agent(&format!("{}-1", id.split('-').next_back().unwrap()));
+    let mention = |seconds| RunRef {
+        run: runs::passed().facts.id,
+        agent: who.clone(),
+        at: ago(seconds),
+    };
+    CellView {
+        region: region(id),
+        state: cell.state,
+        since: measured.then(|| ago(cell.since)),
+        onset: bad.then(|| ago(cell.since + 11)),
+        overlays: cell.overlays.clone(),
+        blocked_by: cell.blocked_by.map(feature),
+        confidence: if at == 2 {
+            Confidence::Low
+        } else {
+            Confidence::Full
+        },
+        agents: if measured { 3 } else { 0 },
+        seeing: match cell.state {
+            CellState::Unmeasured => 0,
+            CellState::Unknown => 1,
+            CellState::Up | CellState::Suspect | CellState::Down | CellState::Recovering => 3,
+        },
+        quarantined: if at == 1 && measured {
+            vec![agent("busan-2")]
+        } else {
+            Vec::new()
+        },
+        passes: if bad { 0 } else { 40 },
+        samples: Ledger {
+            pass: 340,
+            fail: if bad { 18 } else { 0 },
+            blocked: if cell.blocked_by.is_some() { 20 } else { 0 },
+            missed: 2,
+            ..Ledger::default()
+        },
+        last_run: measured.then(|| mention(4)),
+        last_success: measured.then(|| mention(if bad { cell.since + 20 } else { 4 })),
+        last_failure: bad.then(|| failure(id, 5)),
+        availability: cell.availability,
+        score: if bad { 1.25 } else { 0.0 },
+    }
+}
+
+fn failure(at: &str, seconds: u64) -> Failure {
+    let failed = runs::failed();
+    Failure {
+        run: failed.facts.id,
+        agent: agent(&format!("{}-1", at.split('-').next_back().unwrap())),
+        region: region(at),
+        at: ago(seconds),
+        class: FailClass::Timeout,
+    }
+}
+
+fn cell_of(state: CellState, since: u64, availability: Windows) -> Cell {
+    Cell {
+        state,
+        since,
+        overlays: Vec::new(),
+        blocked_by: None,
+        availability,
+    }
+}
+
+fn feature_of(id: &str, state: FeatureState, cells: [Cell; 3]) -> FeatureView {
+    let regions: Vec<_> = cells
+        .iter()
+        .enumerate()
+        .map(|(at, cell)| view(at, cell))
+        .collect();
+    let mut overlays: Vec<_> = cells
+        .iter()
+        .flat_map(|cell| cell.overlays.clone())
+        .collect();
+    overlays.dedup();
+    FeatureView {
+        feature: feature(id),
+        state,
+        since: regions.iter().filter_map(|cell| cell.since).max(),
+        blocked_by: cells.iter().find_map(|cell| cell.blocked_by).map(feature),
+        overlays,
+        availability: cells[0].availability,
+        last_failure: regions.iter().find_map(|cell| cell.last_failure.clone()),
+        regions,
+        incident: None,
+    }
+}
+
+fn features() -> Vec<FeatureView> {
+    let up = || cell_of(CellState::Up, 90_000, well());
+    let with = |cell: Cell, overlay| Cell {
+        overlays: vec![overlay],
+        ..cell
+    };
+    let out = || {
+        let ratios = [Some(0.0), Some(0.7966), Some(0.9871)];
+        let cell = windows(ratios, ratios, [1.0, 0.998, 0.995]);
+        cell_of(CellState::Down, 732, cell)
+    };
+    let blocked = || Cell {
+        blocked_by: Some("account.login"),
+        ..cell_of(
+            CellState::Unknown,
+            725,
+            windows(
+                [None, Some(1.0), Some(0.9991)],
+                [Some(0.0), Some(0.7999), Some(0.9868)],
+                [0.0, 0.798, 0.985],
+            ),
+        )
+    };
+    let back = || {
+        let ratios = [Some(0.62), Some(0.4312), Some(0.9)];
+        cell_of(
+            CellState::Recovering,
+            95,
+            windows(ratios, ratios, [1.0, 1.0, 1.0]),
+        )
+    };
+    let unseen = || {
+        cell_of(
+            CellState::Unknown,
+            400,
+            windows([None; 3], [None; 3], [0.0; 3]),
+        )
+    };
+    let none = || cell_of(CellState::Unmeasured, 0, Windows::default());
+    vec![
+        feature_of(
+            "account.login",
+            FeatureState::MajorOutage,
+            [out(), out(), out()],
+        ),
+        feature_of(
+            "talk.message.text",
+            FeatureState::Unknown,
+            [blocked(), blocked(), blocked()],
+        ),
+        feature_of(
+            "talk.message.image",
+            FeatureState::Recovering,
+            [back(), up(), up()],
+        ),
+        feature_of(
+            "talk.call.voice",
+            FeatureState::Operational,
+            [up(), up(), up()],
+        ),
+        feature_of(
+            "talk.openchat.room-create",
+            FeatureState::PartialOutage,
+            [
+                with(up(), Overlay::Partial),
+                out(),
+                cell_of(CellState::Suspect, 8, well()),
+            ],
+        ),
+        feature_of(
+            "map.core",
+            FeatureState::Degraded,
+            [with(up(), Overlay::Slow), with(up(), Overlay::Slow), up()],
+        ),
+        feature_of(
+            "map.roadview",
+            FeatureState::Unknown,
+            [unseen(), unseen(), unseen()],
+        ),
+        feature_of(
+            "pay.transfer.in-talk",
+            FeatureState::Maintenance,
+            [(); 3].map(|()| with(up(), Overlay::Maintenance)),
+        ),
+        feature_of(
+            "pay.payment.offline",
+            FeatureState::Operational,
+            [with(up(), Overlay::Flapping), up(), up()],
+        ),
+        feature_of(
+            "pay.core",
+            FeatureState::Unmeasured,
+            [none(), none(), none()],
+        ),
+    ]
+}
+
+fn agents() -> Vec<AgentView> {
+    let of = |id: &str, at: &str, presence, heartbeat: Option<Heartbeat>| AgentView {
+        agent: agent(id),
+        region: region(at),
+        presence,
+        last_heartbeat: heartbeat.as_ref().map(|_| ago(3)),
+        last_run: heartbeat.as_ref().map(|_| ago(1)),
+        blind: id == "tokyo-1",
+        cells: 10,
+        quarantined: Vec::new(),
+        outlier: false,
+        samples: Ledger {
+            pass: 700,
+            fail: 3,
+            missed: 1,
+            ..Ledger::default()
+        },
+        quiet_runs: 690,
+        uncorroborated: 2,
+        heartbeat,
+    };
+    let mut quarantined = of(
+        "busan-2",
+        "kr-busan",
+        Presence::Present,
+        Some(heartbeat(3.2, true)),
+    );
+    quarantined.quarantined = vec![cell("account.login", "kr-busan")];
+    vec![
+        of(
+            "seoul-1",
+            "kr-seoul",
+            Presence::Present,
+            Some(heartbeat(0.012, false)),
+        ),
+        quarantined,
+        of(
+            "tokyo-1",
+            "jp-tokyo",
+            Presence::Present,
+            Some(heartbeat(-0.2, false)),
+        ),
+        of("tokyo-2", "jp-tokyo", Presence::Unseen, None),
+    ]
+}
+
+fn heartbeat(clock_offset_s: f64, troubled: bool) -> Heartbeat {
+    Heartbeat {
+        sent: ago(3),
+        boot: BootId::new("b-1").unwrap(),
+        clock_offset_s,
+        controls: vec![ControlCheck {
+            control: "https://control-1.example".to_owned(),
+            reachable: !troubled,
+            checked: ago(9),
+        }],
+        spool: SpoolDepth {
+            records: if troubled { 1_204 } else { 0 },
+            bytes: if troubled { 2_400_000 } else { 0 },
+            oldest: troubled.then(|| ago(600)),
+            dropped: if troubled { 7 } else { 0 },
+        },
+        cleanup_debts: u64::from(troubled),
+        plan_revision: Some(Revision::new("64879f7d6b960a01").unwrap()),
+        plan_refused: troubled
+            .then(|| "login.toml:3: timeout + cleanup_timeout must be below every".to_owned()),
+        version: "0.1.0".to_owned(),
+    }
+}
+
+fn transitions() -> Vec<Transition> {
+    let evidence = vec![runs::failed().facts.id];
+    vec![
+        Transition {
+            at: ago(745),
+            change: Change::Cell {
+                cell: cell("account.login", "kr-seoul"),
+                from: CellState::Up,
+                to: CellState::Suspect,
+                blocked_by: None,
+                onset: Some(ago(743)),
+                confidence: Confidence::Low,
+            },
+            evidence: evidence.clone(),
+        },
+        Transition {
+            at: ago(738),
+            change: Change::Quarantine {
+                agent: agent("busan-2"),
+                cell: cell("account.login", "kr-busan"),
+                step: QuarantineStep::Held { since: ago(760) },
+            },
+            evidence: Vec::new(),
+        },
+        Transition {
+            at: ago(732),
+            change: Change::Feature {
+                target: TargetName::new("superapp").unwrap(),
+                feature: feature("account.login"),
+                from: FeatureState::Operational,
+                to: FeatureState::MajorOutage,
+                blocked_by: None,
+                onset: Some(ago(743)),
+            },
+            evidence,
+        },
+    ]
+}

@@ -1,0 +1,223 @@
+//! The pages as browsers get them.
+
+use axum::http::{Method, StatusCode};
+
+use super::visit::{ask, get, golden, router};
+
+const FAILED: &str = "fafafafafafafafafafafafafafafafa";
+const PASSED: &str = "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
+
+#[tokio::test]
+async fn every_page_is_as_its_golden_in_both_languages() {
+    for (name, path) in [
+        ("board", "/"),
+        ("feature", "/features/account.login"),
+        ("run-failed", &format!("/runs/{FAILED}")),
+        ("run-passed", &format!("/runs/{PASSED}")),
+        ("agents", "/agents"),
+    ] {
+        for lang in ["ko", "en"] {
+            let answer = get(&format!("{path}?lang={lang}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+            // A line per element, so that differences can be read.
+            let lines = answer.text.replace("><", ">\n<") + "\n";
+            golden(&format!("{name}.{lang}.html"), &lines);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_four_sections_hold_every_feature_once() {
+    let page = get("/?lang=en").await.text;
+    let section = |id: &str| {
+        let from = page.find(&format!("id=\"{id}\"")).unwrap();
+        let to = page[from..].find("</section>").unwrap();
+        &page[from..from + to]
+    };
+    for (id, features) in [
+        (
+            "outage",
+            &[
+                "account.login",
+                "talk.message.text",
+                "talk.openchat.room-create",
+            ][..],
+        ),
+        ("recovering", &["talk.message.image"]),
+        (
+            "normal",
+            &["talk.call.voice", "map.core", "pay.payment.offline"],
+        ),
+        (
+            "unmeasured",
+            &["map.roadview", "pay.transfer.in-talk", "pay.core"],
+        ),
+    ] {
+        let section = section(id);
+        assert_eq!(section.matches("<article").count(), features.len(), "{id}");
+        for feature in features {
+            assert!(
+                section.contains(&format!("id=\"f-{feature}\"")),
+                "{feature} in {id}"
+            );
+        }
+    }
+    assert!(section("outage").contains("Blocked by Log in"));
+}
+
+#[tokio::test]
+async fn an_availability_that_is_not_known_is_a_dash() {
+    let page = get("/?lang=en").await.text;
+    let from = page.find("id=\"f-talk.message.text\"").unwrap();
+    let row = &page[from..page[from..].find("<details").unwrap() + from];
+    assert!(row.contains("<td>–</td>"), "own over five minutes");
+    assert!(row.contains("79.99%"), "perceived over an hour");
+}
+
+#[tokio::test]
+async fn what_the_platform_said_is_text_and_never_markup() {
+    let page = get(&format!("/runs/{FAILED}")).await.text;
+    assert!(page.contains("&lt;script&gt;alert('점검')&lt;/script&gt;"));
+    assert!(!page.contains("<script>alert"));
+    let board = get("/").await.text;
+    assert!(board.contains("주요 금융 서비스 &lt;기타&gt;"));
+}
+
+#[tokio::test]
+async fn pages_need_nothing_but_this_server() {
+    for path in [
+        "/",
+        "/agents",
+        "/features/map.core",
+        &format!("/runs/{PASSED}"),
+    ] {
+        let answer = get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        for foreign in [
+            " style=",
+            "onclick=",
+            "src=\"http",
+            "href=\"http",
+            "@import",
+            "<style",
+        ] {
+            assert!(!answer.text.contains(foreign), "{path} has {foreign}");
+        }
+        assert!(
+            answer
+                .text
+                .contains("<noscript><meta http-equiv=\"refresh\"")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_a_page_exist_and_may_be_kept() {
+    let page = get("/").await.text;
+    for kind in ["board.css", "board.js", "mark.svg"] {
+        let from = page.find(&format!("/assets/{kind}?v=")).unwrap();
+        let address = page[from..].split('"').next().unwrap();
+        let answer = get(address).await;
+        assert_eq!(answer.status, StatusCode::OK, "{address}");
+        assert!(answer.header("cache-control").contains("immutable"));
+        let stale = get(&format!("/assets/{kind}?v=0")).await;
+        assert_eq!(stale.header("cache-control"), "no-cache");
+    }
+    assert_eq!(get("/assets/other.css").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn language_and_target_are_chosen_by_address_or_browser() {
+    let english = ask(Method::GET, "/", &[("accept-language", "en-GB,en;q=0.9")]).await;
+    assert!(english.text.contains("<html lang=\"en\""));
+    assert_eq!(english.header("vary"), "Accept-Language");
+    let korean = ask(Method::GET, "/?lang=ko", &[("accept-language", "en")]).await;
+    assert!(korean.text.contains("<html lang=\"ko\""));
+    let staging = get("/?target=staging&lang=en").await;
+    assert!(staging.text.contains("<option value=\"staging\" selected>"));
+    assert!(staging.text.contains("Nothing has been seen yet"));
+    assert!(
+        staging
+            .text
+            .contains("href=\"/agents?lang=en&amp;target=staging\"")
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_said_on_a_page() {
+    for (path, status, word) in [
+        (
+            "/features/no.such?lang=en",
+            StatusCode::NOT_FOUND,
+            "account.login",
+        ),
+        (
+            "/runs/xyz?lang=en",
+            StatusCode::BAD_REQUEST,
+            "32 hex digits",
+        ),
+        (
+            "/runs/00000000000000000000000000000000",
+            StatusCode::NOT_FOUND,
+            "journal",
+        ),
+        (
+            "/?target=moon&lang=en",
+            StatusCode::NOT_FOUND,
+            "one of `superapp`, `staging`",
+        ),
+        ("/nowhere", StatusCode::NOT_FOUND, "no such page"),
+        (
+            "/%3Cscript%3E?lang=en",
+            StatusCode::NOT_FOUND,
+            "no such page",
+        ),
+    ] {
+        let answer = get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(
+            answer.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+        assert!(
+            answer.text.contains(word),
+            "{path} says {word}: {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_reading_is_served() {
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let answer = ask(method, "/", &[]).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.header("allow"), "GET, HEAD");
+    }
+    let head = ask(Method::HEAD, "/", &[]).await;
+    assert_eq!((head.status, head.text.as_str()), (StatusCode::OK, ""));
+    let long = get(&format!("/?lang={}", "x".repeat(3_000))).await;
+    assert_eq!(long.status, StatusCode::URI_TOO_LONG);
+}
+
+#[tokio::test]
+async fn liveness_and_readiness_are_told_apart() {
+    assert_eq!(get("/livez").await.text, "alive\n");
+    assert_eq!(get("/readyz").await.text, "ready\n");
+}
+
+/// Not a test: serves the fixture on port 8301 for ten minutes, to look at it in a browser.
+#[tokio::test]
+#[ignore = "for people who want to look"]
+async fn serve_the_fixture() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8301")
+        .await
+        .unwrap();
+    let serving = axum::serve(listener, router());
+    let _ =
+        tokio::time::timeout(std::time::Duration::from_secs(600), async { serving.await }).await;
+}

@@ -1,0 +1,82 @@
+//! Asks the router without a socket, and compares with golden files.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper_util::service::TowerToHyperService;
+
+use super::fixture::Fixture;
+
+/// An answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+pub(super) fn router() -> Router {
+    bongsu_collector::web::router_of(std::sync::Arc::new(Fixture::new()))
+}
+
+pub(super) async fn get(address: &str) -> Answer {
+    ask(Method::GET, address, &[]).await
+}
+
+pub(super) async fn ask(method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::builder().method(method).uri(address);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Body::empty()).unwrap();
+    let service = TowerToHyperService::new(router());
+    let response = hyper::service::Service::call(&service, request)
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        text: String::from_utf8(body.to_vec()).unwrap(),
+    }
+}
+
+/// Compares `text` with `tests/golden/NAME`, or writes it there with `BONGSU_REGENERATE=1`.
+pub(super) fn golden(name: &str, text: &str) {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("BONGSU_REGENERATE").is_some() {
+        std::fs::write(&file, text).unwrap();
+        return;
+    }
+    let known = std::fs::read_to_string(&file).unwrap_or_default();
+    if known == text {
+        return;
+    }
+    let line = known
+        .lines()
+        .zip(text.lines())
+        .take_while(|(a, b)| a == b)
+        .count();
+    panic!(
+        "{name} differs from line {}: golden {:?}, now {:?}; if that is wanted, run with \
+         BONGSU_REGENERATE=1 and look at the difference",
+        line + 1,
+        known.lines().nth(line),
+        text.lines().nth(line),
+    );
+}
