@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu_model::{
-    Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, FeatureId, Names, Paid,
-    Rank, Service, ServiceId,
-};
+use bongsu_language::{Colour, SourceFile, load_catalogue};
+use bongsu_model::Catalogue;
 
 /// Why there is no catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -18,87 +16,32 @@ pub enum LoadError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no TOML of a catalogue's shape.
-    #[error("{file}: {reason}")]
-    Shape {
+    /// The file has mistakes.
+    #[error("{drawn}\nthe catalogue {file} has mistakes")]
+    Invalid {
         /// The file.
         file: PathBuf,
-        /// What is wrong, with its place.
-        reason: String,
+        /// All of them, drawn with their places.
+        drawn: String,
     },
-    /// Its services and features do not fit together.
-    #[error("{file}: {source}")]
-    Content {
-        /// The file.
-        file: PathBuf,
-        /// What does not fit.
-        source: CatalogueError,
-    },
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CatalogueFile {
-    #[expect(dead_code, reason = "one format is known so far")]
-    format: u32,
-    service: Vec<Service>,
-    feature: Vec<FeatureFile>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FeatureFile {
-    id: FeatureId,
-    names: Names,
-    service: ServiceId,
-    life_impact: Rank,
-    absence_harm: Rank,
-    daily_users: u64,
-    paid: Paid,
-    depends_on: Vec<DependencyFile>,
-    objective: Option<f64>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DependencyFile {
-    feature: FeatureId,
-    strength: Option<DependencyStrength>,
 }
 
 /// Reads and checks the catalogue in `file`.
 ///
 /// # Errors
-/// When it cannot be read, or is no catalogue.
+/// When it cannot be read, or with every mistake in it at once.
 pub fn load(file: &Path) -> Result<Catalogue, LoadError> {
     let text = std::fs::read_to_string(file).map_err(|source| LoadError::Read {
         file: file.to_owned(),
         source,
     })?;
-    let read: CatalogueFile = toml::from_str(&text).map_err(|error| LoadError::Shape {
+    let source = SourceFile::new(file.display().to_string(), text);
+    load_catalogue(&source).map_err(|diagnostics| LoadError::Invalid {
         file: file.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let features = read.feature.into_iter().map(|feature| Feature {
-        id: feature.id,
-        names: feature.names,
-        service: feature.service,
-        life_impact: feature.life_impact,
-        absence_harm: feature.absence_harm,
-        daily_users: feature.daily_users,
-        paid: feature.paid,
-        depends_on: feature
-            .depends_on
-            .into_iter()
-            .map(|dependency| Dependency {
-                on: dependency.feature,
-                strength: dependency.strength.unwrap_or(DependencyStrength::Hard),
-            })
-            .collect(),
-        objective: feature.objective,
-    });
-    Catalogue::new(read.service, features.collect()).map_err(|source| LoadError::Content {
-        file: file.to_owned(),
-        source,
+        drawn: diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.render(std::slice::from_ref(&source), Colour::Plain))
+            .collect::<Vec<_>>()
+            .join("\n"),
     })
 }

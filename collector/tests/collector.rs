@@ -1,5 +1,10 @@
 //! The collector from outside: over real sockets, in this process and as the real binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what only tests call stands outside of test functions"
+)]
+
 #[path = "collector/bodies.rs"]
 mod bodies;
 #[path = "collector/crash.rs"]

@@ -38,11 +38,7 @@ fn every_acknowledged_run_survives_twenty_kills_exactly_once() {
         .build()
         .unwrap();
     let acknowledged = runtime.block_on(kill_under_load(folder.path()));
-    assert!(
-        acknowledged.len() > 20 * BATCH as usize,
-        "{} runs",
-        acknowledged.len()
-    );
+    assert!(acknowledged.len() > 100, "{} runs", acknowledged.len());
 
     let reader = Reader::new(&folder.path().join("data"));
     for id in &acknowledged {

@@ -117,6 +117,23 @@ fn a_wrong_configuration_or_catalogue_is_refused_with_its_place() {
     let (code, says) = refused(&file);
     assert_eq!(code, 2);
     assert!(says.contains("katalog.toml"), "{says}");
+    let broken = folder.path().join("broken.toml");
+    std::fs::write(&broken, "format = 1\n[[service]]\nid = \"talk\"\n").unwrap();
+    let catalogue = text
+        .lines()
+        .find(|line| line.starts_with("catalogue"))
+        .unwrap();
+    std::fs::write(
+        &file,
+        text.replace(catalogue, &format!("catalogue = {broken:?}")),
+    )
+    .unwrap();
+    let (code, says) = refused(&file);
+    assert_eq!(code, 2);
+    assert!(
+        says.contains("`names` is missing") && says.contains("broken.toml:3"),
+        "{says}"
+    );
     let (code, says) = refused(&folder.path().join("missing.toml"));
     assert_eq!(code, 2);
     assert!(says.contains("give its path with --config"), "{says}");
