@@ -2,6 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
+use crate::parse::conceal;
 use crate::source::{Position, SourceFile};
 
 /// How grave a diagnostic is.
@@ -100,8 +101,14 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    /// Draws the diagnostic with excerpts of those of `files` that it points into.
+    /// Draws the diagnostic with excerpts of those of `files` that it points into. Literals that
+    /// look like secrets are starred out.
     pub fn render(&self, files: &[SourceFile], colour: Colour) -> String {
+        let texts: Vec<(&str, String)> = std::iter::once(&self.position)
+            .chain(self.related.iter().map(|related| &related.position))
+            .filter_map(|position| files.iter().find(|file| file.path == *position.path))
+            .map(|file| (file.path.as_str(), conceal(&file.text)))
+            .collect();
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -109,7 +116,7 @@ impl Diagnostic {
         let mut group = level
             .primary_title(self.message.as_str())
             .elements(std::iter::empty::<annotate_snippets::Element<'_>>());
-        match text_of(files, &self.position) {
+        match text_of(&texts, &self.position) {
             Some(text) => group = group.element(self.excerpt(text)),
             None => {
                 group = group.element(
@@ -121,7 +128,7 @@ impl Diagnostic {
         }
         for related in &self.related {
             if related.position.path != self.position.path
-                && let Some(text) = text_of(files, &related.position)
+                && let Some(text) = text_of(&texts, &related.position)
             {
                 group = group.element(
                     Snippet::source(text)
@@ -167,11 +174,9 @@ impl Diagnostic {
     }
 }
 
-fn text_of<'a>(files: &'a [SourceFile], position: &Position) -> Option<&'a str> {
-    let file = files.iter().find(|file| file.path == *position.path)?;
-    file.text
-        .get(position.span.clone())
-        .map(|_| file.text.as_str())
+fn text_of<'a>(texts: &'a [(&str, String)], position: &Position) -> Option<&'a str> {
+    let (_, text) = texts.iter().find(|(path, _)| *path == &*position.path)?;
+    text.get(position.span.clone()).map(|_| text.as_str())
 }
 
 /// The span without the line breaks at its end and cut to its first line, so that a mark under a

@@ -212,7 +212,7 @@ fn convert(value: &DeValue<'_>) -> NodeValue {
         ),
         DeValue::Float(float) => match float.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => NodeValue::Float(number),
-            _ => NodeValue::Other("not a finite number"),
+            _ => NodeValue::Other("a number that is not finite"),
         },
         DeValue::Boolean(flag) => NodeValue::Bool(*flag),
         DeValue::Datetime(_) => NodeValue::Other("a date"),

@@ -166,22 +166,22 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// Own variables come first, then other actors, then constants; `target` and `run` are
-    /// reserved at load and cannot be shadowed.
+    /// An actor's name comes first, then own variables, then constants; captures cannot take the
+    /// names of actors, constants and built-ins.
     fn variable(&self, name: &Name) -> Option<(&Variable, usize)> {
         let root = name.path.first()?;
-        if let Some(own) = self.environment.get(self.actor, root) {
-            return Some((own, 1));
-        }
-        let other = self
+        if let Some(other) = self
             .environment
             .actors
             .iter()
-            .find(|actor| actor.name == *root)?;
-        other
-            .variables
-            .get(name.path.get(1)?)
-            .map(|variable| (variable, 2))
+            .find(|actor| actor.name == *root)
+        {
+            return other
+                .variables
+                .get(name.path.get(1)?)
+                .map(|variable| (variable, 2));
+        }
+        self.environment.get(self.actor, root).map(|own| (own, 1))
     }
 
     fn is_secret(&self, name: &Name) -> bool {

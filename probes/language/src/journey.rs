@@ -59,6 +59,23 @@ pub struct Journey {
     pub path: Arc<str>,
 }
 
+impl Journey {
+    /// D: how long a run may take, cleanup included.
+    pub fn deadline(&self) -> Duration {
+        self.timeout + self.cleanup_timeout
+    }
+
+    /// Whether a run always ends before the next one is due.
+    pub fn fits(&self, every: Duration) -> bool {
+        self.deadline() < every
+    }
+
+    /// The actor with this index.
+    pub fn actor_name(&self, actor: usize) -> Option<&ActorName> {
+        self.actors.get(actor).map(|actor| &actor.name)
+    }
+}
+
 /// A persona with an account of its own.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -447,7 +447,7 @@ pub(crate) static SERVICE: Section = Section {
 
 /// The keys of names.
 pub(crate) static NAMES: Section = Section {
-    title: "names",
+    title: "a pair of names",
     keys: &[
         required("ko", Shape::Text, "Korean"),
         required("en", Shape::Text, "English"),

@@ -284,7 +284,7 @@ fn check_features<'a>(
 }
 
 fn sort(diagnostics: &mut [Diagnostic], sources: &[Source<'_>]) {
-    diagnostics.sort_by_key(|diagnostic| {
+    diagnostics.sort_by_cached_key(|diagnostic| {
         let file = sources
             .iter()
             .position(|source| source.path == diagnostic.position.path);

@@ -23,7 +23,7 @@ mod repeat;
 mod secrets;
 mod step;
 
-pub(crate) use secrets::is_secret_name;
+pub(crate) use secrets::{conceal, is_secret_name};
 
 /// Longest name of a step in characters.
 const STEP_NAME_CHARS_MAX: usize = 100;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bongsu_model::NameError;
 use serde_json::Value;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Related};
 use crate::document::{Entry, Node, NodeValue, Table};
 use crate::duration::parse_duration;
 use crate::expression::{ExpressionError, Name};
@@ -309,28 +309,28 @@ fn literal(value: &ValueTemplate) -> Option<Value> {
 pub(crate) struct Told<'d>(Option<&'d mut Diagnostic>);
 
 impl Told<'_> {
-    pub(crate) fn label(self, label: impl Into<String>) -> Self {
-        Told(self.0.map(|diagnostic| {
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
             diagnostic.label = label.into();
-            diagnostic
-        }))
+        }
+        self
     }
 
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Told(self.0.map(|diagnostic| {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
             diagnostic.help.push(help.into());
-            diagnostic
-        }))
+        }
+        self
     }
 
-    pub(crate) fn related(self, position: Position, label: impl Into<String>) -> Self {
-        Told(self.0.map(|diagnostic| {
-            diagnostic.related.push(crate::diagnostic::Related {
+    pub(crate) fn related(mut self, position: Position, label: impl Into<String>) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
+            diagnostic.related.push(Related {
                 position,
                 label: label.into(),
             });
-            diagnostic
-        }))
+        }
+        self
     }
 }
 

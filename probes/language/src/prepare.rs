@@ -1,12 +1,12 @@
 //! From a step to what is sent: every template rendered, every byte decided.
 
-use bongsu_model::{ActorName, Secret, Verb};
+use bongsu_model::{Secret, Verb};
 use serde_json::Value;
 
 use crate::capture::Secrecy;
 use crate::environment::{Environment, Variable, collect_texts};
 use crate::expression::{EvaluationError, Expression, percent_encode};
-use crate::journey::{Act, Body, Header, HeaderOrigin, HttpAct, Journey, OpenAct, Step, Url};
+use crate::journey::{Act, Body, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url};
 use crate::template::{Part, Template, ValueTemplate};
 
 /// Longest rendered text in bytes: a request that a person would write is far below.
@@ -210,13 +210,6 @@ impl ValueTemplate {
             Secrecy::Secret
         };
         Ok(Variable { value, secrecy })
-    }
-}
-
-impl Journey {
-    /// The actor with this index.
-    pub fn actor_name(&self, actor: usize) -> Option<&ActorName> {
-        self.actors.get(actor).map(|actor| &actor.name)
     }
 }
 

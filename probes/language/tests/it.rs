@@ -1,4 +1,10 @@
 //! The language as its users see it: shipped files, diagnostics, rendering, robustness.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[path = "it/goldens.rs"]
+mod goldens;
+#[path = "it/robust.rs"]
+mod robust;
 #[path = "it/shipped.rs"]
 mod shipped;

@@ -126,6 +126,7 @@ pub(super) fn check_journey(
             );
         }
     }
+    check_capture_names(file, actors, diagnostics);
     check_since(&file.steps, &file.cleanup, diagnostics);
     check_sockets(
         &file.steps,
@@ -234,6 +235,28 @@ fn capture_places(
     places
 }
 
+/// A captured variable must not hide an actor or a constant.
+fn check_capture_names(file: &JourneyFile, actors: &Actors, diagnostics: &mut Vec<Diagnostic>) {
+    for step in file.steps.iter().chain(&file.cleanup) {
+        for capture in &step.captures {
+            let taken = if actors.names.contains(&capture.name) {
+                "an actor"
+            } else if file.vars.iter().any(|(var, _)| *var == capture.name) {
+                "a constant"
+            } else {
+                continue;
+            };
+            diagnostics.push(
+                Diagnostic::error(
+                    capture.position.clone(),
+                    format!("`{}` is {taken} already", capture.name),
+                )
+                .help("give the captured variable another name"),
+            );
+        }
+    }
+}
+
 /// A path needs the journey's base to stand behind.
 fn check_paths(
     step: &StepEntry,
@@ -313,6 +336,7 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
             );
             match did_you_mean(since, names.clone()) {
                 Some(similar) => diagnostic.help(format!("did you mean \"{similar}\"?")),
+                None if at == 0 => diagnostic.help("no step comes before this one"),
                 None => diagnostic.help(format!(
                     "the steps before this one are: {}",
                     names.collect::<Vec<_>>().join(", ")

@@ -218,8 +218,10 @@ impl<'a> Known<'a> {
             });
         }
         let Some(actor) = actor else {
+            let message = format!("`{}` cannot be read here", placed.name.text());
             return Some(
-                self.unset(placed, "`base` is the same for all actors")
+                Diagnostic::error(placed.position.clone(), message)
+                    .label("`base` is the same for all actors")
                     .help("write {{ target.base.NAME }}"),
             );
         };

@@ -1,5 +1,9 @@
 //! Secrets do not stand in files: where one would, a variable must.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::document::{Node, NodeValue, Table};
 use crate::parser::Parser;
 
@@ -41,6 +45,33 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     )
 }
 
+/// `key = "literal"`, the key's last part and the literal's inside apart; the literal may be
+/// unclosed.
+static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"([A-Za-z0-9_-]+)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*))"#)
+        .expect("a constant pattern")
+});
+
+/// The text with stars in place of what looks like secret literals, byte for byte, so that
+/// excerpts in messages do not show them.
+pub(crate) fn conceal(text: &str) -> String {
+    let mut concealed = text.to_owned();
+    for found in ASSIGNMENT.captures_iter(text) {
+        let is_secret = found
+            .get(1)
+            .is_some_and(|key| holds_credential(key.as_str()));
+        let literal = found.get(2).or_else(|| found.get(3));
+        if let Some(literal) = literal.filter(|literal| is_secret && is_bare(literal.as_str())) {
+            concealed.replace_range(literal.range(), &"*".repeat(literal.len()));
+        }
+    }
+    concealed
+}
+
+fn holds_credential(name: &str) -> bool {
+    SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str()) || is_secret_name(name)
+}
+
 impl Parser<'_> {
     /// Refuses literals under secret names, at any depth.
     pub(super) fn refuse_secret_literals(&mut self, table: &Table) {
@@ -69,9 +100,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn refuse_secret_header(&mut self, name: &str, node: &Node) {
-        let is_secret = SECRET_HEADERS.contains(&name) || is_secret_name(name);
-        // The key of an idempotent request is no secret; it is refused by no word above.
-        if is_secret && node.as_text().is_some_and(is_bare) {
+        if holds_credential(name) && node.as_text().is_some_and(is_bare) {
             self.secret_literal(name, node);
         }
     }

@@ -83,13 +83,13 @@ impl Parser<'_> {
         let owner = table
             .entries
             .first()
-            .map_or(node.span.clone(), |entry| entry.key_span.clone());
+            .map_or_else(|| node.span.clone(), |entry| entry.key_span.clone());
         self.check_keys(table, &owner, &keys::STEP);
         let name = self.step_name(table);
         let position = self.position(
             &table
                 .get("name")
-                .map_or(owner.clone(), |name| name.span.clone()),
+                .map_or_else(|| owner.clone(), |name| name.span.clone()),
         );
         let verb = self.verb(table, &owner);
         if let Some((word, verb)) = verb {
@@ -114,6 +114,17 @@ impl Parser<'_> {
             _ => None,
         };
         let poll = self.poll(table, http_verb);
+        if let Some(entry) = table.entry("fail_if")
+            && table.get("poll").is_none()
+            && http_verb.is_some()
+        {
+            let _ = self
+                .error(
+                    &entry.key_span,
+                    "`fail_if` ends a poll, and there is no `poll`",
+                )
+                .help("use `expect` with `not`, or add `poll`");
+        }
         let retry = self.retry(table, http_verb, default_keys);
         let slow = self.duration(table, "slow");
         let within = self.placed_duration(table, "within");
