@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::account::SignInError;
 use crate::component::{Component, FaultPoint, PlatformFeature};
-use crate::http::{self, Answer, Caller, Content, Cut};
+use crate::http::{self, Answer, Caller, Content, Cut, Refusal};
 use crate::world::World;
 
 /// Everything here rests on the component and belongs to the feature.
@@ -39,13 +39,13 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         ("/v1/sessions/current", &Method::DELETE) => Route::SignOut,
         ("/v1/me", &Method::GET) => Route::Me,
         ("/healthz" | "/v1/sessions" | "/v1/sessions/current" | "/v1/me", _) => {
-            return Ok(http::not_allowed());
+            return Ok(http::not_allowed().into());
         }
-        (path, _) => return Ok(http::not_found(path)),
+        (path, _) => return Ok(http::not_found(path).into()),
     };
     let content = match http::pass_faults(&caller, NEEDS).await? {
         Ok(content) => content,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(refusal.into()),
     };
     let world = &*caller.world;
     Ok(http::either(match route {
@@ -60,7 +60,7 @@ async fn sign_in(
     world: &World,
     request: Request<Incoming>,
     content: Content,
-) -> Result<Answer, Answer> {
+) -> Result<Answer, Refusal> {
     let SignIn {
         login,
         password,
@@ -94,7 +94,7 @@ async fn sign_in(
     Ok(http::json(StatusCode::CREATED, &body))
 }
 
-fn sign_out(world: &World, request: &Request<Incoming>) -> Result<Answer, Answer> {
+fn sign_out(world: &World, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     http::signed_in(world, request)?;
     if let Some(token) = http::bearer(request) {
         world.accounts.sign_out(token);
@@ -102,7 +102,7 @@ fn sign_out(world: &World, request: &Request<Incoming>) -> Result<Answer, Answer
     Ok(http::empty(StatusCode::NO_CONTENT))
 }
 
-fn sign_out_by_ref(world: &World, request: &Request<Incoming>) -> Result<Answer, Answer> {
+fn sign_out_by_ref(world: &World, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let who = http::signed_in(world, request)?;
     let Some(client_ref) = http::query_value(request, "client_ref") else {
         let text = "say which sessions to end: ?client_ref=…";
@@ -112,7 +112,7 @@ fn sign_out_by_ref(world: &World, request: &Request<Incoming>) -> Result<Answer,
     Ok(http::empty(StatusCode::NO_CONTENT))
 }
 
-fn me(world: &World, request: &Request<Incoming>, content: Content) -> Result<Answer, Answer> {
+fn me(world: &World, request: &Request<Incoming>, content: Content) -> Result<Answer, Refusal> {
     let who = http::signed_in(world, request)?;
     let id = match content {
         Content::Right => who.user_id.as_str(),

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::fault::{Fault, FaultError, FaultKind, Reach};
 use crate::faults::FaultId;
-use crate::http::{self, Answer};
+use crate::http::{self, Answer, Refusal};
 use crate::platform::Parts;
 
 /// Most admin connections at once: people and scripts.
@@ -75,7 +75,7 @@ async fn converse(parts: &Arc<Parts>, stream: TcpStream) {
     }
 }
 
-async fn answer(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Answer> {
+async fn answer(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Refusal> {
     // A page in somebody's browser must not break the platform behind their back.
     if request.headers().contains_key("origin") {
         let text = "the admin API is not for web pages";
@@ -93,7 +93,7 @@ async fn answer(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Ans
             let audit = serde_json::to_value(parts.world.audit());
             let audit = audit.map_err(|wrong| {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
-                http::error(status, "internal", &wrong.to_string())
+                http::error(status, "internal", wrong.to_string())
             })?;
             Ok(http::json(StatusCode::OK, &audit))
         }
@@ -115,7 +115,7 @@ fn list(parts: &Parts) -> Answer {
     http::json(StatusCode::OK, &json!({ "faults": faults }))
 }
 
-async fn inject(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Answer> {
+async fn inject(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let asked: FaultRequest = http::read_json(request.into_body()).await?;
     let fault = lower(&asked).map_err(|wrong| bad(&wrong))?;
     let id = parts
@@ -141,7 +141,7 @@ fn lower(asked: &FaultRequest) -> Result<Fault, FaultError> {
     }
 }
 
-async fn mend_one(parts: &Parts, id: &str) -> Result<Answer, Answer> {
+async fn mend_one(parts: &Parts, id: &str) -> Result<Answer, Refusal> {
     let id: u64 = id.parse().map_err(|_| {
         let text = "a fault's id is a number: GET /admin/faults lists them";
         http::error(StatusCode::BAD_REQUEST, "bad_id", text)
@@ -155,7 +155,7 @@ async fn mend_one(parts: &Parts, id: &str) -> Result<Answer, Answer> {
     Ok(http::empty(StatusCode::NO_CONTENT))
 }
 
-async fn mend_on(parts: &Parts, request: &Request<Incoming>) -> Result<Answer, Answer> {
+async fn mend_on(parts: &Parts, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let mended = match http::query_value(request, "on").as_deref() {
         Some("all") => parts.world.faults.mend(|_, _| true),
         Some(on) => {
@@ -172,8 +172,8 @@ async fn mend_on(parts: &Parts, request: &Request<Incoming>) -> Result<Answer, A
     Ok(http::json(StatusCode::OK, &json!({ "mended": mended })))
 }
 
-fn bad(wrong: &dyn std::error::Error) -> Answer {
-    http::error(StatusCode::BAD_REQUEST, "bad_fault", &wrong.to_string())
+fn bad(wrong: &dyn std::error::Error) -> Refusal {
+    http::error(StatusCode::BAD_REQUEST, "bad_fault", wrong.to_string())
 }
 
 fn fault_json(id: FaultId, fault: &Fault) -> Value {

@@ -126,16 +126,18 @@ impl Faults {
     }
 
     pub(crate) fn door(&self, service: Service, region: &RegionId) -> Door {
-        let doors = self.read(|(_, fault)| match fault.kind {
-            _ if !fault.hits_host(service, region) => None,
-            FaultKind::Refuse => Some(Door::Refusing),
-            FaultKind::Reset => Some(Door::Resetting),
-            _ => None,
-        });
-        match doors.as_slice() {
-            [] => Door::Open,
-            doors if doors.contains(&Door::Refusing) => Door::Refusing,
-            _ => Door::Resetting,
+        let hit_by = |kind| {
+            let hits = self.read(|(_, fault)| {
+                (fault.kind == kind && fault.hits_host(service, region)).then_some(())
+            });
+            !hits.is_empty()
+        };
+        if hit_by(FaultKind::Refuse) {
+            Door::Refusing
+        } else if hit_by(FaultKind::Reset) {
+            Door::Resetting
+        } else {
+            Door::Open
         }
     }
 
@@ -144,17 +146,23 @@ impl Faults {
         service: Service,
         region: &RegionId,
     ) -> Option<CertificateFlaw> {
-        let flaws = self.read(|(_, fault)| match fault.kind {
-            FaultKind::BadCertificate(flaw) if fault.hits_host(service, region) => Some(flaw),
-            _ => None,
+        let flaws = self.read(|(_, fault)| {
+            if let FaultKind::BadCertificate(flaw) = fault.kind {
+                fault.hits_host(service, region).then_some(flaw)
+            } else {
+                None
+            }
         });
         flaws.last().copied()
     }
 
     pub(crate) fn dns(&self, service: Service, region: &RegionId) -> Option<DnsFailure> {
-        let failures = self.read(|(_, fault)| match fault.kind {
-            FaultKind::DnsFailure(failure) if fault.hits_host(service, region) => Some(failure),
-            _ => None,
+        let failures = self.read(|(_, fault)| {
+            if let FaultKind::DnsFailure(failure) = fault.kind {
+                fault.hits_host(service, region).then_some(failure)
+            } else {
+                None
+            }
         });
         failures.last().copied()
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use hyper::{Request, Response, StatusCode};
 
 use crate::account::SignedIn;
@@ -68,7 +70,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
 pub(crate) async fn pass_faults(
     caller: &Caller,
     needs: &[FaultPoint],
-) -> Result<Result<Content, Answer>, Cut> {
+) -> Result<Result<Content, Refusal>, Cut> {
     let effect = caller.effect(needs);
     if !effect.delay.is_zero() {
         tokio::time::sleep(machine_time(&*caller.world.clock, effect.delay)).await;
@@ -98,18 +100,12 @@ pub(crate) async fn pass_faults(
 }
 
 /// The session of the request's bearer token.
-pub(crate) fn signed_in<B>(world: &World, request: &Request<B>) -> Result<SignedIn, Answer> {
+pub(crate) fn signed_in<B>(world: &World, request: &Request<B>) -> Result<SignedIn, Refusal> {
     bearer(request)
         .and_then(|token| world.accounts.check(token, world.clock.monotonic()))
         .ok_or_else(|| {
-            let mut answer = error(
-                StatusCode::UNAUTHORIZED,
-                "no_session",
-                "sign in first: there is no open session for this token",
-            );
-            let scheme = HeaderValue::from_static("Bearer");
-            answer.headers_mut().insert("www-authenticate", scheme);
-            answer
+            let text = "sign in first: there is no open session for this token";
+            error(StatusCode::UNAUTHORIZED, "no_session", text)
         })
 }
 
@@ -121,13 +117,15 @@ pub(crate) fn bearer<B>(request: &Request<B>) -> Option<&str> {
 }
 
 /// Reads a JSON body.
-pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(body: Incoming) -> Result<T, Answer> {
+pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
+    body: Incoming,
+) -> Result<T, Refusal> {
     let limited = Limited::new(body, BODY_BYTES_MAX).collect();
     let bytes = match tokio::time::timeout(BODY_MAX, limited).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(failure)) if failure.is::<http_body_util::LengthLimitError>() => {
             let text = format!("a body may have {BODY_BYTES_MAX} bytes");
-            return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &text));
+            return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text));
         }
         Ok(Err(_)) | Err(_) => {
             let text = "the body did not arrive whole";
@@ -135,7 +133,7 @@ pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(body: Incoming) ->
         }
     };
     serde_json::from_slice(&bytes)
-        .map_err(|wrong| error(StatusCode::BAD_REQUEST, "malformed", &wrong.to_string()))
+        .map_err(|wrong| error(StatusCode::BAD_REQUEST, "malformed", wrong.to_string()))
 }
 
 /// The value of a key in the request's query.
@@ -186,23 +184,55 @@ pub(crate) fn empty(status: StatusCode) -> Answer {
 }
 
 /// An error as every API of the platform tells it.
-pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Answer {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } });
-    json(status, &body)
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal {
+            status,
+            code,
+            message,
+        } = refusal;
+        let body = serde_json::json!({ "error": { "code": code, "message": message } });
+        let mut answer = json(status, &body);
+        let headers = answer.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        answer
+    }
+}
+
+/// Refuses with a status, a code for programs and a message for people.
+pub(crate) fn error(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal {
+        status,
+        code,
+        message: message.into(),
+    }
 }
 
 /// The answer to a path that is not there.
-pub(crate) fn not_found(path: &str) -> Answer {
+pub(crate) fn not_found(path: &str) -> Refusal {
     let path: String = path.chars().take(80).collect();
     error(
         StatusCode::NOT_FOUND,
         "no_such_path",
-        &format!("there is nothing at {path}"),
+        format!("there is nothing at {path}"),
     )
 }
 
 /// The answer to a method that a path does not take.
-pub(crate) fn not_allowed() -> Answer {
+pub(crate) fn not_allowed() -> Refusal {
     error(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
@@ -216,8 +246,8 @@ pub(crate) fn healthy() -> Answer {
 }
 
 /// Unwraps whichever answer there is.
-pub(crate) fn either(answer: Result<Answer, Answer>) -> Answer {
-    answer.unwrap_or_else(|refusal| refusal)
+pub(crate) fn either(answer: Result<Answer, Refusal>) -> Answer {
+    answer.unwrap_or_else(Answer::from)
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Listener {
             let door = shared.door();
             if door == Door::Refusing {
                 drop(listener);
-                let Some(reserved) = shared.persist(|| bound(address)).await else {
+                let Some(reserved) = shared.persist(|| reserved(address)).await else {
                     return;
                 };
                 shared.followed.send_replace(version);
@@ -203,7 +203,16 @@ pub(crate) fn listen(socket: Socket) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Makes a reserved port listen again.
+/// Holds a port that nobody else can take: without the address shared, a second bind fails even
+/// if it would share.
+fn reserved(address: SocketAddr) -> io::Result<Socket> {
+    let socket = bound(address)?;
+    socket.set_reuse_address(false)?;
+    Ok(socket)
+}
+
+/// Makes a reserved port listen again, beside connections of before that are still closing.
 fn listening(reserved: &Socket) -> io::Result<TcpListener> {
+    reserved.set_reuse_address(true)?;
     listen(reserved.try_clone()?)
 }

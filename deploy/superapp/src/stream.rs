@@ -20,7 +20,7 @@ use crate::audit::Count;
 use crate::clock::machine_time;
 use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::faults::Then;
-use crate::http::{self, Answer, Caller};
+use crate::http::{self, Answer, Caller, Refusal};
 use crate::relay::{Delivery, Inbox};
 use crate::talk_api::message_json;
 
@@ -37,7 +37,7 @@ const SEND_MAX: Duration = Duration::from_secs(3);
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a request for a stream, and serves it when the connection is upgraded.
-pub(crate) fn open(caller: &Caller, mut request: Request<Incoming>) -> Result<Answer, Answer> {
+pub(crate) fn open(caller: &Caller, mut request: Request<Incoming>) -> Result<Answer, Refusal> {
     let who = http::signed_in(&caller.world, &request)?;
     let key = upgrade_key(&request)?;
     let upgrade = hyper::upgrade::on(&mut request);
@@ -55,7 +55,7 @@ pub(crate) fn open(caller: &Caller, mut request: Request<Incoming>) -> Result<An
     Ok(answer)
 }
 
-fn upgrade_key<B>(request: &Request<B>) -> Result<String, Answer> {
+fn upgrade_key<B>(request: &Request<B>) -> Result<String, Refusal> {
     let header = |name: &str| request.headers().get(name)?.to_str().ok();
     let says = |name, word: &str| {
         header(name).is_some_and(|value| {
@@ -70,11 +70,7 @@ fn upgrade_key<B>(request: &Request<B>) -> Result<String, Answer> {
         Some(_) | None => {
             let text = "this is a WebSocket of version 13: ask for an upgrade";
             let status = StatusCode::UPGRADE_REQUIRED;
-            let mut answer = http::error(status, "not_a_websocket", text);
-            let headers = answer.headers_mut();
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
-            Err(answer)
+            Err(http::error(status, "not_a_websocket", text))
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::audit::Count;
 use crate::component::{Component, FaultPoint, PlatformFeature};
-use crate::http::{self, Answer, Caller, Cut};
+use crate::http::{self, Answer, Caller, Cut, Refusal};
 use crate::relay::{Accepted, Delivery, Draft, Message};
 use crate::stream;
 
@@ -47,13 +47,13 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         ("/v1/messages", _, &Method::GET) => Route::Find,
         (_, Some(id), &Method::DELETE) => Route::Delete(id.to_owned()),
         ("/healthz" | "/v1/stream" | "/v1/messages", _, _) | (_, Some(_), _) => {
-            return Ok(http::not_allowed());
+            return Ok(http::not_allowed().into());
         }
-        (path, None, _) => return Ok(http::not_found(path)),
+        (path, None, _) => return Ok(http::not_found(path).into()),
     };
     // Wrong content shows where a message arrives, so that sending and cleaning up still work.
     if let Err(refusal) = http::pass_faults(&caller, NEEDS).await? {
-        return Ok(refusal);
+        return Ok(refusal.into());
     }
     Ok(http::either(match route {
         Route::Stream => stream::open(&caller, request),
@@ -63,7 +63,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
     }))
 }
 
-async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Answer> {
+async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let world = &*caller.world;
     let who = http::signed_in(world, &request)?;
     let key = request
@@ -113,7 +113,7 @@ async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Ans
     }
 }
 
-fn find(caller: &Caller, request: &Request<Incoming>) -> Result<Answer, Answer> {
+fn find(caller: &Caller, request: &Request<Incoming>) -> Result<Answer, Refusal> {
     let who = http::signed_in(&caller.world, request)?;
     let client_ref = http::query_value(request, "client_ref");
     let now = caller.world.clock.monotonic();
@@ -125,7 +125,7 @@ fn find(caller: &Caller, request: &Request<Incoming>) -> Result<Answer, Answer> 
     Ok(http::json(StatusCode::OK, &json!({ "items": items })))
 }
 
-fn delete(caller: &Caller, request: &Request<Incoming>, id: &str) -> Result<Answer, Answer> {
+fn delete(caller: &Caller, request: &Request<Incoming>, id: &str) -> Result<Answer, Refusal> {
     let who = http::signed_in(&caller.world, request)?;
     let now = caller.world.clock.monotonic();
     if caller.world.relay.delete(&who.user_id, id, now) {

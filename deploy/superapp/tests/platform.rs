@@ -1,6 +1,12 @@
 //! The stand-in platform as its clients meet it: over real sockets, names and certificates.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail at any step")]
+
 mod platform {
+    mod admin;
     mod api;
+    mod broken;
     mod client;
+    mod many;
+    mod names;
 }
