@@ -116,7 +116,8 @@ fn list(parts: &Parts) -> Answer {
 }
 
 async fn inject(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Refusal> {
-    let asked: FaultRequest = http::read_json(request.into_body()).await?;
+    let body = http::read_body(request.into_body()).await?;
+    let asked: FaultRequest = serde_json::from_slice(&body).map_err(|wrong| bad(&wrong))?;
     let fault = lower(&asked).map_err(|wrong| bad(&wrong))?;
     let id = parts
         .world

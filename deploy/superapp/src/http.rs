@@ -116,24 +116,38 @@ pub(crate) fn bearer<B>(request: &Request<B>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body. The refusal says where it is wrong and quotes nothing: a body may hold a
+/// password.
 pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
     body: Incoming,
 ) -> Result<T, Refusal> {
+    let bytes = read_body(body).await?;
+    serde_json::from_slice(&bytes).map_err(|wrong| {
+        let what = match wrong.classify() {
+            serde_json::error::Category::Data => "a field is missing or of the wrong type",
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => "the body is not JSON",
+        };
+        let text = format!("{what}: line {}, column {}", wrong.line(), wrong.column());
+        error(StatusCode::BAD_REQUEST, "malformed", text)
+    })
+}
+
+/// Reads a whole body, bounded in size and time.
+pub(crate) async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
     let limited = Limited::new(body, BODY_BYTES_MAX).collect();
-    let bytes = match tokio::time::timeout(BODY_MAX, limited).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
+    match tokio::time::timeout(BODY_MAX, limited).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(failure)) if failure.is::<http_body_util::LengthLimitError>() => {
             let text = format!("a body may have {BODY_BYTES_MAX} bytes");
-            return Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text));
+            Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text))
         }
         Ok(Err(_)) | Err(_) => {
             let text = "the body did not arrive whole";
-            return Err(error(StatusCode::BAD_REQUEST, "malformed", text));
+            Err(error(StatusCode::BAD_REQUEST, "malformed", text))
         }
-    };
-    serde_json::from_slice(&bytes)
-        .map_err(|wrong| error(StatusCode::BAD_REQUEST, "malformed", wrong.to_string()))
+    }
 }
 
 /// The value of a key in the request's query.

@@ -68,6 +68,11 @@ async fn wrong_sign_ins_are_refused_and_too_many_lock() {
             (400, &json!("malformed"))
         );
     }
+    let (_, error) = post("{\"login\":\"x\",\"password\":4711}").await.unwrap();
+    assert!(
+        !error.to_string().contains("4711"),
+        "a secret comes back: {error}"
+    );
     let wrong = "{\"login\":\"login-users-001\",\"password\":\"guess\"}";
     for _ in 0..5 {
         assert_eq!(post(wrong).await.unwrap().0, 401);

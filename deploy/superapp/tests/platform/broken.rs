@@ -210,6 +210,11 @@ async fn open_streams_of_a_refusing_or_reset_feature_are_cut() {
         assert_eq!(frame(&mut seoul.inbox).await, None, "{fault}");
         assert_eq!(tokyo.send("k").await.unwrap(), 201, "{fault}");
         assert_eq!(tokyo.received().await.as_deref(), Some("k"), "{fault}");
+        platform.mend_all();
+        platform.settle().await;
+        seoul.inbox = seoul.client.listen(&seoul.bob).await;
+        assert_eq!(seoul.send("again").await.unwrap(), 201, "{fault}");
+        assert_eq!(seoul.received().await.as_deref(), Some("again"), "{fault}");
         platform.shutdown().await;
     }
 }
