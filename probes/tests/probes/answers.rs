@@ -1,0 +1,226 @@
+//! What an HTTP answer can do to a run, and what the run says of it.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use bongsu_probes::run;
+
+use crate::support::server::{Behaviour, Server, head, json, with_headers};
+use crate::support::{check_sane, context, ending, short, step, target, verdict};
+
+const GET: &str = r#"
+[[step]]
+name = "ask"
+get = "/x"
+timeout = "400ms"
+expect.json."$.id" = "u-users-1"
+"#;
+
+/// How the step `ask` ends against a server that behaves so.
+async fn check(behaviour: Behaviour, expected: &str) {
+    let shown = format!("{behaviour:?}").chars().take(200).collect::<String>();
+    let server = Server::start(move |_| behaviour.clone()).await;
+    let context = context(target(&server.base()));
+    let report = run(&short(GET), &context).await;
+    check_sane(&report);
+    assert_eq!(ending(step(&report, "ask")), expected, "{shown}");
+    assert_eq!(server.seen().len(), 1, "nothing is sent twice: {shown}");
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_right_answer_passes_however_it_is_sent() {
+    let body = br#"{"id":"u-users-1"}"#;
+    check(Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#)), "pass").await;
+    let compressed = with_headers(200, "content-encoding: gzip\r\n", &gzip(body));
+    check(Behaviour::Answer(compressed), "pass").await;
+    let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+        9\r\n{\"id\":\"u-\r\n9\r\nusers-1\"}\r\n0\r\n\r\n";
+    check(Behaviour::Answer(chunked.to_vec()), "pass").await;
+    let mut closing = head("connection: close\r\n");
+    closing.extend(body);
+    check(Behaviour::AnswerAndClose(closing), "pass").await;
+}
+
+#[tokio::test]
+async fn wrong_answers_have_their_class_and_detail() {
+    check(Behaviour::Answer(json(503, "{}")), "fail(status): 503").await;
+    check(Behaviour::Answer(json(404, "{}")), "fail(status): 404").await;
+    let other = Behaviour::Answer(json(200, r#"{"id":"someone"}"#));
+    check(other, "fail(expectation): json $.id").await;
+    let no_json = Behaviour::Answer(json(200, "<html>"));
+    check(no_json, "fail(expectation): json $.id").await;
+    check(Behaviour::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()), "fail(expectation): malformed")
+        .await;
+    let no_gzip = with_headers(200, "content-encoding: gzip\r\n", b"this is no gzip");
+    check(Behaviour::Answer(no_gzip), "fail(expectation): malformed").await;
+    let unknown = with_headers(200, "content-encoding: zstd\r\n", b"...");
+    check(Behaviour::Answer(unknown), "fail(expectation): encoding").await;
+}
+
+#[tokio::test]
+async fn broken_connections_are_told_apart_from_wrong_answers() {
+    check(Behaviour::AnswerAndClose(Vec::new()), "fail(send): closed").await;
+    check(Behaviour::Reset(Vec::new()), "fail(send): reset").await;
+    let cut = head("content-length: 100\r\n");
+    check(Behaviour::AnswerAndClose(cut), "fail(send): closed").await;
+}
+
+#[tokio::test]
+async fn answers_without_end_or_measure_stop_at_their_cap() {
+    let bomb = with_headers(200, "content-encoding: gzip\r\n", &gzip(&vec![0; 50 << 20]));
+    check(Behaviour::Answer(bomb), "fail(body_too_large): body").await;
+    let endless = Server::start(|_| {
+        let mut bytes = head("transfer-encoding: chunked\r\n");
+        bytes.extend(b"1000\r\n");
+        Behaviour::Endless(bytes)
+    })
+    .await;
+    let report = run(&short(GET), &context(target(&endless.base()))).await;
+    // The second head inside the body is what it trips over, unless the cap comes first.
+    assert!(verdict(&report).starts_with("fail("), "{report:#?}");
+    let pieces = Server::start(|_| {
+        let mut bytes = head("transfer-encoding: chunked\r\n");
+        for _ in 0..300 {
+            bytes.extend(b"1000\r\n");
+            bytes.extend([b'x'; 0x1000]);
+            bytes.extend(b"\r\n");
+        }
+        Behaviour::Answer(bytes)
+    })
+    .await;
+    let report = run(&short(GET), &context(target(&pieces.base()))).await;
+    check_sane(&report);
+    let ask = step(&report, "ask");
+    assert_eq!(ending(ask), "fail(body_too_large): body");
+    assert_eq!(ask.network.body_bytes, Some(1 << 20));
+
+    let many: String = (0..10_000).map(|n| format!("x-{n}: y\r\n")).collect();
+    check(Behaviour::Answer(with_headers(200, &many, b"")), "fail(body_too_large): headers").await;
+    let long = format!("x-long: {}\r\n", "y".repeat(200_000));
+    check(Behaviour::Answer(with_headers(200, &long, b"")), "fail(body_too_large): headers").await;
+}
+
+#[tokio::test]
+async fn slow_answers_end_at_the_deadline() {
+    check(Behaviour::Hang, "fail(timeout): first_byte").await;
+    let every = Duration::from_millis(20);
+    let body = Behaviour::Drip(head("content-length: 1000000\r\n"), every);
+    check(body, "fail(timeout): body").await;
+    // A head that never ends: its first byte came, its last never will.
+    let line = Behaviour::Drip(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), every);
+    check(line, "fail(timeout): first_byte").await;
+}
+
+#[tokio::test]
+async fn phases_say_where_the_time_went() {
+    let wait = Duration::from_millis(120);
+    let server =
+        Server::start(move |_| Behaviour::After(wait, json(200, r#"{"id":"u-users-1"}"#))).await;
+    let report = run(&short(GET), &context(target(&server.base()))).await;
+    check_sane(&report);
+    let ask = step(&report, "ask");
+    assert!(ask.phases.wait.unwrap() >= wait, "{ask:#?}");
+    assert!(ask.phases.receive.unwrap() < wait, "{ask:#?}");
+    assert!(ask.phases.connect.is_some());
+    assert_eq!(ask.phases.dns, None, "an address needs no resolving");
+    assert_eq!(ask.phases.tls, None);
+    assert_eq!(ask.network.http_version.as_deref(), Some("1.1"));
+    assert_eq!(ask.network.server_port, Some(server.address.port()));
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_status_and_is_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let to = "location: http://169.254.169.254/latest/meta-data\r\n";
+        let answer = with_headers(status, to, b"");
+        check(Behaviour::Answer(answer), &format!("fail(status): {status}")).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_say_who_they_are_and_nothing_they_should_not() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#))).await;
+    let journey = short(
+        r#"
+defaults.headers.authorization = "Bearer {{ token }}"
+[[step]]
+name = "ask"
+get = "/x"
+capture.token = { json = "$.id" }
+[[step]]
+name = "ask again"
+get = "/y"
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "pass");
+    let seen = server.seen();
+    let first = seen[0].to_ascii_lowercase();
+    let agent = format!("user-agent: bongsu/{} (+synthetic)", env!("CARGO_PKG_VERSION"));
+    assert!(first.contains(&agent), "{first}");
+    assert!(first.contains("accept-encoding: gzip, br"), "{first}");
+    assert!(first.contains(&format!("host: {}", server.address)), "{first}");
+    assert!(!first.contains("authorization"), "{first}");
+    assert!(seen[1].contains("authorization: Bearer u-users-1"), "{}", seen[1]);
+    assert_eq!(*server.connections.lock().unwrap(), 1, "one connection for one actor");
+    let again = step(&report, "ask again");
+    assert_eq!((again.phases.connect, again.phases.dns), (None, None));
+    assert!(again.network.peer_address.is_some());
+}
+
+#[tokio::test]
+async fn cookies_stay_with_their_actor() {
+    let server = Server::start(|request| {
+        let first = request.starts_with("POST");
+        let cookie = if first { "set-cookie: sid=abc; Path=/\r\n" } else { "" };
+        Behaviour::Answer(with_headers(200, cookie, b"{}"))
+    })
+    .await;
+    let journey = short(
+        r#"
+actor.guest.account = "pool:users"
+[[step]]
+name = "log in"
+as = "user"
+post = "/login"
+[[step]]
+name = "as user"
+as = "user"
+get = "/user"
+[[step]]
+name = "as guest"
+as = "guest"
+get = "/guest"
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "pass");
+    let seen = server.seen();
+    assert!(seen[1].contains("cookie: sid=abc"), "{}", seen[1]);
+    assert!(!seen[2].contains("cookie"), "{}", seen[2]);
+}
+
+#[tokio::test]
+async fn a_failure_leaves_evidence_and_a_pass_leaves_none() {
+    let body = format!("{{\"error\":\"{}\"}}", "broken ".repeat(2_000));
+    let server = Server::start(move |_| Behaviour::Answer(json(500, &body))).await;
+    let report = run(&short(GET), &context(target(&server.base()))).await;
+    check_sane(&report);
+    let ask = step(&report, "ask");
+    let evidence = ask.evidence.as_ref().unwrap();
+    assert!(evidence.body_head.starts_with("{\"error\":\"broken"));
+    assert_eq!(evidence.body_head.len(), 4096);
+    assert!(evidence.headers.iter().any(|(name, _)| name == "content-type"));
+    assert_eq!(ask.failed_expectations.len(), 2, "{ask:#?}");
+    assert!(ask.failed_expectations[0].starts_with("status: expected"), "{ask:#?}");
+
+    let server = Server::start(|_| Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#))).await;
+    let report = run(&short(GET), &context(target(&server.base()))).await;
+    assert_eq!(step(&report, "ask").evidence, None);
+}

@@ -1,0 +1,239 @@
+//! Names, addresses, connections and certificates: what fails, what is refused, who is blamed.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bongsu_model::{Clock, Monotonic, Timestamp};
+use bongsu_probes::run;
+
+use crate::support::dns::{Answer, Dns};
+use crate::support::server::{Behaviour, Server, json, refusing};
+use crate::support::{
+    Guilty, check_sane, context, ending, short, step, target, target_with, verdict,
+};
+
+const GET: &str = r#"
+[[step]]
+name = "ask"
+get = "/x"
+"#;
+
+async fn ends(base: &str, keys: &str) -> String {
+    let context = context(target_with(base, keys, None));
+    let report = run(&short(GET), &context).await;
+    check_sane(&report);
+    ending(step(&report, "ask"))
+}
+
+#[tokio::test]
+async fn names_that_do_not_resolve_say_why() {
+    for (code, detail) in [(3, "nxdomain"), (2, "servfail"), (5, "refused")] {
+        let dns = Dns::start(Answer::Code(code)).await;
+        let ended = ends("http://api.test:9", &dns.key()).await;
+        assert_eq!(ended, format!("fail(dns): {detail}"));
+    }
+    let dns = Dns::start(Answer::Code(0)).await;
+    assert_eq!(ends("http://api.test:9", &dns.key()).await, "fail(dns): no_address");
+}
+
+#[tokio::test]
+async fn a_silent_resolver_ends_at_the_deadline() {
+    let dns = Dns::start(Answer::Silence).await;
+    let context = context(target_with("http://api.test:9", &dns.key(), None));
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\ntimeout = \"300ms\"");
+    let report = run(&journey, &context).await;
+    check_sane(&report);
+    assert_eq!(ending(step(&report, "ask")), "fail(dns): timeout");
+    // Where the journey's own budget is the smaller one, the journey is out of time.
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\ntimeout = \"9s\"");
+    let report = run(&journey, &context).await;
+    check_sane(&report);
+    let ended = ending(step(&report, "ask"));
+    assert!(["fail(timeout): journey", "fail(dns): timeout"].contains(&ended.as_str()), "{ended}");
+}
+
+#[tokio::test]
+async fn a_resolved_name_is_reached_and_its_address_recorded() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
+    let base = format!("http://api.test:{}", server.address.port());
+    let keys = format!("{}\nallow_private = true", dns.key());
+    let report = run(&short(GET), &context(target_with(&base, &keys, None))).await;
+    check_sane(&report);
+    let ask = step(&report, "ask");
+    assert_eq!(ending(ask), "pass");
+    assert!(ask.phases.dns.is_some());
+    assert_eq!(ask.network.dns_answers, [Ipv4Addr::LOCALHOST]);
+    assert_eq!(ask.network.peer_address, Some(Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(ask.network.server_address.as_deref(), Some("api.test"));
+}
+
+#[tokio::test]
+async fn private_addresses_are_refused_after_resolving() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    for address in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(169, 254, 169, 254)] {
+        let dns = Dns::start(Answer::Address(address)).await;
+        let base = format!("http://api.test:{}", server.address.port());
+        let ended = ends(&base, &dns.key()).await;
+        assert_eq!(ended, format!("fail(dns): private_address {address}"));
+    }
+    // An address in the profile itself is a mistake of ours.
+    let ended = ends(&server.base(), "").await;
+    assert!(ended.starts_with("blind(internal): address 127.0.0.1 is private"), "{ended}");
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn hosts_outside_the_allow_list_are_never_even_resolved() {
+    let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
+    let keys = format!("{}\nallow_private = true", dns.key());
+    let ended = ends("http://elsewhere.example:9", &keys).await;
+    assert_eq!(
+        ended,
+        "blind(internal): host `elsewhere.example` is not in `hosts` of target `test`"
+    );
+}
+
+#[tokio::test]
+async fn refused_connections_are_charged_to_connect() {
+    let base = format!("http://{}", refusing().await);
+    let ended = ends(&base, "allow_private = true").await;
+    assert_eq!(ended, "fail(connect): refused");
+}
+
+struct Authority {
+    pem: String,
+    key: rcgen::KeyPair,
+    params: rcgen::CertificateParams,
+}
+
+fn authority() -> Authority {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem();
+    Authority { pem, key, params }
+}
+
+impl Authority {
+    fn acceptor(&self, name: &str, last_year: i32) -> tokio_rustls::TlsAcceptor {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let issuer = rcgen::Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        tokio_rustls::TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+#[tokio::test]
+async fn certificates_are_always_verified() {
+    let ours = authority();
+    let foreign = authority();
+    let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
+    let keys = format!("{}\nallow_private = true\nca = \"ca.pem\"", dns.key());
+    let cases = [
+        (ours.acceptor("api.test", 2090), "pass"),
+        (ours.acceptor("other.test", 2090), "fail(tls): wrong_name"),
+        (ours.acceptor("api.test", 2001), "fail(tls): expired"),
+        (foreign.acceptor("api.test", 2090), "fail(tls): unknown_issuer"),
+    ];
+    for (acceptor, expected) in cases {
+        let server =
+            Server::start_with(|_| Behaviour::Answer(json(200, "{}")), Some(acceptor)).await;
+        let base = format!("https://api.test:{}", server.address.port());
+        let target = target_with(&base, &keys, Some(ours.pem.as_bytes()));
+        let report = run(&short(GET), &context(target)).await;
+        check_sane(&report);
+        let ask = step(&report, "ask");
+        assert_eq!(ending(ask), expected);
+        assert!(ask.phases.tls.is_some());
+        if expected == "pass" {
+            assert_eq!(ask.network.tls_version.as_deref(), Some("1.3"));
+            assert!(ask.network.tls_cipher.as_ref().unwrap().starts_with("TLS_AES_"));
+            let end = Timestamp::from_unix_seconds(3_786_912_000);
+            assert_eq!(ask.network.tls_not_after, Some(end));
+        } else {
+            assert!(server.seen().is_empty(), "nothing is sent over a bad session");
+        }
+    }
+    // A plain server where TLS is expected.
+    let plain = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    let base = format!("https://api.test:{}", plain.address.port());
+    let ended = ends(&base, &format!("{}\nallow_private = true", dns.key())).await;
+    assert!(ended.starts_with("fail("), "{ended}");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_itself_at_fault_is_blind_and_not_the_platform_down() {
+    let guilty = Arc::new(Guilty::default());
+    let base = format!("http://{}", refusing().await);
+    let mut context = context(target(&base));
+    context.self_check = guilty.clone();
+    let report = run(&short(GET), &context).await;
+    assert_eq!(verdict(&report), "blind(egress)");
+    assert_eq!(ending(step(&report, "ask")), "blind(egress): refused");
+    assert_eq!(guilty.0.load(Ordering::Relaxed), 1);
+
+    // A wrong answer needs a working network: nothing is asked, nothing excused.
+    let server = Server::start(|_| Behaviour::Answer(json(500, "{}"))).await;
+    context.target = Arc::new(target(&server.base()));
+    let report = run(&short(GET), &context).await;
+    assert_eq!(verdict(&report), "fail(status)");
+    assert_eq!(guilty.0.load(Ordering::Relaxed), 1);
+}
+
+/// A clock whose wall time jumps when it is read for the n-th time.
+#[derive(Debug)]
+struct Jumping {
+    inner: bongsu_probes::SystemClock,
+    started: Timestamp,
+}
+
+impl Clock for Jumping {
+    fn wall(&self) -> Timestamp {
+        let now = self.inner.wall();
+        if now.since(self.started) > Duration::from_millis(100) {
+            return now + Duration::from_secs(90);
+        }
+        now
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.inner.monotonic()
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_blinds_the_run() {
+    let wait = Duration::from_millis(250);
+    let server = Server::start(move |_| Behaviour::After(wait, json(200, "{}"))).await;
+    let mut context = context(target(&server.base()));
+    let inner = bongsu_probes::SystemClock::new();
+    let started = inner.wall();
+    context.clock = Arc::new(Jumping { inner, started });
+    let report = run(&short(GET), &context).await;
+    check_sane(&report);
+    assert_eq!(verdict(&report), "blind(clock)");
+}
+
+#[tokio::test]
+async fn without_an_account_nothing_is_tried() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    let mut context = context(target(&server.base()));
+    context.accounts.clear();
+    let report = run(&short(GET), &context).await;
+    assert_eq!(verdict(&report), "blind(no_account)");
+    assert!(report.steps.is_empty() && server.seen().is_empty());
+}

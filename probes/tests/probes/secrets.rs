@@ -1,0 +1,97 @@
+//! A secret reaches the platform it belongs to and nothing else, whatever the platform does.
+
+use bongsu_probes::run;
+
+use crate::support::server::{Behaviour, Server, with_headers};
+use crate::support::{SENTINEL, assert_no_secret, check_sane, context, ending, short, step, target};
+
+/// A server that sends the request's own text back, in every way it can.
+async fn echo(status: u16) -> Server {
+    Server::start(move |request| {
+        let line = request.lines().next().unwrap_or_default().to_owned();
+        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+        let headers = format!(
+            "x-echo: {line}\r\nset-cookie: sid={}\r\nx-password: {SENTINEL}\r\n",
+            "a-cookie"
+        );
+        let filler = "f".repeat(4_080);
+        let echoed = format!("{{\"you\":\"{SENTINEL}\"}} {body} {line} {filler}{SENTINEL}");
+        Behaviour::Answer(with_headers(status, &headers, echoed.as_bytes()))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_report_in_no_encoding() {
+    let steps = [
+        r#"post = "/x"
+headers.idempotency-key = "{{ run.id }}"
+json = { password = "{{ password }}" }"#,
+        r#"get = "/x/{{ password }}""#,
+        r#"get = "/x"
+query = { password = "{{ password }}", basic = "{{ password | b64 }}" }"#,
+        r#"post = "/x"
+headers.idempotency-key = "{{ run.id }}"
+form = { password = "{{ password }}" }"#,
+        r#"get = "/x"
+headers.x-password = "{{ password }}"
+expect.body = "{{ password }}""#,
+        r#"get = "/x"
+expect.json."$.you" = "{{ password }}""#,
+    ];
+    for status in [200, 500] {
+        for text in steps {
+            let server = echo(status).await;
+            let journey = short(&format!("[[step]]\nname = \"ask\"\n{text}\n"));
+            let report = run(&journey, &context(target(&server.base()))).await;
+            check_sane(&report);
+            assert_eq!(server.seen().len(), 1, "{text}: {report:#?}");
+            assert_no_secret(&format!("{report:#?}"));
+            let ask = step(&report, "ask");
+            if let Some(evidence) = &ask.evidence {
+                let shown = |name: &str| {
+                    let found = evidence.headers.iter().find(|(header, _)| header == name);
+                    found.unwrap().1.clone()
+                };
+                assert_eq!(shown("set-cookie"), "***");
+                assert_eq!(shown("x-password"), "***");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_captured_as_secret_is_taken_out_of_earlier_steps_too() {
+    let server = Server::start(|request| {
+        if request.starts_with("POST") {
+            let body = r#"{"token":"captured-sentinel"}"#;
+            return Behaviour::Answer(with_headers(200, "", body.as_bytes()));
+        }
+        let body = format!("no such thing: {request}");
+        Behaviour::Answer(with_headers(404, "", body.as_bytes()))
+    })
+    .await;
+    let journey = short(
+        r#"
+[[step]]
+name = "sign in"
+post = "/in"
+headers.idempotency-key = "{{ run.id }}"
+capture.token = { json = "$.token", secret = true }
+[[step]]
+name = "ask"
+get = "/x/{{ token }}"
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    let ask = step(&report, "ask");
+    assert_eq!(ending(ask), "fail(status): 404");
+    assert!(ask.network.url.as_ref().unwrap().ends_with("/x/***"), "{ask:#?}");
+    assert!(!format!("{report:#?}").contains("captured-sentinel"));
+}
+
+#[tokio::test]
+async fn nothing_that_can_be_printed_shows_a_secret() {
+    let context = context(target("http://127.0.0.1:9"));
+    assert_no_secret(&format!("{context:#?}"));
+}

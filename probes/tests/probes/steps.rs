@@ -1,0 +1,290 @@
+//! Steps in time: polls, retries, deadlines, conditions, actors, the agent's stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bongsu_model::{FailClass, Outcome};
+use bongsu_probes::run;
+
+use crate::support::server::{Behaviour, Server, json};
+use crate::support::{
+    account, check_sane, context, ending, journey, journey_with, other, short, step, target,
+    verdict,
+};
+
+/// A server that gives these answers in turn, the last one for ever.
+async fn in_turn(answers: Vec<Behaviour>) -> Server {
+    let at = Arc::new(AtomicU32::new(0));
+    Server::start(move |_| {
+        let n = usize::try_from(at.fetch_add(1, Ordering::Relaxed)).unwrap();
+        answers[n.min(answers.len() - 1)].clone()
+    })
+    .await
+}
+
+fn state(state: &str) -> Behaviour {
+    Behaviour::Answer(json(200, &format!("{{\"state\":\"{state}\"}}")))
+}
+
+const POLL: &str = r#"
+[[step]]
+name = "wait"
+get = "/x"
+poll = { every = "30ms", for = "600ms" }
+expect.json."$.state" = "settled"
+fail_if.json."$.state" = { in = ["rejected"] }
+"#;
+
+#[tokio::test]
+async fn a_poll_waits_for_a_state_through_errors() {
+    let answers = vec![
+        state("pending"),
+        Behaviour::Answer(json(503, "{}")),
+        Behaviour::AnswerAndClose(Vec::new()),
+        state("settled"),
+    ];
+    let server = in_turn(answers).await;
+    let report = run(&short(POLL), &context(target(&server.base()))).await;
+    check_sane(&report);
+    let wait = step(&report, "wait");
+    assert_eq!((ending(wait).as_str(), wait.polls, wait.attempts), ("pass", 4, 1));
+    let earlier: Vec<FailClass> = wait.earlier_attempts.iter().map(|e| e.class).collect();
+    assert_eq!(earlier, [FailClass::Status, FailClass::Send]);
+    assert!(!report.facts.flaky, "asking again is not failing");
+    assert!(wait.phases.total() < wait.ended.since(wait.started));
+}
+
+#[tokio::test]
+async fn a_poll_ends_when_it_is_no_use_or_time_is_up() {
+    let server = in_turn(vec![state("pending"), state("rejected"), state("settled")]).await;
+    let report = run(&short(POLL), &context(target(&server.base()))).await;
+    let wait = step(&report, "wait");
+    assert_eq!((ending(wait).as_str(), wait.polls), ("fail(expectation): fail_if", 2));
+
+    let server = in_turn(vec![state("pending")]).await;
+    let report = run(&short(POLL), &context(target(&server.base()))).await;
+    let wait = step(&report, "wait");
+    assert_eq!(ending(wait), "fail(expectation): json $.state");
+    assert!(wait.polls > 5, "{wait:#?}");
+    assert!(wait.ended.since(wait.started) <= Duration::from_millis(700));
+}
+
+const RETRY: &str = r#"
+[[step]]
+name = "book"
+post = "/x"
+headers.idempotency-key = "{{ run.id }}-book"
+retry = { times = 1, on = ["timeout", "503"] }
+timeout = "300ms"
+"#;
+
+#[tokio::test]
+async fn a_retry_makes_the_run_flaky_and_keeps_the_first_attempt() {
+    let answers = vec![Behaviour::Answer(json(503, "{}")), Behaviour::Answer(json(200, "{}"))];
+    let server = in_turn(answers).await;
+    let report = run(&short(RETRY), &context(target(&server.base()))).await;
+    check_sane(&report);
+    let book = step(&report, "book");
+    assert_eq!((ending(book).as_str(), book.attempts, book.polls), ("pass", 2, 0));
+    assert_eq!(book.earlier_attempts[0].detail, "503");
+    assert!(report.facts.flaky);
+    assert_eq!(server.seen()[0], server.seen()[1], "the same key both times");
+    // Not for what it is not meant for, and not more often than said.
+    for (answer, seen) in [(500, 1), (503, 2)] {
+        let server = in_turn(vec![Behaviour::Answer(json(answer, "{}"))]).await;
+        let report = run(&short(RETRY), &context(target(&server.base()))).await;
+        assert_eq!(ending(step(&report, "book")), format!("fail(status): {answer}"));
+        assert_eq!(server.seen().len(), seen);
+        assert!(!report.facts.flaky);
+    }
+}
+
+#[tokio::test]
+async fn the_journeys_deadline_cuts_a_step_and_charges_who_was_slow() {
+    let text = |slow: &str| {
+        journey(&format!(
+            r#"
+format = 1
+journey = "two"
+feature = "talk.message.text"
+timeout = "500ms"
+base = "{{{{ target.base.api }}}}"
+actor.user.account = "pool:users"
+[[step]]
+name = "sign in"
+feature = "account.login"
+get = "/in"
+{slow}
+[[step]]
+name = "talk"
+get = "/talk"
+"#
+        ))
+    };
+    let server = Server::start(|request| {
+        let wait = if request.starts_with("GET /in") { 300 } else { 1_000 };
+        Behaviour::After(Duration::from_millis(wait), json(200, "{}"))
+    })
+    .await;
+    let context = context(target(&server.base()));
+    let report = run(&text("slow = \"100ms\""), &context).await;
+    check_sane(&report);
+    assert_eq!(ending(step(&report, "talk")), "fail(timeout): journey");
+    assert_eq!(verdict(&report), "blocked(account.login)");
+    assert_eq!(other(&report, "account.login"), Some(Outcome::Fail(FailClass::Timeout)));
+
+    let report = run(&text(""), &context).await;
+    assert_eq!(verdict(&report), "fail(timeout)");
+    assert_eq!(other(&report, "account.login"), Some(Outcome::Pass));
+    let took = report.facts.ended.since(report.facts.started);
+    assert!(took < Duration::from_millis(900), "{took:?}");
+}
+
+#[tokio::test]
+async fn slow_is_not_failed() {
+    let wait = Duration::from_millis(100);
+    let server = Server::start(move |_| Behaviour::After(wait, json(200, "{}"))).await;
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\nslow = \"20ms\"");
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "slow");
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\nwithin = \"20ms\"");
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(ending(step(&report, "ask")), "fail(timeout): within");
+}
+
+const SIGN_IN: &str = r#"
+format = 1
+fragment = "sign-in"
+feature = "account.login"
+needs = ["login"]
+gives = ["token"]
+[[step]]
+name = "sign in"
+post = "{{ target.base.api }}/sessions/{{ login }}"
+headers.idempotency-key = "{{ run.id }}"
+capture.token = { json = "$.token", secret = true }
+"#;
+
+#[tokio::test]
+async fn two_actors_act_at_the_same_time_each_for_itself() {
+    let wait = Duration::from_millis(200);
+    let server = Server::start(move |request| {
+        if request.starts_with("POST /sessions/users-1 ") {
+            return Behaviour::After(wait, json(201, r#"{"token":"token-of-alice"}"#));
+        }
+        if request.starts_with("POST") {
+            return Behaviour::After(wait, json(201, r#"{"token":"token-of-bob"}"#));
+        }
+        Behaviour::Answer(json(200, "{}"))
+    })
+    .await;
+    let journey = journey_with(
+        r#"
+format = 1
+journey = "pair"
+feature = "talk.message.text"
+timeout = "3s"
+base = "{{ target.base.api }}"
+actor.alice.account = "pool:users"
+actor.bob.account = "pool:users"
+defaults.headers.authorization = "Bearer {{ token }}"
+[[step]]
+name = "both sign in"
+as = ["alice", "bob"]
+use = "sign-in"
+[[step]]
+name = "bob asks"
+as = "bob"
+get = "/{{ alice.user_id }}"
+"#,
+        &[SIGN_IN],
+    );
+    let mut context = context(target(&server.base()));
+    context.accounts = vec![account("users-1"), account("users-2")];
+    let report = run(&journey, &context).await;
+    check_sane(&report);
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
+    let signs: Vec<_> = report.steps.iter().filter(|s| s.name.ends_with("sign in")).collect();
+    assert_eq!(signs.len(), 2);
+    let apart = signs[0].started.distance(signs[1].started);
+    assert!(apart < wait, "{apart:?}");
+    let asked = server.seen().last().unwrap().clone();
+    assert!(asked.starts_with("GET /u-users-1 "), "{asked}");
+    assert!(asked.contains("Bearer token-of-bob"), "{asked}");
+    assert_eq!(other(&report, "account.login"), Some(Outcome::Pass));
+}
+
+#[tokio::test]
+async fn one_actors_failure_stops_both_and_is_charged() {
+    let server = Server::start(|request| {
+        let is_bob = request.starts_with("POST /sessions/users-2 ");
+        let status = if is_bob { 500 } else { 201 };
+        Behaviour::Answer(json(status, r#"{"token":"some-token"}"#))
+    })
+    .await;
+    let journey = journey_with(
+        r#"
+format = 1
+journey = "pair"
+feature = "talk.message.text"
+timeout = "3s"
+base = "{{ target.base.api }}"
+actor.alice.account = "pool:users"
+actor.bob.account = "pool:users"
+[[step]]
+name = "both sign in"
+as = ["alice", "bob"]
+use = "sign-in"
+[[step]]
+name = "bob asks"
+as = "bob"
+get = "/x"
+"#,
+        &[SIGN_IN],
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "blocked(account.login)");
+    assert_eq!(other(&report, "account.login"), Some(Outcome::Fail(FailClass::Status)));
+    assert_eq!(report.steps.len(), 2, "the rest is not run");
+}
+
+#[tokio::test]
+async fn a_step_is_left_out_unless_its_condition_holds() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    let journey = short(
+        r#"
+vars.wanted = false
+[[step]]
+name = "first"
+get = "/1"
+[[step]]
+name = "second"
+get = "/2"
+feature = "account.login"
+when = "wanted"
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "pass");
+    assert_eq!(server.seen().len(), 1);
+    assert_eq!(other(&report, "account.login"), None, "nothing is said of what was not asked");
+}
+
+#[tokio::test]
+async fn an_agent_that_stops_ends_the_run_early_and_calls_it_interrupted() {
+    let server = in_turn(vec![state("pending")]).await;
+    let context = context(target(&server.base()));
+    let journey = short(&POLL.replace("600ms", "2500ms"));
+    let cancel = context.cancel.clone();
+    let stopping = async {
+        while server.seen().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+    };
+    let (report, ()) = tokio::join!(run(&journey, &context), stopping);
+    assert_eq!(verdict(&report), "blind(interrupted)");
+    let took = report.facts.ended.since(report.facts.started);
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}

@@ -1,0 +1,80 @@
+//! A tiny WebSocket server that sends what it is told.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+
+/// What is done after the frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Every text frame is sent back.
+    Echo,
+    /// A close frame.
+    Close,
+    /// The connection ends without a goodbye.
+    Drop,
+    /// Frames that nobody asked for, without end.
+    Flood,
+}
+
+/// A running server; ends when dropped.
+#[derive(Debug)]
+pub struct SocketServer {
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for SocketServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl SocketServer {
+    pub async fn start(frames: Vec<String>, then: Then) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            let mut tasks = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                tasks.spawn(attend(stream, frames.clone(), then));
+            }
+        });
+        Self { address, task }
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+async fn attend(stream: tokio::net::TcpStream, frames: Vec<String>, then: Then) -> Option<()> {
+    let mut socket = tokio_tungstenite::accept_async(stream).await.ok()?;
+    for frame in frames {
+        socket.send(Message::text(frame)).await.ok()?;
+    }
+    match then {
+        Then::Echo => {
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_text() {
+                    socket.send(message).await.ok()?;
+                }
+            }
+        }
+        Then::Close => {
+            socket.close(None).await.ok()?;
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+        Then::Drop => {
+            socket.get_mut().shutdown().await.ok()?;
+        }
+        Then::Flood => loop {
+            socket.send(Message::text("{}")).await.ok()?;
+        },
+    }
+    Some(())
+}
