@@ -18,7 +18,10 @@ expect.json."$.id" = "u-users-1"
 
 /// How the step `ask` ends against a server that behaves so.
 async fn check(behaviour: Behaviour, expected: &str) {
-    let shown = format!("{behaviour:?}").chars().take(200).collect::<String>();
+    let shown = format!("{behaviour:?}")
+        .chars()
+        .take(200)
+        .collect::<String>();
     let server = Server::start(move |_| behaviour.clone()).await;
     let context = context(target(&server.base()));
     let report = run(&short(GET), &context).await;
@@ -36,7 +39,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_right_answer_passes_however_it_is_sent() {
     let body = br#"{"id":"u-users-1"}"#;
-    check(Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#)), "pass").await;
+    check(
+        Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#)),
+        "pass",
+    )
+    .await;
     let compressed = with_headers(200, "content-encoding: gzip\r\n", &gzip(body));
     check(Behaviour::Answer(compressed), "pass").await;
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
@@ -55,8 +62,11 @@ async fn wrong_answers_have_their_class_and_detail() {
     check(other, "fail(expectation): json $.id").await;
     let no_json = Behaviour::Answer(json(200, "<html>"));
     check(no_json, "fail(expectation): json $.id").await;
-    check(Behaviour::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()), "fail(expectation): malformed")
-        .await;
+    check(
+        Behaviour::Answer(b"SSH-2.0-OpenSSH\r\n\r\n".to_vec()),
+        "fail(expectation): malformed",
+    )
+    .await;
     let no_gzip = with_headers(200, "content-encoding: gzip\r\n", b"this is no gzip");
     check(Behaviour::Answer(no_gzip), "fail(expectation): malformed").await;
     let unknown = with_headers(200, "content-encoding: zstd\r\n", b"...");
@@ -101,9 +111,17 @@ async fn answers_without_end_or_measure_stop_at_their_cap() {
     assert_eq!(ask.network.body_bytes, Some(1 << 20));
 
     let many: String = (0..10_000).map(|n| format!("x-{n}: y\r\n")).collect();
-    check(Behaviour::Answer(with_headers(200, &many, b"")), "fail(body_too_large): headers").await;
+    check(
+        Behaviour::Answer(with_headers(200, &many, b"")),
+        "fail(body_too_large): headers",
+    )
+    .await;
     let long = format!("x-long: {}\r\n", "y".repeat(200_000));
-    check(Behaviour::Answer(with_headers(200, &long, b"")), "fail(body_too_large): headers").await;
+    check(
+        Behaviour::Answer(with_headers(200, &long, b"")),
+        "fail(body_too_large): headers",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -139,7 +157,11 @@ async fn a_redirect_is_a_status_and_is_never_followed() {
     for status in [301, 302, 303, 307, 308] {
         let to = "location: http://169.254.169.254/latest/meta-data\r\n";
         let answer = with_headers(status, to, b"");
-        check(Behaviour::Answer(answer), &format!("fail(status): {status}")).await;
+        check(
+            Behaviour::Answer(answer),
+            &format!("fail(status): {status}"),
+        )
+        .await;
     }
 }
 
@@ -162,13 +184,27 @@ get = "/y"
     assert_eq!(verdict(&report), "pass");
     let seen = server.seen();
     let first = seen[0].to_ascii_lowercase();
-    let agent = format!("user-agent: bongsu/{} (+synthetic)", env!("CARGO_PKG_VERSION"));
+    let agent = format!(
+        "user-agent: bongsu/{} (+synthetic)",
+        env!("CARGO_PKG_VERSION")
+    );
     assert!(first.contains(&agent), "{first}");
     assert!(first.contains("accept-encoding: gzip, br"), "{first}");
-    assert!(first.contains(&format!("host: {}", server.address)), "{first}");
+    assert!(
+        first.contains(&format!("host: {}", server.address)),
+        "{first}"
+    );
     assert!(!first.contains("authorization"), "{first}");
-    assert!(seen[1].contains("authorization: Bearer u-users-1"), "{}", seen[1]);
-    assert_eq!(*server.connections.lock().unwrap(), 1, "one connection for one actor");
+    assert!(
+        seen[1].contains("authorization: Bearer u-users-1"),
+        "{}",
+        seen[1]
+    );
+    assert_eq!(
+        *server.connections.lock().unwrap(),
+        1,
+        "one connection for one actor"
+    );
     let again = step(&report, "ask again");
     assert_eq!((again.phases.connect, again.phases.dns), (None, None));
     assert!(again.network.peer_address.is_some());
@@ -178,7 +214,11 @@ get = "/y"
 async fn cookies_stay_with_their_actor() {
     let server = Server::start(|request| {
         let first = request.starts_with("POST");
-        let cookie = if first { "set-cookie: sid=abc; Path=/\r\n" } else { "" };
+        let cookie = if first {
+            "set-cookie: sid=abc; Path=/\r\n"
+        } else {
+            ""
+        };
         Behaviour::Answer(with_headers(200, cookie, b"{}"))
     })
     .await;
@@ -216,9 +256,17 @@ async fn a_failure_leaves_evidence_and_a_pass_leaves_none() {
     let evidence = ask.evidence.as_ref().unwrap();
     assert!(evidence.body_head.starts_with("{\"error\":\"broken"));
     assert_eq!(evidence.body_head.len(), 4096);
-    assert!(evidence.headers.iter().any(|(name, _)| name == "content-type"));
+    assert!(
+        evidence
+            .headers
+            .iter()
+            .any(|(name, _)| name == "content-type")
+    );
     assert_eq!(ask.failed_expectations.len(), 2, "{ask:#?}");
-    assert!(ask.failed_expectations[0].starts_with("status: expected"), "{ask:#?}");
+    assert!(
+        ask.failed_expectations[0].starts_with("status: expected"),
+        "{ask:#?}"
+    );
 
     let server = Server::start(|_| Behaviour::Answer(json(200, r#"{"id":"u-users-1"}"#))).await;
     let report = run(&short(GET), &context(target(&server.base()))).await;

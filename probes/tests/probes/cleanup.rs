@@ -66,13 +66,15 @@ async fn platform(broken: impl Fn(&str) -> Option<Behaviour> + Send + Sync + 'st
     Server::start(move |request| {
         broken(request).unwrap_or_else(|| {
             let line = request.lines().next().unwrap_or_default();
-            Behaviour::Answer(match line.split(['?', ' ']).take(2).collect::<Vec<_>>()[..] {
-                ["POST", "/sessions"] => json(201, r#"{"token":"the-session-token"}"#),
-                ["DELETE", _] => b"HTTP/1.1 204 No\r\n\r\n".to_vec(),
-                ["POST", "/messages"] => json(201, r#"{"id":"m-1"}"#),
-                ["GET", "/messages"] => json(200, r#"{"items":["m-1"]}"#),
-                _ => json(404, "{}"),
-            })
+            Behaviour::Answer(
+                match line.split(['?', ' ']).take(2).collect::<Vec<_>>()[..] {
+                    ["POST", "/sessions"] => json(201, r#"{"token":"the-session-token"}"#),
+                    ["DELETE", _] => b"HTTP/1.1 204 No\r\n\r\n".to_vec(),
+                    ["POST", "/messages"] => json(201, r#"{"id":"m-1"}"#),
+                    ["GET", "/messages"] => json(200, r#"{"items":["m-1"]}"#),
+                    _ => json(404, "{}"),
+                },
+            )
         })
     })
     .await
@@ -87,7 +89,10 @@ fn lines(server: &Server) -> Vec<String> {
 }
 
 fn with_log(server: &Server, log: RecordingLog) -> (Context, Arc<RecordingLog>) {
-    let log = Arc::new(RecordingLog { seen: Some(server.seen.clone()), ..log });
+    let log = Arc::new(RecordingLog {
+        seen: Some(server.seen.clone()),
+        ..log
+    });
     let mut context = context(target(&server.base()));
     context.compensation = log.clone();
     (context, log)
@@ -120,15 +125,24 @@ async fn debts_are_written_before_the_side_effect_and_struck_out_after_cleanup()
         panic!("owed before the message is sent: {entries:?}");
     };
     assert_eq!(second.scopes, [0, 1]);
-    assert!(matches!(entries.last(), Some(Entry::Paid(_))), "{entries:?}");
+    assert!(
+        matches!(entries.last(), Some(Entry::Paid(_))),
+        "{entries:?}"
+    );
     let cleanup = step(&report, "delete");
-    assert_eq!((cleanup.kind.as_str(), &cleanup.feature), ("cleanup", &None));
+    assert_eq!(
+        (cleanup.kind.as_str(), &cleanup.feature),
+        ("cleanup", &None)
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_written_down_is_not_sent() {
     let server = platform(|_| None).await;
-    let log = RecordingLog { refuses: true, ..RecordingLog::default() };
+    let log = RecordingLog {
+        refuses: true,
+        ..RecordingLog::default()
+    };
     let (context, _) = with_log(&server, log);
     let report = run(&journey_with(JOURNEY, &[SIGN_IN]), &context).await;
     assert_eq!(verdict(&report), "blind(internal)");
@@ -141,7 +155,9 @@ async fn what_cannot_be_written_down_is_not_sent() {
 #[tokio::test]
 async fn cleanup_runs_after_a_failure_and_finds_what_got_no_answer() {
     let server = platform(|request| {
-        request.starts_with("POST /messages").then_some(Behaviour::Hang)
+        request
+            .starts_with("POST /messages")
+            .then_some(Behaviour::Hang)
     })
     .await;
     let (context, log) = with_log(&server, RecordingLog::default());
@@ -178,12 +194,19 @@ async fn cleanup_goes_on_past_failures_and_stays_owed_or_leaks() {
     };
     for forgets in [false, true] {
         let server = platform(broken).await;
-        let log = RecordingLog { forgets, ..RecordingLog::default() };
+        let log = RecordingLog {
+            forgets,
+            ..RecordingLog::default()
+        };
         let (context, log) = with_log(&server, log);
         let report = run(&journey_with(JOURNEY, &[SIGN_IN]), &context).await;
         check_sane(&report);
         assert_eq!(verdict(&report), "pass", "cleanup never changes a verdict");
-        let expected = if forgets { CleanupState::Leaked } else { CleanupState::Owed };
+        let expected = if forgets {
+            CleanupState::Leaked
+        } else {
+            CleanupState::Owed
+        };
         assert_eq!(report.facts.cleanup, expected);
         assert_eq!(lines(&server).last().unwrap(), "DELETE /sessions");
         assert_eq!(log.debts().len(), 1);
@@ -218,7 +241,9 @@ async fn nothing_is_owed_for_what_never_left_or_was_refused() {
 #[tokio::test]
 async fn a_sign_in_without_an_answer_stays_owed_and_is_paid_later() {
     let server = platform(|request| {
-        request.starts_with("POST /sessions").then_some(Behaviour::Hang)
+        request
+            .starts_with("POST /sessions")
+            .then_some(Behaviour::Hang)
     })
     .await;
     let (context, log) = with_log(&server, RecordingLog::default());
@@ -238,14 +263,19 @@ async fn a_sign_in_without_an_answer_stays_owed_and_is_paid_later() {
     assert_eq!(pay(&journey, &debt, &context).await, CleanupState::Done);
     assert_eq!(lines(&mended), ["POST /sessions", "DELETE /sessions"]);
     let key = format!("idempotency-key: {}-users-1", debt.run);
-    assert!(mended.seen()[0].contains(&key), "under the id of the run that owes");
+    assert!(
+        mended.seen()[0].contains(&key),
+        "under the id of the run that owes"
+    );
     assert_eq!(log.entries().last(), Some(&Entry::Paid(debt.run)));
 }
 
 #[tokio::test]
 async fn a_crash_in_the_middle_is_paid_by_signing_in_again() {
     let server = platform(|request| {
-        request.starts_with("POST /messages").then_some(Behaviour::Hang)
+        request
+            .starts_with("POST /messages")
+            .then_some(Behaviour::Hang)
     })
     .await;
     let (context, log) = with_log(&server, RecordingLog::default());
@@ -270,7 +300,12 @@ async fn a_crash_in_the_middle_is_paid_by_signing_in_again() {
     assert_eq!(pay(&journey, &debt, &context).await, CleanupState::Done);
     assert_eq!(
         lines(&mended),
-        ["POST /sessions", "GET /messages", "DELETE /messages/m-1", "DELETE /sessions"]
+        [
+            "POST /sessions",
+            "GET /messages",
+            "DELETE /messages/m-1",
+            "DELETE /sessions"
+        ]
     );
     assert!(log.debts().is_empty());
 }
@@ -314,17 +349,19 @@ async fn a_stopping_agent_still_cleans_up() {
     let (report, ()) = tokio::join!(run(&journey, &context), stopping);
     assert_eq!(verdict(&report), "blind(interrupted)");
     assert_eq!(report.facts.cleanup, CleanupState::Done);
-    assert_eq!(ending(step(&report, "send")), "pass", "what was begun is ended");
+    assert_eq!(
+        ending(step(&report, "send")),
+        "pass",
+        "what was begun is ended"
+    );
     assert!(lines(&server).contains(&"DELETE /messages/m-1".to_owned()));
     assert!(log.debts().is_empty());
 }
 
 #[tokio::test]
 async fn cleanup_keeps_to_its_own_budget() {
-    let server = platform(|request| {
-        (!request.starts_with("POST")).then_some(Behaviour::Hang)
-    })
-    .await;
+    let server =
+        platform(|request| (!request.starts_with("POST")).then_some(Behaviour::Hang)).await;
     let (context, _) = with_log(&server, RecordingLog::default());
     let report = run(&journey_with(JOURNEY, &[SIGN_IN]), &context).await;
     check_sane(&report);

@@ -3,6 +3,7 @@
 mod answers;
 mod cleanup;
 mod network;
+mod platform;
 mod secrets;
 mod sockets;
 mod steps;

@@ -35,7 +35,10 @@ async fn names_that_do_not_resolve_say_why() {
         assert_eq!(ended, format!("fail(dns): {detail}"));
     }
     let dns = Dns::start(Answer::Code(0)).await;
-    assert_eq!(ends("http://api.test:9", &dns.key()).await, "fail(dns): no_address");
+    assert_eq!(
+        ends("http://api.test:9", &dns.key()).await,
+        "fail(dns): no_address"
+    );
 }
 
 #[tokio::test]
@@ -51,7 +54,10 @@ async fn a_silent_resolver_ends_at_the_deadline() {
     let report = run(&journey, &context).await;
     check_sane(&report);
     let ended = ending(step(&report, "ask"));
-    assert!(["fail(timeout): journey", "fail(dns): timeout"].contains(&ended.as_str()), "{ended}");
+    assert!(
+        ["fail(timeout): journey", "fail(dns): timeout"].contains(&ended.as_str()),
+        "{ended}"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +87,10 @@ async fn private_addresses_are_refused_after_resolving() {
     }
     // An address in the profile itself is a mistake of ours.
     let ended = ends(&server.base(), "").await;
-    assert!(ended.starts_with("blind(internal): address 127.0.0.1 is private"), "{ended}");
+    assert!(
+        ended.starts_with("blind(internal): address 127.0.0.1 is private"),
+        "{ended}"
+    );
     assert!(server.seen().is_empty());
 }
 
@@ -89,7 +98,11 @@ async fn private_addresses_are_refused_after_resolving() {
 async fn hosts_outside_the_allow_list_are_never_even_resolved() {
     let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
     let keys = format!("{}\nallow_private = true", dns.key());
-    let ended = ends("http://elsewhere.example:9", &keys).await;
+    let target = target_with("http://api.test:9", &keys, None);
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"http://elsewhere.example:9/x\"");
+    let report = run(&journey, &context(target)).await;
+    check_sane(&report);
+    let ended = ending(step(&report, "ask"));
     assert_eq!(
         ended,
         "blind(internal): host `elsewhere.example` is not in `hosts` of target `test`"
@@ -109,8 +122,11 @@ struct Authority {
     params: rcgen::CertificateParams,
 }
 
-fn authority() -> Authority {
+fn authority(name: &str) -> Authority {
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().unwrap();
     let pem = params.self_signed(&key).unwrap().pem();
@@ -139,15 +155,18 @@ impl Authority {
 
 #[tokio::test]
 async fn certificates_are_always_verified() {
-    let ours = authority();
-    let foreign = authority();
+    let ours = authority("ours");
+    let foreign = authority("foreign");
     let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
     let keys = format!("{}\nallow_private = true\nca = \"ca.pem\"", dns.key());
     let cases = [
         (ours.acceptor("api.test", 2090), "pass"),
         (ours.acceptor("other.test", 2090), "fail(tls): wrong_name"),
         (ours.acceptor("api.test", 2001), "fail(tls): expired"),
-        (foreign.acceptor("api.test", 2090), "fail(tls): unknown_issuer"),
+        (
+            foreign.acceptor("api.test", 2090),
+            "fail(tls): unknown_issuer",
+        ),
     ];
     for (acceptor, expected) in cases {
         let server =
@@ -161,11 +180,20 @@ async fn certificates_are_always_verified() {
         assert!(ask.phases.tls.is_some());
         if expected == "pass" {
             assert_eq!(ask.network.tls_version.as_deref(), Some("1.3"));
-            assert!(ask.network.tls_cipher.as_ref().unwrap().starts_with("TLS_AES_"));
+            assert!(
+                ask.network
+                    .tls_cipher
+                    .as_ref()
+                    .unwrap()
+                    .starts_with("TLS_AES_")
+            );
             let end = Timestamp::from_unix_seconds(3_786_912_000);
             assert_eq!(ask.network.tls_not_after, Some(end));
         } else {
-            assert!(server.seen().is_empty(), "nothing is sent over a bad session");
+            assert!(
+                server.seen().is_empty(),
+                "nothing is sent over a bad session"
+            );
         }
     }
     // A plain server where TLS is expected.

@@ -3,13 +3,19 @@
 use bongsu_probes::run;
 
 use crate::support::server::{Behaviour, Server, with_headers};
-use crate::support::{SENTINEL, assert_no_secret, check_sane, context, ending, short, step, target};
+use crate::support::{
+    SENTINEL, assert_no_secret, check_sane, context, ending, short, step, target,
+};
 
 /// A server that sends the request's own text back, in every way it can.
 async fn echo(status: u16) -> Server {
     Server::start(move |request| {
         let line = request.lines().next().unwrap_or_default().to_owned();
-        let body = request.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned();
+        let body = request
+            .split("\r\n\r\n")
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned();
         let headers = format!(
             "x-echo: {line}\r\nset-cookie: sid={}\r\nx-password: {SENTINEL}\r\n",
             "a-cookie"
@@ -86,7 +92,10 @@ get = "/x/{{ token }}"
     let report = run(&journey, &context(target(&server.base()))).await;
     let ask = step(&report, "ask");
     assert_eq!(ending(ask), "fail(status): 404");
-    assert!(ask.network.url.as_ref().unwrap().ends_with("/x/***"), "{ask:#?}");
+    assert!(
+        ask.network.url.as_ref().unwrap().ends_with("/x/***"),
+        "{ask:#?}"
+    );
     assert!(!format!("{report:#?}").contains("captured-sentinel"));
 }
 

@@ -65,13 +65,19 @@ async fn a_frame_that_never_comes_is_a_timeout_that_counts_the_others() {
     let failed = report(&frames, Then::Echo, RECEIVE).await;
     let receive = step(&failed, "receive");
     assert_eq!(ending(receive), "fail(timeout): within");
-    assert_eq!(receive.failed_expectations, ["no frame matched `where`; 2 others came"]);
+    assert_eq!(
+        receive.failed_expectations,
+        ["no frame matched `where`; 2 others came"]
+    );
 }
 
 #[tokio::test]
 async fn the_first_frame_must_be_the_expected_one_and_must_come() {
     let wrong = report(&[r#"{"type":"busy"}"#], Then::Echo, "").await;
-    assert_eq!(ending(step(&wrong, "listen")), "fail(expectation): json $.type");
+    assert_eq!(
+        ending(step(&wrong, "listen")),
+        "fail(expectation): json $.type"
+    );
     let journey = short(
         r#"
 [[step]]
@@ -102,15 +108,22 @@ async fn huge_frames_and_floods_are_capped() {
     let huge = format!("{{\"n\":3,\"x\":\"{}\"}}", "y".repeat(2 << 20));
     let frames = [r#"{"type":"ready"}"#, &huge];
     let failed = report(&frames, Then::Echo, RECEIVE).await;
-    assert_eq!(ending(step(&failed, "receive")), "fail(body_too_large): frame");
+    assert_eq!(
+        ending(step(&failed, "receive")),
+        "fail(body_too_large): frame"
+    );
     // While something else is going on, unread frames pile up.
     let wait = "[[step]]\nname = \"receive\"\nreceive = \"inbox\"\nwhere.json.\"$.n\" = 9\n\
         within = \"2s\"";
     let flooded = report(&[r#"{"type":"ready"}"#], Then::Flood, wait).await;
     let ended = ending(step(&flooded, "receive"));
     assert!(
-        ["fail(body_too_large): frames", "fail(timeout): within", "fail(timeout): journey"]
-            .contains(&ended.as_str()),
+        [
+            "fail(body_too_large): frames",
+            "fail(timeout): within",
+            "fail(timeout): journey"
+        ]
+        .contains(&ended.as_str()),
         "{ended}"
     );
 }

@@ -31,7 +31,7 @@ const POLL: &str = r#"
 [[step]]
 name = "wait"
 get = "/x"
-poll = { every = "30ms", for = "600ms" }
+poll = { every = "100ms", for = "900ms" }
 expect.json."$.state" = "settled"
 fail_if.json."$.state" = { in = ["rejected"] }
 "#;
@@ -48,7 +48,10 @@ async fn a_poll_waits_for_a_state_through_errors() {
     let report = run(&short(POLL), &context(target(&server.base()))).await;
     check_sane(&report);
     let wait = step(&report, "wait");
-    assert_eq!((ending(wait).as_str(), wait.polls, wait.attempts), ("pass", 4, 1));
+    assert_eq!(
+        (ending(wait).as_str(), wait.polls, wait.attempts),
+        ("pass", 4, 1)
+    );
     let earlier: Vec<FailClass> = wait.earlier_attempts.iter().map(|e| e.class).collect();
     assert_eq!(earlier, [FailClass::Status, FailClass::Send]);
     assert!(!report.facts.flaky, "asking again is not failing");
@@ -60,14 +63,17 @@ async fn a_poll_ends_when_it_is_no_use_or_time_is_up() {
     let server = in_turn(vec![state("pending"), state("rejected"), state("settled")]).await;
     let report = run(&short(POLL), &context(target(&server.base()))).await;
     let wait = step(&report, "wait");
-    assert_eq!((ending(wait).as_str(), wait.polls), ("fail(expectation): fail_if", 2));
+    assert_eq!(
+        (ending(wait).as_str(), wait.polls),
+        ("fail(expectation): fail_if", 2)
+    );
 
     let server = in_turn(vec![state("pending")]).await;
     let report = run(&short(POLL), &context(target(&server.base()))).await;
     let wait = step(&report, "wait");
     assert_eq!(ending(wait), "fail(expectation): json $.state");
     assert!(wait.polls > 5, "{wait:#?}");
-    assert!(wait.ended.since(wait.started) <= Duration::from_millis(700));
+    assert!(wait.ended.since(wait.started) <= Duration::from_millis(1_000));
 }
 
 const RETRY: &str = r#"
@@ -81,20 +87,33 @@ timeout = "300ms"
 
 #[tokio::test]
 async fn a_retry_makes_the_run_flaky_and_keeps_the_first_attempt() {
-    let answers = vec![Behaviour::Answer(json(503, "{}")), Behaviour::Answer(json(200, "{}"))];
+    let answers = vec![
+        Behaviour::Answer(json(503, "{}")),
+        Behaviour::Answer(json(200, "{}")),
+    ];
     let server = in_turn(answers).await;
     let report = run(&short(RETRY), &context(target(&server.base()))).await;
     check_sane(&report);
     let book = step(&report, "book");
-    assert_eq!((ending(book).as_str(), book.attempts, book.polls), ("pass", 2, 0));
+    assert_eq!(
+        (ending(book).as_str(), book.attempts, book.polls),
+        ("pass", 2, 0)
+    );
     assert_eq!(book.earlier_attempts[0].detail, "503");
     assert!(report.facts.flaky);
-    assert_eq!(server.seen()[0], server.seen()[1], "the same key both times");
+    assert_eq!(
+        server.seen()[0],
+        server.seen()[1],
+        "the same key both times"
+    );
     // Not for what it is not meant for, and not more often than said.
     for (answer, seen) in [(500, 1), (503, 2)] {
         let server = in_turn(vec![Behaviour::Answer(json(answer, "{}"))]).await;
         let report = run(&short(RETRY), &context(target(&server.base()))).await;
-        assert_eq!(ending(step(&report, "book")), format!("fail(status): {answer}"));
+        assert_eq!(
+            ending(step(&report, "book")),
+            format!("fail(status): {answer}")
+        );
         assert_eq!(server.seen().len(), seen);
         assert!(!report.facts.flaky);
     }
@@ -123,7 +142,11 @@ get = "/talk"
         ))
     };
     let server = Server::start(|request| {
-        let wait = if request.starts_with("GET /in") { 300 } else { 1_000 };
+        let wait = if request.starts_with("GET /in") {
+            300
+        } else {
+            1_000
+        };
         Behaviour::After(Duration::from_millis(wait), json(200, "{}"))
     })
     .await;
@@ -132,7 +155,10 @@ get = "/talk"
     check_sane(&report);
     assert_eq!(ending(step(&report, "talk")), "fail(timeout): journey");
     assert_eq!(verdict(&report), "blocked(account.login)");
-    assert_eq!(other(&report, "account.login"), Some(Outcome::Fail(FailClass::Timeout)));
+    assert_eq!(
+        other(&report, "account.login"),
+        Some(Outcome::Fail(FailClass::Timeout))
+    );
 
     let report = run(&text(""), &context).await;
     assert_eq!(verdict(&report), "fail(timeout)");
@@ -205,7 +231,11 @@ get = "/{{ alice.user_id }}"
     let report = run(&journey, &context).await;
     check_sane(&report);
     assert_eq!(verdict(&report), "pass", "{report:#?}");
-    let signs: Vec<_> = report.steps.iter().filter(|s| s.name.ends_with("sign in")).collect();
+    let signs: Vec<_> = report
+        .steps
+        .iter()
+        .filter(|s| s.name.ends_with("sign in"))
+        .collect();
     assert_eq!(signs.len(), 2);
     let apart = signs[0].started.distance(signs[1].started);
     assert!(apart < wait, "{apart:?}");
@@ -245,7 +275,10 @@ get = "/x"
     );
     let report = run(&journey, &context(target(&server.base()))).await;
     assert_eq!(verdict(&report), "blocked(account.login)");
-    assert_eq!(other(&report, "account.login"), Some(Outcome::Fail(FailClass::Status)));
+    assert_eq!(
+        other(&report, "account.login"),
+        Some(Outcome::Fail(FailClass::Status))
+    );
     assert_eq!(report.steps.len(), 2, "the rest is not run");
 }
 
@@ -268,14 +301,18 @@ when = "wanted"
     let report = run(&journey, &context(target(&server.base()))).await;
     assert_eq!(verdict(&report), "pass");
     assert_eq!(server.seen().len(), 1);
-    assert_eq!(other(&report, "account.login"), None, "nothing is said of what was not asked");
+    assert_eq!(
+        other(&report, "account.login"),
+        None,
+        "nothing is said of what was not asked"
+    );
 }
 
 #[tokio::test]
 async fn an_agent_that_stops_ends_the_run_early_and_calls_it_interrupted() {
     let server = in_turn(vec![state("pending")]).await;
     let context = context(target(&server.base()));
-    let journey = short(&POLL.replace("600ms", "2500ms"));
+    let journey = short(&POLL.replace("900ms", "2500ms"));
     let cancel = context.cancel.clone();
     let stopping = async {
         while server.seen().len() < 2 {

@@ -1,8 +1,8 @@
 //! What the tests share: journeys from text, contexts, a recording log, misbehaving servers.
 
-pub mod dns;
-pub mod server;
-pub mod socket;
+pub(crate) mod dns;
+pub(crate) mod server;
+pub(crate) mod socket;
 
 use std::sync::{Arc, Mutex};
 
@@ -20,13 +20,13 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 /// The secret of every test account: it must be found nowhere.
-pub const SENTINEL: &str = "sentinel/secret+of=the test";
+pub(crate) const SENTINEL: &str = "sentinel/secret+of=the test";
 
-pub fn journey(text: &str) -> Journey {
+pub(crate) fn journey(text: &str) -> Journey {
     journey_with(text, &[])
 }
 
-pub fn journey_with(text: &str, fragments: &[&str]) -> Journey {
+pub(crate) fn journey_with(text: &str, fragments: &[&str]) -> Journey {
     let mut files = vec![SourceFile::new("journey.toml", text)];
     for (n, fragment) in fragments.iter().enumerate() {
         files.push(SourceFile::new(format!("fragment-{n}.toml"), *fragment));
@@ -42,7 +42,7 @@ pub fn journey_with(text: &str, fragments: &[&str]) -> Journey {
 }
 
 /// A journey of one actor against `{{ target.base.api }}`.
-pub fn short(steps: &str) -> Journey {
+pub(crate) fn short(steps: &str) -> Journey {
     journey(&format!(
         r#"
 format = 1
@@ -57,12 +57,12 @@ actor.user.account = "pool:users"
     ))
 }
 
-pub fn target(base: &str) -> Target {
+pub(crate) fn target(base: &str) -> Target {
     target_with(base, "allow_private = true", None)
 }
 
 /// A target whose `api` is at `base`; `keys` are more lines of its profile.
-pub fn target_with(base: &str, keys: &str, ca_pem: Option<&[u8]>) -> Target {
+pub(crate) fn target_with(base: &str, keys: &str, ca_pem: Option<&[u8]>) -> Target {
     let ws = base.replacen("http", "ws", 1);
     let text = format!(
         r#"
@@ -85,7 +85,7 @@ accounts = [{{ name = "users-1", login = "users-1" }}]
     Target::new(profile, ca_pem).unwrap()
 }
 
-pub fn account(name: &str) -> Account {
+pub(crate) fn account(name: &str) -> Account {
     Account {
         name: AccountName::new(name).unwrap(),
         fields: vec![
@@ -96,7 +96,7 @@ pub fn account(name: &str) -> Account {
     }
 }
 
-pub fn context(target: Target) -> Context {
+pub(crate) fn context(target: Target) -> Context {
     let clock = SystemClock::new();
     let due = clock.wall();
     Context {
@@ -110,7 +110,7 @@ pub fn context(target: Target) -> Context {
     }
 }
 
-pub fn order(n: u8, due: Timestamp) -> RunOrder {
+pub(crate) fn order(n: u8, due: Timestamp) -> RunOrder {
     RunOrder {
         id: RunId::from_bytes([n; 16]),
         vantage: Vantage {
@@ -130,7 +130,7 @@ pub fn order(n: u8, due: Timestamp) -> RunOrder {
 
 /// What happened to a compensation log.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A debt was written, when the platform had seen so many requests.
     Owed(Debt, usize),
     Paid(RunId),
@@ -138,20 +138,20 @@ pub enum Entry {
 
 /// A log that remembers what was done to it, and can refuse.
 #[derive(Debug, Default)]
-pub struct RecordingLog {
-    pub entries: Mutex<Vec<Entry>>,
-    pub seen: Option<server::Seen>,
-    pub refuses: bool,
-    pub forgets: bool,
+pub(crate) struct RecordingLog {
+    pub(crate) entries: Mutex<Vec<Entry>>,
+    pub(crate) seen: Option<server::Seen>,
+    pub(crate) refuses: bool,
+    pub(crate) forgets: bool,
 }
 
 impl RecordingLog {
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.entries.lock().unwrap().clone()
     }
 
     /// What is owed in the end.
-    pub fn debts(&self) -> Vec<Debt> {
+    pub(crate) fn debts(&self) -> Vec<Debt> {
         let mut debts: Vec<Debt> = Vec::new();
         for entry in self.entries() {
             match entry {
@@ -176,7 +176,10 @@ impl CompensationLog for RecordingLog {
             let json = serde_json::to_string(debt).unwrap();
             assert!(!json.contains("sentinel"), "{json}");
             let debt = serde_json::from_str(&json).unwrap();
-            let seen = self.seen.as_ref().map_or(0, |seen| seen.lock().unwrap().len());
+            let seen = self
+                .seen
+                .as_ref()
+                .map_or(0, |seen| seen.lock().unwrap().len());
             self.entries.lock().unwrap().push(Entry::Owed(debt, seen));
             Ok(())
         })
@@ -196,7 +199,7 @@ impl CompensationLog for RecordingLog {
 
 /// A self-check that always blames the agent, and counts how often it was asked.
 #[derive(Debug, Default)]
-pub struct Guilty(pub std::sync::atomic::AtomicU32);
+pub(crate) struct Guilty(pub std::sync::atomic::AtomicU32);
 
 impl SelfCheck for Guilty {
     fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>> {
@@ -205,7 +208,7 @@ impl SelfCheck for Guilty {
     }
 }
 
-pub fn step<'a>(report: &'a RunReport, name: &str) -> &'a StepReport {
+pub(crate) fn step<'a>(report: &'a RunReport, name: &str) -> &'a StepReport {
     report
         .steps
         .iter()
@@ -214,7 +217,7 @@ pub fn step<'a>(report: &'a RunReport, name: &str) -> &'a StepReport {
 }
 
 /// The step's end in the words of the wire: `fail(dns): nxdomain`.
-pub fn ending(step: &StepReport) -> String {
+pub(crate) fn ending(step: &StepReport) -> String {
     let detail = step.detail.as_deref().unwrap_or("");
     match step.outcome {
         StepOutcome::Pass => "pass".to_owned(),
@@ -224,11 +227,11 @@ pub fn ending(step: &StepReport) -> String {
     }
 }
 
-pub fn verdict(report: &RunReport) -> String {
+pub(crate) fn verdict(report: &RunReport) -> String {
     report.facts.outcomes.verdict().to_string()
 }
 
-pub fn other(report: &RunReport, feature: &str) -> Option<Outcome> {
+pub(crate) fn other(report: &RunReport, feature: &str) -> Option<Outcome> {
     report
         .facts
         .outcomes
@@ -239,7 +242,7 @@ pub fn other(report: &RunReport, feature: &str) -> Option<Outcome> {
 }
 
 /// What holds for every report, whatever the platform did.
-pub fn check_sane(report: &RunReport) {
+pub(crate) fn check_sane(report: &RunReport) {
     let facts = &report.facts;
     assert!(facts.started <= facts.ended, "{report:#?}");
     for step in &report.steps {
@@ -266,7 +269,7 @@ pub fn check_sane(report: &RunReport) {
 }
 
 /// The sentinel is not in `text`, in no encoding that anyone here could have used.
-pub fn assert_no_secret(text: &str) {
+pub(crate) fn assert_no_secret(text: &str) {
     use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
     let percent = utf8_percent_encode(SENTINEL, NON_ALPHANUMERIC).to_string();
     for form in [

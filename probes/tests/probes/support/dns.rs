@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 /// What every question gets.
 #[derive(Debug, Clone, Copy)]
-pub enum Answer {
+pub(crate) enum Answer {
     Address(Ipv4Addr),
     /// A response code: 3 is NXDOMAIN, 2 is SERVFAIL.
     Code(u8),
@@ -16,8 +16,8 @@ pub enum Answer {
 
 /// A running DNS server; ends when dropped.
 #[derive(Debug)]
-pub struct Dns {
-    pub address: SocketAddr,
+pub(crate) struct Dns {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -28,7 +28,7 @@ impl Drop for Dns {
 }
 
 impl Dns {
-    pub async fn start(answer: Answer) -> Self {
+    pub(crate) async fn start(answer: Answer) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let task = tokio::spawn(async move {
@@ -43,7 +43,7 @@ impl Dns {
     }
 
     /// The line of a target profile that makes it the resolver.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("resolver = \"{}\"", self.address)
     }
 }

@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The requests that were seen: head and body as text.
-pub type Seen = Arc<Mutex<Vec<String>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<String>>>;
 
 /// What is done with one request.
 #[derive(Debug, Clone)]
-pub enum Behaviour {
+pub(crate) enum Behaviour {
     /// These bytes, and the connection stays open.
     Answer(Vec<u8>),
     /// These bytes, then the end of the connection.
@@ -32,10 +32,10 @@ pub enum Behaviour {
 
 /// A running server; ends when dropped.
 #[derive(Debug)]
-pub struct Server {
-    pub address: SocketAddr,
-    pub seen: Seen,
-    pub connections: Arc<Mutex<u32>>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) seen: Seen,
+    pub(crate) connections: Arc<Mutex<u32>>,
     task: JoinHandle<()>,
 }
 
@@ -49,12 +49,12 @@ type Script = Arc<dyn Fn(&str) -> Behaviour + Send + Sync>;
 
 impl Server {
     /// Answers every request (head and body as text) as `script` says.
-    pub async fn start(script: impl Fn(&str) -> Behaviour + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&str) -> Behaviour + Send + Sync + 'static) -> Self {
         Self::start_with(script, None).await
     }
 
     /// The same over TLS.
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         script: impl Fn(&str) -> Behaviour + Send + Sync + 'static,
         tls: Option<tokio_rustls::TlsAcceptor>,
     ) -> Self {
@@ -94,11 +94,11 @@ impl Server {
         }
     }
 
-    pub fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -166,12 +166,16 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
 }
 
 /// A whole answer with a JSON body.
-pub fn json(status: u16, body: &str) -> Vec<u8> {
-    with_headers(status, "content-type: application/json\r\n", body.as_bytes())
+pub(crate) fn json(status: u16, body: &str) -> Vec<u8> {
+    with_headers(
+        status,
+        "content-type: application/json\r\n",
+        body.as_bytes(),
+    )
 }
 
 /// A whole answer with these header lines.
-pub fn with_headers(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn with_headers(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let mut bytes =
         format!("HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\n\r\n").into_bytes();
@@ -180,13 +184,12 @@ pub fn with_headers(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 /// A head that promises more than will come.
-pub fn head(headers: &str) -> Vec<u8> {
+pub(crate) fn head(headers: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{headers}\r\n").into_bytes()
 }
 
 /// A port that refuses connections: it was free a moment ago.
-pub async fn refusing() -> SocketAddr {
+pub(crate) async fn refusing() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
 }
-

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// What is done after the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub(crate) enum Then {
     /// Every text frame is sent back.
     Echo,
     /// A close frame.
@@ -23,8 +23,8 @@ pub enum Then {
 
 /// A running server; ends when dropped.
 #[derive(Debug)]
-pub struct SocketServer {
-    pub address: SocketAddr,
+pub(crate) struct SocketServer {
+    pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
 }
 
@@ -35,7 +35,7 @@ impl Drop for SocketServer {
 }
 
 impl SocketServer {
-    pub async fn start(frames: Vec<String>, then: Then) -> Self {
+    pub(crate) async fn start(frames: Vec<String>, then: Then) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
@@ -47,7 +47,7 @@ impl SocketServer {
         Self { address, task }
     }
 
-    pub fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -1,0 +1,386 @@
+//! The shipped journeys against the stand-in platform, whole and with each of its faults.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
+use bongsu_model::{
+    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName,
+};
+use bongsu_probes::{Account, Context, NoSelfCheck, SystemClock, Target, pay, run};
+use bongsu_superapp::{
+    CertificateFlaw, Component, DnsFailure, Fault, FaultKind, FaultPoint, Platform, PlatformConfig,
+    PlatformFeature, TestAccount,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{RecordingLog, check_sane, ending, order, other, verdict};
+
+const REGION: &str = "kr-seoul";
+
+fn read(path: &str) -> SourceFile {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("journeys");
+    let text = std::fs::read_to_string(folder.join(path)).unwrap();
+    SourceFile::new(path, text)
+}
+
+fn shipped(name: &str) -> Journey {
+    let files = [
+        read("login.toml"),
+        read("send-message.toml"),
+        read("fragments/sign-in.toml"),
+    ];
+    let journeys = load_journeys(&files).unwrap();
+    journeys
+        .into_iter()
+        .find(|journey| journey.name.as_str() == name)
+        .unwrap()
+}
+
+struct Scene {
+    platform: Platform,
+    target: Arc<Target>,
+    log: Arc<RecordingLog>,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let region = RegionId::new(REGION).unwrap();
+        let clock = Arc::new(bongsu_superapp::SystemClock::new());
+        let name = TargetName::new("superapp").unwrap();
+        let config = PlatformConfig::new(name, vec![region.clone()], clock);
+        let platform = Platform::start(config).await.unwrap();
+        let endpoints = platform.endpoints(&region).unwrap();
+        let mut profile = "format = 1\ntarget = \"superapp\"\n".to_owned();
+        for (key, urls) in [("base", &endpoints.base), ("ws", &endpoints.ws)] {
+            for (service, url) in urls {
+                profile += &format!("{key}.{service} = \"{url}\"\n");
+            }
+        }
+        profile += &format!(
+            "resolver = \"{}\"\nca = \"ca.pem\"\nhosts = [\"*.superapp.test\"]\n\
+             allow_private = true\n[pool.login-users]\naccounts = [{{ name = \"x\" }}]\n",
+            endpoints.dns
+        );
+        let profile = load_target(&SourceFile::new("target.toml", profile)).unwrap();
+        let target = Target::new(profile, Some(platform.ca_pem().as_bytes())).unwrap();
+        Self {
+            platform,
+            target: Arc::new(target),
+            log: Arc::new(RecordingLog::default()),
+        }
+    }
+
+    fn context(&self, journey: &Journey) -> Context {
+        let clock = SystemClock::new();
+        let due = clock.wall();
+        let accounts = journey
+            .actors
+            .iter()
+            .enumerate()
+            .map(|(n, actor)| self.account(&actor.pool, n))
+            .collect();
+        Context {
+            order: order(3, due),
+            clock: Arc::new(clock),
+            target: self.target.clone(),
+            accounts,
+            compensation: self.log.clone(),
+            cancel: CancellationToken::new(),
+            self_check: Arc::new(NoSelfCheck),
+        }
+    }
+
+    fn account(&self, pool: &PoolName, n: usize) -> Account {
+        let TestAccount {
+            name,
+            login,
+            user_id,
+            password,
+            ..
+        } = self.platform.accounts(pool).remove(n);
+        Account {
+            name,
+            fields: vec![
+                ("login".to_owned(), login.into()),
+                ("user_id".to_owned(), user_id.into()),
+            ],
+            secrets: vec![("password".to_owned(), password)],
+        }
+    }
+
+    async fn run(&self, name: &str) -> RunReport {
+        let journey = shipped(name);
+        let context = self.context(&journey);
+        let report = run(&journey, &context).await;
+        check_sane(&report);
+        self.check_no_password(&context, &report);
+        report
+    }
+
+    fn check_no_password(&self, context: &Context, report: &RunReport) {
+        let shown = format!("{report:?}");
+        for account in &context.accounts {
+            for (_, secret) in &account.secrets {
+                assert!(!shown.contains(secret.expose()), "{shown}");
+            }
+        }
+    }
+
+    async fn inject(&self, on: FaultPoint, kind: FaultKind) {
+        self.platform.inject(Fault::everywhere(on, kind)).unwrap();
+        self.platform.settle().await;
+    }
+
+    async fn mend(&self) {
+        self.platform.mend_all();
+        self.platform.settle().await;
+    }
+
+    fn assert_clean(&self) {
+        let audit = self.platform.audit();
+        assert!(audit.sessions_open.is_empty(), "{audit:?}");
+        assert!(audit.messages_undeleted.is_empty(), "{audit:?}");
+        assert_eq!(audit.idempotency_conflicts, 0, "{audit:?}");
+        assert!(self.log.debts().is_empty(), "{:?}", self.log.debts());
+    }
+}
+
+const ACCOUNT: FaultPoint = FaultPoint::Component(Component::Account);
+const RELAY: FaultPoint = FaultPoint::Component(Component::Relay);
+const LOGIN: FaultPoint = FaultPoint::Feature(PlatformFeature::AccountLogin);
+const TALK: FaultPoint = FaultPoint::Feature(PlatformFeature::TalkMessageText);
+
+#[tokio::test]
+async fn the_shipped_journeys_pass_and_leave_nothing_behind() {
+    let scene = Scene::start().await;
+    for name in ["login", "send-message"] {
+        let report = scene.run(name).await;
+        assert_eq!(verdict(&report), "pass", "{report:#?}");
+        assert_eq!(report.facts.cleanup, CleanupState::Done);
+        assert!(!report.facts.flaky);
+        scene.assert_clean();
+    }
+    let report = scene.run("send-message").await;
+    assert_eq!(other(&report, "account.login").unwrap().to_string(), "pass");
+    let sign_in = &report.steps[0];
+    assert!(
+        sign_in.phases.dns.is_some() && sign_in.phases.tls.is_some(),
+        "{sign_in:#?}"
+    );
+    assert!(sign_in.network.tls_not_after.is_some());
+}
+
+/// Breaks `on`, runs both journeys, and compares the failing step's end and both verdicts.
+async fn check(on: FaultPoint, kind: FaultKind, expected: [(&str, &str); 2]) {
+    let scene = Scene::start().await;
+    scene.inject(on, kind).await;
+    for (name, (ended, outcome)) in ["login", "send-message"].into_iter().zip(expected) {
+        let report = scene.run(name).await;
+        let failed = report.steps.iter().find(|step| {
+            step.feature.is_some()
+                && matches!(step.outcome, StepOutcome::Fail(_) | StepOutcome::Blind(_))
+        });
+        let shown = format!("{} with {kind:?}, {name}", on.as_str());
+        assert_eq!(
+            failed.map_or("pass".to_owned(), ending),
+            ended,
+            "{shown}: {report:#?}"
+        );
+        assert_eq!(verdict(&report), outcome, "{shown}");
+        if outcome == "blocked(account.login)" {
+            let login = other(&report, "account.login").unwrap().to_string();
+            assert!(login.starts_with("fail("), "{shown}: {login}");
+        }
+    }
+    scene.mend().await;
+    // What could not be undone while it was broken is paid now.
+    for debt in scene.log.debts() {
+        let journey = shipped(debt.journey.as_str());
+        let context = scene.context(&journey);
+        assert_eq!(
+            pay(&journey, &debt, &context).await,
+            CleanupState::Done,
+            "{debt:?}"
+        );
+    }
+    scene.assert_clean();
+}
+
+#[tokio::test]
+async fn a_broken_account_service_fails_login_and_blocks_messages() {
+    let blocked = "blocked(account.login)";
+    check(
+        ACCOUNT,
+        FaultKind::Refuse,
+        [
+            ("fail(connect): refused", "fail(connect)"),
+            ("fail(connect): refused", blocked),
+        ],
+    )
+    .await;
+    check(
+        ACCOUNT,
+        FaultKind::Error(503),
+        [
+            ("fail(status): 503", "fail(status)"),
+            ("fail(status): 503", blocked),
+        ],
+    )
+    .await;
+    for (failure, detail) in [
+        (DnsFailure::Nxdomain, "nxdomain"),
+        (DnsFailure::Servfail, "servfail"),
+    ] {
+        let ended = format!("fail(dns): {detail}");
+        check(
+            ACCOUNT,
+            FaultKind::DnsFailure(failure),
+            [(&ended, "fail(dns)"), (&ended, blocked)],
+        )
+        .await;
+    }
+    for (flaw, detail) in [
+        (CertificateFlaw::Expired, "expired"),
+        (CertificateFlaw::WrongName, "wrong_name"),
+        (CertificateFlaw::Untrusted, "unknown_issuer"),
+    ] {
+        let ended = format!("fail(tls): {detail}");
+        check(
+            ACCOUNT,
+            FaultKind::BadCertificate(flaw),
+            [(&ended, "fail(tls)"), (&ended, blocked)],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_account_service_is_a_timeout_of_login() {
+    check(
+        ACCOUNT,
+        FaultKind::Hang,
+        [
+            ("fail(timeout): journey", "fail(timeout)"),
+            ("fail(timeout): journey", "blocked(account.login)"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_account_service_fails_login_by_a_broken_connection() {
+    let scene = Scene::start().await;
+    scene.inject(ACCOUNT, FaultKind::Reset).await;
+    let report = scene.run("send-message").await;
+    assert_eq!(verdict(&report), "blocked(account.login)", "{report:#?}");
+    let ended = ending(&report.steps[0]);
+    let broken = [
+        "fail(tls): reset",
+        "fail(connect): reset",
+        "fail(send): reset",
+    ];
+    assert!(broken.contains(&ended.as_str()), "{ended}");
+}
+
+#[tokio::test]
+async fn a_slow_login_is_slow_and_not_failed() {
+    let scene = Scene::start().await;
+    scene
+        .inject(LOGIN, FaultKind::Slow(Duration::from_millis(1_200)))
+        .await;
+    let report = scene.run("login").await;
+    assert_eq!(verdict(&report), "slow", "{report:#?}");
+    assert!(report.steps[0].phases.wait.unwrap() >= Duration::from_millis(1_200));
+    scene.mend().await;
+    scene
+        .inject(RELAY, FaultKind::Slow(Duration::from_millis(1_200)))
+        .await;
+    let report = scene.run("send-message").await;
+    assert_eq!(verdict(&report), "slow", "{report:#?}");
+    assert_eq!(other(&report, "account.login").unwrap().to_string(), "pass");
+    scene.assert_clean();
+}
+
+#[tokio::test]
+async fn a_broken_relay_fails_messages_and_not_login() {
+    let scene_of = |ended, outcome| [("pass", "pass"), (ended, outcome)];
+    check(
+        RELAY,
+        FaultKind::Error(503),
+        scene_of("fail(status): 503", "fail(status)"),
+    )
+    .await;
+    check(
+        RELAY,
+        FaultKind::LostDelivery,
+        scene_of("fail(timeout): within", "fail(timeout)"),
+    )
+    .await;
+    check(
+        TALK,
+        FaultKind::Refuse,
+        scene_of("fail(connect): refused", "fail(connect)"),
+    )
+    .await;
+    let nxdomain = FaultKind::DnsFailure(DnsFailure::Nxdomain);
+    check(TALK, nxdomain, scene_of("fail(dns): nxdomain", "fail(dns)")).await;
+    let expired = FaultKind::BadCertificate(CertificateFlaw::Expired);
+    check(TALK, expired, scene_of("fail(tls): expired", "fail(tls)")).await;
+}
+
+#[tokio::test]
+async fn wrong_words_fail_expectations() {
+    for (on, name) in [(LOGIN, "login"), (TALK, "send-message")] {
+        let scene = Scene::start().await;
+        scene.inject(on, FaultKind::WrongContent).await;
+        let report = scene.run(name).await;
+        assert_eq!(verdict(&report), "fail(expectation)", "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_leaves_a_debt_and_paying_it_empties_the_audit() {
+    let scene = Scene::start().await;
+    scene.inject(RELAY, FaultKind::LostDelivery).await;
+    let journey = shipped("send-message");
+    let context = scene.context(&journey);
+    {
+        let running = run(&journey, &context);
+        let accepted = async {
+            while scene.platform.audit().messages_undeleted.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = running => panic!("it waits for a message that never comes"),
+            () = accepted => {}
+        }
+    }
+    let audit = scene.platform.audit();
+    assert_eq!(audit.sessions_open.len(), 2, "{audit:?}");
+    let debt = scene.log.debts().remove(0);
+    scene.mend().await;
+    let state = pay(&journey, &debt, &scene.context(&journey)).await;
+    assert_eq!(state, CleanupState::Done);
+    scene.assert_clean();
+}
+
+#[tokio::test]
+async fn a_stopping_agent_leaves_a_clean_platform() {
+    let scene = Scene::start().await;
+    scene.inject(RELAY, FaultKind::LostDelivery).await;
+    let journey = shipped("send-message");
+    let context = scene.context(&journey);
+    let stopping = async {
+        while scene.platform.audit().messages_undeleted.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        context.cancel.cancel();
+    };
+    let (report, ()) = tokio::join!(run(&journey, &context), stopping);
+    assert_eq!(verdict(&report), "blind(interrupted)", "{report:#?}");
+    assert_eq!(report.facts.cleanup, CleanupState::Done);
+    scene.assert_clean();
+}
