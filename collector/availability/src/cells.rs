@@ -13,7 +13,7 @@ use crate::cell::sight::{Newest, Seen};
 use crate::cell::{Cell, Evidence, Mark, Weight};
 use crate::counters::Counters;
 use crate::fleet::quarantine;
-use crate::history::{Arrival, History, Recorded, Timing};
+use crate::history::{Arrival, Fault, History, Recorded, Timing};
 use crate::span::Span;
 use crate::{QuarantineStep, Release, Settings};
 
@@ -314,9 +314,11 @@ impl Cells {
     }
 
     fn hold(&mut self, standing: Standing, since: Timestamp, now: Timestamp) {
-        self.cells[standing.cell].hold(standing.agent);
-        for user in self.users_in(standing.agent, standing.cell) {
-            self.users[user].history.hold(since, now);
+        let Standing { agent, cell, .. } = standing;
+        self.cells[cell].hold(agent);
+        for user in self.users_on(agent, cell) {
+            let fault = self.fault(user, cell);
+            self.users[user].history.hold(fault, since, now);
         }
         self.standing.push(standing);
     }
@@ -327,8 +329,17 @@ impl Cells {
             Release::Corroborated => first.unwrap_or(now),
             Release::Passes | Release::Left => now,
         };
-        for user in self.users_in(agent, cell) {
-            self.users[user].history.release(from, now);
+        let target = &self.cells[cell].key.target;
+        let mut others = self
+            .cells
+            .iter()
+            .filter(|other| other.key.target == *target);
+        let still_held = others.any(|other| other.sight.is_held(agent));
+        for user in self.users_on(agent, cell) {
+            match self.fault(user, cell) {
+                Fault::Upstream if still_held => {}
+                fault => self.users[user].history.release(fault, from, now),
+            }
         }
         self.standing.push(Standing {
             agent,
@@ -336,6 +347,27 @@ impl Cells {
             step: QuarantineStep::Released { why },
             run: None,
         });
+    }
+
+    /// What a hold in `cell` means for one of the agent's users.
+    fn fault(&self, user: usize, cell: usize) -> Fault {
+        if self.users[user].cell == cell {
+            Fault::Here
+        } else {
+            Fault::Upstream
+        }
+    }
+
+    /// The agent's users on the target of `cell`.
+    fn users_on(&self, agent: AgentIx, cell: usize) -> Vec<usize> {
+        let target = &self.cells[cell].key.target;
+        let is_its = |user: &usize| {
+            let User {
+                agent: of, cell, ..
+            } = self.users[*user];
+            of == agent && self.cells[cell].key.target == *target
+        };
+        (0..self.users.len()).filter(is_its).collect()
     }
 
     /// Whether a touch counts: the first of an agent in each period T of the feature's own
@@ -367,7 +399,7 @@ impl Cells {
         self.cells[cell].period = timings.map(|timing| timing.period).min();
     }
 
-    pub(crate) fn users_in(&self, agent: AgentIx, cell: usize) -> Vec<usize> {
+    fn users_in(&self, agent: AgentIx, cell: usize) -> Vec<usize> {
         let users = self.users_of[cell].iter().copied();
         users
             .filter(|user| self.users[*user].agent == agent)

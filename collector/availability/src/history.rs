@@ -47,6 +47,24 @@ pub(crate) struct Timing {
     pub(crate) fresh: Duration,
 }
 
+/// Where an agent fails alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// In the user's own cell: all that it ran is blind.
+    Here,
+    /// In another cell of the target: what blocked it there is blind.
+    Upstream,
+}
+
+impl Carved {
+    fn of(&mut self, whose: Fault) -> &mut Vec<Span> {
+        match whose {
+            Fault::Here => &mut self.outlier,
+            Fault::Upstream => &mut self.self_blocked,
+        }
+    }
+}
+
 /// One user's history.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
@@ -176,14 +194,15 @@ impl History {
 
     /// The agent fails alone since `since`, as is known since `now`: what it ran is blind from
     /// then on.
-    pub(crate) fn hold(&mut self, since: Timestamp, now: Timestamp) {
-        self.carved.outlier.push(Span::new(since, Timestamp::MAX));
+    pub(crate) fn hold(&mut self, whose: Fault, since: Timestamp, now: Timestamp) {
+        let held = Span::new(since, Timestamp::MAX);
+        self.carved.of(whose).push(held);
         self.restate(since, now);
     }
 
     /// What the agent ran from `from` on counts again, as is known since `now`.
-    pub(crate) fn release(&mut self, from: Timestamp, now: Timestamp) {
-        for span in &mut self.carved.outlier {
+    pub(crate) fn release(&mut self, whose: Fault, from: Timestamp, now: Timestamp) {
+        for span in self.carved.of(whose) {
             span.until = span.until.min(from);
         }
         self.restate(from, now);
@@ -191,7 +210,12 @@ impl History {
 
     fn restate(&mut self, from: Timestamp, now: Timestamp) {
         self.restated.push(Span::new(from, now));
-        for spans in [&mut self.carved.outlier, &mut self.restated] {
+        let Carved {
+            outlier,
+            self_blocked,
+            ..
+        } = &mut self.carved;
+        for spans in [outlier, self_blocked, &mut self.restated] {
             spans.retain(|span| span.until > now - KEPT);
             *spans = union(std::mem::take(spans));
         }

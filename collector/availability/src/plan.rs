@@ -91,3 +91,86 @@ fn extend(spans: &mut Vec<(Span, PlanEntry)>, part: Span, entry: &PlanEntry) {
         None => spans.push((part, entry.clone())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bongsu_model::{Cadence, FeatureId, JourneyName, Revision, TargetName, Variant};
+
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + seconds)
+    }
+
+    fn plan(from: u64, period: u64) -> PlanRecord {
+        let entry = PlanEntry {
+            journey: JourneyName::new("login").unwrap(),
+            target: TargetName::new("superapp").unwrap(),
+            variant: Variant::cold(),
+            feature: FeatureId::new("account.login").unwrap(),
+            touches: Vec::new(),
+            cadence: Cadence::new(Duration::from_secs(period), Duration::ZERO).unwrap(),
+            deadline: Duration::from_secs(9),
+        };
+        PlanRecord {
+            revision: Revision::of(&period.to_be_bytes()),
+            valid_from: at(from),
+            entries: vec![entry],
+        }
+    }
+
+    fn spans(plans: &Plans) -> Vec<(Timestamp, Timestamp, u64)> {
+        let spans = plans.spans().into_iter();
+        spans
+            .map(|(span, entry)| (span.from, span.until, entry.cadence.period().as_secs()))
+            .collect()
+    }
+
+    #[test]
+    fn a_plan_holds_until_a_newer_one_is_valid_in_whatever_order_they_come() {
+        let mut plans = Plans::default();
+        assert!(plans.insert(plan(200, 30), at(0)));
+        assert!(plans.insert(plan(0, 10), at(0)));
+        assert!(!plans.insert(plan(0, 10), at(0)));
+        let expected = [(at(0), at(200), 10), (at(200), Timestamp::MAX, 30)];
+        assert_eq!(spans(&plans), expected);
+        assert_eq!(plans.next_change(at(100)), Some(at(200)));
+        assert_eq!(plans.next_change(at(200)), None);
+    }
+
+    #[test]
+    fn a_restart_with_the_same_entries_makes_one_span() {
+        let mut plans = Plans::default();
+        plans.insert(plan(0, 10), at(0));
+        plans.insert(plan(100, 10), at(100));
+        assert_eq!(spans(&plans), [(at(0), Timestamp::MAX, 10)]);
+    }
+
+    #[test]
+    fn while_the_agent_is_not_listed_nothing_is_expected_of_it() {
+        let mut plans = Plans::default();
+        plans.insert(plan(0, 10), at(0));
+        plans.leave(at(50));
+        assert_eq!(spans(&plans), [(at(0), at(50), 10)]);
+        plans.come_back(at(80));
+        assert_eq!(
+            spans(&plans),
+            [(at(0), at(50), 10), (at(80), Timestamp::MAX, 10)]
+        );
+    }
+
+    #[test]
+    fn plans_that_ended_before_all_that_is_kept_leave() {
+        let mut plans = Plans::default();
+        plans.insert(plan(0, 10), at(0));
+        let now = at(10) + KEPT + Duration::from_secs(2);
+        plans.insert(plan(11, 30), now);
+        assert_eq!(plans.spans().len(), 1);
+        for second in 0..300 {
+            plans.insert(plan(200_000 + second, second + 1), now);
+        }
+        assert_eq!(plans.records.len(), PLANS_MAX);
+    }
+}

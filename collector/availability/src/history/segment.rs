@@ -20,6 +20,9 @@ pub(crate) struct Carved {
     pub(crate) maintenance: Vec<Span>,
     /// Stretches in which the agent failed alone: its runs are blind. A union.
     pub(crate) outlier: Vec<Span>,
+    /// Stretches in which the agent failed alone in another cell of the target: where that
+    /// blocked it, it was its own doing. A union.
+    pub(crate) self_blocked: Vec<Span>,
 }
 
 /// A stretch in which a user's slots follow one cadence.
@@ -200,10 +203,11 @@ impl Segment {
     /// The outcome of slot `n`, after the collector's own judgement of the agent.
     fn judged(&self, n: u64, start: Timestamp, carved: &Carved) -> Option<SlotOutcome> {
         let outcome = self.slot(n).outcome()?;
-        let outlier = carved.outlier.iter().any(|span| span.contains(start));
+        let within = |spans: &[Span]| spans.iter().any(|span| span.contains(start));
         Some(match outcome {
             SlotOutcome::Skipped => SlotOutcome::Skipped,
-            _ if outlier => SlotOutcome::Blind,
+            _ if within(&carved.outlier) => SlotOutcome::Blind,
+            SlotOutcome::Blocked if within(&carved.self_blocked) => SlotOutcome::Blind,
             heard => heard,
         })
     }
@@ -289,5 +293,90 @@ impl Segment {
         while n >= self.first + self.slots.len() as u64 {
             self.slots.push_back(Slot::EMPTY);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::slot::Arrival;
+    use super::*;
+
+    const DAY: u64 = 8_640;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_700_000_000 + seconds)
+    }
+
+    fn segment() -> Segment {
+        let cadence = Cadence::new(Duration::from_secs(10), Duration::ZERO).expect("not zero");
+        let span = Span::new(at(0), Timestamp::MAX);
+        Segment::new(
+            span,
+            cadence,
+            Duration::from_secs(9),
+            Duration::from_secs(5),
+        )
+    }
+
+    fn put(segment: &mut Segment, i: u64, outcome: SlotOutcome) {
+        let n = segment.cadence.first_at_or_after(at(0)) + i;
+        let now = segment.cadence.due(n) + Duration::from_secs(1);
+        let slot = Slot::new(outcome, Duration::ZERO, Arrival::InTime);
+        segment.put(n, slot, now, &Carved::default());
+        segment.trim(now - Duration::from_secs(25 * 3600));
+    }
+
+    #[test]
+    fn a_day_is_kept_in_four_bytes_a_slot_and_added_up_by_blocks() {
+        let mut segment = segment();
+        for i in 0..2 * DAY {
+            let outcome = if i % 4 == 0 {
+                SlotOutcome::Fail
+            } else {
+                SlotOutcome::Pass
+            };
+            put(&mut segment, i, outcome);
+        }
+        assert!(segment.slots.len() as u64 <= DAY + 360 + 2 * BLOCK);
+        assert!(segment.sealed.len() as u64 >= DAY / BLOCK);
+        let now = at(2 * DAY * 10);
+        let window = Span::new(at(DAY * 10), now);
+        let sums = segment.sums(window, now, &Carved::default());
+        assert_eq!((sums.ledger.fail, sums.ledger.pass), (DAY / 4, DAY * 3 / 4));
+        assert_eq!(sums.ledger.expected(), DAY);
+        assert_eq!(
+            (sums.down, sums.up),
+            (21_600_000_000_000, 64_800_000_000_000)
+        );
+    }
+
+    #[test]
+    fn what_is_carved_out_later_leaves_sealed_blocks_too() {
+        let mut segment = segment();
+        for i in 0..1_000 {
+            put(&mut segment, i, SlotOutcome::Fail);
+        }
+        let carved = Carved {
+            outlier: vec![Span::new(at(2_000), Timestamp::MAX)],
+            ..Carved::default()
+        };
+        segment.reseal_since(at(2_000), &carved);
+        let now = at(10_000);
+        let sums = segment.sums(Span::new(at(0), now), now, &carved);
+        assert_eq!((sums.ledger.fail, sums.ledger.blind), (200, 800));
+        assert_eq!(sums.down, 2_000_000_000_000);
+    }
+
+    #[test]
+    fn a_backlog_from_before_the_first_kept_slot_finds_room() {
+        let mut segment = segment();
+        put(&mut segment, 2_000, SlotOutcome::Pass);
+        for i in 0..2_000 {
+            put(&mut segment, i, SlotOutcome::Pass);
+        }
+        let now = at(20_010);
+        let sums = segment.sums(Span::new(at(0), now), now, &Carved::default());
+        assert_eq!((sums.ledger.pass, sums.ledger.missed), (2_001, 0));
+        assert_eq!(sums.up, 20_010_000_000_000);
     }
 }

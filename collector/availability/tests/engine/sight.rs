@@ -1,9 +1,11 @@
 //! What is not seen is unknown: silent regions, blind fleets, outliers, a collector away.
 
 use bongsu_availability::{
-    Change, Event, FleetState, MaintenanceWindow, Presence, QuarantineStep, Roster, Scope as Covers,
+    Change, Event, FeatureView, FleetState, MaintenanceWindow, Presence, QuarantineStep, Roster,
+    Scope as Covers,
 };
 use bongsu_model::{CellState, FeatureState, Overlay};
+use proptest::prelude::*;
 
 use crate::sim::{
     DEMO, Effect, LOGIN, Scope, Sim, TEXT, agent_id, cell_key, feature_id, region_id, roster, secs,
@@ -120,6 +122,12 @@ fn an_agent_that_always_fails_is_quarantined_and_turns_nothing_down() {
     assert_eq!(cell.samples.fail, 0, "all it ran is blind");
     assert_eq!(cell.samples.blind, 360);
     assert_eq!(cell.availability.hours_24.own, Some(1.0));
+    let text = sim.feature(TEXT).availability.hour;
+    assert_eq!(
+        (text.own, text.perceived),
+        (Some(1.0), Some(1.0)),
+        "it blocked only itself"
+    );
     let view = sim.engine.agents(sim.now).into_iter().nth(4).unwrap();
     assert!(view.outlier);
     assert_eq!(sim.engine.fleet(sim.now).outliers, [agent_id(4)]);
@@ -260,4 +268,98 @@ fn the_slots_of_an_agent_end_when_it_leaves_the_list_not_when_it_stops() {
     assert!(after - missed <= 2, "{missed} before, {after} after");
     assert_eq!(sim.cell(LOGIN, 0).agents, 2);
     assert_eq!(sim.cell(LOGIN, 0).region, region_id(0));
+}
+
+fn effect() -> impl Strategy<Value = Effect> {
+    prop_oneof![
+        Just(Effect::Fail(1.0)),
+        Just(Effect::Fail(0.4)),
+        Just(Effect::Slow),
+        Just(Effect::Blind),
+        Just(Effect::Silent),
+    ]
+}
+
+fn scope() -> impl Strategy<Value = Scope> {
+    let feature = prop_oneof![Just(None), Just(Some(LOGIN)), Just(Some(TEXT))];
+    let place = (
+        proptest::option::of(0_usize..3),
+        proptest::option::of(0_usize..9),
+    );
+    (feature, place).prop_map(|(feature, (region, agent))| Scope {
+        feature,
+        region,
+        agent,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    #[test]
+    fn whatever_happens_states_follow_from_what_is_seen(
+        spells in proptest::collection::vec((scope(), effect(), 10_u64..90, 0_u64..60), 1..6),
+    ) {
+        let mut sim = Sim::new(DEMO);
+        sim.run(secs(30));
+        for (scope, effect, length, quiet) in spells {
+            sim.set(scope, effect);
+            for step in 0..length + quiet {
+                if step == length {
+                    sim.mend();
+                }
+                sim.run(secs(1));
+                for feature in sim.board().features {
+                    is_sound(&feature)?;
+                }
+            }
+        }
+    }
+}
+
+fn is_sound(feature: &FeatureView) -> Result<(), TestCaseError> {
+    for cell in &feature.regions {
+        let blind = cell.seeing < cell.agents.clamp(1, 2);
+        prop_assert_eq!(cell.state == CellState::Unknown, blind, "{:?}", cell);
+        prop_assert!(cell.blocked_by.is_none() || blind);
+        prop_assert!(cell.state != CellState::Up || cell.score < 1.0);
+        prop_assert!(cell.state != CellState::Down || cell.onset.is_some());
+        for window in [cell.availability.minutes_5, cell.availability.hour] {
+            prop_assert!((0.0..=1.0).contains(&window.coverage), "{:?}", window);
+            prop_assert!(window.own.is_none_or(|own| (0.0..=1.0).contains(&own)));
+            prop_assert!(window.own.is_some() || window.coverage == 0.0);
+        }
+    }
+    let down = feature
+        .regions
+        .iter()
+        .filter(|cell| cell.state == CellState::Down)
+        .count();
+    let unknown = feature
+        .regions
+        .iter()
+        .filter(|cell| cell.state == CellState::Unknown)
+        .count();
+    let expected = match (down, unknown) {
+        _ if feature.regions.is_empty() => FeatureState::Unmeasured,
+        (_, 2 | 3) => FeatureState::Unknown,
+        (2 | 3, _) => FeatureState::MajorOutage,
+        (1, 0) if feature.state == FeatureState::MajorOutage => {
+            return Err(TestCaseError::fail("a third is less than 0.34"));
+        }
+        // One of two in sight: major only if it was before.
+        (1, 1) if feature.state == FeatureState::MajorOutage => FeatureState::MajorOutage,
+        (1, _) => FeatureState::PartialOutage,
+        _ => {
+            let rest = [
+                FeatureState::Operational,
+                FeatureState::Degraded,
+                FeatureState::Recovering,
+            ];
+            prop_assert!(rest.contains(&feature.state), "{:?}", feature);
+            return Ok(());
+        }
+    };
+    prop_assert_eq!(feature.state, expected);
+    Ok(())
 }
