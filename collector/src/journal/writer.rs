@@ -125,6 +125,7 @@ impl Writer {
         }
         match self.append(received, &records) {
             Ok(stored) => {
+                self.count(&records, &stored);
                 let mut rest = stored.as_slice();
                 for (answer, length) in answers.into_iter().zip(lengths) {
                     let (own, others) = rest.split_at(length);
@@ -132,7 +133,7 @@ impl Writer {
                     // A client that went away learns of it when it sends again.
                     let _ = answer.send(Ok(own.to_vec()));
                 }
-                self.committed(received, records, &stored);
+                self.report(events(received, records, &stored));
             }
             Err(error) => {
                 let reason: Arc<str> = error.to_string().into();
@@ -158,25 +159,18 @@ impl Writer {
         })
     }
 
-    fn committed(&mut self, received: Timestamp, records: Vec<Record>, stored: &[Stored]) {
+    fn count(&self, records: &[Record], stored: &[Stored]) {
         let counters = &self.counters;
         counters.commits.add(1);
-        let mut events = Vec::with_capacity(records.len());
-        for (record, stored) in records.into_iter().zip(stored) {
-            let run = record.run.is_some();
+        for (record, stored) in records.iter().zip(stored) {
             match stored {
-                Stored::New(seq) => {
+                Stored::New(_) => {
                     counters.journal_bytes_appended.add(record.bytes() as u64);
-                    if run {
+                    if record.run.is_some() {
                         counters.runs_accepted.add(1);
+                    } else {
+                        counters.records_accepted.add(1);
                     }
-                    events.push(Event {
-                        seq: *seq,
-                        received,
-                        kind: record.kind,
-                        agent: record.agent,
-                        facts: record.facts,
-                    });
                 }
                 Stored::Duplicate => counters.runs_duplicate.add(1),
                 Stored::Conflict => {
@@ -187,7 +181,6 @@ impl Writer {
                 }
             }
         }
-        self.report(events);
     }
 
     /// Tells the deriving thread. If its queue is full it learns from a later report and reads
@@ -261,6 +254,23 @@ impl Writer {
             }
         }
     }
+}
+
+/// The records that are new, with their places.
+fn events(received: Timestamp, records: Vec<Record>, stored: &[Stored]) -> Vec<Event> {
+    let placed = records.into_iter().zip(stored);
+    placed
+        .filter_map(|(record, stored)| match stored {
+            Stored::New(seq) => Some(Event {
+                seq: *seq,
+                received,
+                kind: record.kind,
+                agent: record.agent,
+                facts: record.facts,
+            }),
+            Stored::Duplicate | Stored::Conflict => None,
+        })
+        .collect()
 }
 
 /// The first request and whatever else waits already, up to a group; and whether to stop then.

@@ -182,13 +182,17 @@ impl Binary {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stderr(Stdio::piped())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let errors = BufReader::new(child.stderr.take().unwrap());
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let (lines, log) = channel();
+        let command = command.stderr(Stdio::piped()).stdin(Stdio::null());
+        let child = command.spawn().unwrap();
+        let mut binary = Self {
+            child,
+            otlp: unknown,
+            web: unknown,
+            log,
+        };
+        let errors = BufReader::new(binary.child.stderr.take().unwrap());
         // Ends with the child: then its end of the pipe is closed.
         std::thread::spawn(move || {
             errors.lines().map_while(Result::ok).for_each(|line| {
@@ -196,15 +200,12 @@ impl Binary {
             });
         });
         let mut seen = Vec::new();
-        while let Ok(line) = log.recv_timeout(PATIENCE) {
+        while let Ok(line) = binary.log.recv_timeout(PATIENCE) {
             if line.contains("the collector is up") {
                 let (otlp, web) = (address(&line, "otlp="), address(&line, "web="));
-                return Self {
-                    child,
-                    otlp,
-                    web,
-                    log,
-                };
+                binary.otlp = otlp;
+                binary.web = web;
+                return binary;
             }
             seen.push(line);
         }
@@ -228,7 +229,8 @@ impl Binary {
                 .success()
         );
         let status = self.child.wait().unwrap();
-        (status, self.log.iter().collect())
+        let log = std::iter::from_fn(|| self.log.recv().ok()).collect();
+        (status, log)
     }
 }
 
