@@ -1,6 +1,6 @@
 //! What a step got: the facts that expectations and captures are held against.
 
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub struct Observed<'a> {
     headers: &'a [(String, String)],
     content: &'a [u8],
     elapsed: Duration,
-    json: OnceCell<Option<Value>>,
+    json: OnceLock<Option<Value>>,
 }
 
 impl<'a> Observed<'a> {
@@ -28,7 +28,7 @@ impl<'a> Observed<'a> {
             headers,
             content: body,
             elapsed,
-            json: OnceCell::new(),
+            json: OnceLock::new(),
         }
     }
 
@@ -39,7 +39,7 @@ impl<'a> Observed<'a> {
             headers: &[],
             content: frame.as_bytes(),
             elapsed,
-            json: OnceCell::new(),
+            json: OnceLock::new(),
         }
     }
 

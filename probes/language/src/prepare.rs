@@ -153,6 +153,7 @@ impl Step {
             environment,
             actor,
             secrets: Vec::new(),
+            secrecy: Secrecy::Public,
         };
         let act = match &self.act {
             Act::Http(act) => PreparedAct::Http(renderer.request(act)?),
@@ -202,13 +203,10 @@ impl ValueTemplate {
             environment,
             actor,
             secrets: Vec::new(),
+            secrecy: Secrecy::Public,
         };
         let value = renderer.value(self)?;
-        let secrecy = if renderer.secrets.is_empty() {
-            Secrecy::Public
-        } else {
-            Secrecy::Secret
-        };
+        let secrecy = renderer.secrecy;
         Ok(Variable { value, secrecy })
     }
 }
@@ -225,6 +223,8 @@ struct Renderer<'a> {
     environment: &'a Environment,
     actor: usize,
     secrets: Vec<Secret>,
+    /// Whether anything rendered so far was made of a secret.
+    secrecy: Secrecy,
 }
 
 impl Renderer<'_> {
@@ -406,6 +406,7 @@ impl Renderer<'_> {
     fn evaluate(&mut self, expression: &Expression) -> Result<Value, RenderError> {
         let variable = evaluate(self.environment, self.actor, expression)?;
         if variable.secrecy == Secrecy::Secret {
+            self.secrecy = Secrecy::Secret;
             collect_texts(&variable.value, &mut self.secrets);
         }
         Ok(variable.value)

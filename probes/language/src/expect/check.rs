@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
+use crate::capture::Secrecy;
 use crate::duration::display_duration;
 use crate::environment::Environment;
 use crate::observed::Observed;
@@ -225,12 +226,18 @@ impl Judge<'_> {
     }
 
     fn describe(&self, check: &Check) -> Result<String, RenderError> {
-        let show = |template: &ValueTemplate| self.render(template).map(|value| shorten(&value));
+        let show = |template: &ValueTemplate| {
+            let variable = template.render(self.environment, self.actor)?;
+            Ok(match variable.secrecy {
+                Secrecy::Public => shorten(&variable.value),
+                Secrecy::Secret => "a secret value".to_owned(),
+            })
+        };
         Ok(match check {
             Check::Equals(expected) => show(expected)?,
             Check::Is(kind) => kind.as_str().to_owned(),
             Check::In(options) => {
-                let options: Result<Vec<_>, _> = options.iter().map(show).collect();
+                let options: Result<Vec<_>, RenderError> = options.iter().map(show).collect();
                 format!("one of {}", options?.join(", "))
             }
             Check::Status(sets) => sets
