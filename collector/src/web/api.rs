@@ -2,6 +2,7 @@
 
 mod error;
 mod events;
+mod openapi;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 pub(crate) use error::ApiError;
+pub use openapi::document;
 
 use super::Web;
 use super::answer::RunsAnswer;
@@ -28,6 +30,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/runs/{run_id}", get(run))
         .route("/agents", get(agents))
         .route("/events", get(events::events))
+        .route("/openapi.json", get(openapi_json))
         .fallback(no_such_endpoint)
 }
 
@@ -99,6 +102,12 @@ async fn agents(
     let picture = web.source.picture();
     let target = query.target(&*web.source, &picture)?;
     Ok(json(&headers, &web.agents(&picture, &target)))
+}
+
+async fn openapi_json(headers: HeaderMap) -> Response {
+    let mut body = serde_json::to_string_pretty(&document()).expect("a JSON value");
+    body.push('\n');
+    with_tag(&headers, JSON, body.into())
 }
 
 async fn no_such_endpoint() -> Response {

@@ -28,6 +28,9 @@ use super::runs;
 /// 2022-10-16 14:30:00 in Seoul.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
 
+/// Changes that a reader of events may be behind.
+pub(super) const CHANGES_KEPT: usize = 4;
+
 const REGIONS: [(&str, &str, &str); 3] = [
     ("kr-seoul", "서울", "Seoul"),
     ("kr-busan", "부산", "Busan"),
@@ -40,6 +43,7 @@ pub(super) struct Fixture {
     picture: Arc<Published>,
     transitions: broadcast::Sender<Arc<Transition>>,
     reports: Vec<RunReport>,
+    stopping: CancellationToken,
 }
 
 impl std::fmt::Debug for Fixture {
@@ -79,9 +83,16 @@ impl Fixture {
             catalogue: catalogue(),
             target,
             picture: Arc::new(picture),
-            transitions: broadcast::Sender::new(4),
+            transitions: broadcast::Sender::new(CHANGES_KEPT),
             reports: vec![runs::failed(), runs::passed()],
+            stopping: CancellationToken::new(),
         }
+    }
+
+    /// Tells readers of events of a change.
+    pub(super) fn announce(&self) {
+        let change = transitions().remove(0);
+        self.transitions.send(Arc::new(change)).unwrap();
     }
 }
 
@@ -169,7 +180,7 @@ impl Source for Fixture {
     }
 
     fn stopping(&self) -> CancellationToken {
-        CancellationToken::new()
+        self.stopping.clone()
     }
 }
 
@@ -358,7 +369,7 @@ fn cell_of(state: CellState, since: u64, availability: Windows) -> Cell {
     }
 }
 
-fn feature_of(id: &str, state: FeatureState, cells: [Cell; 3]) -> FeatureView {
+fn feature_of(id: &str, state: FeatureState, cells: &[Cell; 3]) -> FeatureView {
     let regions: Vec<_> = cells
         .iter()
         .enumerate()
@@ -425,27 +436,27 @@ fn features() -> Vec<FeatureView> {
         feature_of(
             "account.login",
             FeatureState::MajorOutage,
-            [out(), out(), out()],
+            &[out(), out(), out()],
         ),
         feature_of(
             "talk.message.text",
             FeatureState::Unknown,
-            [blocked(), blocked(), blocked()],
+            &[blocked(), blocked(), blocked()],
         ),
         feature_of(
             "talk.message.image",
             FeatureState::Recovering,
-            [back(), up(), up()],
+            &[back(), up(), up()],
         ),
         feature_of(
             "talk.call.voice",
             FeatureState::Operational,
-            [up(), up(), up()],
+            &[up(), up(), up()],
         ),
         feature_of(
             "talk.openchat.room-create",
             FeatureState::PartialOutage,
-            [
+            &[
                 with(up(), Overlay::Partial),
                 out(),
                 cell_of(CellState::Suspect, 8, well()),
@@ -454,27 +465,27 @@ fn features() -> Vec<FeatureView> {
         feature_of(
             "map.core",
             FeatureState::Degraded,
-            [with(up(), Overlay::Slow), with(up(), Overlay::Slow), up()],
+            &[with(up(), Overlay::Slow), with(up(), Overlay::Slow), up()],
         ),
         feature_of(
             "map.roadview",
             FeatureState::Unknown,
-            [unseen(), unseen(), unseen()],
+            &[unseen(), unseen(), unseen()],
         ),
         feature_of(
             "pay.transfer.in-talk",
             FeatureState::Maintenance,
-            [(); 3].map(|()| with(up(), Overlay::Maintenance)),
+            &[(); 3].map(|()| with(up(), Overlay::Maintenance)),
         ),
         feature_of(
             "pay.payment.offline",
             FeatureState::Operational,
-            [with(up(), Overlay::Flapping), up(), up()],
+            &[with(up(), Overlay::Flapping), up(), up()],
         ),
         feature_of(
             "pay.core",
             FeatureState::Unmeasured,
-            [none(), none(), none()],
+            &[none(), none(), none()],
         ),
     ]
 }

@@ -1,1 +1,81 @@
-//! Soon.
+//! `/metrics` as Prometheus reads it.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+
+use super::visit::{ask, get, golden};
+
+#[tokio::test]
+async fn the_text_is_as_its_golden() {
+    let answer = get("/metrics").await;
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    golden("metrics.txt", &answer.text);
+}
+
+#[tokio::test]
+async fn every_family_is_introduced_once_and_its_samples_follow() {
+    let text = get("/metrics").await.text;
+    let mut families = BTreeSet::new();
+    let mut family = String::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            family = rest.split(' ').next().unwrap().to_owned();
+            assert!(family.starts_with("bongsu_"), "{family}");
+            assert!(families.insert(family.clone()), "{family} comes twice");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert!(rest.starts_with(&format!("{family} ")), "{line}");
+        } else {
+            let name = line.split(['{', ' ']).next().unwrap();
+            assert_eq!(name, family, "{line}");
+            let value = line.rsplit(' ').next().unwrap();
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert_eq!(
+                line.contains("agent=\""),
+                name.starts_with("bongsu_agent_"),
+                "{line}"
+            );
+        }
+    }
+    assert!(families.len() > 40, "{families:?}");
+}
+
+#[tokio::test]
+async fn every_state_of_every_feature_has_its_series() {
+    let text = get("/metrics").await.text;
+    let states = |feature: &str| -> Vec<&str> {
+        let prefix = format!("bongsu_feature_state{{target=\"superapp\",feature=\"{feature}\",");
+        text.lines()
+            .filter(|line| line.starts_with(&prefix))
+            .collect()
+    };
+    for feature in ["account.login", "pay.core"] {
+        let states = states(feature);
+        assert_eq!(states.len(), 8, "{feature}");
+        assert_eq!(
+            states.iter().filter(|line| line.ends_with(" 1")).count(),
+            1,
+            "{feature}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn openmetrics_is_given_to_those_who_ask() {
+    let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
+    let answer = ask(Method::GET, "/metrics", &accept).await;
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    assert!(
+        answer
+            .text
+            .contains("# TYPE bongsu_runs counter\nbongsu_runs_total{")
+    );
+    assert!(answer.text.ends_with("# EOF\n"));
+}

@@ -1,5 +1,7 @@
 //! Board, pages, API and metrics over a fixture in which every state occurs.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod api;
 mod fixture;
 mod metrics;

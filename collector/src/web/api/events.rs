@@ -127,7 +127,9 @@ impl Listener {
             ));
         }
         self.quiet += 1;
-        (self.quiet % KEEP_WARM_TICKS == 0).then(|| Event::default().comment("still here"))
+        self.quiet
+            .is_multiple_of(KEEP_WARM_TICKS)
+            .then(|| Event::default().comment("still here"))
     }
 }
 

@@ -177,7 +177,7 @@ fn step_rows(context: &PageContext, detail: &RunDetailAnswer, step: &StepAnswer)
                 @if step.polls > 0 { br; small { (step.polls) "× " (lang.pick("물음", "polled")) } }
             }
             td { (act(step)) }
-            td { (figures::latency(step.duration_s)) }
+            td.figures { (figures::latency(step.duration_s)) }
             td { (bar(lang, detail, step)) }
             @for (_, phase) in step.phases.named() {
                 td.figures { (phase.map_or_else(|| "–".to_owned(), figures::latency)) }
@@ -213,6 +213,13 @@ fn bar(lang: Lang, detail: &RunDetailAnswer, step: &StepAnswer) -> Markup {
     let known: f64 = phases.iter().filter_map(|(_, phase)| *phase).sum();
     // The deciding attempt is the last one: its phases end where the step ends.
     let mut at = from + (step.duration_s - known).max(0.0);
+    let mut bars = Vec::new();
+    for (name, phase) in phases {
+        if let Some(seconds) = phase {
+            bars.push((name, place(at), place(seconds)));
+            at += seconds;
+        }
+    }
     let label = match lang {
         Lang::Ko => format!(
             "{} 뒤 시작, {} 동안",
@@ -231,12 +238,8 @@ fn bar(lang: Lang, detail: &RunDetailAnswer, step: &StepAnswer) -> Markup {
             rect.track x="0" y="8" width="1000" height="4" {}
             rect.p-rest x=(place(from)) y="3" width=(place(step.duration_s.max(whole / 400.0)))
                 height="14" {}
-            @for (name, phase) in phases {
-                @if let Some(seconds) = phase {
-                    rect class={ "p-" (name) } x=(place(at)) y="3" width=(place(seconds))
-                        height="14" {}
-                    @let _ = at += seconds;
-                }
+            @for (name, x, width) in &bars {
+                rect class={ "p-" (name) } x=(x) y="3" width=(width) height="14" {}
             }
         }
     }
