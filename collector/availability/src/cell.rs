@@ -19,6 +19,10 @@ use sight::{Held, Newest, Sight};
 /// Entries into down that are remembered to tell flapping.
 const DOWNS_MAX: usize = 16;
 
+/// Good runs that are remembered to tell when a fault cannot have begun yet: a failure that hung
+/// arrives behind good runs that began after it, at most a few of each agent.
+const GOODS_MAX: usize = 16;
+
 /// In which time a cell has to go down again and again to be called flapping.
 const FLAPPING_WITHIN: Duration = Duration::from_secs(3600);
 
@@ -94,7 +98,8 @@ pub(crate) struct Cell {
     streak: Option<Streak>,
     outage: Option<Outage>,
     passes: Passes,
-    last_good: Option<Timestamp>,
+    /// Starts of the newest good runs, in the order of arrival.
+    goods: VecDeque<Timestamp>,
     downs: VecDeque<Timestamp>,
 }
 
@@ -113,7 +118,7 @@ impl Cell {
             streak: None,
             outage: None,
             passes: Passes::default(),
-            last_good: None,
+            goods: VecDeque::new(),
             downs: VecDeque::new(),
         }
     }
@@ -179,10 +184,14 @@ impl Cell {
             if let Some(streak) = &mut self.streak {
                 streak.pass(evidence);
             }
-            self.last_good = self.last_good.max(Some(evidence.started));
+            if self.goods.len() >= GOODS_MAX {
+                self.goods.pop_front();
+            }
+            self.goods.push_back(evidence.started);
         } else {
             self.hard.feed(test, evidence.agent, Sign::Bad);
-            let before = self.last_good.filter(|good| *good < evidence.started);
+            let goods = self.goods.iter().copied();
+            let before = goods.filter(|good| *good < evidence.started).max();
             self.streak
                 .get_or_insert_with(|| Streak::begin(evidence.started, before))
                 .fail(evidence);

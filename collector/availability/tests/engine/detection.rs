@@ -71,5 +71,5 @@ fn the_documented_noise_alone_turns_nothing_down() {
     let mut sim = Sim::with(layout, bongsu_availability::Settings::default(), 7);
     sim.run(secs(3 * 3600));
     assert_eq!(sim.entered(CellState::Down), 0);
-    assert!(sim.runs > 50_000);
+    assert!(sim.runs > 32_000);
 }
