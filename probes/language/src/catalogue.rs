@@ -1,8 +1,8 @@
 //! Reads the catalogue: services and features, references checked with their places.
 
 use bongsu_model::{
-    Catalogue, Dependency, DependencyStrength, Feature, FeatureId, Names, Paid, Rank, Service,
-    ServiceId,
+    Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, FeatureId, Names, Paid,
+    Rank, Service, ServiceId,
 };
 
 use crate::diagnostic::Diagnostic;
@@ -48,13 +48,25 @@ pub(crate) fn parse_catalogue(parser: &mut Parser<'_>, table: &Table) -> Option<
     if parser.diagnostics.iter().any(Diagnostic::is_error) {
         return None;
     }
+    let places: Vec<(FeatureId, Position)> = features
+        .iter()
+        .map(|placed| (placed.feature.id.clone(), placed.id.clone()))
+        .collect();
     let features = features.into_iter().map(|placed| placed.feature).collect();
     match Catalogue::new(services, features) {
         Ok(catalogue) => Some(catalogue),
         Err(error) => {
+            let span = match &error {
+                CatalogueError::Circle(id) => places.iter().find(|(known, _)| known == id),
+                CatalogueError::ServiceTwice(_)
+                | CatalogueError::FeatureTwice(_)
+                | CatalogueError::ServiceUnknown { .. }
+                | CatalogueError::DependencyUnknown { .. } => None,
+            }
+            .map_or(0..0, |(_, position)| position.span.clone());
             let _ = parser
-                .error(&(0..0), error.to_string())
-                .help("ids are unique, without circles");
+                .error(&span, error.to_string())
+                .help("ids are unique, and no feature rests on itself");
             None
         }
     }

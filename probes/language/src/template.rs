@@ -58,6 +58,14 @@ impl Template {
         }
     }
 
+    /// The text before the first expression.
+    pub(crate) fn literal_start(&self) -> Option<&str> {
+        match self.parts.first() {
+            Some(Part::Text(text)) => Some(text),
+            Some(Part::Expression(..)) | None => None,
+        }
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }

@@ -99,9 +99,11 @@ pub(super) fn check_fragment(file: &FragmentFile, diagnostics: &mut Vec<Diagnost
             );
         }
     }
+    known.begin_cleanup();
     for step in &file.cleanup {
         known.check_step(step, &[0], diagnostics);
         known.add_captures(step, &[0]);
+        known.begin_cleanup();
     }
     check_owed(&file.steps, &file.cleanup, diagnostics);
 }
@@ -166,10 +168,12 @@ pub(super) fn check_journey(
         }
     }
     known.check_defaults(&file.default_names, diagnostics);
+    known.begin_cleanup();
     for step in &file.cleanup {
         let acting = actors.acting(step).unwrap_or_default();
         known.check_step(step, &acting, diagnostics);
         known.add_captures(step, &acting);
+        known.begin_cleanup();
     }
     check_owed(&file.steps, &file.cleanup, diagnostics);
     super::whole::check_limits(file, source, diagnostics);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::capture::Presence;
 use crate::diagnostic::Diagnostic;
 use crate::keys::did_you_mean;
 use crate::parse::{FragmentFile, StepEntry};
@@ -27,6 +28,8 @@ pub(super) struct Known<'a> {
     actors: Vec<&'a str>,
     vars: &'a [(String, Value)],
     set: BTreeSet<(usize, String)>,
+    /// What may be set or not: optional captures, and those of steps with a condition.
+    perhaps: BTreeSet<(usize, String)>,
     /// Actor, variable and step of every capture of the file.
     places: Vec<(usize, String, String)>,
     holder: Holder,
@@ -59,6 +62,7 @@ impl<'a> Known<'a> {
             actors,
             vars,
             set,
+            perhaps: BTreeSet::new(),
             places,
             holder: Holder::Journey,
         }
@@ -70,6 +74,7 @@ impl<'a> Known<'a> {
             vars: &[],
             set: needs.iter().map(|(need, _)| (0, need.clone())).collect(),
             places: Vec::new(),
+            perhaps: BTreeSet::new(),
             holder: Holder::Fragment,
         }
     }
@@ -79,10 +84,29 @@ impl<'a> Known<'a> {
     }
 
     pub(super) fn add_captures(&mut self, step: &StepEntry, acting: &[usize]) {
+        let is_sure = |name: &String| {
+            step.when.is_none()
+                && !step
+                    .captures
+                    .iter()
+                    .any(|c| c.name == *name && c.presence == Presence::Optional)
+        };
         for actor in acting {
-            self.set
-                .extend(step.captured.iter().map(|name| (*actor, name.clone())));
+            for name in &step.captured {
+                let variable = (*actor, name.clone());
+                let _ = if is_sure(name) {
+                    self.set.insert(variable)
+                } else {
+                    self.perhaps.insert(variable)
+                };
+            }
         }
+    }
+
+    /// From now on what may be set counts as set: a cleanup step whose variable is unset is
+    /// passed over.
+    pub(super) fn begin_cleanup(&mut self) {
+        self.set.append(&mut self.perhaps);
     }
 
     pub(super) fn add_gives(&mut self, fragment: &FragmentFile, acting: &[usize]) {
@@ -248,6 +272,15 @@ impl<'a> Known<'a> {
             }
             _ => "no step above captures it, and the actor has no such field".to_owned(),
         };
+        if self.perhaps.contains(&(actor, name.to_owned())) {
+            let message = format!(
+                "`{}` may not be set when this step runs",
+                placed.name.text()
+            );
+            return Diagnostic::error(placed.position.clone(), message)
+                .label("its capture is optional, or its step has a condition")
+                .help("remove `optional` or `when` there; only cleanup passes over such steps");
+        }
         let diagnostic = self.unset(placed, &label);
         let own = self
             .set

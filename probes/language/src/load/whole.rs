@@ -5,7 +5,7 @@ use bongsu_model::StepKind;
 
 use crate::diagnostic::Diagnostic;
 use crate::duration::display_duration;
-use crate::journey::{Journey, STEPS_MAX};
+use crate::journey::{Act, Journey, STEPS_MAX};
 use crate::parse::JourneyFile;
 use crate::source::Source;
 use crate::target::TargetProfile;
@@ -148,6 +148,7 @@ impl Journey {
             }
         }
         diagnostics.extend(self.missing_addresses(target));
+        diagnostics.extend(self.refused_hosts(target));
         diagnostics
     }
 
@@ -182,4 +183,47 @@ impl Journey {
         }
         diagnostics
     }
+
+    /// URLs that are written out and lead where the target does not allow.
+    fn refused_hosts(&self, target: &TargetProfile) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
+        for step in self.steps.iter().chain(&self.cleanup) {
+            let url = match &step.act {
+                Act::Http(act) => &act.url,
+                Act::Open(act) => &act.url,
+                Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } => continue,
+            };
+            let start = url.base.as_ref().unwrap_or(&url.rest);
+            let Some(host) = start.literal_start().and_then(host_of) else {
+                continue;
+            };
+            if !target.allows(host) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        url.position.clone(),
+                        format!(
+                            "`{host}` may not be reached with target `{}`",
+                            target.target
+                        ),
+                    )
+                    .help("write {{ target.base.NAME }}, or add the host to the target's `hosts`"),
+                );
+            }
+        }
+        diagnostics
+    }
+}
+
+/// The host of an absolute URL, if all of it is in `start`.
+fn host_of(start: &str) -> Option<&str> {
+    let (_, rest) = start.split_once("://")?;
+    let end = rest.find(['/', '?', '#'])?;
+    let authority = &rest[..end];
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if let Some(address) = authority.strip_prefix('[') {
+        return address.split(']').next();
+    }
+    authority.split(':').next()
 }

@@ -1,0 +1,407 @@
+//! The tables themselves: one section for each kind of table in a file.
+
+use super::{Section, Shape, later, optional, required};
+
+/// The keys of a journey.
+pub(crate) static JOURNEY: Section = Section {
+    title: "a journey",
+    keys: &[
+        required("format", Shape::Integer, "the version of the format: 1"),
+        required("journey", Shape::Text, "the journey's name, unique"),
+        required("feature", Shape::Text, "the feature that it measures"),
+        optional(
+            "every",
+            Shape::Duration,
+            "the cadence; a plan may override it",
+        ),
+        required(
+            "timeout",
+            Shape::Duration,
+            "the deadline of all steps together",
+        ),
+        optional(
+            "cleanup_timeout",
+            Shape::Duration,
+            "the cleanup's own budget, after the journey's",
+        ),
+        optional(
+            "base",
+            Shape::Text,
+            "what URLs that begin with / are put behind",
+        ),
+        optional("vars", Shape::Table, "constants of the journey"),
+        required("actor", Shape::Table, "the personas"),
+        optional(
+            "defaults",
+            Shape::Table,
+            "what every step has unless it says otherwise",
+        ),
+        required("step", Shape::Tables, "the steps, in order"),
+        optional(
+            "cleanup",
+            Shape::Tables,
+            "what is undone afterwards, always",
+        ),
+        later("case", "named sets of variables"),
+        later("warm", "keep sessions across runs"),
+    ],
+};
+
+/// The keys of a fragment.
+pub(crate) static FRAGMENT: Section = Section {
+    title: "a fragment",
+    keys: &[
+        required("format", Shape::Integer, "the version of the format: 1"),
+        required("fragment", Shape::Text, "the fragment's name, unique"),
+        required(
+            "feature",
+            Shape::Text,
+            "the feature that its steps measure, wherever it is used",
+        ),
+        optional(
+            "needs",
+            Shape::Texts,
+            "variables that the acting actor must have",
+        ),
+        optional(
+            "gives",
+            Shape::Texts,
+            "variables that it sets on the acting actor",
+        ),
+        required("step", Shape::Tables, "the steps, in order"),
+        optional(
+            "cleanup",
+            Shape::Tables,
+            "what is undone afterwards, after the journey's own cleanup",
+        ),
+    ],
+};
+
+/// The keys of an actor.
+pub(crate) static ACTOR: Section = Section {
+    title: "an actor",
+    keys: &[
+        required(
+            "account",
+            Shape::Text,
+            "where its account is leased from: `pool:NAME`",
+        ),
+        optional(
+            "needs",
+            Shape::Texts,
+            "account fields beside login, password and user_id",
+        ),
+        later("cookies", "whether it keeps cookies"),
+        later("headers", "headers of its requests"),
+    ],
+};
+
+/// The keys of defaults.
+pub(crate) static DEFAULTS: Section = Section {
+    title: "defaults",
+    keys: &[optional(
+        "headers",
+        Shape::Table,
+        "headers of every request; one whose variable is unset is left out",
+    )],
+};
+
+/// The keys of a step.
+pub(crate) static STEP: Section = Section {
+    title: "a step",
+    keys: &[
+        required("name", Shape::Text, "its name, unique in the file"),
+        optional("get", Shape::Text, "HTTP GET of this URL"),
+        optional("post", Shape::Text, "HTTP POST to this URL"),
+        optional("put", Shape::Text, "HTTP PUT to this URL"),
+        optional("patch", Shape::Text, "HTTP PATCH of this URL"),
+        optional("delete", Shape::Text, "HTTP DELETE of this URL"),
+        optional("head", Shape::Text, "HTTP HEAD of this URL"),
+        optional("ws", Shape::Text, "opens a WebSocket"),
+        optional("send", Shape::Text, "sends a frame on this socket"),
+        optional("receive", Shape::Text, "waits for a frame on this socket"),
+        optional("close", Shape::Text, "closes this socket"),
+        optional("use", Shape::Text, "performs this fragment"),
+        later("dns", "a DNS query"),
+        later("tls", "a TLS handshake"),
+        later("tcp", "a TCP exchange"),
+        later("udp", "a UDP exchange"),
+        later("grpc", "a gRPC call"),
+        later("ping", "an ICMP echo"),
+        optional(
+            "as",
+            Shape::Names,
+            "the actor, or a list: once each, at the same time",
+        ),
+        optional(
+            "feature",
+            Shape::Text,
+            "the feature that it measures, if not the journey's",
+        ),
+        optional("json", Shape::Any, "the body as JSON"),
+        optional("form", Shape::Table, "the body as a form"),
+        optional("body", Shape::Text, "the body as text"),
+        optional("query", Shape::Table, "the URL's query"),
+        optional("headers", Shape::Table, "headers of the request"),
+        optional("expect", Shape::Table, "what must hold of the answer"),
+        optional(
+            "fail_if",
+            Shape::Table,
+            "what ends a poll at once as failed",
+        ),
+        optional("capture", Shape::Table, "what is kept of the answer"),
+        optional("poll", Shape::Table, "repeat until `expect` holds"),
+        optional("retry", Shape::Table, "repeat a failed send"),
+        optional("slow", Shape::Duration, "slower than this is slow"),
+        optional("within", Shape::Duration, "slower than this has failed"),
+        optional(
+            "since",
+            Shape::Text,
+            "the step whose start starts the clock",
+        ),
+        optional(
+            "socket",
+            Shape::Text,
+            "the name of the WebSocket that is opened",
+        ),
+        optional("where", Shape::Table, "which frames are meant"),
+        optional("timeout", Shape::Duration, "how long one attempt may take"),
+        optional(
+            "max_body",
+            Shape::Integer,
+            "most bytes of the answer's body, decompressed",
+        ),
+        optional(
+            "when",
+            Shape::Text,
+            "a condition; the step is left out unless it is true",
+        ),
+        later("follow", "how many redirects to follow"),
+        later("wait_before", "a pause before the step"),
+    ],
+};
+
+/// The keys of an expectation.
+pub(crate) static EXPECT: Section = Section {
+    title: "an expectation",
+    keys: &[
+        optional(
+            "status",
+            Shape::Any,
+            "a status, a list of them, or a class such as \"2xx\"",
+        ),
+        optional("header", Shape::Table, "headers by name"),
+        optional("json", Shape::Table, "values by JSONPath"),
+        optional("body", Shape::Any, "the whole body as text"),
+        optional("frame", Shape::Any, "the first frame of a socket"),
+        optional("time", Shape::Table, "how long the step may take"),
+        later("rcode", "the code of a DNS answer"),
+        later("answers", "the records of a DNS answer"),
+        later("days_left", "days until a certificate expires"),
+    ],
+};
+
+/// The keys of an expectation's operators.
+pub(crate) static OPERATORS: Section = Section {
+    title: "an expectation's operators",
+    keys: &[
+        optional(
+            "is",
+            Shape::Text,
+            "a type: string, integer, number, boolean, array, object, null",
+        ),
+        optional("in", Shape::List, "equal to one of these"),
+        optional("min", Shape::Any, "a number not below this"),
+        optional("max", Shape::Any, "a number not above this"),
+        optional(
+            "contains",
+            Shape::Any,
+            "a text with this part, or a list with this item",
+        ),
+        optional("starts_with", Shape::Text, "a text that starts so"),
+        optional(
+            "matches",
+            Shape::Text,
+            "a text in which this pattern is found",
+        ),
+        optional("exists", Shape::Flag, "whether there is a value at all"),
+        optional("count", Shape::Any, "how many values a path matches"),
+        optional("not", Shape::Any, "does not hold"),
+    ],
+};
+
+/// The keys of a time.
+pub(crate) static TIME: Section = Section {
+    title: "a time",
+    keys: &[
+        optional("min", Shape::Duration, "not faster than this"),
+        optional("max", Shape::Duration, "not slower than this"),
+    ],
+};
+
+/// The keys of a capture.
+pub(crate) static CAPTURE: Section = Section {
+    title: "a capture",
+    keys: &[
+        optional("json", Shape::Text, "a JSONPath into the body or frame"),
+        optional("header", Shape::Text, "a header"),
+        optional(
+            "regex",
+            Shape::Text,
+            "a pattern; its first group, or all of it",
+        ),
+        optional("body", Shape::Flag, "the whole body"),
+        optional("frame", Shape::Flag, "the whole frame"),
+        optional(
+            "take",
+            Shape::Text,
+            "which match: one, first, last, all, count",
+        ),
+        optional("optional", Shape::Flag, "whether nothing may be found"),
+        optional(
+            "secret",
+            Shape::Flag,
+            "whether the value must never be shown",
+        ),
+        later("cookie", "a cookie"),
+    ],
+};
+
+/// The keys of a poll.
+pub(crate) static POLL: Section = Section {
+    title: "a poll",
+    keys: &[
+        required("every", Shape::Duration, "the time between two starts"),
+        required("for", Shape::Duration, "for how long in all"),
+        optional(
+            "idempotent",
+            Shape::Flag,
+            "says that repeating an unsafe verb does no harm",
+        ),
+    ],
+};
+
+/// The keys of a retry.
+pub(crate) static RETRY: Section = Section {
+    title: "a retry",
+    keys: &[
+        required(
+            "times",
+            Shape::Integer,
+            "how often beside the first time, 1 to 5",
+        ),
+        required(
+            "on",
+            Shape::Texts,
+            "after what: connect, dns, tls, timeout, or a status",
+        ),
+    ],
+};
+
+/// The keys of a catalogue.
+pub(crate) static CATALOGUE: Section = Section {
+    title: "a catalogue",
+    keys: &[
+        required("format", Shape::Integer, "the version of the format: 1"),
+        required("service", Shape::Tables, "the services"),
+        required("feature", Shape::Tables, "the features"),
+    ],
+};
+
+/// The keys of a service.
+pub(crate) static SERVICE: Section = Section {
+    title: "a service",
+    keys: &[
+        required("id", Shape::Text, "its id"),
+        required("names", Shape::Table, "its names"),
+    ],
+};
+
+/// The keys of names.
+pub(crate) static NAMES: Section = Section {
+    title: "a pair of names",
+    keys: &[
+        required("ko", Shape::Text, "Korean"),
+        required("en", Shape::Text, "English"),
+    ],
+};
+
+/// The keys of a feature.
+pub(crate) static FEATURE: Section = Section {
+    title: "a feature",
+    keys: &[
+        required("id", Shape::Text, "its id, lower-case and dotted"),
+        required("names", Shape::Table, "its names"),
+        required("service", Shape::Text, "the service that it belongs to"),
+        required(
+            "life_impact",
+            Shape::Integer,
+            "how much daily life rests on it, 0 to 3",
+        ),
+        required(
+            "absence_harm",
+            Shape::Integer,
+            "how much harm its absence does, 0 to 3",
+        ),
+        required("daily_users", Shape::Integer, "users a day"),
+        required("paid", Shape::Text, "free, subscription or per-use"),
+        optional("depends_on", Shape::Tables, "the features that it rests on"),
+        optional(
+            "objective",
+            Shape::Number,
+            "the availability that is aimed at, between 0 and 1",
+        ),
+    ],
+};
+
+/// The keys of a dependency.
+pub(crate) static DEPENDENCY: Section = Section {
+    title: "a dependency",
+    keys: &[
+        required("feature", Shape::Text, "the feature that is needed"),
+        optional("strength", Shape::Text, "hard or soft"),
+    ],
+};
+
+/// The keys of a target profile.
+pub(crate) static TARGET: Section = Section {
+    title: "a target profile",
+    keys: &[
+        required("format", Shape::Integer, "the version of the format: 1"),
+        required("target", Shape::Text, "its name"),
+        required("base", Shape::Table, "where services answer HTTP"),
+        optional("ws", Shape::Table, "where services answer WebSocket"),
+        optional(
+            "resolver",
+            Shape::Text,
+            "the DNS server to ask, as address:port",
+        ),
+        optional(
+            "ca",
+            Shape::Text,
+            "a file with a root to be trusted beside the platform's own",
+        ),
+        required("hosts", Shape::Texts, "the hosts that journeys may reach"),
+        optional(
+            "allow_private",
+            Shape::Flag,
+            "whether loopback and private addresses may be reached",
+        ),
+        optional("pool", Shape::Table, "the test accounts"),
+    ],
+};
+
+/// The keys of a pool.
+pub(crate) static POOL: Section = Section {
+    title: "a pool",
+    keys: &[required("accounts", Shape::Tables, "its accounts")],
+};
+
+/// The keys of a secret.
+pub(crate) static SECRET: Section = Section {
+    title: "a secret",
+    keys: &[
+        optional("file", Shape::Text, "a file that holds it"),
+        optional("env", Shape::Text, "an environment variable that holds it"),
+    ],
+};
