@@ -28,8 +28,20 @@ pub(crate) struct RunInFlight {
 
 impl RunInFlight {
     /// The report of a run that saw no end. `cleanup` says whether it left a debt.
+    ///
+    /// Nobody saw its end; a later stamp than its start would claim time that was not measured.
     pub(crate) fn interrupted(self, cleanup: CleanupState) -> RunReport {
-        let outcome = Outcome::Blind(BlindReason::Interrupted);
+        let ended = self.started;
+        self.without_steps(Outcome::Blind(BlindReason::Interrupted), cleanup, ended)
+    }
+
+    /// The report of a run that has no steps to show.
+    pub(crate) fn without_steps(
+        self,
+        outcome: Outcome,
+        cleanup: CleanupState,
+        ended: Timestamp,
+    ) -> RunReport {
         RunReport {
             facts: RunFacts {
                 id: self.id,
@@ -42,8 +54,7 @@ impl RunInFlight {
                 trigger: self.trigger,
                 due: self.due,
                 started: self.started,
-                // Nobody saw its end; a later stamp would claim time that was not measured.
-                ended: self.started,
+                ended,
                 outcomes: Outcomes::only(self.feature, outcome),
                 flaky: false,
                 cleanup,

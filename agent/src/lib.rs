@@ -1,13 +1,48 @@
 //! The agent: it runs journeys on a schedule, keeps what they showed, and ships it.
-#![warn(missing_docs)]
+//!
+//! A slot falls due ([`schedule`]), a run begins within the bounds of rooms and accounts
+//! ([`dispatch`]), its report goes to disk ([`spool`]) and from there to every collector ([`ship`]),
+//! each with a place of its own. Beside that stand the self-checks ([`controls`]), the debts of
+//! cleanup ([`compensation`], [`pay`]), the plan and its reload ([`plan`]), the sign of life
+//! ([`heartbeat`]) and the watchdog ([`watchdog`]).
+//!
+//! What must hold:
+//! - A report is on the agent's disk before it is sent, and leaves it only acknowledged or counted.
+//! - A slot is begun at most once; what breaks off is told as interrupted under its own id.
+//! - Cleanup is owed on disk before a side effect is sent, and paid after a crash.
+//! - Nothing waits for a collector: an outage of it costs no run.
+//! - `schedule`, `burst`, `accounts` and the spool's cursor are pure: told the time from outside.
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the essay leads readers of the source to its rooms"
+)]
 
 mod accounts;
+mod agent;
 mod burst;
+mod compensation;
 pub mod config;
+mod controls;
+mod dispatch;
+mod gate;
+mod health;
+mod heartbeat;
 mod inflight;
+mod metrics;
+mod pay;
+pub mod plan;
 mod schedule;
-pub mod spool;
+mod ship;
+mod spool;
+mod state;
 mod units;
+mod watchdog;
 
+pub use agent::{Agent, AgentStats, StartError};
 pub use bongsu_probes::SystemClock;
+pub use compensation::CompensationOpenError;
 pub use config::Config;
+pub use gate::{CutOff, Link, NetworkGate};
+pub use health::ListenError;
+pub use ship::ClientError;
+pub use spool::SpoolOpenError;

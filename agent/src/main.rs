@@ -1,2 +1,20 @@
-//! Placeholder.
-fn main() {}
+//! The binary `bongsu`: `agent` measures without end, `run` once, `check` only reads.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    // ring everywhere: its first random bytes come at once.
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        cli::say_error("another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    cli::main(arguments)
+}

@@ -19,11 +19,12 @@ use std::time::Duration;
 use bongsu_model::{RunId, SpoolDepth, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use disk::{Disk, DiskFile, SystemDisk};
+pub(crate) use disk::{Disk, SystemDisk};
 pub(crate) use disk::{replace_durably, sync_folder};
-pub use record::{Record, RecordKind};
-pub use store::{SpoolAppendError, SpoolCounts, SpoolOpenError};
-pub use window::{FRESH_FOR, Lane, Window};
+pub(crate) use record::{Record, RecordKind};
+pub use store::SpoolOpenError;
+pub(crate) use store::{SpoolAppendError, SpoolCounts};
+pub(crate) use window::{FRESH_FOR, Window};
 
 use crate::inflight::{InFlight, RunInFlight};
 use store::Store;
@@ -37,15 +38,15 @@ const SYNC_EVERY: Duration = Duration::from_millis(500);
 
 /// How a spool is set up.
 #[derive(Debug)]
-pub struct SpoolSettings<'a> {
+pub(crate) struct SpoolSettings<'a> {
     /// The agent's folder; the spool takes `spool/` in it.
-    pub data: &'a Path,
+    pub(crate) data: &'a Path,
     /// Most bytes on disk.
-    pub bytes_max: u64,
+    pub(crate) bytes_max: u64,
     /// Who is sent everything.
-    pub collectors: &'a [String],
+    pub(crate) collectors: &'a [String],
     /// The disk.
-    pub disk: Box<dyn Disk>,
+    pub(crate) disk: Box<dyn Disk>,
 }
 
 /// What the disk thread is asked for.
@@ -73,11 +74,11 @@ enum Command {
 /// The disk thread has ended, which happens only when it was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is closed")]
-pub struct SpoolClosed;
+pub(crate) struct SpoolClosed;
 
 /// A handle to the spool's thread; cheap to clone. The thread ends with the last handle.
 #[derive(Debug, Clone)]
-pub struct Spool {
+pub(crate) struct Spool {
     commands: mpsc::Sender<Command>,
     appended: watch::Receiver<u64>,
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Opens the files that the spool writes.
-pub trait Disk: Send + std::fmt::Debug {
+pub(crate) trait Disk: Send + std::fmt::Debug {
     /// A new file, in place of what was there.
     ///
     /// # Errors
@@ -14,7 +14,7 @@ pub trait Disk: Send + std::fmt::Debug {
 }
 
 /// A file that the spool writes.
-pub trait DiskFile: Send + std::fmt::Debug {
+pub(crate) trait DiskFile: Send + std::fmt::Debug {
     /// Appends all of `bytes`.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ pub trait DiskFile: Send + std::fmt::Debug {
 
 /// The machine's own disk.
 #[derive(Debug, Clone, Copy)]
-pub struct SystemDisk;
+pub(crate) struct SystemDisk;
 
 impl Disk for SystemDisk {
     fn create(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {

@@ -7,7 +7,7 @@ use super::crc::crc32c;
 
 /// What a record is, which decides where it is sent and when it may be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordKind {
+pub(crate) enum RecordKind {
     /// A plan record (OTLP logs): sent before any run, dropped last.
     Plan,
     /// A run that passed (OTLP traces): the first to go when the spool is full.
@@ -39,7 +39,7 @@ impl RecordKind {
     }
 
     /// The path that the record's bytes are posted to.
-    pub const fn path(self) -> &'static str {
+    pub(crate) const fn path(self) -> &'static str {
         match self {
             Self::PassedRun | Self::Run => "/v1/traces",
             Self::Plan | Self::Evidence => "/v1/logs",
@@ -49,17 +49,17 @@ impl RecordKind {
 
 /// What is put into the spool.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub(crate) struct Record {
     /// What it is.
-    pub kind: RecordKind,
+    pub(crate) kind: RecordKind,
     /// When it was made.
-    pub time: Timestamp,
+    pub(crate) time: Timestamp,
     /// The run it belongs to, if it belongs to one.
-    pub run: Option<RunId>,
+    pub(crate) run: Option<RunId>,
     /// How many spans or log records it holds.
-    pub items: u16,
+    pub(crate) items: u16,
     /// The encoded OTLP request, sent as it is.
-    pub payload: Bytes,
+    pub(crate) payload: Bytes,
 }
 
 /// Bytes of the head of a record on disk.
@@ -68,8 +68,8 @@ pub struct Record {
 /// time in ns u64, run id 16 bytes (zeroes for none), items u16, kind u8, zero u8; then the payload.
 pub(super) const HEAD_BYTES: usize = 4 + 4 + 8 + 8 + 16 + 2 + 1 + 1;
 
-/// Largest payload: a longer length on disk is damage. A run has at most a few hundred spans.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 8 << 20;
+/// Largest payload: a longer length on disk is damage. A plan may have 12 MiB, a run 8 MiB.
+pub(super) const PAYLOAD_BYTES_MAX: usize = 16 << 20;
 
 /// A record's head as read from disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

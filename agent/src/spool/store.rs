@@ -26,7 +26,7 @@ pub enum SpoolOpenError {
 
 /// Why a record was not kept.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolAppendError {
+pub(crate) enum SpoolAppendError {
     /// It is larger than any run can be.
     #[error("a record of {0} bytes is larger than the spool takes ({PAYLOAD_BYTES_MAX})")]
     TooLarge(usize),
@@ -37,21 +37,21 @@ pub enum SpoolAppendError {
 
 /// What the spool has lost or met since the start; each number only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SpoolCounts {
+pub(crate) struct SpoolCounts {
     /// Records written.
-    pub appended: u64,
+    pub(crate) appended: u64,
     /// Passed runs dropped because the spool was full.
-    pub dropped_passes: u64,
+    pub(crate) dropped_passes: u64,
     /// Other records dropped because the spool was full.
-    pub dropped_others: u64,
+    pub(crate) dropped_others: u64,
     /// Records that the disk did not take.
-    pub write_failures: u64,
+    pub(crate) write_failures: u64,
     /// Bytes that were no whole record when the spool was opened.
-    pub damaged_bytes: u64,
+    pub(crate) damaged_bytes: u64,
     /// Records that were damaged when they were to be sent.
-    pub damaged_records: u64,
+    pub(crate) damaged_records: u64,
     /// Cursors that could not be read: their collectors get everything again.
-    pub cursors_lost: u64,
+    pub(crate) cursors_lost: u64,
 }
 
 /// The spool: segment files with an index in memory, and a cursor per collector.
@@ -431,7 +431,7 @@ impl Store {
                 cursor
                     .gaps()
                     .first()
-                    .map_or(cursor.fresh(), |gap| gap.start)
+                    .map_or_else(|| cursor.fresh(), |gap| gap.start)
             })
             .min()
             .unwrap_or(self.next);

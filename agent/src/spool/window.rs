@@ -12,7 +12,7 @@ use super::store::Store;
 
 /// How long a record is fresh. A run is live evidence for 2T + D + L, some 30 s at a cadence of
 /// 10 s; what is older restates history only and can wait.
-pub const FRESH_FOR: Duration = Duration::from_secs(30);
+pub(crate) const FRESH_FOR: Duration = Duration::from_secs(30);
 
 /// Most spans and log records in one request: the collector's and our memory stay small.
 const ITEMS_MAX: u32 = 100;
@@ -25,7 +25,7 @@ const RECORDS_MAX: usize = 64;
 
 /// The lane that a window comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
+pub(crate) enum Lane {
     /// Plan records that are not yet known to the collector.
     Plan,
     /// What was measured just now.
@@ -36,11 +36,11 @@ pub enum Lane {
 
 /// Records that may go out together, in order.
 #[derive(Debug, Clone)]
-pub struct Window {
+pub(crate) struct Window {
     /// The lane it comes from.
-    pub lane: Lane,
+    pub(crate) lane: Lane,
     /// Sequence, kind and payload of each record.
-    pub records: Vec<(u64, RecordKind, Bytes)>,
+    pub(crate) records: Vec<(u64, RecordKind, Bytes)>,
 }
 
 impl Store {
@@ -99,7 +99,7 @@ impl Store {
         if !plans.is_empty() {
             return Some((Lane::Plan, plans));
         }
-        let fresh = cut(self.in_ranges(&[cursor.fresh()..u64::MAX]));
+        let fresh = cut(self.in_ranges(std::slice::from_ref(&(cursor.fresh()..u64::MAX))));
         if !fresh.is_empty() {
             return Some((Lane::Fresh, fresh));
         }

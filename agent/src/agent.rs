@@ -1,0 +1,356 @@
+//! A running agent: its parts started in order, and stopped stage by stage.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::Clock;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::compensation::{CompensationOpenError, Debts};
+use crate::config::Config;
+use crate::controls::Controls;
+use crate::dispatch::{Bounds, Dispatcher};
+use crate::gate::{Link, NetworkGate};
+use crate::health::{self, ListenError, Pages};
+use crate::inflight::RunInFlight;
+use crate::pay::pay_debts;
+use crate::plan::{self, PlanRefusal, PlanState, Reloader};
+use crate::ship::{
+    Client, ClientError, ClockOffset, DeadLetters, ShipCounts, Shipper, Surroundings,
+};
+use crate::spool::{Spool, SpoolOpenError, SpoolSettings, SystemDisk};
+use crate::state::{Parts, Shared};
+use crate::watchdog::Pulse;
+use crate::{dispatch, heartbeat};
+
+/// How long a stopping agent goes on shipping: what is left stays in the spool.
+const FLUSH_FOR: Duration = Duration::from_secs(3);
+
+/// Why an agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The plan cannot be worked on.
+    #[error("{0}")]
+    Plan(#[from] PlanRefusal),
+    /// Its folder cannot be used.
+    #[error("cannot use the data folder {}: {source}", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process works in its folder.
+    #[error("another agent works in the data folder {}: stop it, or give this one its own `data`", .0.display())]
+    InUse(PathBuf),
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolOpenError),
+    /// The compensation log cannot be used.
+    #[error(transparent)]
+    Compensation(#[from] CompensationOpenError),
+    /// A collector cannot be reached as configured.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The health pages cannot be served.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// What an agent is doing, for whoever runs it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AgentStats {
+    /// Runs that ended, by trigger and verdict: (`scheduled`, `pass`, 12).
+    pub runs: Vec<(&'static str, &'static str, u64)>,
+    /// Runs going now.
+    pub going: u64,
+    /// Records that some collector has not acknowledged.
+    pub spooled: u64,
+    /// Records lost because the spool was full or the disk failed.
+    pub dropped: u64,
+    /// Records acknowledged, over all collectors.
+    pub acknowledged: u64,
+    /// Cleanups owed.
+    pub debts_open: u64,
+    /// Cleanups paid after their run.
+    pub debts_paid: u64,
+    /// Why a newer plan was refused, if one was.
+    pub plan_refused: Option<String>,
+}
+
+/// A running agent. Dropping it is as a crash: what is spooled stays, nothing is cleaned up.
+#[derive(Debug)]
+pub struct Agent {
+    shared: Arc<Shared>,
+    pulse: Arc<Pulse>,
+    tokens: Tokens,
+    dispatcher: JoinSet<()>,
+    background: JoinSet<()>,
+    shippers: JoinSet<()>,
+    listening: Option<std::net::SocketAddr>,
+    disk: Option<std::thread::JoinHandle<()>>,
+    /// Held for the agent's life: the lock on its folder.
+    _lock: std::fs::File,
+}
+
+/// The stages of a stop.
+#[derive(Debug, Clone, Default)]
+struct Tokens {
+    /// No new runs.
+    stop: CancellationToken,
+    /// All runs have ended: ship what is there, then end.
+    flush: CancellationToken,
+    /// Give up shipping; what is left stays in the spool.
+    abandon: CancellationToken,
+}
+
+impl Agent {
+    /// Starts an agent on the running runtime. Needs a default `rustls` provider to be installed.
+    ///
+    /// # Errors
+    /// When plan, data folder, collector or listener cannot be used; nothing is left running.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let lock = lock_data(&config)?;
+        let plan = plan::load(&config.plan)?;
+        let listener = match config.listen {
+            Some(address) => Some(health::bind(address).await?),
+            None => None,
+        };
+        let gate = NetworkGate::new();
+        let offset = Arc::new(ClockOffset::default());
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            gate: gate.clone(),
+            offset: offset.clone(),
+        };
+        let clients = || -> Result<Vec<Client>, ClientError> {
+            config
+                .collectors
+                .iter()
+                .map(|collector| Client::new(collector, &surroundings))
+                .collect()
+        };
+        let (ship_clients, beat_clients) = (clients()?, clients()?);
+        let debts = Arc::new(Debts::open(&config.data, clock.clone())?);
+        let names: Vec<String> = config.collectors.iter().map(|c| c.name.clone()).collect();
+        let opened = Spool::open(SpoolSettings {
+            data: &config.data,
+            bytes_max: config.spool_bytes_max,
+            collectors: &names,
+            disk: Box::new(SystemDisk),
+        })?;
+        let shared = Arc::new(Shared::new(Parts {
+            vantage: config.vantage.clone(),
+            clock: clock.clone(),
+            gate: gate.clone(),
+            offset,
+            plan: Arc::new(PlanState::new(plan)),
+            spool: opened.spool,
+            debts,
+            controls: Arc::new(Controls::new(config.controls.clone(), clock.clone(), gate)),
+            ships: names
+                .into_iter()
+                .map(|name| (name, Arc::new(ShipCounts::default())))
+                .collect(),
+        }));
+        tell_of_interrupted(&shared, opened.interrupted).await;
+        let mut agent = Self {
+            pulse: Arc::new(Pulse::new(clock)),
+            shared,
+            tokens: Tokens::default(),
+            dispatcher: JoinSet::new(),
+            background: JoinSet::new(),
+            shippers: JoinSet::new(),
+            disk: Some(opened.thread),
+            listening: listener.as_ref().and_then(|l| l.local_addr().ok()),
+            _lock: lock,
+        };
+        agent.spawn_shippers(ship_clients, &config);
+        agent.spawn_background(&config, beat_clients);
+        if let Some(listener) = listener {
+            let pages = Pages {
+                shared: agent.shared.clone(),
+                pulse: agent.pulse.clone(),
+                stop: agent.tokens.stop.clone(),
+            };
+            let end = agent.tokens.flush.clone();
+            agent.background.spawn(health::serve(listener, pages, end));
+        }
+        let bounds = Bounds {
+            concurrency: config.limits.concurrency,
+            bursts: config.limits.bursts,
+        };
+        let dispatcher = Dispatcher::new(agent.shared.clone(), bounds, agent.pulse.clone());
+        let stop = agent.tokens.stop.clone();
+        agent.dispatcher.spawn(dispatcher.work(stop));
+        Ok(agent)
+    }
+
+    fn spawn_shippers(&mut self, clients: Vec<Client>, config: &Config) {
+        for (client, (_, counts)) in clients.into_iter().zip(&self.shared.ships) {
+            let shipper = Shipper {
+                client,
+                spool: self.shared.spool.clone(),
+                clock: self.shared.clock.clone(),
+                counts: counts.clone(),
+                dead_letters: DeadLetters::new(config.data.join("dead-letters")),
+            };
+            let (flush, abandon) = (self.tokens.flush.clone(), self.tokens.abandon.clone());
+            self.shippers.spawn(shipper.ship(flush, abandon));
+        }
+    }
+
+    fn spawn_background(&mut self, config: &Config, clients: Vec<Client>) {
+        let flush = || self.tokens.flush.clone();
+        let shared = &self.shared;
+        self.background
+            .spawn(heartbeat::beat(shared.clone(), clients, flush()));
+        let (controls, end) = (shared.controls.clone(), flush());
+        self.background
+            .spawn(async move { controls.watch(end).await });
+        let reloader = Reloader {
+            config: config.plan.clone(),
+            state: shared.plan.clone(),
+            refused: shared.counts.clone(),
+        };
+        self.background
+            .spawn(reloader.watch(self.tokens.stop.clone()));
+        self.background
+            .spawn(pay_debts(shared.clone(), self.tokens.stop.clone()));
+        let (spool, end) = (shared.spool.clone(), flush());
+        self.background.spawn(async move {
+            tokio::select! {
+                () = spool.keep_synced() => {}
+                () = end.cancelled() => {}
+            }
+        });
+    }
+
+    /// What the agent is doing.
+    pub async fn stats(&self) -> AgentStats {
+        use std::sync::atomic::Ordering;
+        let depth = self.shared.spool.status().await.map(|status| status.0);
+        let depth = depth.unwrap_or_default();
+        let debts = self.shared.debts.counts();
+        AgentStats {
+            runs: self
+                .shared
+                .counts
+                .by_verdict()
+                .into_iter()
+                .map(|((trigger, verdict), count)| (trigger, verdict, count))
+                .collect(),
+            going: self.shared.counts.going.load(Ordering::Relaxed),
+            spooled: depth.records,
+            dropped: depth.dropped,
+            acknowledged: self
+                .shared
+                .ships
+                .iter()
+                .map(|(_, counts)| counts.acknowledged.load(Ordering::Relaxed))
+                .sum(),
+            debts_open: debts.open,
+            debts_paid: debts.paid,
+            plan_refused: self.shared.plan.refusal(),
+        }
+    }
+
+    /// The agent's network link: cut it, and targets, controls and collectors are out of reach.
+    pub fn gate(&self) -> NetworkGate {
+        self.shared.gate.clone()
+    }
+
+    /// Cuts the agent off from everything, or mends it: [`NetworkGate::set`].
+    pub fn set_link(&self, link: Link) {
+        self.shared.gate.set(link);
+    }
+
+    /// Where the health pages are served, if they are.
+    pub fn listening(&self) -> Option<std::net::SocketAddr> {
+        self.listening
+    }
+
+    /// Starts the watchdog's thread, which calls `stuck` once if no slot finishes for three
+    /// intervals.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn watch(&self, stuck: impl FnOnce(Duration) + Send + 'static) -> std::io::Result<()> {
+        let pulse = self.pulse.clone();
+        std::thread::Builder::new()
+            .name("bongsu-watchdog".to_owned())
+            .spawn(move || pulse.watch(stuck))
+            .map(|_| ())
+    }
+
+    /// Stops: no new runs, going ones clean up, what can be shipped within a few seconds is, the
+    /// rest stays in the spool.
+    pub async fn shutdown(mut self) {
+        self.tokens.stop.cancel();
+        join(&mut self.dispatcher).await;
+        self.tokens.flush.cancel();
+        if tokio::time::timeout(FLUSH_FOR, join(&mut self.shippers))
+            .await
+            .is_err()
+        {
+            self.tokens.abandon.cancel();
+            join(&mut self.shippers).await;
+        }
+        self.pulse.end();
+        join(&mut self.background).await;
+        let disk = self.disk.take();
+        drop(self);
+        // Every handle to the spool is gone by now, so that its thread syncs and ends.
+        if let Some(disk) = disk
+            && tokio::task::spawn_blocking(move || disk.join())
+                .await
+                .is_err()
+        {
+            tracing::error!("the disk thread could not be joined");
+        }
+    }
+
+    /// Ends at once, as a crash does: runs break off, cleanups stay owed, the spool stays.
+    pub fn kill(mut self) {
+        self.pulse.end();
+        self.dispatcher.abort_all();
+        self.background.abort_all();
+        self.shippers.abort_all();
+    }
+}
+
+async fn join(tasks: &mut JoinSet<()>) {
+    while let Some(joined) = tasks.join_next().await {
+        if let Err(error) = joined
+            && error.is_panic()
+        {
+            tracing::error!(%error, "a part of the agent broke off");
+        }
+    }
+}
+
+/// Takes the agent's folder for this process alone.
+fn lock_data(config: &Config) -> Result<std::fs::File, StartError> {
+    let data = |source| StartError::Data {
+        path: config.data.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&config.data).map_err(data)?;
+    let lock = std::fs::File::create(config.data.join("lock")).map_err(data)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::InUse(config.data.clone())),
+        Err(std::fs::TryLockError::Error(source)) => Err(data(source)),
+    }
+}
+
+/// Reports the runs that a former process began and never ended, each under its own id, once.
+async fn tell_of_interrupted(shared: &Shared, interrupted: Vec<RunInFlight>) {
+    for run in interrupted {
+        tracing::warn!(run = %run.id, journey = %run.journey, "a run was interrupted by the end of the agent");
+        let cleanup = dispatch::cleanup_left(shared, run.id);
+        shared.spool_report(&run.interrupted(cleanup)).await;
+    }
+}

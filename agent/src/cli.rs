@@ -1,0 +1,153 @@
+//! The command line: its words, its exit codes, and what it prints where.
+
+mod agent;
+mod check;
+mod render;
+mod run;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bongsu_language::Colour;
+
+/// Watches from outside whether the features of a platform work.
+#[derive(Debug, clap::Parser)]
+#[command(name = "bongsu", version, about, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Measures without end: runs journeys on their slots and ships what they showed.
+    ///
+    /// Stops on SIGTERM or Ctrl-C after the going runs have cleaned up; a second signal stops at
+    /// once, and what is owed is paid at the next start.
+    Agent(AgentArguments),
+    /// Runs journeys once and tells how they ended.
+    ///
+    /// Exit: 0 all passed or were slow; 1 a step failed or a feature was blocked; 2 usage;
+    /// 3 a file is invalid; 4 the run proves nothing (blind); 5 all passed, but something was left
+    /// behind on the platform; 130 interrupted, after cleaning up.
+    Run(RunArguments),
+    /// Reads journeys, fragments, catalogues and target profiles and tells every mistake.
+    ///
+    /// Needs no network. Exit: 0 no mistake; 2 usage; 3 a file is invalid.
+    Check(CheckArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct AgentArguments {
+    /// The agent's file.
+    #[arg(long, value_name = "FILE", required_unless_present = "print_config")]
+    config: Option<PathBuf>,
+    /// Reads the agent's file and its plan, says whether they can be used, and ends.
+    #[arg(long)]
+    check_config: bool,
+    /// Prints a commented example of the agent's file and ends.
+    #[arg(long)]
+    print_config: bool,
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value = "text")]
+    log: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    /// Journey files, or folders of them; `fragments/` beside a file is read too.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The target profile: a file, or a name to be looked up in `--targets`.
+    #[arg(long, value_name = "FILE|NAME")]
+    target: String,
+    /// A folder of target profiles.
+    #[arg(long, value_name = "DIR")]
+    targets: Option<PathBuf>,
+    /// Sets a variable that the journey declares in `vars`; may be repeated.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<String>,
+    /// A slow run is a failed one.
+    #[arg(long)]
+    strict: bool,
+    /// Prints one JSON object a run instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Marks the runs as those of a CI job.
+    #[arg(long)]
+    ci: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArguments {
+    /// Files, or folders of them; `fragments/` beside a file is read too.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Journeys may name no feature that this catalogue does not have.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
+}
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Good = 0,
+    Failed = 1,
+    Usage = 2,
+    Invalid = 3,
+    Blind = 4,
+    Leaked = 5,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+pub(crate) fn main(arguments: Arguments) -> ExitCode {
+    match arguments.command {
+        Command::Agent(arguments) => agent::main(&arguments).into(),
+        Command::Run(arguments) => run::main(&arguments).into(),
+        Command::Check(arguments) => check::main(&arguments).into(),
+    }
+}
+
+/// Prints to standard output. A reader that has gone away is no trouble.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints to standard error.
+pub(crate) fn say_error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Colours for a person, none for a file.
+fn colour() -> Colour {
+    if std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        Colour::Ansi
+    } else {
+        Colour::Plain
+    }
+}
+
+/// The files as given, and the folder `fragments` beside each of them.
+fn with_fragments(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = files.to_vec();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let beside = file.with_file_name("fragments");
+        if beside.is_dir() && !all.contains(&beside) {
+            all.push(beside);
+        }
+    }
+    all
+}

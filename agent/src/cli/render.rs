@@ -1,0 +1,178 @@
+//! A run as a person reads it, and as a program does. Pure.
+
+use std::time::Duration;
+
+use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
+use bongsu_model::{Outcome, RunReport, StepKind, StepOutcome, StepReport};
+use serde_json::json;
+
+/// Characters of a run id that are shown: enough to find it.
+const ID_CHARS: usize = 12;
+
+/// A run as text: the verdict, each step, and the place of every failure.
+pub(super) fn text(
+    journey: &Journey,
+    report: &RunReport,
+    files: &[SourceFile],
+    colour: Colour,
+) -> String {
+    let facts = &report.facts;
+    let id = facts.id.to_string();
+    let mut text = format!(
+        "{}: {} · {}   run {} · {}\n",
+        verdict(facts.outcomes.verdict()),
+        facts.journey,
+        facts.outcomes.own().feature,
+        &id[..ID_CHARS],
+        seconds(facts.ended.since(facts.started)),
+    );
+    for step in &report.steps {
+        text.push_str(&format!("  {}\n", step_line(step)));
+    }
+    for step in &report.steps {
+        if let StepOutcome::Fail(_) | StepOutcome::Blind(_) = step.outcome {
+            text.push_str(&failure(journey, step, files, colour));
+        }
+    }
+    for other in facts.outcomes.others() {
+        text.push_str(&format!("  {}: {}\n", other.feature, other.outcome));
+    }
+    text.push_str(&format!("  cleanup: {}", facts.cleanup));
+    text
+}
+
+fn verdict(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Pass => "passed".to_owned(),
+        Outcome::Slow => "slow".to_owned(),
+        Outcome::Fail(class) => format!("failed ({class})"),
+        Outcome::Blocked(by) => format!("blocked by {by}"),
+        Outcome::Blind(reason) => format!("blind ({reason}), which proves nothing of the platform"),
+        Outcome::Skipped(reason) => format!("skipped ({reason})"),
+    }
+}
+
+fn outcome_word(step: &StepReport) -> String {
+    let word = match step.outcome {
+        StepOutcome::Pass => "pass".to_owned(),
+        StepOutcome::Slow => "slow".to_owned(),
+        StepOutcome::Fail(class) => format!("fail({class})"),
+        StepOutcome::Blind(reason) => format!("blind({reason})"),
+    };
+    match &step.detail {
+        Some(detail) if !matches!(step.outcome, StepOutcome::Pass) => format!("{word} {detail}"),
+        Some(_) | None => word,
+    }
+}
+
+fn step_line(step: &StepReport) -> String {
+    let status = step
+        .network
+        .http_status
+        .map_or_else(String::new, |status| format!(" {status}"));
+    let kind = match step.kind {
+        StepKind::Step => "",
+        StepKind::Cleanup => "cleanup: ",
+    };
+    let phases: Vec<String> = step
+        .phases
+        .named()
+        .into_iter()
+        .filter_map(|(name, duration)| Some(format!("{name} {}", duration?.as_millis())))
+        .collect();
+    let phases = if phases.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", phases.join(", "))
+    };
+    format!(
+        "{kind}{} [{}]: {}{status} in {} ms{phases}",
+        step.name,
+        step.actor,
+        outcome_word(step),
+        step.ended.since(step.started).as_millis(),
+    )
+}
+
+/// The step's place in its file, marked, with every expectation that did not hold.
+fn failure(journey: &Journey, report: &StepReport, files: &[SourceFile], colour: Colour) -> String {
+    let steps = journey.steps.iter().chain(&journey.cleanup);
+    let Some(step) = steps.into_iter().find(|step| step.index == report.index) else {
+        return String::new();
+    };
+    let position = match &step.within_position {
+        Some(within) if report.detail.as_deref() == Some("within") => within,
+        Some(_) | None => &step.position,
+    };
+    let mut expectations = report.failed_expectations.iter();
+    let label = expectations
+        .next()
+        .cloned()
+        .or_else(|| report.detail.clone())
+        .unwrap_or_default();
+    let owner = report
+        .feature
+        .as_ref()
+        .map_or_else(|| "cleanup".to_owned(), ToString::to_string);
+    let diagnostic = Diagnostic {
+        severity: match report.kind {
+            StepKind::Step => Severity::Error,
+            StepKind::Cleanup => Severity::Warning,
+        },
+        message: format!(
+            "{} · {} · {owner}: {}",
+            journey.name,
+            report.name,
+            outcome_word(report)
+        ),
+        position: position.clone(),
+        label,
+        help: expectations.cloned().collect(),
+        related: Vec::new(),
+    };
+    format!("\n{}\n\n", diagnostic.render(files, colour).trim_end())
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
+
+/// A run as one JSON object.
+pub(super) fn json(report: &RunReport) -> serde_json::Value {
+    let facts = &report.facts;
+    let outcomes: Vec<_> = facts
+        .outcomes
+        .iter()
+        .map(|(one, own)| {
+            json!({ "feature": one.feature, "outcome": one.outcome.to_string(), "own": own })
+        })
+        .collect();
+    let steps: Vec<_> = report
+        .steps
+        .iter()
+        .map(|step| {
+            json!({
+                "name": step.name,
+                "kind": step.kind,
+                "actor": step.actor,
+                "feature": step.feature,
+                "outcome": outcome_word(step),
+                "status": step.network.http_status,
+                "duration_s": step.ended.since(step.started).as_secs_f64(),
+                "attempts": step.attempts,
+                "failed_expectations": step.failed_expectations,
+            })
+        })
+        .collect();
+    json!({
+        "run": facts.id,
+        "journey": facts.journey,
+        "target": facts.target,
+        "verdict": facts.outcomes.verdict().to_string(),
+        "outcomes": outcomes,
+        "flaky": facts.flaky,
+        "cleanup": facts.cleanup,
+        "duration_s": facts.ended.since(facts.started).as_secs_f64(),
+        "steps": steps,
+    })
+}

@@ -1,0 +1,317 @@
+//! The agent's loop: slots and looks begin when they are due, within the bounds of rooms and accounts.
+
+mod run;
+
+pub(crate) use run::cleanup_left;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{BlindReason, CleanupState, Outcome, SkipReason, Timestamp, Trigger};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::{Lease, PoolKey};
+use crate::burst::{Bursts, Standing};
+use crate::config;
+use crate::inflight::RunInFlight;
+use crate::plan::{Plan, Planned};
+use crate::schedule::{Decision, DueSlot, Lineage, Schedule};
+use crate::state::{Shared, nonce};
+use crate::watchdog::Pulse;
+use run::{Ended, Order};
+
+/// Longest sleep: a wall clock that is set must be noticed.
+const NAP_MAX: Duration = Duration::from_secs(1);
+
+/// The bounds of a dispatcher.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    pub(crate) concurrency: NonZeroUsize,
+    pub(crate) bursts: config::Bursts,
+}
+
+/// Begins what is due and takes in what ended.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    shared: Arc<Shared>,
+    bounds: Bounds,
+    plan: Arc<Plan>,
+    plans: watch::Receiver<Arc<Plan>>,
+    schedule: Schedule,
+    bursts: Bursts,
+    runs: JoinSet<Ended>,
+    going: HashMap<tokio::task::Id, Going>,
+    /// Cancelled on a graceful stop: runs end early and still clean up.
+    cancel_runs: CancellationToken,
+    pulse: Arc<Pulse>,
+}
+
+#[derive(Debug)]
+struct Going {
+    lineage: Lineage,
+    in_flight: RunInFlight,
+    leases: Vec<Lease>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(shared: Arc<Shared>, bounds: Bounds, pulse: Arc<Pulse>) -> Self {
+        let plans = shared.plan.subscribe();
+        let plan = shared.plan.current();
+        Self {
+            shared,
+            bounds,
+            plan,
+            plans,
+            schedule: Schedule::default(),
+            bursts: Bursts::default(),
+            runs: JoinSet::new(),
+            going: HashMap::new(),
+            cancel_runs: CancellationToken::new(),
+            pulse,
+        }
+    }
+
+    /// Runs until `stop`, then lets going runs clean up. Dropping the future aborts every run, as
+    /// a crash would.
+    pub(crate) async fn work(mut self, stop: CancellationToken) {
+        self.adopt().await;
+        loop {
+            let nap = self.nap();
+            tokio::select! {
+                () = tokio::time::sleep(nap) => {}
+                Some(joined) = self.runs.join_next_with_id(), if !self.runs.is_empty() => {
+                    self.take_in(joined).await;
+                }
+                changed = self.plans.changed() => {
+                    if changed.is_ok() {
+                        self.adopt().await;
+                    }
+                }
+                () = stop.cancelled() => break,
+            }
+            self.begin_due().await;
+        }
+        self.drain().await;
+    }
+
+    /// Takes on the newest plan. Going runs end on the plan that they began with.
+    async fn adopt(&mut self) {
+        self.plan = self.plans.borrow_and_update().clone();
+        let now = self.shared.clock.wall();
+        let entries: Vec<_> = self
+            .plan
+            .planned
+            .iter()
+            .map(|planned| (planned.lineage.clone(), planned.cadence))
+            .collect();
+        let periods: Vec<_> = entries
+            .iter()
+            .map(|(lineage, cadence)| (lineage.clone(), cadence.period()))
+            .collect();
+        self.schedule.replace(&entries, now);
+        self.bursts.replace(&periods, now);
+        self.shared.accounts().replace(
+            self.plan
+                .accounts
+                .iter()
+                .map(|(target, pool, accounts)| {
+                    let (target, pool) = (target.clone(), pool.clone());
+                    (PoolKey { target, pool }, accounts.clone())
+                })
+                .collect(),
+        );
+        let longest = self.plan.planned.iter().map(Planned::deadline).max();
+        let period = self.schedule.shortest_period();
+        self.pulse.expect(period, longest.unwrap_or_default());
+        self.shared.spool_plan(&self.plan).await;
+    }
+
+    fn nap(&self) -> Duration {
+        let wake = [self.schedule.next_wakeup(), self.bursts.next_wakeup()];
+        let Some(wake) = wake.into_iter().flatten().min() else {
+            return NAP_MAX;
+        };
+        let clock = &*self.shared.clock;
+        let speed = clock.speed().max(f64::MIN_POSITIVE);
+        wake.since(clock.wall()).div_f64(speed).min(NAP_MAX)
+    }
+
+    async fn begin_due(&mut self) {
+        let now = self.shared.clock.wall();
+        for slot in self.schedule.due(now) {
+            self.begin_slot(slot, now).await;
+        }
+        if self.bounds.bursts == config::Bursts::Off {
+            return;
+        }
+        let (going, schedule) = (&self.going, &self.schedule);
+        let looks = self.bursts.due(now, |lineage| {
+            Some(Standing {
+                is_running: going.values().any(|run| run.lineage == *lineage),
+                next_due: schedule.next_due(lineage)?,
+            })
+        });
+        for lineage in looks {
+            self.begin_look(&lineage, now).await;
+        }
+    }
+
+    async fn begin_slot(&mut self, slot: DueSlot, now: Timestamp) {
+        let Some(planned) = self.plan.find(&slot.lineage).cloned() else {
+            return;
+        };
+        let trigger = Trigger::Scheduled { slot: slot.slot };
+        let in_flight = self.describe(&planned, trigger, slot.due, slot.slot, now);
+        let refusal = match slot.decision {
+            Decision::Skip(reason) => Some(Outcome::Skipped(reason)),
+            Decision::Run if self.going.len() >= self.bounds.concurrency.get() => {
+                Some(Outcome::Skipped(SkipReason::RateLimit))
+            }
+            Decision::Run => match self.lease(&planned, now) {
+                Ok(leases) => {
+                    self.spawn(planned, in_flight, leases);
+                    return;
+                }
+                Err(reason) => Some(Outcome::Blind(reason)),
+            },
+        };
+        if slot.decision == Decision::Run {
+            self.schedule.finished(&slot.lineage);
+        }
+        if let Some(outcome) = refusal {
+            let report = in_flight.without_steps(outcome, CleanupState::None, now);
+            self.shared.spool_report(&report).await;
+            self.pulse.beat();
+        }
+    }
+
+    /// A look costs nothing when there is no room or no account: the next slot looks anyway.
+    async fn begin_look(&mut self, lineage: &Lineage, now: Timestamp) {
+        let Some(planned) = self.plan.find(lineage).cloned() else {
+            return;
+        };
+        if self.going.len() >= self.bounds.concurrency.get() {
+            return;
+        }
+        if let Ok(leases) = self.lease(&planned, now) {
+            let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
+            self.spawn(planned, in_flight, leases);
+        }
+    }
+
+    fn lease(&self, planned: &Planned, now: Timestamp) -> Result<Vec<Lease>, BlindReason> {
+        let pools: Vec<_> = planned
+            .journey
+            .actors
+            .iter()
+            .map(|actor| actor.pool.clone())
+            .collect();
+        self.shared
+            .accounts()
+            .lease(&planned.lineage.target, &pools, now)
+    }
+
+    fn describe(
+        &self,
+        planned: &Planned,
+        trigger: Trigger,
+        due: Timestamp,
+        n: u64,
+        now: Timestamp,
+    ) -> RunInFlight {
+        RunInFlight::of(
+            planned,
+            &self.shared,
+            run::Occasion {
+                trigger,
+                due,
+                n,
+                started: now,
+                plan_revision: self.plan.revision.clone(),
+            },
+        )
+    }
+
+    fn spawn(&mut self, planned: Planned, in_flight: RunInFlight, leases: Vec<Lease>) {
+        let order = Order {
+            planned,
+            in_flight: in_flight.clone(),
+            accounts: leases.iter().map(|lease| lease.account.clone()).collect(),
+            cancel: self.cancel_runs.clone(),
+        };
+        let lineage = order.planned.lineage.clone();
+        let handle = self.runs.spawn(run::perform(order, self.shared.clone()));
+        let going = Going {
+            lineage,
+            in_flight,
+            leases,
+        };
+        self.going.insert(handle.id(), going);
+        self.note_going();
+    }
+
+    fn note_going(&self) {
+        let going = &self.shared.counts.going;
+        going.store(
+            self.going.len() as u64,
+            std::sync::atomic::Ordering::Relaxed,
+        );
+    }
+
+    async fn take_in(&mut self, joined: Result<(tokio::task::Id, Ended), tokio::task::JoinError>) {
+        let id = match &joined {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(going) = self.going.remove(&id) else {
+            return;
+        };
+        self.note_going();
+        self.shared.accounts().release(&going.leases);
+        self.shared.debts.run_ended(going.in_flight.id);
+        if going.in_flight.trigger.slot().is_some() {
+            self.schedule.finished(&going.lineage);
+            self.pulse.beat();
+        }
+        let ended = match joined {
+            Ok((_, ended)) => ended,
+            Err(error) => {
+                // A run that panicked still answers its slot, and proves nothing.
+                tracing::error!(run = %going.in_flight.id, %error, "a run broke off");
+                let now = self.shared.clock.wall();
+                let cleanup = cleanup_left(&self.shared, going.in_flight.id);
+                let outcome = Outcome::Blind(BlindReason::Internal);
+                let report = going.in_flight.without_steps(outcome, cleanup, now);
+                self.shared.spool_report(&report).await;
+                return;
+            }
+        };
+        run::learn_of_accounts(&self.shared, &going.leases, &ended);
+        match &ended.verdict {
+            Outcome::Fail(_) => self.bursts.failed(&going.lineage, ended.ended),
+            Outcome::Pass | Outcome::Slow => self.bursts.passed(&going.lineage),
+            Outcome::Blocked(_) | Outcome::Blind(_) | Outcome::Skipped(_) => {}
+        }
+    }
+
+    /// Lets going runs clean up; slots that fall due meanwhile are told as skipped.
+    async fn drain(&mut self) {
+        self.cancel_runs.cancel();
+        while !self.runs.is_empty() {
+            let nap = self.nap();
+            tokio::select! {
+                Some(joined) = self.runs.join_next_with_id() => self.take_in(joined).await,
+                () = tokio::time::sleep(nap) => {}
+            }
+            let now = self.shared.clock.wall();
+            for mut slot in self.schedule.due(now) {
+                slot.decision = Decision::Skip(SkipReason::Draining);
+                self.begin_slot(slot, now).await;
+            }
+        }
+    }
+}

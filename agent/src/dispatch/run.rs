@@ -1,0 +1,145 @@
+//! One run: written down, performed, reported, and what it says of its accounts.
+
+use std::sync::Arc;
+
+use bongsu_model::{
+    CleanupState, Outcome, Revision, RunId, RunIdentity, StepKind, StepOutcome, Timestamp, Trigger,
+};
+use bongsu_probes::{Account, Context, RunOrder};
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::Lease;
+use crate::inflight::RunInFlight;
+use crate::plan::Planned;
+use crate::state::Shared;
+
+/// When and why a run begins.
+#[derive(Debug)]
+pub(crate) struct Occasion {
+    pub(crate) trigger: Trigger,
+    pub(crate) due: Timestamp,
+    /// The slot's number, or a nonce.
+    pub(crate) n: u64,
+    pub(crate) started: Timestamp,
+    pub(crate) plan_revision: Revision,
+}
+
+impl RunInFlight {
+    pub(crate) fn of(planned: &Planned, shared: &Shared, occasion: Occasion) -> Self {
+        let lineage = &planned.lineage;
+        let identity = RunIdentity {
+            agent: &shared.vantage.agent,
+            target: &lineage.target,
+            journey: &lineage.journey,
+            variant: &lineage.variant,
+            trigger: occasion.trigger.kind(),
+            n: occasion.n,
+        };
+        Self {
+            id: RunId::derive(identity, occasion.due),
+            vantage: shared.vantage.clone(),
+            target: lineage.target.clone(),
+            journey: lineage.journey.clone(),
+            journey_revision: planned.journey.revision.clone(),
+            plan_revision: occasion.plan_revision,
+            variant: lineage.variant.clone(),
+            trigger: occasion.trigger,
+            feature: planned.journey.feature.clone(),
+            due: occasion.due,
+            started: occasion.started,
+            boot: shared.boot.clone(),
+            seq: shared.next_seq(),
+        }
+    }
+}
+
+/// A run that is to be performed.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) planned: Planned,
+    pub(super) in_flight: RunInFlight,
+    /// One per actor, in order.
+    pub(super) accounts: Vec<Account>,
+    pub(super) cancel: CancellationToken,
+}
+
+/// What the loop needs to know of a run that ended and is spooled.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) verdict: Outcome,
+    pub(super) ended: Timestamp,
+    /// Actors, by index, whose account was refused, locked, throttled or not cleaned up.
+    pub(super) against: Vec<usize>,
+}
+
+pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
+    let in_flight = order.in_flight;
+    if let Ok(Err(error)) = shared.spool.begin(in_flight.clone()).await {
+        tracing::warn!(run = %in_flight.id, %error, "a run could not be noted as begun");
+    }
+    let context = Context {
+        clock: shared.clock.clone(),
+        order: RunOrder {
+            id: in_flight.id,
+            vantage: in_flight.vantage,
+            plan_revision: in_flight.plan_revision,
+            variant: in_flight.variant,
+            trigger: in_flight.trigger,
+            due: in_flight.due,
+            boot: in_flight.boot,
+            seq: in_flight.seq,
+            clock_offset_s: shared.offset.seconds(),
+        },
+        target: order.planned.target,
+        accounts: order.accounts,
+        compensation: shared.debts.clone(),
+        cancel: order.cancel,
+        self_check: shared.controls.clone(),
+    };
+    let report = bongsu_probes::run(&order.planned.journey, &context).await;
+    shared.spool_report(&report).await;
+    Ended {
+        verdict: report.facts.outcomes.verdict().clone(),
+        ended: report.facts.ended,
+        against: report
+            .steps
+            .iter()
+            .filter(|step| {
+                is_against_the_account(step.kind, &step.outcome, step.network.http_status)
+            })
+            .map(|step| step.actor_index as usize)
+            .collect(),
+    }
+}
+
+/// Locked, throttled, refused, or a cleanup that failed: evidence about one account.
+fn is_against_the_account(kind: StepKind, outcome: &StepOutcome, status: Option<u16>) -> bool {
+    match outcome {
+        StepOutcome::Fail(_) => {
+            kind == StepKind::Cleanup || matches!(status, Some(401 | 403 | 423 | 429))
+        }
+        StepOutcome::Pass | StepOutcome::Slow | StepOutcome::Blind(_) => false,
+    }
+}
+
+/// Tells the accounts what a run saw of them.
+pub(super) fn learn_of_accounts(shared: &Shared, leases: &[Lease], ended: &Ended) {
+    let now = shared.clock.wall();
+    let mut accounts = shared.accounts();
+    for (actor, lease) in leases.iter().enumerate() {
+        if ended.against.contains(&actor) {
+            accounts.failed(&lease.key, &lease.account.name, now);
+        } else if ended.verdict.is_good() {
+            accounts.worked(&lease.key, &lease.account.name, now);
+        }
+    }
+}
+
+/// What a run that broke off left behind.
+pub(crate) fn cleanup_left(shared: &Shared, run: RunId) -> CleanupState {
+    if shared.debts.has(run) {
+        CleanupState::Owed
+    } else {
+        CleanupState::None
+    }
+}

@@ -1,0 +1,325 @@
+//! What the agent counts of itself, and `/metrics` in the Prometheus text format.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bongsu_model::{Outcome, SpoolDepth, TriggerKind};
+
+use crate::compensation::DebtCounts;
+use crate::ship::ShipCounts;
+use crate::spool::SpoolCounts;
+
+/// Counters of runs, by trigger and by the word of their verdict.
+#[derive(Debug, Default)]
+pub(crate) struct RunCounts {
+    ended: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    /// Runs going now.
+    pub(crate) going: AtomicU64,
+    /// Reports that the spool did not take.
+    pub(crate) unspooled: AtomicU64,
+    /// Plans refused.
+    pub(crate) plans_refused: AtomicU64,
+    /// Heartbeats that reached no collector.
+    pub(crate) heartbeats_failed: AtomicU64,
+}
+
+impl RunCounts {
+    pub(crate) fn ended(&self, trigger: TriggerKind, verdict: &Outcome) {
+        let mut ended = self
+            .ended
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        *ended.entry((trigger.as_str(), verdict.word())).or_default() += 1;
+    }
+
+    pub(crate) fn by_verdict(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        self.ended
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+}
+
+/// Everything that `/metrics` shows, read at one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) runs: &'a RunCounts,
+    pub(crate) depth: SpoolDepth,
+    pub(crate) spool: SpoolCounts,
+    pub(crate) ships: Vec<(&'a str, &'a ShipCounts)>,
+    pub(crate) debts: DebtCounts,
+    pub(crate) controls_reachable: usize,
+    pub(crate) controls: usize,
+    pub(crate) accounts_withdrawn: u64,
+    pub(crate) clock_offset_s: f64,
+    pub(crate) plan_lineages: usize,
+    pub(crate) is_plan_refused: bool,
+}
+
+/// The Prometheus text format, version 0.0.4.
+pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
+    let mut page = Page(String::with_capacity(4096));
+    let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    page.family("bongsu_agent_build_info", "gauge", "The agent's version.");
+    page.sample(
+        "bongsu_agent_build_info",
+        &[("version", snapshot.version)],
+        1,
+    );
+    page.family(
+        "bongsu_agent_runs_total",
+        "counter",
+        "Runs that ended, skipped slots included.",
+    );
+    for ((trigger, verdict), count) in snapshot.runs.by_verdict() {
+        let labels = [("trigger", trigger), ("verdict", verdict)];
+        page.sample("bongsu_agent_runs_total", &labels, count);
+    }
+    page.one(
+        "bongsu_agent_runs_going",
+        "gauge",
+        "Runs going now.",
+        load(&snapshot.runs.going),
+    );
+    page.one(
+        "bongsu_agent_runs_unspooled_total",
+        "counter",
+        "Reports that the spool did not take.",
+        load(&snapshot.runs.unspooled),
+    );
+    spool(&mut page, snapshot);
+    ships(&mut page, &snapshot.ships);
+    let debts = snapshot.debts;
+    page.one(
+        "bongsu_agent_debts_open",
+        "gauge",
+        "Cleanups owed.",
+        debts.open,
+    );
+    page.one(
+        "bongsu_agent_debts_paid_total",
+        "counter",
+        "Cleanups paid after their run.",
+        debts.paid,
+    );
+    page.one(
+        "bongsu_agent_debts_given_up_total",
+        "counter",
+        "Cleanups given up.",
+        debts.given_up,
+    );
+    page.one(
+        "bongsu_agent_controls",
+        "gauge",
+        "Control targets.",
+        snapshot.controls as u64,
+    );
+    page.one(
+        "bongsu_agent_controls_reachable",
+        "gauge",
+        "Control targets that answered.",
+        snapshot.controls_reachable as u64,
+    );
+    page.one(
+        "bongsu_agent_accounts_withdrawn",
+        "gauge",
+        "Test accounts left alone because they fail while others work.",
+        snapshot.accounts_withdrawn,
+    );
+    page.family(
+        "bongsu_agent_clock_offset_seconds",
+        "gauge",
+        "The agent's clock minus the collector's.",
+    );
+    page.sample(
+        "bongsu_agent_clock_offset_seconds",
+        &[],
+        snapshot.clock_offset_s,
+    );
+    page.one(
+        "bongsu_agent_plan_journeys",
+        "gauge",
+        "Journeys with slots.",
+        snapshot.plan_lineages as u64,
+    );
+    page.one(
+        "bongsu_agent_plan_refused",
+        "gauge",
+        "Whether a newer plan was refused.",
+        u64::from(snapshot.is_plan_refused),
+    );
+    page.one(
+        "bongsu_agent_plans_refused_total",
+        "counter",
+        "Plans refused.",
+        load(&snapshot.runs.plans_refused),
+    );
+    page.one(
+        "bongsu_agent_heartbeats_failed_total",
+        "counter",
+        "Heartbeats that reached no collector.",
+        load(&snapshot.runs.heartbeats_failed),
+    );
+    page.0
+}
+
+fn spool(page: &mut Page, snapshot: &Snapshot<'_>) {
+    let (depth, counts) = (&snapshot.depth, snapshot.spool);
+    page.one(
+        "bongsu_agent_spool_records",
+        "gauge",
+        "Records owed to a collector.",
+        depth.records,
+    );
+    page.one(
+        "bongsu_agent_spool_bytes",
+        "gauge",
+        "Their bytes on disk.",
+        depth.bytes,
+    );
+    page.one(
+        "bongsu_agent_spool_appended_total",
+        "counter",
+        "Records written.",
+        counts.appended,
+    );
+    page.family(
+        "bongsu_agent_spool_dropped_total",
+        "counter",
+        "Records lost, by what happened.",
+    );
+    for (why, count) in [
+        ("full_pass", counts.dropped_passes),
+        ("full_other", counts.dropped_others),
+        ("write_failed", counts.write_failures),
+        ("damaged", counts.damaged_records),
+    ] {
+        page.sample("bongsu_agent_spool_dropped_total", &[("why", why)], count);
+    }
+    page.one(
+        "bongsu_agent_spool_damaged_bytes",
+        "gauge",
+        "Bytes that were no whole record at the start.",
+        counts.damaged_bytes,
+    );
+    page.one(
+        "bongsu_agent_spool_cursors_lost",
+        "gauge",
+        "Collectors whose place was unreadable at the start.",
+        counts.cursors_lost,
+    );
+}
+
+fn ships(page: &mut Page, ships: &[(&str, &ShipCounts)]) {
+    type Read = fn(&ShipCounts) -> u64;
+    let families: [(&str, &str, &str, Read); 5] = [
+        (
+            "bongsu_agent_shipped_total",
+            "counter",
+            "Records acknowledged.",
+            |c| c.acknowledged.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_rejected_total",
+            "counter",
+            "Spans and log records refused in an acknowledged request.",
+            |c| c.rejected.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_refused_total",
+            "counter",
+            "Records refused with their whole request.",
+            |c| c.refused.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_ship_retries_total",
+            "counter",
+            "Requests to be sent again.",
+            |c| c.retries.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_ship_paused",
+            "gauge",
+            "Whether the token is refused and the queue waits.",
+            |c| u64::from(c.is_paused.load(Ordering::Relaxed)),
+        ),
+    ];
+    for (name, kind, help, read) in families {
+        page.family(name, kind, help);
+        for (collector, counts) in ships {
+            page.sample(name, &[("collector", collector)], read(counts));
+        }
+    }
+}
+
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}=\"{value}\""))
+            .collect();
+        let labels = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{}}}", labels.join(","))
+        };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.family(name, kind, help);
+        self.sample(name, &[], value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_belongs_to_a_family_and_names_are_ours() {
+        let runs = RunCounts::default();
+        runs.ended(TriggerKind::Scheduled, &Outcome::Pass);
+        let ship = ShipCounts::default();
+        let page = render(&Snapshot {
+            version: "0.1.0",
+            runs: &runs,
+            depth: SpoolDepth::default(),
+            spool: SpoolCounts::default(),
+            ships: vec![("main", &ship)],
+            debts: DebtCounts {
+                open: 1,
+                paid: 2,
+                given_up: 0,
+            },
+            controls_reachable: 2,
+            controls: 3,
+            accounts_withdrawn: 0,
+            clock_offset_s: -0.25,
+            plan_lineages: 2,
+            is_plan_refused: false,
+        });
+        let mut families = Vec::new();
+        for line in page.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                families.push(rest.split(' ').next().unwrap());
+            } else if !line.starts_with('#') {
+                let name = line.split(['{', ' ']).next().unwrap();
+                assert!(name.starts_with("bongsu_agent_"), "{line}");
+                assert_eq!(families.last(), Some(&name), "{line}");
+            }
+        }
+        let run = "bongsu_agent_runs_total{trigger=\"scheduled\",verdict=\"pass\"} 1\n";
+        assert!(page.contains(run), "{page}");
+        assert!(page.contains("bongsu_agent_clock_offset_seconds -0.25\n"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Paying cleanups that runs left owed: one per target at a time, as the very same accounts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{CleanupState, TargetName, Trigger};
+use bongsu_probes::{Account, Context, Debt, RunOrder};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::{Lease, PoolKey};
+use crate::plan::Planned;
+use crate::state::Shared;
+
+/// How often debts that wait for their time are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Pays debts until `stop`; a payment that is going is let finish.
+pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut going: JoinSet<TargetName> = JoinSet::new();
+    let mut busy: Vec<TargetName> = Vec::new();
+    loop {
+        while let Some(debt) = shared.debts.next_payable(&busy) {
+            if stop.is_cancelled() {
+                break;
+            }
+            busy.push(debt.target.clone());
+            going.spawn(pay_one(shared.clone(), debt, stop.clone()));
+        }
+        tokio::select! {
+            Some(done) = going.join_next(), if !going.is_empty() => match done {
+                Ok(target) => busy.retain(|other| *other != target),
+                Err(error) => {
+                    tracing::error!(%error, "a payment broke off");
+                    busy.clear();
+                }
+            },
+            () = shared.debts.changed() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
+        }
+        if stop.is_cancelled() && going.is_empty() {
+            return;
+        }
+    }
+}
+
+async fn pay_one(shared: Arc<Shared>, debt: Debt, stop: CancellationToken) -> TargetName {
+    let target = debt.target.clone();
+    let plan = shared.plan.current();
+    let planned = plan
+        .planned
+        .iter()
+        .find(|planned| {
+            planned.lineage.target == debt.target && planned.lineage.journey == debt.journey
+        })
+        .cloned();
+    let Some(planned) = planned else {
+        tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by a journey that the plan no longer has");
+        failed(&shared, &debt).await;
+        return target;
+    };
+    if planned.journey.revision != debt.journey_revision {
+        tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an older text of the journey; today's cleanup is tried");
+    }
+    let Some(leases) = lease(&shared, &planned, &debt) else {
+        shared.debts.put_off(debt.run);
+        return target;
+    };
+    let accounts = leases.iter().map(|lease| lease.account.clone()).collect();
+    let context = context(&shared, &planned, &debt, accounts, stop);
+    let state = bongsu_probes::pay(&planned.journey, &debt, &context).await;
+    shared.accounts().release(&leases);
+    match state {
+        CleanupState::Done | CleanupState::None => {
+            tracing::info!(run = %debt.run, "an owed cleanup is paid");
+            shared.debts.settled();
+        }
+        CleanupState::Owed | CleanupState::Leaked => failed(&shared, &debt).await,
+    }
+    target
+}
+
+async fn failed(shared: &Shared, debt: &Debt) {
+    if let Err(error) = shared.debts.failed(debt.run, shared.clock.wall()).await {
+        tracing::error!(run = %debt.run, %error, "an owed cleanup could not be noted");
+    }
+}
+
+/// The accounts of the debt, in the order of the journey's actors. None while one is in use.
+fn lease(shared: &Shared, planned: &Planned, debt: &Debt) -> Option<Vec<Lease>> {
+    let wanted: Option<Vec<_>> = planned
+        .journey
+        .actors
+        .iter()
+        .map(|actor| {
+            let (_, account) = debt.accounts.iter().find(|(name, _)| *name == actor.name)?;
+            let key = PoolKey {
+                target: debt.target.clone(),
+                pool: actor.pool.clone(),
+            };
+            Some((key, account.clone()))
+        })
+        .collect();
+    shared.accounts().lease_named(&wanted?)
+}
+
+fn context(
+    shared: &Shared,
+    planned: &Planned,
+    debt: &Debt,
+    accounts: Vec<Account>,
+    cancel: CancellationToken,
+) -> Context {
+    Context {
+        clock: shared.clock.clone(),
+        order: RunOrder {
+            id: debt.run,
+            vantage: shared.vantage.clone(),
+            plan_revision: shared.plan.current().revision.clone(),
+            variant: debt.variant.clone(),
+            trigger: Trigger::Manual,
+            due: shared.clock.wall(),
+            boot: shared.boot.clone(),
+            seq: 0,
+            clock_offset_s: shared.offset.seconds(),
+        },
+        target: planned.target.clone(),
+        accounts,
+        compensation: shared.debts.clone(),
+        cancel,
+        self_check: shared.controls.clone(),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the agent is to run: journeys, catalogue and targets, taken as a whole or refused as one.
+
+mod files;
+mod load;
+mod reload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_language::Journey;
+use bongsu_model::{Cadence, PlanEntry, PlanRecord, PoolName, Revision, TargetName, Timestamp};
+use bongsu_probes::{Account, Target};
+
+pub use files::{FilesError, read_sources};
+pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};
+pub(crate) use load::{fingerprint, load};
+pub(crate) use reload::{PlanState, Reloader};
+
+use crate::schedule::Lineage;
+
+/// A journey with slots of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    pub(crate) lineage: Lineage,
+    pub(crate) journey: Arc<Journey>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) cadence: Cadence,
+}
+
+impl Planned {
+    /// D: the longest that a run can take, cleanup included.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.journey.timeout + self.journey.cleanup_timeout
+    }
+}
+
+/// A plan that can be worked on.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) revision: Revision,
+    pub(crate) planned: Vec<Planned>,
+    pub(crate) journeys: Vec<Arc<Journey>>,
+    pub(crate) targets: Vec<Arc<Target>>,
+    /// This agent's share of each pool.
+    pub(crate) accounts: Vec<(TargetName, PoolName, Vec<Account>)>,
+}
+
+impl Plan {
+    /// The record that the ledger is made from.
+    pub(crate) fn record(&self, valid_from: Timestamp) -> PlanRecord {
+        PlanRecord {
+            revision: self.revision.clone(),
+            valid_from,
+            entries: self.planned.iter().map(entry).collect(),
+        }
+    }
+
+    pub(crate) fn find(&self, lineage: &Lineage) -> Option<&Planned> {
+        self.planned.iter().find(|one| one.lineage == *lineage)
+    }
+}
+
+fn entry(planned: &Planned) -> PlanEntry {
+    let own = &planned.journey.feature;
+    let mut touches = Vec::new();
+    for step in &planned.journey.steps {
+        if step.feature != *own && !touches.contains(&step.feature) {
+            touches.push(step.feature.clone());
+        }
+    }
+    PlanEntry {
+        journey: planned.lineage.journey.clone(),
+        target: planned.lineage.target.clone(),
+        variant: planned.lineage.variant.clone(),
+        feature: own.clone(),
+        touches,
+        cadence: planned.cadence,
+        deadline: planned.deadline(),
+    }
+}
+
+/// Loads the plan that the configuration names and says what it is.
+///
+/// # Errors
+/// Every problem of its files.
+pub fn check(config: &crate::config::PlanConfig) -> Result<String, PlanRefusal> {
+    let plan = load(config)?;
+    let targets: Vec<String> = plan.targets.iter().map(|t| t.name().to_string()).collect();
+    Ok(format!(
+        "{} journeys against {}, plan {}",
+        plan.journeys.len(),
+        targets.join(", "),
+        plan.revision
+    ))
+}

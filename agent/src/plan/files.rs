@@ -1,0 +1,130 @@
+//! Files and folders of journeys: which files there are.
+
+use std::path::{Path, PathBuf};
+
+use bongsu_language::SourceFile;
+
+/// Deepest folder below a given one.
+const DEPTH_MAX: usize = 4;
+
+/// Most files of one plan: far above any fleet's, far below what would hurt.
+const FILES_MAX: usize = 10_000;
+
+/// Largest file: a journey has a few KiB.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Why files could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// One could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// One is no text of a sensible size.
+    #[error("{} is larger than 4 MiB: no journey is", .0.display())]
+    TooLarge(PathBuf),
+    /// There are too many.
+    #[error("{} holds more than {FILES_MAX} files", .0.display())]
+    TooMany(PathBuf),
+    /// A folder has none.
+    #[error("{} holds no .toml file", .0.display())]
+    Empty(PathBuf),
+}
+
+/// Reads the files, and every `.toml` below the folders, in order of path.
+///
+/// # Errors
+/// The first file or folder that cannot be read, or a folder without files.
+pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, FilesError> {
+    let mut found = Vec::new();
+    for path in paths {
+        let before = found.len();
+        collect(path, 0, &mut found)?;
+        if found.len() == before {
+            return Err(FilesError::Empty(path.clone()));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found.iter().map(|path| read_source(path)).collect()
+}
+
+/// Reads one file.
+pub(super) fn read_source(path: &Path) -> Result<SourceFile, FilesError> {
+    let unreadable = |source| FilesError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
+        return Err(FilesError::TooLarge(path.to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    Ok(SourceFile::new(path.display().to_string(), text))
+}
+
+fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FilesError> {
+    let unreadable = |source| FilesError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+        found.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?.path();
+        let is_hidden = entry
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_toml = entry
+            .extension()
+            .is_some_and(|extension| extension == "toml");
+        if is_hidden {
+            continue;
+        }
+        if entry.is_dir() && depth < DEPTH_MAX {
+            collect(&entry, depth + 1, found)?;
+        } else if is_toml {
+            found.push(entry);
+        }
+        if found.len() > FILES_MAX {
+            return Err(FilesError::TooMany(path.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_read_in_order_and_missing_ones_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let fragments = folder.path().join("fragments");
+        std::fs::create_dir(&fragments).unwrap();
+        for name in [
+            "b.toml",
+            "a.toml",
+            "note.txt",
+            ".hidden.toml",
+            "fragments/c.toml",
+        ] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        let files = read_sources(&[folder.path().to_owned()]).unwrap();
+        let names: Vec<&str> = files
+            .iter()
+            .map(|file| file.path.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(names, ["a.toml", "b.toml", "c.toml"]);
+        let missing = read_sources(&[folder.path().join("no")])
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("/no: "), "{missing}");
+    }
+}

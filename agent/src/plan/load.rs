@@ -1,0 +1,366 @@
+//! From files to a plan: every problem of every file is told, and then the plan is refused whole.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_language::{
+    AccountSpec, CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
+};
+use bongsu_model::{PoolName, Revision, TargetName};
+use bongsu_probes::{Account, Target};
+
+use super::files::{read_source, read_sources};
+use super::{Plan, Planned};
+use crate::config::{PlanConfig, SecretSource};
+use crate::schedule::{self, Lineage};
+use crate::units::Slice;
+
+/// One thing that a plan is refused for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanProblem {
+    /// In one line.
+    pub line: String,
+    /// With excerpt and marker, where there is one.
+    pub drawing: String,
+}
+
+impl PlanProblem {
+    fn plain(line: impl std::fmt::Display) -> Self {
+        let line = line.to_string();
+        Self {
+            drawing: format!("error: {line}"),
+            line,
+        }
+    }
+
+    fn drawn(diagnostic: &Diagnostic, files: &[SourceFile]) -> Self {
+        Self {
+            line: diagnostic.to_string(),
+            drawing: diagnostic.render(files, Colour::Plain),
+        }
+    }
+}
+
+/// Why a plan was refused: every problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRefusal(pub Vec<PlanProblem>);
+
+impl PlanRefusal {
+    /// All problems, one a line.
+    pub fn lines(&self) -> String {
+        let lines: Vec<&str> = self.0.iter().map(|problem| problem.line.as_str()).collect();
+        lines.join("\n")
+    }
+}
+
+impl std::fmt::Display for PlanRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for problem in &self.0 {
+            writeln!(f, "{}\n", problem.drawing.trim_end())?;
+        }
+        write!(f, "the plan is refused: {} problems", self.0.len())
+    }
+}
+
+impl std::error::Error for PlanRefusal {}
+
+/// A target with this agent's share of its accounts.
+#[derive(Debug, Clone)]
+pub struct LoadedTarget {
+    /// The target, ready to be reached.
+    pub target: Arc<Target>,
+    /// The accounts of each pool.
+    pub pools: Vec<(PoolName, Vec<Account>)>,
+}
+
+/// The files of a plan, read.
+struct Sources {
+    journeys: Vec<SourceFile>,
+    catalogue: SourceFile,
+    targets: Vec<SourceFile>,
+}
+
+fn read(config: &PlanConfig) -> Result<Sources, PlanRefusal> {
+    let refused = |error| PlanRefusal(vec![PlanProblem::plain(error)]);
+    let journeys = read_sources(&config.journeys).map_err(refused)?;
+    Ok(Sources {
+        journeys,
+        catalogue: read_source(&config.catalogue).map_err(refused)?,
+        targets: config
+            .targets
+            .iter()
+            .map(|path| read_source(path))
+            .collect::<Result<_, _>>()
+            .map_err(refused)?,
+    })
+}
+
+/// The content of all files as one hash: it changes when any of them does.
+pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Revision, PlanRefusal> {
+    read(config).map(|sources| revision(&sources, config))
+}
+
+/// The slice decides the phases, so that it is part of what the plan says.
+fn revision(sources: &Sources, config: &PlanConfig) -> Revision {
+    let mut content = format!("{} {}\n", config.slice, config.account_slice);
+    let files = sources.journeys.iter().chain(&sources.targets);
+    for file in files.chain([&sources.catalogue]) {
+        content.push_str(&format!("{}\n{}", file.text.len(), file.text));
+    }
+    Revision::of(content.as_bytes())
+}
+
+/// Loads the plan that the files make.
+pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
+    let sources = read(config)?;
+    let mut problems = Vec::new();
+    let catalogue = bongsu_language::load_catalogue(&sources.catalogue)
+        .map_err(|all| {
+            tell(
+                &mut problems,
+                &all,
+                std::slice::from_ref(&sources.catalogue),
+            )
+        })
+        .ok();
+    let mut targets = Vec::new();
+    for (file, path) in sources.targets.iter().zip(&config.targets) {
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        match target(file, folder, config.account_slice) {
+            Ok(target) => targets.push(target),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let profiles: Vec<TargetProfile> = targets
+        .iter()
+        .map(|loaded| loaded.target.profile().clone())
+        .collect();
+    let options = CheckOptions {
+        catalogue: catalogue.as_ref(),
+        targets: &profiles,
+    };
+    let loaded = bongsu_language::load(&sources.journeys, options);
+    let errors: Vec<Diagnostic> = loaded
+        .diagnostics
+        .into_iter()
+        .filter(Diagnostic::is_error)
+        .collect();
+    tell(&mut problems, &errors, &sources.journeys);
+    let journeys: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
+    if journeys.is_empty() && errors.is_empty() {
+        problems.push(PlanProblem::plain("the files hold no journey"));
+    }
+    let planned = planned(&journeys, &targets, config, &mut problems);
+    if !problems.is_empty() {
+        return Err(PlanRefusal(problems));
+    }
+    Ok(Plan {
+        revision: revision(&sources, config),
+        planned,
+        journeys,
+        accounts: targets
+            .iter()
+            .flat_map(|loaded| {
+                let name = loaded.target.name();
+                loaded
+                    .pools
+                    .iter()
+                    .map(|(pool, accounts)| (name.clone(), pool.clone(), accounts.clone()))
+            })
+            .collect(),
+        targets: targets.into_iter().map(|loaded| loaded.target).collect(),
+    })
+}
+
+fn tell(problems: &mut Vec<PlanProblem>, diagnostics: &[Diagnostic], files: &[SourceFile]) {
+    problems.extend(diagnostics.iter().map(|one| PlanProblem::drawn(one, files)));
+}
+
+fn planned(
+    journeys: &[Arc<Journey>],
+    targets: &[LoadedTarget],
+    config: &PlanConfig,
+    problems: &mut Vec<PlanProblem>,
+) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for journey in journeys {
+        let period = match period_of(journey) {
+            Ok(period) => period,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for loaded in targets {
+            problems.extend(too_few_accounts(journey, loaded, config.account_slice));
+            for variant in &journey.variants {
+                let lineage = Lineage {
+                    target: loaded.target.name().clone(),
+                    journey: journey.name.clone(),
+                    variant: variant.clone(),
+                };
+                if let Some(cadence) = schedule::cadence(&lineage, period, config.slice) {
+                    planned.push(Planned {
+                        lineage,
+                        journey: journey.clone(),
+                        target: loaded.target.clone(),
+                        cadence,
+                    });
+                }
+            }
+        }
+    }
+    planned
+}
+
+/// The cadence must hold the deadline: `timeout + cleanup_timeout < every`.
+fn period_of(journey: &Journey) -> Result<std::time::Duration, PlanProblem> {
+    let Some(every) = journey.every else {
+        return Err(PlanProblem::plain(format!(
+            "{}: `every` is missing; an agent must know how often to run it",
+            journey.path
+        )));
+    };
+    let deadline = journey.timeout + journey.cleanup_timeout;
+    if deadline >= every {
+        return Err(PlanProblem::plain(format!(
+            "{}: `timeout` and `cleanup_timeout` together are {deadline:?}, which must be less \
+             than `every`, {every:?}: a run must end before the next is due",
+            journey.path
+        )));
+    }
+    Ok(every)
+}
+
+/// A journey whose actors can never all have an account would be blind for ever.
+fn too_few_accounts(journey: &Journey, loaded: &LoadedTarget, slice: Slice) -> Vec<PlanProblem> {
+    let mut wanted: Vec<(&PoolName, usize)> = Vec::new();
+    for actor in &journey.actors {
+        match wanted.iter_mut().find(|(pool, _)| **pool == actor.pool) {
+            Some((_, count)) => *count += 1,
+            None => wanted.push((&actor.pool, 1)),
+        }
+    }
+    let target = loaded.target.name();
+    wanted
+        .into_iter()
+        .filter_map(|(pool, count)| {
+            let have = loaded.pools.iter().find(|(name, _)| name == pool);
+            match have.map(|(_, accounts)| accounts.len()) {
+                None => Some(format!(
+                    "{}: target `{target}` has no pool `{pool}`",
+                    journey.path
+                )),
+                Some(have) if have < count => Some(format!(
+                    "{}: needs {count} accounts of `{pool}` at a time, and slice {slice} of the \
+                     pool in target `{target}` has {have}",
+                    journey.path
+                )),
+                Some(_) => None,
+            }
+        })
+        .map(PlanProblem::plain)
+        .collect()
+}
+
+/// Loads one target profile with all of its accounts.
+///
+/// # Errors
+/// Every problem of the file, its roots and its secrets.
+pub fn load_target_file(path: &Path) -> Result<LoadedTarget, PlanRefusal> {
+    let file = read_source(path).map_err(|error| PlanRefusal(vec![PlanProblem::plain(error)]))?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    target(&file, folder, Slice::WHOLE).map_err(PlanRefusal)
+}
+
+fn target(
+    file: &SourceFile,
+    folder: &Path,
+    slice: Slice,
+) -> Result<LoadedTarget, Vec<PlanProblem>> {
+    let mut problems = Vec::new();
+    let profile = bongsu_language::load_target(file).map_err(|all| {
+        tell(&mut problems, &all, std::slice::from_ref(file));
+        std::mem::take(&mut problems)
+    })?;
+    let pools = pools(&profile, folder, slice, &mut problems);
+    let ca = profile.ca.as_ref().map(|ca| {
+        let path = folder.join(ca);
+        std::fs::read(&path).map_err(|error| {
+            let path = path.display();
+            PlanProblem::plain(format!("{}: cannot read `ca` {path}: {error}", file.path))
+        })
+    });
+    let ca = match ca.transpose() {
+        Ok(ca) => ca,
+        Err(problem) => {
+            problems.push(problem);
+            return Err(problems);
+        }
+    };
+    let target = Target::new(profile, ca.as_deref())
+        .map_err(|error| problems.push(PlanProblem::plain(format!("{}: {error}", file.path))));
+    match target {
+        Ok(target) if problems.is_empty() => Ok(LoadedTarget {
+            target: Arc::new(target),
+            pools,
+        }),
+        Ok(_) | Err(()) => Err(problems),
+    }
+}
+
+fn pools(
+    profile: &TargetProfile,
+    folder: &Path,
+    slice: Slice,
+    problems: &mut Vec<PlanProblem>,
+) -> Vec<(PoolName, Vec<Account>)> {
+    let mut pools = Vec::new();
+    for pool in &profile.pools {
+        let mut accounts = Vec::new();
+        for spec in &pool.accounts[slice.of_list(pool.accounts.len())] {
+            match account(spec, folder, &profile.target) {
+                Ok(account) => accounts.push(account),
+                Err(found) => problems.extend(found),
+            }
+        }
+        pools.push((pool.name.clone(), accounts));
+    }
+    pools
+}
+
+fn account(
+    spec: &AccountSpec,
+    folder: &Path,
+    target: &TargetName,
+) -> Result<Account, Vec<PlanProblem>> {
+    let mut account = Account {
+        name: spec.name.clone(),
+        fields: Vec::new(),
+        secrets: Vec::new(),
+    };
+    let mut problems = Vec::new();
+    for (field, source) in &spec.fields {
+        let source = match source {
+            FieldSource::Plain(text) => {
+                let value = serde_json::Value::String(text.clone());
+                account.fields.push((field.clone(), value));
+                continue;
+            }
+            FieldSource::Env(name) => SecretSource::Env(name.clone()),
+            FieldSource::File(path) => SecretSource::File(folder.join(path)),
+        };
+        match source.resolve() {
+            Ok(secret) => account.secrets.push((field.clone(), secret)),
+            Err(error) => problems.push(PlanProblem::plain(format!(
+                "target `{target}`, account `{}`, `{field}`: {error}",
+                spec.name
+            ))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(account)
+    } else {
+        Err(problems)
+    }
+}

@@ -1,0 +1,259 @@
+//! Shipping: stored bytes to each collector, verbatim, until they are acknowledged.
+//!
+//! Each collector has a task of its own, so that a slow one holds up no other. What goes next is
+//! the spool's choice: plans, then the fresh lane, then the backlog, each in order.
+
+mod answer;
+mod backoff;
+mod client;
+mod dead_letter;
+mod offset;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bongsu_model::Clock;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use answer::Answer;
+pub use client::ClientError;
+pub(crate) use client::{Client, Surroundings};
+pub(crate) use dead_letter::DeadLetters;
+use dead_letter::{DeadLetter, Kept};
+pub(crate) use offset::ClockOffset;
+
+use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
+use backoff::{Backoff, jitter};
+
+/// How often a collector is asked again that refused the token.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// What became of shipping to one collector; each number only grows.
+#[derive(Debug, Default)]
+pub(crate) struct ShipCounts {
+    /// Records that the collector acknowledged.
+    pub(crate) acknowledged: AtomicU64,
+    /// Spans and log records that it refused in an acknowledged request.
+    pub(crate) rejected: AtomicU64,
+    /// Records that it refused as a whole request.
+    pub(crate) refused: AtomicU64,
+    /// Requests that will be sent again.
+    pub(crate) retries: AtomicU64,
+    /// Whether the token was refused and the queue waits.
+    pub(crate) is_paused: AtomicBool,
+}
+
+/// Ships the spool to one collector.
+#[derive(Debug)]
+pub(crate) struct Shipper {
+    pub(crate) client: Client,
+    pub(crate) spool: Spool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) counts: Arc<ShipCounts>,
+    pub(crate) dead_letters: DeadLetters,
+}
+
+/// How a request ended for the queue.
+enum Progress {
+    Done,
+    Wait(Duration),
+}
+
+impl Shipper {
+    /// Ships until `stop`, then for as long as `drained` is not cancelled and there is more.
+    pub(crate) async fn ship(mut self, stop: CancellationToken, abandon: CancellationToken) {
+        let mut appended = self.spool.appended();
+        let mut backoff = Backoff::default();
+        loop {
+            appended.borrow_and_update();
+            let now = self.clock.wall();
+            let fresh_for = FRESH_FOR.mul_f64(self.clock.speed().max(1.0));
+            let next = self.spool.next(self.client.name(), now, fresh_for).await;
+            let wait = match next {
+                Ok(Ok(Some(window))) => {
+                    let progress = tokio::select! {
+                        progress = self.deliver(window, &mut backoff) => progress,
+                        () = abandon.cancelled() => return,
+                    };
+                    match progress {
+                        Progress::Done => continue,
+                        Progress::Wait(wait) => Some(wait),
+                    }
+                }
+                Ok(Ok(None)) if stop.is_cancelled() => return,
+                Ok(Ok(None)) => None,
+                Ok(Err(error)) => {
+                    tracing::error!(collector = self.client.name(), %error, "the spool cannot be read");
+                    Some(backoff.failed(None, jitter()))
+                }
+                Err(_closed) => return,
+            };
+            match wait {
+                Some(wait) => tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = abandon.cancelled() => return,
+                },
+                None => tokio::select! {
+                    changed = appended.changed() => if changed.is_err() { return },
+                    () = stop.cancelled() => {}
+                },
+            }
+        }
+    }
+
+    /// Sends a window, one request per path, and acknowledges what was accepted.
+    async fn deliver(&mut self, window: Window, backoff: &mut Backoff) -> Progress {
+        tracing::debug!(collector = self.client.name(), lane = ?window.lane, records = window.records.len(), "sending");
+        for path in ["/v1/traces", "/v1/logs"] {
+            let part: Vec<&(u64, RecordKind, Bytes)> = window
+                .records
+                .iter()
+                .filter(|(_, kind, _)| kind.path() == path)
+                .collect();
+            if part.is_empty() {
+                continue;
+            }
+            if let Progress::Wait(wait) = self.deliver_part(path, &part, backoff).await {
+                return Progress::Wait(wait);
+            }
+        }
+        Progress::Done
+    }
+
+    async fn deliver_part(
+        &mut self,
+        path: &'static str,
+        part: &[&(u64, RecordKind, Bytes)],
+        backoff: &mut Backoff,
+    ) -> Progress {
+        let body = merge(path, part);
+        let answer = self.client.post(path, &body).await;
+        if let Answer::Refused { reason } = &answer
+            && part.len() > 1
+        {
+            // One bad record must not take the others with it: each goes alone.
+            tracing::warn!(collector = self.client.name(), %reason, "a request was refused; its records go one by one");
+            for one in part {
+                let body = merge(path, &[one]);
+                let answer = self.client.post(path, &body).await;
+                if let Progress::Wait(wait) = self.settle(path, &[one], body, answer, backoff).await
+                {
+                    return Progress::Wait(wait);
+                }
+            }
+            return Progress::Done;
+        }
+        self.settle(path, part, body, answer, backoff).await
+    }
+
+    async fn settle(
+        &mut self,
+        path: &'static str,
+        part: &[&(u64, RecordKind, Bytes)],
+        body: Vec<u8>,
+        answer: Answer,
+        backoff: &mut Backoff,
+    ) -> Progress {
+        if !matches!(answer, Answer::Unauthorised { .. }) {
+            self.counts.is_paused.store(false, Ordering::Relaxed);
+        }
+        let records = part.len() as u64;
+        match answer {
+            Answer::Accepted { rejected, message } => {
+                backoff.succeeded();
+                self.counts
+                    .acknowledged
+                    .fetch_add(records, Ordering::Relaxed);
+                if rejected > 0 {
+                    self.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
+                    tracing::warn!(collector = self.client.name(), rejected, %message, "part of a request was refused");
+                    self.bury(path, message, body).await;
+                } else if !message.is_empty() {
+                    tracing::warn!(collector = self.client.name(), %message, "the collector warns");
+                }
+                self.acknowledge(part).await
+            }
+            Answer::Refused { reason } => {
+                backoff.succeeded();
+                self.counts.refused.fetch_add(records, Ordering::Relaxed);
+                tracing::error!(collector = self.client.name(), %reason, records, "refused for good");
+                self.bury(path, reason, body).await;
+                self.acknowledge(part).await
+            }
+            Answer::Retry { reason, after } => {
+                let wait = backoff.failed(after, jitter());
+                self.counts.retries.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(collector = self.client.name(), %reason, ?wait, "will be sent again");
+                Progress::Wait(wait)
+            }
+            Answer::PlainPlease if self.client.is_plain() => {
+                // Not our compression, then: as final as any other refusal.
+                self.counts.refused.fetch_add(records, Ordering::Relaxed);
+                self.bury(path, "status 415".to_owned(), body).await;
+                self.acknowledge(part).await
+            }
+            Answer::PlainPlease => {
+                tracing::warn!(
+                    collector = self.client.name(),
+                    "the collector takes no zstd; bodies go plain"
+                );
+                self.client.send_plain();
+                Progress::Wait(Duration::ZERO)
+            }
+            Answer::Unauthorised { reason } => {
+                self.counts.is_paused.store(true, Ordering::Relaxed);
+                self.counts.retries.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    collector = self.client.name(), %reason,
+                    "THE TOKEN IS NOT ACCEPTED: nothing is shipped, everything is kept; check `token` \
+                     here and `token_sha256` there"
+                );
+                if let Err(error) = self.client.refresh_token() {
+                    tracing::error!(collector = self.client.name(), %error, "the token is not to be had");
+                }
+                let wait = backoff.failed(Some(ASK_AGAIN_AFTER), jitter());
+                Progress::Wait(wait)
+            }
+        }
+    }
+
+    async fn acknowledge(&self, part: &[&(u64, RecordKind, Bytes)]) -> Progress {
+        let sequences = part.iter().map(|(sequence, ..)| *sequence).collect();
+        // A closed spool ends the loop at its next turn.
+        let _ = self.spool.acknowledge(self.client.name(), sequences).await;
+        Progress::Done
+    }
+
+    async fn bury(&self, path: &str, reason: String, body: Vec<u8>) {
+        let letter = DeadLetter {
+            collector: self.client.name().to_owned(),
+            time: self.clock.wall(),
+            signal: if path == "/v1/traces" {
+                "traces"
+            } else {
+                "logs"
+            },
+            reason,
+            body,
+        };
+        match self.dead_letters.keep(letter).await {
+            Ok(Kept::Yes) => {}
+            Ok(Kept::Full) => {
+                tracing::warn!("the dead-letter folder is full; the body is not kept")
+            }
+            Err(error) => tracing::warn!(%error, "a dead letter could not be written"),
+        }
+    }
+}
+
+/// OTLP requests merge by concatenation: their one field is repeated.
+fn merge(path: &str, part: &[&(u64, RecordKind, Bytes)]) -> Vec<u8> {
+    let payloads = part.iter().map(|(_, _, payload)| payload.as_ref());
+    if path == "/v1/traces" {
+        bongsu_wire::merge_traces(payloads)
+    } else {
+        bongsu_wire::merge_logs(payloads)
+    }
+}

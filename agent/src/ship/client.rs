@@ -1,0 +1,251 @@
+//! The HTTP client of one collector: one POST, its answer, nothing resent behind our back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{Clock, Secret, Timestamp};
+use bytes::Bytes;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
+};
+
+use super::answer::{self, Answer, Raw, http_date};
+use super::offset::{ClockOffset, Received};
+use crate::config::{CollectorConfig, SecretError};
+use crate::gate::NetworkGate;
+
+/// Our collector's time of receipt, in Unix nanoseconds.
+const RECEIVED_HEADER: &str = "bongsu-received-ns";
+
+/// Real time that a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Real time that a request may take, its answer included.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Longest answer that is read, as OTLP recommends for clients.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// zstd level: a tenth of gzip's time at the same size.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Why a collector's client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Its token is not to be had.
+    #[error("collector `{collector}`: {source}")]
+    Token {
+        /// The collector.
+        collector: String,
+        /// Why.
+        source: SecretError,
+    },
+    /// Its root certificate cannot be used.
+    #[error("collector `{collector}`: `ca` {path} cannot be used: {problem}")]
+    Roots {
+        /// The collector.
+        collector: String,
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The HTTP client could not be set up.
+    #[error("collector `{collector}`: {problem}")]
+    Client {
+        /// The collector.
+        collector: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// Whether bodies are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compression {
+    Zstd,
+    Plain,
+}
+
+/// A collector as the shipper and the heartbeat reach it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    config: CollectorConfig,
+    http: reqwest::Client,
+    token: Secret,
+    compression: Compression,
+    clock: Arc<dyn Clock>,
+    gate: NetworkGate,
+    offset: Arc<ClockOffset>,
+}
+
+/// What every client of an agent shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gate: NetworkGate,
+    pub(crate) offset: Arc<ClockOffset>,
+}
+
+impl Client {
+    pub(crate) fn new(
+        config: &CollectorConfig,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ClientError> {
+        let collector = || config.name.clone();
+        let token = config
+            .token
+            .resolve()
+            .map_err(|source| ClientError::Token {
+                collector: collector(),
+                source,
+            })?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy();
+        if let Some(path) = &config.ca {
+            let roots = |problem: String| ClientError::Roots {
+                collector: collector(),
+                path: path.display().to_string(),
+                problem,
+            };
+            let pem = std::fs::read(path).map_err(|error| roots(error.to_string()))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| roots(error.to_string()))?;
+            if certificates.is_empty() {
+                return Err(roots("it holds no certificate".to_owned()));
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder.build().map_err(|error| ClientError::Client {
+            collector: collector(),
+            problem: error.to_string(),
+        })?;
+        Ok(Self {
+            config: config.clone(),
+            http,
+            token,
+            compression: Compression::Zstd,
+            clock: surroundings.clock.clone(),
+            gate: surroundings.gate.clone(),
+            offset: surroundings.offset.clone(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Fetches the token anew: it may have been replaced since it was refused.
+    pub(crate) fn refresh_token(&mut self) -> Result<(), SecretError> {
+        self.token = self.config.token.resolve()?;
+        Ok(())
+    }
+
+    /// From now on sends bodies as they are.
+    pub(crate) fn send_plain(&mut self) {
+        self.compression = Compression::Plain;
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compression == Compression::Plain
+    }
+
+    /// Posts an OTLP request. No answer at all is a retry.
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Answer {
+        let sent = self.clock.wall();
+        match self.gate.pass(self.exchange(path, body)).await {
+            Ok(Ok((status, headers, body))) => {
+                let answered = self.clock.wall();
+                if (200..300).contains(&status) {
+                    self.learn_offset(sent, answered, &headers);
+                }
+                let raw = Raw {
+                    path,
+                    status,
+                    retry_after: headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()),
+                    body: &body,
+                };
+                answer::read(&raw, answered)
+            }
+            Ok(Err(reason)) => Answer::Retry {
+                reason,
+                after: None,
+            },
+            Err(cut_off) => Answer::Retry {
+                reason: cut_off.to_string(),
+                after: None,
+            },
+        }
+    }
+
+    async fn exchange(&self, path: &str, body: &[u8]) -> Result<(u16, HeaderMap, Bytes), String> {
+        let url = format!("{}{path}", self.config.url);
+        let mut request = self
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(USER_AGENT, user_agent())
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
+        request = match self.compression {
+            Compression::Zstd => {
+                let packed = zstd::bulk::compress(body, ZSTD_LEVEL)
+                    .map_err(|error| format!("the body could not be compressed: {error}"))?;
+                request.header(CONTENT_ENCODING, "zstd").body(packed)
+            }
+            Compression::Plain => request.body(body.to_vec()),
+        };
+        let mut response = request.send().await.map_err(told)?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut received = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(told)? {
+            if received.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err("the answer is longer than 4 MiB".to_owned());
+            }
+            received.extend_from_slice(&chunk);
+        }
+        Ok((status, headers, received.into()))
+    }
+
+    fn learn_offset(&self, sent: Timestamp, answered: Timestamp, headers: &HeaderMap) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let exact = text(RECEIVED_HEADER)
+            .and_then(|ns| ns.parse().ok())
+            .map(|ns| Received::Exact(Timestamp::from_unix_nanos(ns)));
+        // `Date` is real time: it says nothing about a clock that is simulated.
+        let received = exact.or_else(|| {
+            (self.clock.speed() == 1.0)
+                .then(|| text(DATE.as_str()).and_then(http_date))
+                .flatten()
+                .map(Received::Second)
+        });
+        if let Some(received) = received {
+            self.offset.sample(sent, answered, received);
+        }
+    }
+}
+
+/// The whole chain of causes, without the URL.
+fn told(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+/// Our name first, then the exporter's, as OTLP wants it.
+fn user_agent() -> String {
+    format!(
+        "bongsu-agent/{} OTel-OTLP-Exporter-Rust/0.33",
+        env!("CARGO_PKG_VERSION")
+    )
+}

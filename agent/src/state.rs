@@ -1,0 +1,209 @@
+//! What the parts of a running agent share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bongsu_model::{BootId, Clock, Heartbeat, RunReport, Timestamp, Vantage};
+use bongsu_wire::AgentResource;
+use bytes::Bytes;
+
+use crate::accounts::Accounts;
+use crate::compensation::Debts;
+use crate::controls::Controls;
+use crate::gate::NetworkGate;
+use crate::metrics::{self, RunCounts, Snapshot};
+use crate::plan::{Plan, PlanState};
+use crate::ship::{ClockOffset, ShipCounts};
+use crate::spool::{Record, RecordKind, Spool, SpoolClosed};
+
+/// One agent's shared parts.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) vantage: Vantage,
+    pub(crate) boot: BootId,
+    pub(crate) resource: AgentResource,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gate: NetworkGate,
+    pub(crate) offset: Arc<ClockOffset>,
+    pub(crate) plan: Arc<PlanState>,
+    pub(crate) spool: Spool,
+    pub(crate) debts: Arc<Debts>,
+    pub(crate) controls: Arc<Controls>,
+    pub(crate) counts: Arc<RunCounts>,
+    pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
+    pub(crate) accounts: Mutex<Accounts>,
+    seq: AtomicU64,
+}
+
+/// What [`Shared`] is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) vantage: Vantage,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) gate: NetworkGate,
+    pub(crate) offset: Arc<ClockOffset>,
+    pub(crate) plan: Arc<PlanState>,
+    pub(crate) spool: Spool,
+    pub(crate) debts: Arc<Debts>,
+    pub(crate) controls: Arc<Controls>,
+    pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
+}
+
+/// The agent's version, as it tells the collector.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let mut resource = AgentResource::new(parts.vantage.agent.clone(), VERSION);
+        resource.os_type = Some(std::env::consts::OS.to_owned());
+        resource.host_arch = Some(match std::env::consts::ARCH {
+            // The words of the semantic conventions.
+            "x86_64" => "amd64".to_owned(),
+            "aarch64" => "arm64".to_owned(),
+            other => other.to_owned(),
+        });
+        resource.host_name = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .ok()
+            .map(|name| name.trim().to_owned());
+        Self {
+            boot: boot_id(parts.clock.wall()),
+            resource,
+            vantage: parts.vantage,
+            clock: parts.clock,
+            gate: parts.gate,
+            offset: parts.offset,
+            plan: parts.plan,
+            spool: parts.spool,
+            debts: parts.debts,
+            controls: parts.controls,
+            counts: Arc::default(),
+            ships: parts.ships,
+            accounts: Mutex::default(),
+            seq: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The number of the next run of this boot.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Spools a run's report, and its evidence behind it; strikes the run out of those in flight.
+    pub(crate) async fn spool_report(&self, report: &RunReport) {
+        let facts = &report.facts;
+        self.counts
+            .ended(facts.trigger.kind(), facts.outcomes.verdict());
+        let now = self.clock.wall();
+        let mut records = vec![Record {
+            kind: if facts.outcomes.verdict().is_good() {
+                RecordKind::PassedRun
+            } else {
+                RecordKind::Run
+            },
+            time: now,
+            run: Some(facts.id),
+            items: u16::try_from(report.steps.len() + 1).unwrap_or(u16::MAX),
+            payload: Bytes::from(bongsu_wire::encode_run(report, &self.resource)),
+        }];
+        if let Some(evidence) = bongsu_wire::encode_evidence(report, &self.resource) {
+            records.push(Record {
+                kind: RecordKind::Evidence,
+                time: now,
+                run: Some(facts.id),
+                items: 1,
+                payload: Bytes::from(evidence),
+            });
+        }
+        match self.spool.append(records, Some(facts.id)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.counts.unspooled.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(run = %facts.id, %error, "a run's report is lost");
+            }
+            Err(SpoolClosed) => {
+                self.counts.unspooled.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Spools the record of a plan, valid from now on.
+    pub(crate) async fn spool_plan(&self, plan: &Plan) {
+        let now = self.clock.wall();
+        let record = Record {
+            kind: RecordKind::Plan,
+            time: now,
+            run: None,
+            items: 1,
+            payload: Bytes::from(bongsu_wire::encode_plan(
+                &plan.record(now),
+                &self.resource,
+                now,
+            )),
+        };
+        match self.spool.append(vec![record], None).await {
+            Ok(Ok(())) | Err(SpoolClosed) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the plan's record is lost"),
+        }
+    }
+
+    pub(crate) async fn heartbeat(&self) -> Result<Heartbeat, SpoolClosed> {
+        let (spool, _) = self.spool.status().await?;
+        Ok(Heartbeat {
+            sent: self.clock.wall(),
+            boot: self.boot.clone(),
+            clock_offset_s: self.offset.seconds(),
+            controls: self.controls.checks().await,
+            spool,
+            cleanup_debts: self.debts.counts().open,
+            plan_revision: Some(self.plan.current().revision.clone()),
+            plan_refused: self.plan.refusal(),
+            version: VERSION.to_owned(),
+        })
+    }
+
+    /// The page `/metrics`.
+    pub(crate) async fn metrics_page(&self) -> Result<String, SpoolClosed> {
+        let (depth, spool) = self.spool.status().await?;
+        let checks = self.controls.checks().await;
+        Ok(metrics::render(&Snapshot {
+            version: VERSION,
+            runs: &self.counts,
+            depth,
+            spool,
+            ships: self
+                .ships
+                .iter()
+                .map(|(name, counts)| (name.as_str(), &**counts))
+                .collect(),
+            debts: self.debts.counts(),
+            controls_reachable: checks.iter().filter(|check| check.reachable).count(),
+            controls: checks.len(),
+            accounts_withdrawn: self.accounts().withdrawn(self.clock.wall()) as u64,
+            clock_offset_s: self.offset.seconds(),
+            plan_lineages: self.plan.current().planned.len(),
+            is_plan_refused: self.plan.refusal().is_some(),
+        }))
+    }
+}
+
+/// A new start of the agent: its time, so that boots sort, and chance, so that they differ.
+pub(crate) fn boot_id(now: Timestamp) -> BootId {
+    let millis = now.as_unix_nanos() / 1_000_000;
+    BootId::new(&format!("{millis:012x}-{:08x}", nonce() & 0xffff_ffff))
+        .expect("hex digits and a dash")
+}
+
+/// A number that no other run has. Without randomness of the system the address of a fresh value
+/// and the process id still tell runs apart well enough.
+pub(crate) fn nonce() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| {
+        let place: u64 = u64::from(std::process::id());
+        place.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
+}
