@@ -84,9 +84,10 @@ async fn perform(request: &Request, line: Line<'_>, exchange: &mut Exchange) -> 
         Phase::Wait,
         first_byte.unwrap_or_else(|| watch.clock().monotonic()),
     );
-    let head = sent.unwrap_or_else(|struck| Err(Fault::struck(struck, Phase::Wait)));
+    // Where bytes came but no whole head, the time after the first of them was spent receiving.
+    let phase = first_byte.map_or(Phase::Wait, |_| Phase::Receive);
+    let head = sent.unwrap_or_else(|struck| Err(Fault::struck(struck, phase)));
     if head.is_err() && first_byte.is_some() {
-        // Bytes came but no whole head: the time after the first of them was spent receiving.
         watch.end(Phase::Receive);
     }
     let head = head?;

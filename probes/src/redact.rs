@@ -1,6 +1,6 @@
 //! Takes secrets out of everything that leaves a run, with the language's redactor.
 
-use bongsu_language::Redactor;
+use bongsu_language::{Redactor, SECRET_BYTES_MIN};
 use bongsu_model::Secret;
 
 /// What stands where a secret was.
@@ -8,6 +8,9 @@ const MASK: &str = "***";
 
 /// Shortest beginning of a secret that is taken out at the end of a text that was cut before.
 const BEGINNING_BYTES_MIN: usize = 4;
+
+/// Shortest secret that is taken out at all: a single character is in every text.
+const SHORT_BYTES_MIN: usize = 2;
 
 /// Headers whose values are never shown, whatever they hold.
 const SECRET_HEADERS: &[&str] = &[
@@ -29,13 +32,19 @@ const SECRET_HEADERS: &[&str] = &[
 pub(crate) struct Mask {
     redactor: Redactor,
     secrets: Vec<Secret>,
+    /// Captured secrets, such as one-time codes, that are too short for the redactor: they are
+    /// taken out only as they are.
+    short: Vec<Secret>,
 }
 
 impl Mask {
     /// From now on `secret` is taken out too.
     pub(crate) fn learn(&mut self, secret: Secret) {
         self.redactor.learn(&secret);
-        if !self.secrets.contains(&secret) {
+        let bytes = secret.expose().len();
+        if (SHORT_BYTES_MIN..SECRET_BYTES_MIN).contains(&bytes) && !self.short.contains(&secret) {
+            self.short.push(secret);
+        } else if bytes >= SECRET_BYTES_MIN && !self.secrets.contains(&secret) {
             self.secrets.push(secret);
         }
     }
@@ -43,7 +52,10 @@ impl Mask {
     /// `text` without secrets, also without the beginning of one at its end: a text may come here
     /// cut in the middle of a secret.
     pub(crate) fn text(&self, text: &str) -> String {
-        let clean = self.redactor.redact(text);
+        let mut clean = self.redactor.redact(text);
+        for short in &self.short {
+            clean = clean.replace(short.expose(), MASK);
+        }
         let (kept, dots) = match clean.strip_suffix('…') {
             Some(kept) => (kept, "…"),
             None => (clean.as_str(), ""),
@@ -115,6 +127,13 @@ mod tests {
         }
         assert_eq!(mask().header("content-type", "text/plain"), "text/plain");
         assert_eq!(mask().header("x-echo", "a sentinel-secret"), "a ***");
+    }
+
+    #[test]
+    fn short_secrets_are_taken_out_as_they_are() {
+        let mut mask = mask();
+        mask.learn(Secret::new("4711"));
+        assert_eq!(mask.text("code 4711, sentinel-secret"), "code ***, ***");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) outcomes: Outcomes,
     pub(crate) cleanup: CleanupState,
     /// In order of start.
-    pub(crate) performances: &'a [Performance],
+    pub(crate) performances: &'a [Performance<'a>],
     pub(crate) mask: &'a Mask,
 }
 
@@ -76,13 +76,13 @@ pub(crate) fn assemble(parts: Parts<'_>) -> RunReport {
 }
 
 /// Whether a step that measures passed only on a later attempt.
-fn is_flaky(performance: &Performance) -> bool {
+fn is_flaky(performance: &Performance<'_>) -> bool {
     performance.kind() == StepKind::Step
         && performance.attempts() > 1
         && matches!(performance.outcome(), StepOutcome::Pass | StepOutcome::Slow)
 }
 
-fn step(parts: &Parts<'_>, performance: &Performance) -> StepReport {
+fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
     let mask = parts.mask;
     let text = |text: &str| mask.cut(text, TEXT_BYTES_MAX);
     let step = performance.step();
@@ -140,7 +140,7 @@ fn network(facts: &NetworkFacts, mask: &Mask) -> NetworkFacts {
     }
 }
 
-fn evidence(performance: &Performance, mask: &Mask) -> Option<Evidence> {
+fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
     let answer = performance.answer()?;
     let headers = answer
         .headers

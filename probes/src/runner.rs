@@ -8,10 +8,10 @@ mod debts;
 mod pay;
 mod step;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bongsu_language::{Environment, Journey, RunWords, Secrecy, Step};
+use bongsu_language::{Environment, Journey, Need, RunWords, Secrecy, Step};
 use bongsu_model::{
     BlindReason, CleanupState, Monotonic, RunId, RunReport, StepKind, StepOutcome, TimeAnchor,
 };
@@ -20,6 +20,7 @@ use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
 use crate::clock::{Budget, Deadline};
 use crate::context::Context;
 use crate::failure::Fault;
+use crate::phases::Stopwatch;
 use crate::redact::Mask;
 use crate::report;
 use actor::Hands;
@@ -30,6 +31,9 @@ pub(crate) use step::Performance;
 /// How far the wall clock may move against the monotonic one during a run. A jump beyond it means
 /// that stamps are wrong, so that the run proves nothing.
 const CLOCK_JUMP_MAX: Duration = Duration::from_secs(1);
+
+/// How long closing what is left open may take at the end of a run.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Performs `journey` once and reports it.
 ///
@@ -53,7 +57,12 @@ pub async fn run(journey: &Journey, context: &Context) -> RunReport {
             None
         }
     };
-    let (own_fault, cleanup) = futures_util::join!(checking, run.clean_up(budget));
+    let cleaning = async {
+        let cleanup = run.clean_up(budget).await;
+        run.say_goodbye(budget).await;
+        cleanup
+    };
+    let (own_fault, cleanup) = futures_util::join!(checking, cleaning);
 
     if let Some(reason) = own_fault {
         run.excuse_network_failures(reason);
@@ -76,8 +85,10 @@ struct Run<'a> {
     begun: Vec<Option<Monotonic>>,
     /// The steps that were or are to be performed; those left out by `when` are taken away.
     planned: Vec<PlannedStep>,
-    performances: Vec<Performance>,
+    performances: Vec<Performance<'a>>,
     debts: Debts,
+    /// The variables that cleanup reads and that no account has.
+    cleanup_reads: BTreeSet<Need>,
     mask: Mask,
 }
 
@@ -112,6 +123,7 @@ impl<'a> Run<'a> {
             planned: journey.steps.iter().map(planned).collect(),
             performances: Vec::new(),
             debts: Debts::default(),
+            cleanup_reads: debts::cleanup_reads(journey, context),
             mask,
         }
     }
@@ -170,7 +182,7 @@ impl<'a> Run<'a> {
     /// When it did not pass for every one of them.
     async fn perform_step(
         &mut self,
-        step: &Step,
+        step: &'a Step,
         actors: &[usize],
         deadline: Deadline,
     ) -> Result<(), StepFailed> {
@@ -208,20 +220,37 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps what a performance captured and learned.
-    fn take_in(&mut self, step: &Step, performance: &mut Performance) {
+    fn take_in(&mut self, step: &Step, performance: &mut Performance<'_>) {
         for secret in performance.take_secrets() {
             self.mask.learn(secret);
         }
+        let mut has_new_secrets = false;
         for captured in performance.take_captured() {
             let actor = performance.actor();
+            has_new_secrets |= captured.secrecy == Secrecy::Secret;
             self.environment
                 .set(actor, &captured.name, captured.value, captured.secrecy);
         }
-        for secret in self.environment.secrets() {
-            self.mask.learn(secret);
+        if has_new_secrets {
+            for secret in self.environment.secrets() {
+                self.mask.learn(secret);
+            }
         }
         if performance.may_have_reached_the_platform() {
             self.debts.made(step, performance.actor());
+        }
+    }
+
+    /// Closes the sockets that are still open, so that the platform does not take a test account
+    /// for present that is gone.
+    async fn say_goodbye(&mut self, budget: Deadline) {
+        let deadline = budget.earlier(Deadline::after(GOODBYE_TIMEOUT, Budget::Step));
+        for hands in &mut self.hands {
+            for (_, socket) in std::mem::take(&mut hands.sockets) {
+                let mut watch = Stopwatch::start(&self.context.clock);
+                // The run is over; a socket that cannot be closed politely is dropped.
+                let _ = socket.close(&mut watch, deadline).await;
+            }
         }
     }
 
@@ -272,7 +301,7 @@ fn planned(step: &Step) -> PlannedStep {
     }
 }
 
-impl Performance {
+impl Performance<'_> {
     fn for_attribution(&self) -> PerformedStep {
         PerformedStep {
             index: self.index(),
@@ -290,11 +319,6 @@ impl Performance {
     fn is_passed(&self) -> bool {
         matches!(self.outcome(), StepOutcome::Pass | StepOutcome::Slow)
     }
-}
-
-/// The clock of a run, for stopwatches.
-fn clock_of(context: &Context) -> &Arc<dyn bongsu_model::Clock> {
-    &context.clock
 }
 
 #[cfg(test)]

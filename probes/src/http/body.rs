@@ -191,6 +191,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn brotli_comes_out_too() {
+        let text = b"the quick brown fox".repeat(10);
+        let mut encoder = async_compression::tokio::write::BrotliEncoder::new(Vec::new());
+        encoder.write_all(&text).await.unwrap();
+        encoder.shutdown().await.unwrap();
+        let encoded = encoder.into_inner();
+        assert_eq!(
+            read("br", &encoded, text.len()).await,
+            (Ok(()), text.clone())
+        );
+        let (result, _) = read("br", &encoded, 20).await;
+        assert_eq!(result, Err(too_large()));
+        let (result, _) = read("br", &encoded[..encoded.len() - 3], 1 << 20).await;
+        assert_eq!(result, Err(malformed()));
+    }
+
+    #[tokio::test]
     async fn a_bomb_stops_at_the_cap() {
         let bomb = gzip(&vec![0; 20 << 20]);
         let (result, bytes) = read("gzip", &bomb, 1 << 20).await;

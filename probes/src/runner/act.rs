@@ -35,7 +35,7 @@ impl Run<'_> {
         hands: &mut Hands,
         deadline: Deadline,
     ) -> Attempt {
-        let watch = Stopwatch::start(super::clock_of(self.context));
+        let watch = Stopwatch::start(&self.context.clock);
         let prepared = match step.prepare(&self.environment, actor) {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -45,7 +45,7 @@ impl Run<'_> {
         let mut attempt = Attempt::new(watch.started());
         attempt.secrets = prepared.secrets;
         let judge = Judge {
-            journey: self.journey,
+            cleanup_reads: &self.cleanup_reads,
             step,
             actor,
             environment: &self.environment,

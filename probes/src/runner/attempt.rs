@@ -4,7 +4,9 @@
 //! expectation, so that cleanup has its ids. If the status is wrong, only the captures that
 //! cleanup uses are tried.
 
-use bongsu_language::{About, Captured, Environment, Journey, Mismatch, Observed, Step};
+use std::collections::BTreeSet;
+
+use bongsu_language::{About, Captured, Environment, Mismatch, Need, Observed, Step};
 use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, Secret};
 
 use crate::failure::Fault;
@@ -72,7 +74,8 @@ impl Attempt {
 
 /// Holds what was observed against the step.
 pub(super) struct Judge<'a> {
-    pub(super) journey: &'a Journey,
+    /// The variables that cleanup reads.
+    pub(super) cleanup_reads: &'a BTreeSet<Need>,
     pub(super) step: &'a Step,
     pub(super) actor: usize,
     pub(super) environment: &'a Environment,
@@ -141,13 +144,8 @@ impl Judge<'_> {
     }
 
     fn cleanup_uses(&self, name: &str) -> bool {
-        self.journey.cleanup.iter().any(|step| {
-            step.actors.iter().any(|actor| {
-                self.journey
-                    .needs(step, *actor)
-                    .iter()
-                    .any(|need| need.actor == self.actor && need.name == name)
-            })
-        })
+        self.cleanup_reads
+            .iter()
+            .any(|need| need.actor == self.actor && need.name == name)
     }
 }

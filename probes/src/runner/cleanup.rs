@@ -13,7 +13,7 @@ enum Settlement {
     Unsettled,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Undoes what may have been made, and settles the debt.
     pub(super) async fn clean_up(&mut self, deadline: Deadline) -> CleanupState {
         if !self.debts.is_any_owed() {
@@ -42,7 +42,7 @@ impl Run<'_> {
         }
     }
 
-    async fn settle(&mut self, step: &Step, actor: usize, deadline: Deadline) -> Settlement {
+    async fn settle(&mut self, step: &'a Step, actor: usize, deadline: Deadline) -> Settlement {
         if deadline.has_passed() {
             return Settlement::Unsettled;
         }
@@ -74,7 +74,7 @@ impl Run<'_> {
     /// Whether a step that passed looked for this variable and may find nothing: then there is
     /// nothing to undo. A variable that was never looked for may hide something.
     fn was_looked_for(&self, need: &Need) -> bool {
-        let captures_it = |performance: &&Performance| {
+        let captures_it = |performance: &&Performance<'_>| {
             performance.actor() == need.actor
                 && performance.step().captures.iter().any(|capture| {
                     capture.name == need.name && capture.presence == Presence::Optional

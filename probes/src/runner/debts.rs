@@ -4,14 +4,20 @@
 //! scope with side effects is about to be sent.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use bongsu_language::{Journey, Scope, Secrecy, Step};
-use bongsu_model::ActorName;
+use bongsu_language::{Journey, Need, Scope, Secrecy, Step};
+use bongsu_model::{ActorName, Timestamp};
 
 use super::Run;
-use crate::clock::Deadline;
+use crate::clock::{Budget, Deadline};
 use crate::compensation::{Debt, OwedVariable};
+use crate::context::Context;
 use crate::failure::Fault;
+
+/// How long the log may take to settle a debt when the run is over. A disk that hangs must not
+/// hold the run's report back.
+const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The debts of one run.
 #[derive(Debug, Default)]
@@ -22,6 +28,8 @@ pub(super) struct Debts {
     made: BTreeSet<(Scope, usize)>,
     /// The variables that are written down.
     variables: Vec<OwedVariable>,
+    /// When the first of them was written down.
+    since: Option<Timestamp>,
     /// How often paying was tried before.
     attempts: u32,
 }
@@ -49,6 +57,7 @@ impl Debts {
             owed,
             made,
             variables: debt.variables.clone(),
+            since: Some(debt.since),
             attempts: debt.attempts,
         }
     }
@@ -102,6 +111,8 @@ impl Run<'_> {
             return Ok(());
         }
         self.debts.owed.insert(step.scope);
+        let now = self.anchor.stamp(self.now());
+        self.debts.since.get_or_insert(now);
         self.debts.variables = self.variables_for_cleanup();
         let debt = self.debt();
         let written = deadline.bound(self.context.compensation.owe(&debt)).await;
@@ -134,9 +145,16 @@ impl Run<'_> {
 
     /// Strikes the debt out.
     pub(super) async fn paid(&self) {
-        if let Err(error) = self.context.compensation.paid(self.id).await {
-            tracing::warn!(run = %self.id, %error, "a debt is paid and stays in the log");
-        }
+        let striking = self.context.compensation.paid(self.id);
+        let problem = match Deadline::after(LOG_TIMEOUT, Budget::Cleanup)
+            .bound(striking)
+            .await
+        {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the compensation log took too long".to_owned(),
+        };
+        tracing::warn!(run = %self.id, problem, "a debt is paid and stays in the log");
     }
 
     /// Leaves the debt in the log for later; says whether the log keeps it.
@@ -145,8 +163,12 @@ impl Run<'_> {
             return false;
         }
         let debt = self.debt();
-        if let Err(error) = self.context.compensation.owe(&debt).await {
-            tracing::warn!(run = %self.id, %error, "the log has an older state of a debt");
+        let writing = self.context.compensation.owe(&debt);
+        let written = Deadline::after(LOG_TIMEOUT, Budget::Cleanup)
+            .bound(writing)
+            .await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!(run = %self.id, "the log has an older state of a debt");
         }
         true
     }
@@ -172,7 +194,10 @@ impl Run<'_> {
                 .map(|scope| code_of(*scope))
                 .collect(),
             variables: self.debts.variables.clone(),
-            since: self.anchor.stamp(self.now()),
+            since: self
+                .debts
+                .since
+                .unwrap_or_else(|| self.anchor.stamp(self.now())),
             attempts: self.debts.attempts,
         }
     }
@@ -180,37 +205,41 @@ impl Run<'_> {
     /// The public captured variables that cleanup steps read; account fields come with the
     /// account and secrets are made anew.
     fn variables_for_cleanup(&self) -> Vec<OwedVariable> {
-        let mut names: BTreeSet<(usize, String)> = BTreeSet::new();
-        for step in &self.journey.cleanup {
-            for actor in &step.actors {
-                let needs = self.journey.needs(step, *actor);
-                names.extend(needs.into_iter().map(|need| (need.actor, need.name)));
-            }
-        }
-        names
-            .into_iter()
-            .filter(|(actor, name)| !self.is_account_field(*actor, name))
-            .filter_map(|(actor, name)| {
-                let variable = self.environment.get(actor, &name)?;
+        self.cleanup_reads
+            .iter()
+            .filter_map(|need| {
+                let variable = self.environment.get(need.actor, &need.name)?;
                 (variable.secrecy == Secrecy::Public).then(|| OwedVariable {
-                    actor: self.actor_name(actor),
-                    name,
+                    actor: self.actor_name(need.actor),
+                    name: need.name.clone(),
                     value: variable.value.clone(),
                 })
             })
             .collect()
     }
 
-    fn is_account_field(&self, actor: usize, name: &str) -> bool {
-        self.context
-            .accounts
-            .get(actor)
-            .is_some_and(|account| account.fields.iter().any(|(field, _)| field == name))
-    }
-
     fn actor_name(&self, actor: usize) -> ActorName {
         self.journey.actors[actor].name.clone()
     }
+}
+
+/// The variables that a journey's cleanup reads, without the fields of accounts.
+pub(super) fn cleanup_reads(journey: &Journey, context: &Context) -> BTreeSet<Need> {
+    let is_account_field = |need: &Need| {
+        context.accounts.get(need.actor).is_some_and(|account| {
+            let mut public = account.fields.iter().map(|(field, _)| field);
+            let mut secret = account.secrets.iter().map(|(field, _)| field);
+            public.any(|field| *field == need.name) || secret.any(|field| *field == need.name)
+        })
+    };
+    let mut reads = BTreeSet::new();
+    for step in &journey.cleanup {
+        for actor in &step.actors {
+            reads.extend(journey.needs(step, *actor));
+        }
+    }
+    reads.retain(|need| !is_account_field(need));
+    reads
 }
 
 /// How a scope is written in a debt.

@@ -45,8 +45,10 @@ pub async fn pay(journey: &Journey, debt: &Debt, context: &Context) -> CleanupSt
     }
     run.make_anew(Deadline::after(journey.timeout, Budget::Journey))
         .await;
-    run.clean_up(Deadline::after(journey.cleanup_timeout, Budget::Cleanup))
-        .await
+    let budget = Deadline::after(journey.cleanup_timeout, Budget::Cleanup);
+    let cleanup = run.clean_up(budget).await;
+    run.say_goodbye(budget).await;
+    cleanup
 }
 
 fn fits(journey: &Journey, debt: &Debt, context: &Context) -> bool {

@@ -21,8 +21,8 @@ const EARLIER_MAX: usize = 16;
 
 /// A step as one actor performed it.
 #[derive(Debug)]
-pub(crate) struct Performance {
-    step: Step,
+pub(crate) struct Performance<'a> {
+    step: &'a Step,
     actor: usize,
     attempts: u32,
     polls: u32,
@@ -33,15 +33,15 @@ pub(crate) struct Performance {
     overrun: Option<Duration>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// Performs `step` as `actor` until it passes, may not be tried again, or `deadline` passes.
     pub(super) async fn perform(
         &self,
-        step: &Step,
+        step: &'a Step,
         actor: usize,
         hands: &mut Hands,
         deadline: Deadline,
-    ) -> Performance {
+    ) -> Performance<'a> {
         let started = self.now();
         let since = self.since(step).unwrap_or(started);
         let deadline = budget(step, deadline, started.since(since));
@@ -73,7 +73,7 @@ impl Run<'_> {
             }
         };
         let mut performance = Performance {
-            step: step.clone(),
+            step,
             actor,
             attempts: tries.attempts,
             polls: tries.polls,
@@ -189,11 +189,11 @@ fn until_next_poll(poll: &Poll, attempt: &Attempt, now: Monotonic) -> Duration {
     poll.every.saturating_sub(now.since(attempt.started))
 }
 
-impl Performance {
+impl<'a> Performance<'a> {
     /// A step that could not be begun.
-    pub(super) fn unsent(step: &Step, actor: usize, fault: Fault, now: Monotonic) -> Self {
+    pub(super) fn unsent(step: &'a Step, actor: usize, fault: Fault, now: Monotonic) -> Self {
         let mut performance = Self {
-            step: step.clone(),
+            step,
             actor,
             attempts: 1,
             polls: 0,
@@ -272,8 +272,8 @@ impl Performance {
         std::mem::take(&mut self.last.secrets)
     }
 
-    pub(crate) fn step(&self) -> &Step {
-        &self.step
+    pub(crate) fn step(&self) -> &'a Step {
+        self.step
     }
 
     pub(crate) fn index(&self) -> u32 {

@@ -132,7 +132,7 @@ async fn slow_answers_end_at_the_deadline() {
     check(body, "fail(timeout): body").await;
     // A head that never ends: its first byte came, its last never will.
     let line = Behaviour::Drip(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), every);
-    check(line, "fail(timeout): first_byte").await;
+    check(line, "fail(timeout): body").await;
 }
 
 #[tokio::test]

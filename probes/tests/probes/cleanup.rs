@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::CleanupState;
-use bongsu_probes::{Context, pay, run};
+use bongsu_model::{CleanupState, RunId};
+use bongsu_probes::{CompensationError, CompensationLog, Context, Debt, pay, run};
+use futures_util::future::BoxFuture;
 
 use crate::support::server::{Behaviour, Server, json, refusing};
 use crate::support::{
@@ -259,7 +260,7 @@ async fn a_sign_in_without_an_answer_stays_owed_and_is_paid_later() {
 
     let mended = platform(|_| None).await;
     let (mut context, log) = with_log(&mended, RecordingLog::default());
-    context.order.id = bongsu_model::RunId::from_bytes([9; 16]);
+    context.order.id = RunId::from_bytes([9; 16]);
     assert_eq!(pay(&journey, &debt, &context).await, CleanupState::Done);
     assert_eq!(lines(&mended), ["POST /sessions", "DELETE /sessions"]);
     let key = format!("idempotency-key: {}-users-1", debt.run);
@@ -368,4 +369,93 @@ async fn cleanup_keeps_to_its_own_budget() {
     assert_eq!(report.facts.cleanup, CleanupState::Owed);
     let took = report.facts.ended.since(report.facts.started);
     assert!(took < Duration::from_millis(700 + 600 + 200), "{took:?}");
+}
+
+const BY_ID: &str = r#"
+format = 1
+journey = "send"
+feature = "talk.message.text"
+timeout = "700ms"
+cleanup_timeout = "600ms"
+base = "{{ target.base.api }}"
+actor.user.account = "pool:users"
+[[step]]
+name = "send"
+post = "/messages"
+headers.idempotency-key = "{{ run.id }}-send"
+json = { client_ref = "{{ run.id }}" }
+expect.status = 202
+capture.id = { json = "$.id" }
+capture.other = { json = "$.nothing" }
+[[cleanup]]
+name = "delete"
+delete = "/messages/{{ id }}"
+expect.status = 204
+"#;
+
+#[tokio::test]
+async fn a_wrong_status_still_gives_cleanup_its_id() {
+    let server = platform(|_| None).await;
+    let (context, log) = with_log(&server, RecordingLog::default());
+    let report = run(&journey_with(BY_ID, &[]), &context).await;
+    check_sane(&report);
+    assert_eq!(ending(step(&report, "send")), "fail(status): 201");
+    assert_eq!(lines(&server), ["POST /messages", "DELETE /messages/m-1"]);
+    assert_eq!(report.facts.cleanup, CleanupState::Done);
+    let Entry::Owed(updated, 1) = &log.entries()[1] else {
+        panic!("written again with what was captured: {:?}", log.entries());
+    };
+    assert_eq!(
+        (
+            updated.variables[0].name.as_str(),
+            &updated.variables[0].value
+        ),
+        ("id", &serde_json::json!("m-1"))
+    );
+}
+
+#[tokio::test]
+async fn a_captured_id_in_the_debt_is_enough_to_pay_it() {
+    let broken = platform(|request| {
+        request
+            .starts_with("DELETE")
+            .then(|| Behaviour::Answer(json(500, "{}")))
+    })
+    .await;
+    let (context, log) = with_log(&broken, RecordingLog::default());
+    let journey = journey_with(BY_ID, &[]);
+    let report = run(&journey, &context).await;
+    assert_eq!(report.facts.cleanup, CleanupState::Owed);
+    let debt = log.debts().remove(0);
+    let mended = platform(|_| None).await;
+    let (context, log) = with_log(&mended, RecordingLog::default());
+    assert_eq!(pay(&journey, &debt, &context).await, CleanupState::Done);
+    assert_eq!(lines(&mended), ["DELETE /messages/m-1"]);
+    assert!(log.debts().is_empty());
+}
+
+/// A disk that never answers.
+#[derive(Debug)]
+struct Stuck;
+
+impl CompensationLog for Stuck {
+    fn owe<'a>(&'a self, _: &'a Debt) -> BoxFuture<'a, Result<(), CompensationError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn paid(&self, _: RunId) -> BoxFuture<'_, Result<(), CompensationError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_nothing_up() {
+    let server = platform(|_| None).await;
+    let mut context = context(target(&server.base()));
+    context.compensation = Arc::new(Stuck);
+    let report = run(&journey_with(BY_ID, &[]), &context).await;
+    assert_eq!(verdict(&report), "blind(internal)");
+    assert!(server.seen().is_empty());
+    let took = report.facts.ended.since(report.facts.started);
+    assert!(took < Duration::from_millis(900), "{took:?}");
 }

@@ -1,5 +1,7 @@
 //! Runs against servers on loopback: proper ones, misbehaving ones, and the stand-in platform.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod answers;
 mod cleanup;
 mod network;

@@ -184,7 +184,7 @@ async fn check(on: FaultPoint, kind: FaultKind, expected: [(&str, &str); 2]) {
         });
         let shown = format!("{} with {kind:?}, {name}", on.as_str());
         assert_eq!(
-            failed.map_or("pass".to_owned(), ending),
+            failed.map_or_else(|| "pass".to_owned(), ending),
             ended,
             "{shown}: {report:#?}"
         );

@@ -1,5 +1,8 @@
 //! WebSockets: frames in order, deadlines, and sockets that end too early.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use bongsu_language::Journey;
 use bongsu_model::RunReport;
 use bongsu_probes::run;
@@ -160,4 +163,20 @@ async fn a_refused_upgrade_is_a_status() {
     let hung = Server::start(|_| Behaviour::AnswerAndClose(Vec::new())).await;
     let failed = run(&journey(""), &context(target(&hung.base()))).await;
     assert_eq!(ending(step(&failed, "listen")), "fail(send): closed");
+}
+
+#[tokio::test]
+async fn a_run_says_goodbye_to_the_sockets_it_leaves_open() {
+    let ready = vec![r#"{"type":"ready"}"#.to_owned()];
+    let server = SocketServer::start(ready, Then::Echo).await;
+    let report = run(&journey(""), &context(target(&server.base()))).await;
+    assert_eq!(verdict(&report), "pass");
+    let said = async {
+        while server.goodbyes.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), said)
+        .await
+        .expect("a close frame comes");
 }

@@ -1,6 +1,8 @@
 //! A tiny WebSocket server that sends what it is told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::AsyncWriteExt as _;
@@ -25,6 +27,8 @@ pub(crate) enum Then {
 #[derive(Debug)]
 pub(crate) struct SocketServer {
     pub(crate) address: SocketAddr,
+    /// How many sockets were closed with a close frame.
+    pub(crate) goodbyes: Arc<AtomicU32>,
     task: JoinHandle<()>,
 }
 
@@ -38,13 +42,19 @@ impl SocketServer {
     pub(crate) async fn start(frames: Vec<String>, then: Then) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let goodbyes = Arc::new(AtomicU32::new(0));
+        let counted = goodbyes.clone();
         let task = tokio::spawn(async move {
             let mut tasks = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tasks.spawn(attend(stream, frames.clone(), then));
+                tasks.spawn(attend(stream, frames.clone(), then, counted.clone()));
             }
         });
-        Self { address, task }
+        Self {
+            address,
+            goodbyes,
+            task,
+        }
     }
 
     pub(crate) fn base(&self) -> String {
@@ -52,7 +62,12 @@ impl SocketServer {
     }
 }
 
-async fn attend(stream: tokio::net::TcpStream, frames: Vec<String>, then: Then) -> Option<()> {
+async fn attend(
+    stream: tokio::net::TcpStream,
+    frames: Vec<String>,
+    then: Then,
+    goodbyes: Arc<AtomicU32>,
+) -> Option<()> {
     let mut socket = tokio_tungstenite::accept_async(stream).await.ok()?;
     for frame in frames {
         socket.send(Message::text(frame)).await.ok()?;
@@ -62,6 +77,8 @@ async fn attend(stream: tokio::net::TcpStream, frames: Vec<String>, then: Then) 
             while let Some(Ok(message)) = socket.next().await {
                 if message.is_text() {
                     socket.send(message).await.ok()?;
+                } else if message.is_close() {
+                    goodbyes.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
