@@ -89,7 +89,12 @@ fn step(name: &str, index: u32, actor: (&str, u32), from: u64, took: u64) -> Ste
 /// `login`, failed: the second attempt got a 503 whose body would be markup if it were believed.
 pub(super) fn failed() -> RunReport {
     let own = feature("account.login");
+    let signing_in = step("sign in", 0, ("alice", 0), 0, 3_000);
     let failing = StepReport {
+        network: NetworkFacts {
+            http_status: Some(503),
+            ..signing_in.network.clone()
+        },
         outcome: StepOutcome::Fail(FailClass::Status),
         attempts: 2,
         detail: Some("503".to_owned()),
@@ -103,7 +108,7 @@ pub(super) fn failed() -> RunReport {
             headers: vec![("retry-after".to_owned(), "30".to_owned())],
             body_head: "<script>alert('점검')</script>".to_owned(),
         }),
-        ..step("sign in", 0, ("alice", 0), 0, 3_000)
+        ..signing_in
     };
     RunReport {
         facts: facts(

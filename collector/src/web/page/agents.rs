@@ -109,7 +109,7 @@ fn agent_row(context: &PageContext, agent: &AgentAnswer) -> Markup {
             }
             td {
                 @if agent.quarantined.is_empty() { "–" } @else {
-                    strong { (agent.quarantined.len()) " / " (agent.cells) }
+                    (agent.quarantined.len()) " / " (agent.cells)
                     @for cell in &agent.quarantined {
                         br; small { (cell.target) " " (cell.feature) " " (cell.region) }
                     }
@@ -138,7 +138,7 @@ fn spool(context: &PageContext, agent: &AgentAnswer) -> Markup {
         @match &agent.spool {
             None => "–",
             Some(spool) => {
-                (spool.records) " " small { "(" (figures::bytes(spool.bytes)) ")" }
+                span.figures { (spool.records) " " small { "(" (figures::bytes(spool.bytes)) ")" } }
                 @if let Some(oldest) = spool.oldest {
                     br; small {
                         (lang.pick("가장 오래된 것", "oldest")) " "

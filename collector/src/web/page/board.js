@@ -85,6 +85,8 @@
     });
   }
 
+  // A page without an "as of", such as a run's, does not change.
+  if (!document.getElementById("age")) return;
   setInterval(tick, 1000);
   setInterval(() => { if (!streaming || again) refresh(); }, FALLBACK_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });

@@ -1,5 +1,7 @@
 //! The board: four sections, in each the services, in each service its features.
 
+use std::time::Duration;
+
 use bongsu_model::{FeatureState, Overlay, ServiceId};
 use maud::{Markup, html};
 
@@ -157,9 +159,7 @@ fn feature_card(context: &PageContext, board: &BoardAnswer, feature: &FeatureAns
                     }
                     p.state { (state_line(context, feature)) }
                     (labels(context, &board.features, feature))
-                    @if let Some(failure) = &feature.last_failure {
-                        p.failure { (last_failure(context, failure, &feature.regions)) }
-                    }
+                    (basis(context, feature))
                 }
             }
             (region_chips(lang, &feature.regions))
@@ -250,13 +250,15 @@ pub(super) fn state_line(context: &PageContext, feature: &FeatureAnswer) -> Mark
 
 /// How long something lasts and since when.
 pub(super) fn lasting(context: &PageContext, since: Time) -> Markup {
-    let lang = context.lang;
-    let length = figures::duration(context.now.since(since.0), lang);
+    let length = context.now.since(since.0);
+    let fresh = length < Duration::from_secs(60);
+    let words = figures::duration(length, context.lang);
     let at = figures::time(since, context.now, &context.zone);
     html! {
-        @match lang {
-            Lang::Ko => { span.lasting { (length) "째" } " (" (at) "부터)" }
-            Lang::En => { span.lasting { "for " (length) } " (since " (at) ")" }
+        @match context.lang {
+            Lang::Ko if fresh => { "방금 (" (at) "부터)" }
+            Lang::Ko => { (words) "째 (" (at) "부터)" }
+            Lang::En => { "for " (words) " (since " (at) ")" }
         }
     }
 }
@@ -288,6 +290,28 @@ fn overlay_labels(lang: Lang, overlays: &[Overlay]) -> Markup {
     html! {
         @for overlay in overlays {
             span class={ "label o-" (overlay) } { (lang.overlay(*overlay)) }
+        }
+    }
+}
+
+/// What the state rests on: samples, and the last failure with a way to its run.
+fn basis(context: &PageContext, feature: &FeatureAnswer) -> Markup {
+    let lang = context.lang;
+    let mut samples = bongsu_availability::Ledger::default();
+    for region in &feature.regions {
+        samples += region.samples;
+    }
+    let (valid, expected) = (samples.valid(), samples.expected());
+    html! {
+        @if expected > 0 || feature.last_failure.is_some() {
+            p.basis {
+                span title=(lang.pick("지난 1시간: 근거가 된 실행 / 예정된 실행", "Last hour: runs that are evidence / planned runs")) {
+                    (lang.pick("표본", "Samples")) " " (valid) "/" (expected)
+                }
+                @if let Some(failure) = &feature.last_failure {
+                    " · " (last_failure(context, failure, &feature.regions))
+                }
+            }
         }
     }
 }
