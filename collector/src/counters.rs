@@ -168,6 +168,9 @@ pub struct Counters {
     pub events_unreadable: Counter,
     /// Transitions since the start, replay not included.
     pub transitions: Counter,
+    /// How far the wall clock is behind engine time, in milliseconds: above 0 engine time stands
+    /// still until the clock has caught up.
+    pub clock_behind_ms: Gauge,
     /// How long the replay at the start took, in milliseconds.
     pub replay_ms: Gauge,
 }
@@ -306,7 +309,7 @@ impl Counters {
         ]
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 6] {
+    fn gauges(&self) -> [(&'static str, &'static str, &Gauge); 7] {
         [
             (
                 "bongsu_collector_connections",
@@ -332,6 +335,11 @@ impl Counters {
                 "bongsu_collector_journal_bytes",
                 "Size of the journal's file.",
                 &self.journal_bytes,
+            ),
+            (
+                "bongsu_collector_clock_behind_milliseconds",
+                "How far the wall clock is behind engine time, which stands still meanwhile.",
+                &self.clock_behind_ms,
             ),
             (
                 "bongsu_collector_replay_milliseconds",

@@ -64,6 +64,7 @@ impl Derive {
 
     /// Follows the journal until its writer has ended or `stop` is called.
     pub(crate) fn run(mut self, progress: &Receiver<Progress>) {
+        let _guard = Unready(self.published.clone());
         while let Ok(progress) = progress.recv() {
             if let Err(error) = self.take(progress) {
                 tracing::error!(%error, "deriving is behind: the journal cannot be read");
@@ -175,3 +176,24 @@ impl Derive {
         self.last_published = Some(self.shared.clock.monotonic());
     }
 }
+
+/// Should deriving panic, the last picture stays for people to read, but the collector says that
+/// it is not ready. Runs are still taken in: a restart derives them.
+struct Unready(watch::Sender<Arc<Published>>);
+
+impl Drop for Unready {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("deriving failed; what is shown stands still until a restart");
+            self.0.send_modify(|picture| {
+                *picture = Arc::new(Published {
+                    ready: false,
+                    ..Published::clone(picture)
+                });
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,10 @@ mod limits;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 
 use crate::counters::Counters;
@@ -57,9 +59,12 @@ pub fn router(shared: Arc<Shared>, journal: Journal) -> Router {
 }
 
 async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    let answer = match ingest.answer(request).await {
+    let (head, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    let answer = match ingest.answer(&head, &mut body).await {
         Ok(body) => answer::success(body),
         Err(refused) => {
+            body::discard(&mut body).await;
             tracing::debug!(
                 code = refused.code.as_u16(),
                 reason = refused.message,
@@ -77,9 +82,8 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
 }
 
 impl Ingest {
-    async fn answer(&self, request: Request) -> Result<Vec<u8>, Refused> {
-        let signal = Signal::of(request.method(), request.uri().path())?;
-        let (head, body) = request.into_parts();
+    async fn answer(&self, head: &Parts, body: &mut BodyDataStream) -> Result<Vec<u8>, Refused> {
+        let signal = Signal::of(&head.method, head.uri.path())?;
         let agent = auth::agent(&head.headers, &self.shared.config.roster)?;
         let now = self.shared.clock.monotonic();
         self.admission.rate(&agent.vantage.agent, now)?;

@@ -37,6 +37,15 @@ pub enum StartError {
     /// What is in the journal could not be read.
     #[error("the journal cannot be read")]
     Read(#[from] ReadError),
+    /// The wall clock is far behind the newest event.
+    #[error(
+        "the machine's clock is {behind_s} s behind the newest event of journal.db, and engine time \
+         never goes back; set the clock, or move journal.db away if an earlier clock was wrong"
+    )]
+    ClockBehind {
+        /// How far, in seconds.
+        behind_s: u64,
+    },
     /// The system gives no thread.
     #[error("no thread can be started: {0}")]
     Thread(std::io::Error),
@@ -76,11 +85,16 @@ impl Collector {
     /// # Errors
     /// As [`Collector::start`].
     pub async fn start_on(
-        storage: Box<dyn Storage>,
+        mut storage: Box<dyn Storage>,
         config: Config,
         catalogue: Catalogue,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
+        let behind = storage.end()?.received.since(clock.wall());
+        if behind > config.limits.clock_ahead {
+            let behind_s = behind.as_secs();
+            return Err(StartError::ClockBehind { behind_s });
+        }
         let (otlp_listener, otlp) = bind("otlp", config.listen.otlp).await?;
         let (web_listener, web) = bind("web", config.listen.web).await?;
         let counters = Arc::new(Counters::default());

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
 
@@ -12,6 +12,11 @@ use super::limits::Reservation;
 
 /// A body that has not come whole by then is given up: at 16 MiB that is a link of 2 Mbit/s.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Of a refused body at most this much is read, and for so long: 64 MiB is what the OTLP
+/// specification lets a client send.
+const DISCARD_BYTES_MAX: usize = 64 << 20;
+const DISCARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// Bytes that are inflated, and reserved, at a time.
 const STEP: usize = 64 * 1024;
@@ -65,7 +70,7 @@ pub(super) fn coding(headers: &HeaderMap) -> Result<Coding, Refused> {
 /// Reads the body as it is on the wire.
 pub(super) async fn read(
     headers: &HeaderMap,
-    body: Body,
+    body: &mut BodyDataStream,
     bytes_max: u64,
     held: &mut Reservation,
 ) -> Result<Vec<u8>, Refused> {
@@ -76,10 +81,9 @@ pub(super) async fn read(
     if length.is_some_and(|length| length > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    let mut stream = body.into_data_stream();
     let whole = async {
         let mut bytes = Vec::new();
-        while let Some(chunk) = stream.next().await {
+        while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {
                 Refused::new(
                     StatusCode::BAD_REQUEST,
@@ -103,6 +107,22 @@ pub(super) async fn read(
             );
             Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
         })
+}
+
+/// Reads what is left of a body that is refused, so that its sender hears the answer: a socket
+/// that is closed with bytes unread resets, and the answer is lost.
+pub(super) async fn discard(body: &mut BodyDataStream) {
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(chunk)) = body.next().await {
+            bytes += chunk.len();
+            if bytes > DISCARD_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    // Who is slower than that may lose the answer.
+    let _ = tokio::time::timeout(DISCARD_WITHIN, rest).await;
 }
 
 /// Undoes the compression.

@@ -21,11 +21,13 @@ const ROWS_MAX: i64 = 2_000;
 /// Free pages that one round hands back to the file system: 16 MiB.
 const PAGES_FREED_MAX: i64 = 4_096;
 
-/// How far thinning has come: spans at or before these places are gone.
+/// How far earlier rounds have come: spans at or before these places are gone.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     passes: i64,
     others: i64,
+    /// Heartbeats before this place are gone.
+    heartbeats: i64,
 }
 
 /// One round.
@@ -35,29 +37,31 @@ pub(super) fn sweep(
     now: Timestamp,
     retention: Retention,
 ) -> Result<Swept, StorageError> {
+    let last = last(connection)?;
+    let aged = first_since(connection, last, now - retention.age)?;
+    let stale = first_since(connection, last, now - HEARTBEATS_KEPT.min(retention.age))?;
+    let beats_to = stale.min(progress.heartbeats.saturating_add(ROWS_MAX));
     let transaction = connection.transaction()?;
-    let cutoff = nanos(now - retention.age);
-    // The plan, catalogue and roster that were in force at the cutoff stay: later events rest on
-    // them.
-    let aged = transaction.execute(
-        "DELETE FROM event WHERE seq IN (SELECT seq FROM event AS old WHERE received < ?1 AND \
-         (run IS NOT NULL OR kind = 'heartbeat' OR EXISTS (SELECT 1 FROM event AS newer WHERE \
-         newer.run IS NULL AND newer.kind = old.kind AND newer.agent IS old.agent AND \
-         newer.seq > old.seq AND newer.received < ?1)) ORDER BY seq LIMIT ?2)",
-        params![cutoff, ROWS_MAX],
+    // The plan, catalogue and roster that were in force then stay: later events rest on them.
+    let expired = transaction.execute(
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event AS old WHERE seq < ?1 AND \
+         (run IS NOT NULL OR about IS NOT NULL OR kind = 'heartbeat' OR EXISTS (SELECT 1 FROM \
+         event AS newer WHERE newer.run IS NULL AND newer.kind = old.kind AND newer.agent IS \
+         old.agent AND newer.seq > old.seq AND newer.seq < ?1)) ORDER BY seq LIMIT ?2)",
+        params![aged, ROWS_MAX],
     )?;
     let beats = transaction.execute(
-        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE run IS NULL AND \
-         kind = 'heartbeat' AND received < ?1 LIMIT ?2)",
-        params![nanos(now - HEARTBEATS_KEPT.min(retention.age)), ROWS_MAX],
+        "DELETE FROM event WHERE seq >= ?1 AND seq < ?2 AND kind = 'heartbeat'",
+        params![progress.heartbeats, beats_to],
     )?;
     transaction.commit()?;
+    progress.heartbeats = beats_to;
     let mut swept = Swept {
-        events: (aged + beats) as u64,
+        events: (expired + beats) as u64,
         ..Swept::default()
     };
     let full = usize::try_from(ROWS_MAX).expect("a small constant");
-    swept.unfinished = aged >= full || beats >= full;
+    swept.unfinished = expired >= full || beats_to < stale;
     if used(connection)? > retention.bytes_max {
         thin(connection, progress, &mut swept)?;
         swept.over = !swept.unfinished && used(connection)? > retention.bytes_max;
@@ -73,9 +77,7 @@ fn thin(
     progress: &mut Progress,
     swept: &mut Swept,
 ) -> Result<(), StorageError> {
-    let last: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| {
-        row.get(0)
-    })?;
+    let last = last(connection)?;
     let (from, which) = if progress.passes < last {
         (&mut progress.passes, "AND outcome IN ('pass', 'slow')")
     } else if progress.others < last {
@@ -91,6 +93,31 @@ fn thin(
     *from = to;
     swept.unfinished = true;
     Ok(())
+}
+
+/// The place of the last event, 0 if there is none.
+fn last(connection: &Connection) -> Result<i64, StorageError> {
+    let sql = "SELECT coalesce(max(seq), 0) FROM event";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// A place before which every event was received before `at`, and after which none was: found by
+/// halving, since times of receipt never go back. A scan would read the whole file.
+fn first_since(connection: &Connection, last: i64, at: Timestamp) -> Result<i64, StorageError> {
+    let mut probe = connection
+        .prepare_cached("SELECT seq, received FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+    let (mut low, mut high) = (0, last + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let (seq, received): (i64, i64) =
+            probe.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if received < nanos(at) {
+            low = seq + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
 }
 
 fn free(connection: &Connection) -> Result<(), StorageError> {

@@ -22,6 +22,9 @@ const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How often the deriving thread is told the present while nothing is appended, in wall time.
 const TICK: Duration = Duration::from_millis(100);
 
+/// A clock that is slewed may lag by some milliseconds; more is a person's or a machine's mistake.
+const CLOCK_BEHIND_MS_MAX: u64 = 1_000;
+
 /// How often retention looks, by the collector's clock.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -189,6 +192,9 @@ impl Writer {
         if self.broken {
             return;
         }
+        let behind = self.end.received.since(self.clock.wall());
+        let behind_ms = u64::try_from(behind.as_millis()).unwrap_or(u64::MAX);
+        self.counters.clock_behind_ms.set(behind_ms);
         let as_of = self.present();
         self.end.received = as_of;
         let after = self.end.seq;
@@ -230,6 +236,13 @@ impl Writer {
         let now = self.clock.monotonic();
         if self.broken || self.swept.is_some_and(|last| now.since(last) < SWEEP_EVERY) {
             return;
+        }
+        let behind_ms = self.counters.clock_behind_ms.get();
+        if behind_ms > CLOCK_BEHIND_MS_MAX {
+            tracing::error!(
+                behind_ms,
+                "the machine's clock was set back: engine time stands still until it catches up"
+            );
         }
         match self.storage.sweep(self.present(), self.retention) {
             Ok(swept) => {

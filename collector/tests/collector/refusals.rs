@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bongsu_collector::counters::Refusal;
-use bongsu_model::{Outcome, RegionId, Timestamp};
+use bongsu_collector::process::Collector;
+use bongsu_model::{Clock as _, Outcome, RegionId, Timestamp};
 
-use crate::fleet::agents;
-use crate::harness::{Client, collector, now};
+use crate::fleet::{agents, catalogue, config};
+use crate::harness::{Client, SetClock, collector, now};
 
 fn slot() -> u64 {
     now().as_unix_nanos() / 10_000_000_000 - 10
@@ -181,5 +182,28 @@ async fn the_same_run_twice_counts_once_and_is_acknowledged_twice() {
     assert_eq!(counters.runs_accepted.get(), 1);
     assert_eq!(counters.runs_duplicate.get(), 1);
     assert_eq!(counters.runs_conflicting.get(), 1);
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_sends_too_often_is_told_when_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.limits.requests_per_second = 0.5;
+    let clock = SetClock::at(now());
+    let collector = Collector::start(config, catalogue(), clock.clone())
+        .await
+        .unwrap();
+    let (client, to, agents) = (Client::new(), collector.otlp_addr(), agents());
+    for _ in 0..2 {
+        assert_eq!(client.runs(to, &agents[0], Vec::new()).await.code, 200);
+    }
+    let refused = client.runs(to, &agents[0], Vec::new()).await;
+    assert_eq!((refused.code, refused.retry_after), (429, Some(2)));
+    assert!(refused.message().contains("requests a second from a-1"));
+    // Others are not held back, and neither is the agent later.
+    assert_eq!(client.runs(to, &agents[1], Vec::new()).await.code, 200);
+    clock.set(clock.wall() + Duration::from_secs(2));
+    assert_eq!(client.runs(to, &agents[0], Vec::new()).await.code, 200);
     collector.shutdown().await;
 }

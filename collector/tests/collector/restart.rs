@@ -82,9 +82,12 @@ async fn a_restart_shows_the_same_as_before() {
     let end = at(121 * PERIOD.as_secs());
     clock.set(end);
     let before = picture(&collector, end).await;
+    let told = collector.shared().recent_transitions();
+    assert!(told.len() > 10, "{told:#?}");
     collector.shutdown().await;
     let collector = collector_with(folder.path(), clock.clone()).await;
     let after = picture(&collector, end).await;
+    assert_eq!(told, collector.shared().recent_transitions());
     assert_eq!(shown(&before), shown(&after));
     // The outage in the middle is history by then, and in it.
     assert_eq!(before.incidents.values().map(Vec::len).sum::<usize>(), 1);
@@ -119,4 +122,19 @@ async fn what_the_configuration_says_is_journaled_when_it_changes_and_only_then(
     let collector = Collector::start_on(Box::new(storage), config, catalogue, clock.clone());
     collector.await.unwrap().shutdown().await;
     assert_eq!(kinds(folder.path()), ["catalogue", "roster", "roster"]);
+}
+
+#[tokio::test]
+async fn a_clock_far_behind_the_journal_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    collector_with(folder.path(), SetClock::at(at(3600)))
+        .await
+        .shutdown()
+        .await;
+    let storage = Box::new(bongsu_collector::journal::Sqlite::open(folder.path()).unwrap());
+    let config = crate::fleet::config(folder.path());
+    let catalogue = crate::fleet::catalogue();
+    let error = Collector::start_on(storage, config, catalogue, SetClock::at(START)).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("clock is 3600 s behind"), "{error}");
 }
