@@ -16,6 +16,8 @@ pub use crate::fleet::*;
 
 /// From the end of a run to its receipt.
 const DELIVERY: Duration = Duration::from_millis(50);
+/// After what a run that gets no answer gives up.
+const TIME_LIMIT: Duration = Duration::from_secs(6);
 /// How long a run takes.
 const RUN: Duration = Duration::from_millis(300);
 const BURST_AFTER: Duration = Duration::from_secs(5);
@@ -30,6 +32,8 @@ pub enum Effect {
     Fail(f64),
     /// Of all runs of a region, every other one fails.
     Alternate,
+    /// No answer comes: a run fails only at its time limit.
+    Hang,
     Slow,
     /// The agent knows that it cannot see.
     Blind,
@@ -118,6 +122,7 @@ pub struct Sim {
     away: Option<Vec<Event>>,
     random: u64,
     turns: BTreeMap<usize, bool>,
+    busy_until: BTreeMap<(usize, Journey), Timestamp>,
 }
 
 impl Sim {
@@ -141,6 +146,7 @@ impl Sim {
             away: None,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             turns: BTreeMap::new(),
+            busy_until: BTreeMap::new(),
         };
         sim.give(Event::Catalogue(catalogue()));
         sim.give(Event::Roster(roster(layout)));
@@ -330,7 +336,8 @@ impl Sim {
                 self.buckets.get_mut(&(agent, journey)).unwrap().pending = false;
                 let cadence = cadence(self.layout, agent, journey);
                 let next = cadence.due(cadence.first_at_or_after(self.now));
-                if next.since(self.now) >= secs(1) {
+                if next.since(self.now) >= secs(1) && self.busy_until[&(agent, journey)] <= self.now
+                {
                     self.perform(agent, journey, Trigger::Burst);
                 }
             }
@@ -346,7 +353,11 @@ impl Sim {
         let failed = outcomes
             .iter()
             .any(|(o, _)| matches!(o.outcome, Outcome::Fail(_)));
-        let ended = self.now + RUN;
+        let hung = outcomes
+            .iter()
+            .any(|(o, _)| o.outcome == Outcome::Fail(FailClass::Timeout));
+        let ended = self.now + if hung { TIME_LIMIT } else { RUN };
+        self.busy_until.insert((agent, journey), ended);
         if failed {
             self.plan_burst(agent, journey, ended);
         }
@@ -419,6 +430,7 @@ impl Sim {
                 *turn = !*turn;
                 (if *turn { 1.0 } else { 0.0 }, Outcome::Pass)
             }
+            Some(Effect::Hang) => return Outcome::Fail(FailClass::Timeout),
             Some(Effect::Slow) => (0.0, Outcome::Slow),
             Some(Effect::Blind) => return Outcome::Blind(BlindReason::Egress),
             Some(Effect::Silent) | None => (self.layout.noise, Outcome::Pass),
