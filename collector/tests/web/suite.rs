@@ -4,6 +4,7 @@
 
 mod api;
 mod fixture;
+mod live;
 mod metrics;
 mod openapi;
 mod pages;
