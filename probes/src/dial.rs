@@ -86,6 +86,9 @@ pub(crate) async fn dial(
             target.name()
         )));
     }
+    if target.is_cut() {
+        return Err(Fault::platform(FailClass::Connect, "unreachable"));
+    }
     let address = resolve(endpoint, target, watch, facts, deadline).await?;
     facts.peer_address = Some(address);
     let stream = connect(SocketAddr::new(address, endpoint.port), watch, deadline).await?;

@@ -36,4 +36,4 @@ pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationL
 pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck};
 pub use dns::ResolverError;
 pub use runner::{pay, run};
-pub use target::{Target, TargetError};
+pub use target::{Link, Target, TargetError};

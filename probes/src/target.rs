@@ -3,6 +3,7 @@
 mod reach;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bongsu_language::{Reach, TargetProfile};
 use bongsu_model::TargetName;
@@ -26,10 +27,20 @@ pub enum TargetError {
     Resolver(#[from] crate::dns::ResolverError),
 }
 
+/// Whether the way to a target is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// It is; the rule outside rehearsals.
+    Up,
+    /// Nothing of it can be reached, as with a cable pulled on our side.
+    Cut,
+}
+
 /// A named environment of the platform, ready to be reached.
 #[derive(Debug)]
 pub struct Target {
     profile: TargetProfile,
+    is_cut: AtomicBool,
     pub(crate) resolver: Resolver,
     pub(crate) tls: Arc<rustls::ClientConfig>,
 }
@@ -49,9 +60,19 @@ impl Target {
         let resolver = Resolver::new(profile.resolver)?;
         Ok(Self {
             profile,
+            is_cut: AtomicBool::new(false),
             resolver,
             tls: Arc::new(tls),
         })
+    }
+
+    /// Cuts the way to the target, or mends it: from now on dialling fails, or works again.
+    pub fn set_link(&self, link: Link) {
+        self.is_cut.store(link == Link::Cut, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     /// Its name.
