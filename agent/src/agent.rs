@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::Clock;
+use bongsu_probes::Link;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ use crate::compensation::{CompensationOpenError, Debts};
 use crate::config::Config;
 use crate::controls::Controls;
 use crate::dispatch::{Bounds, Dispatcher};
-use crate::gate::{Link, NetworkGate};
+use crate::gate::NetworkGate;
 use crate::health::{self, ListenError, Pages};
 use crate::inflight::RunInFlight;
 use crate::pay::pay_debts;
@@ -257,14 +258,12 @@ impl Agent {
         }
     }
 
-    /// The agent's network link: cut it, and targets, controls and collectors are out of reach.
-    pub fn gate(&self) -> NetworkGate {
-        self.shared.gate.clone()
-    }
-
-    /// Cuts the agent off from everything, or mends it: [`NetworkGate::set`].
+    /// Cuts the agent off from targets, controls and collectors, or mends its network.
     pub fn set_link(&self, link: Link) {
         self.shared.gate.set(link);
+        for target in &self.shared.plan.current().targets {
+            target.set_link(link);
+        }
     }
 
     /// Where the health pages are served, if they are.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{BlindReason, Clock, ControlCheck, Monotonic, TimeAnchor};
-use bongsu_probes::SelfCheck;
+use bongsu_probes::{Link, SelfCheck};
 use futures_util::future::{BoxFuture, join_all};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ControlsConfig;
-use crate::gate::{Link, NetworkGate};
+use crate::gate::NetworkGate;
 
 /// How long a finding answers for the next question: runs that fail together ask once.
 const FINDING_LASTS: Duration = Duration::from_secs(1);

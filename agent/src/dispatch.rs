@@ -101,6 +101,9 @@ impl Dispatcher {
     /// Takes on the newest plan. Going runs end on the plan that they began with.
     async fn adopt(&mut self) {
         self.plan = self.plans.borrow_and_update().clone();
+        for target in &self.plan.targets {
+            target.set_link(self.shared.gate.link());
+        }
         let now = self.shared.clock.wall();
         let entries: Vec<_> = self
             .plan

@@ -2,43 +2,35 @@
 
 use std::sync::Arc;
 
+use bongsu_probes::Link;
 use tokio::sync::watch;
-
-/// Whether the agent's network is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// It is; the rule outside rehearsals.
-    Up,
-    /// Targets, controls and collectors are all out of reach.
-    Cut,
-}
 
 /// The agent's network link; cheap to clone, all clones are one switch.
 #[derive(Debug, Clone)]
-pub struct NetworkGate {
+pub(crate) struct NetworkGate {
     link: Arc<watch::Sender<Link>>,
 }
 
 /// What was tried was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the agent is cut off from its network")]
-pub struct CutOff;
+pub(crate) struct CutOff;
 
 impl NetworkGate {
     /// A gate whose link is up.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             link: Arc::new(watch::Sender::new(Link::Up)),
         }
     }
 
     /// Turns the switch.
-    pub fn set(&self, link: Link) {
+    pub(crate) fn set(&self, link: Link) {
         self.link.send_replace(link);
     }
 
     /// How the switch stands.
-    pub fn link(&self) -> Link {
+    pub(crate) fn link(&self) -> Link {
         *self.link.borrow()
     }
 

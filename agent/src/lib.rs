@@ -39,10 +39,9 @@ mod units;
 mod watchdog;
 
 pub use agent::{Agent, AgentStats, StartError};
-pub use bongsu_probes::SystemClock;
+pub use bongsu_probes::{Link, SystemClock};
 pub use compensation::CompensationOpenError;
 pub use config::Config;
-pub use gate::{CutOff, Link, NetworkGate};
 pub use health::ListenError;
 pub use ship::ClientError;
 pub use spool::SpoolOpenError;
