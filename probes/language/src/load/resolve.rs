@@ -120,14 +120,7 @@ pub(super) fn check_journey(
         actors.check(step, diagnostics);
         check_paths(step, file, fragments, diagnostics);
     }
-    for step in &file.cleanup {
-        if let Some(Doing::Use { position, .. }) = &step.doing {
-            diagnostics.push(
-                Diagnostic::error(position.clone(), "cleanup cannot use a fragment")
-                    .help("a fragment brings its own cleanup; write the steps out here"),
-            );
-        }
-    }
+    check_cleanup_uses(file, diagnostics);
     check_capture_names(file, actors, diagnostics);
     check_since(&file.steps, &file.cleanup, diagnostics);
     check_sockets(
@@ -237,6 +230,17 @@ fn capture_places(
         }
     }
     places
+}
+
+fn check_cleanup_uses(file: &JourneyFile, diagnostics: &mut Vec<Diagnostic>) {
+    for step in &file.cleanup {
+        if let Some(Doing::Use { position, .. }) = &step.doing {
+            diagnostics.push(
+                Diagnostic::error(position.clone(), "cleanup cannot use a fragment")
+                    .help("a fragment brings its own cleanup; write the steps out here"),
+            );
+        }
+    }
 }
 
 /// A captured variable must not hide an actor or a constant.

@@ -1,7 +1,7 @@
 //! `capture.NAME = { … }`.
 
 use crate::capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
-use crate::document::{Node, Table};
+use crate::document::{Entry, Node, Table};
 use crate::jsonpath::{Cardinality, JsonPath};
 use crate::keys;
 use crate::parse::expect::Of;
@@ -78,27 +78,7 @@ impl Parser<'_> {
         owner: &std::ops::Range<usize>,
         of: Of,
     ) -> Option<CaptureFrom> {
-        let sources: Vec<_> = ["json", "header", "regex", "body", "frame"]
-            .iter()
-            .filter_map(|key| options.entry(key))
-            .collect();
-        let entry = match sources.as_slice() {
-            [entry] => entry,
-            [] => {
-                if options.get("cookie").is_none() {
-                    let _ = self
-                        .error(owner, "the capture does not say where its value is")
-                        .help("add one of json, header, regex, body, frame");
-                }
-                return None;
-            }
-            [_, second, ..] => {
-                let _ = self
-                    .error(&second.key_span, "a capture has one source")
-                    .help("make two captures of it");
-                return None;
-            }
-        };
+        let entry = self.capture_source(options, owner)?;
         let take = options
             .get("take")
             .map(|node| (node, self.word(node, "a `take`", TAKES)));
@@ -150,6 +130,34 @@ impl Parser<'_> {
                 let _ = self
                     .error(&entry.key_span, format!("there is no {key} here"))
                     .help(format!("use `{other} = true`"));
+                None
+            }
+        }
+    }
+
+    fn capture_source<'t>(
+        &mut self,
+        options: &'t Table,
+        owner: &std::ops::Range<usize>,
+    ) -> Option<&'t Entry> {
+        let sources: Vec<_> = ["json", "header", "regex", "body", "frame"]
+            .iter()
+            .filter_map(|key| options.entry(key))
+            .collect();
+        match sources.as_slice() {
+            [entry] => Some(*entry),
+            [] => {
+                if options.get("cookie").is_none() {
+                    let _ = self
+                        .error(owner, "the capture does not say where its value is")
+                        .help("add one of json, header, regex, body, frame");
+                }
+                None
+            }
+            [_, second, ..] => {
+                let _ = self
+                    .error(&second.key_span, "a capture has one source")
+                    .help("make two captures of it");
                 None
             }
         }

@@ -114,17 +114,7 @@ impl Parser<'_> {
             _ => None,
         };
         let poll = self.poll(table, http_verb);
-        if let Some(entry) = table.entry("fail_if")
-            && table.get("poll").is_none()
-            && http_verb.is_some()
-        {
-            let _ = self
-                .error(
-                    &entry.key_span,
-                    "`fail_if` ends a poll, and there is no `poll`",
-                )
-                .help("use `expect` with `not`, or add `poll`");
-        }
+        self.check_fail_if(table, http_verb);
         let retry = self.retry(table, http_verb, default_keys);
         let slow = self.duration(table, "slow");
         let within = self.placed_duration(table, "within");
@@ -151,6 +141,20 @@ impl Parser<'_> {
             max_body: self.max_body(table),
             names: self.take_names(),
             position,
+        }
+    }
+
+    fn check_fail_if(&mut self, table: &Table, http_verb: Option<Verb>) {
+        if let Some(entry) = table.entry("fail_if")
+            && table.get("poll").is_none()
+            && http_verb.is_some()
+        {
+            let _ = self
+                .error(
+                    &entry.key_span,
+                    "`fail_if` ends a poll, and there is no `poll`",
+                )
+                .help("use `expect` with `not`, or add `poll`");
         }
     }
 
