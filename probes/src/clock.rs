@@ -106,6 +106,15 @@ impl Deadline {
             .saturating_duration_since(tokio::time::Instant::now())
     }
 
+    /// How long ago it passed, zero if it has not.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "timers of the runtime need the runtime's time"
+    )]
+    pub(crate) fn overrun(self) -> Duration {
+        tokio::time::Instant::now().saturating_duration_since(self.at)
+    }
+
     /// Whether it has passed.
     pub(crate) fn has_passed(self) -> bool {
         self.left().is_zero()

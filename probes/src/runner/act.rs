@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Run;
 use super::actor::Hands;
 use super::attempt::{Attempt, Judge};
-use crate::clock::{Budget, Deadline};
+use crate::clock::{Budget, Deadline, Struck};
 use crate::failure::Fault;
 use crate::http::{Answer, Line, Request, exchange};
 use crate::phases::{Phase, Stopwatch};
@@ -15,6 +15,10 @@ use crate::websocket::{self, Frame, Socket};
 
 /// How requests introduce themselves: a platform can tell them from those of people.
 const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
+
+/// How many frames may have been waiting when a receive began. They are looked at even when the
+/// deadline has passed meanwhile: each has its own time of arrival.
+const BACKLOG_MAX: u32 = 1024;
 
 /// What one attempt works with.
 struct Acting<'a> {
@@ -172,6 +176,7 @@ impl Acting<'_> {
         let found = self.find_frame(&socket).await;
         self.hands.sockets.insert(name.to_owned(), socket);
         let frame = found?;
+        self.attempt.arrived = Some(frame.at);
         self.attempt.network.body_bytes = Some(frame.text.len() as u64);
         self.put_in_answer(&frame);
         let elapsed = self.watch.phases().total();
@@ -219,6 +224,10 @@ impl Acting<'_> {
                 return Ok(frame);
             }
             others = others.saturating_add(1);
+            if others > BACKLOG_MAX && self.deadline.has_passed() {
+                // A flood is never pending, so that the timer alone would not end it.
+                return Err(Fault::struck(Struck(self.deadline.budget()), Phase::Wait));
+            }
         }
     }
 

@@ -18,6 +18,8 @@ use crate::phases::Stopwatch;
 pub(super) struct Attempt {
     pub(super) started: Monotonic,
     pub(super) ended: Monotonic,
+    /// When the frame arrived that the step waited for; it may have come before the step began.
+    pub(super) arrived: Option<Monotonic>,
     pub(super) phases: Phases,
     pub(super) network: NetworkFacts,
     /// Why it did not pass.
@@ -46,6 +48,7 @@ impl Attempt {
         Self {
             started,
             ended: started,
+            arrived: None,
             phases: Phases::default(),
             network: NetworkFacts::default(),
             fault: None,

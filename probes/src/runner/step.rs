@@ -16,6 +16,10 @@ use crate::failure::Fault;
 /// How long after a failed send it is repeated.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 
+/// How late a timer may be before the agent counts as starved. A busy host delays timers by tens
+/// of milliseconds.
+const LAG_MAX: Duration = Duration::from_secs(1);
+
 /// Most earlier attempts that are reported; the counters count all of them.
 const EARLIER_MAX: usize = 16;
 
@@ -42,16 +46,18 @@ impl<'a> Run<'a> {
         hands: &mut Hands,
         deadline: Deadline,
     ) -> Performance<'a> {
-        let started = self.now();
-        let since = self.since(step).unwrap_or(started);
-        let deadline = budget(step, deadline, started.since(since));
+        let now = self.now();
+        let elapsed = self
+            .since(step)
+            .map_or(Duration::ZERO, |since| now.since(since));
+        let deadline = budget(step, deadline, elapsed);
         let mut tries = Tries::default();
         let last = loop {
             let own = Deadline::after(step.attempt_timeout(), Budget::Step);
-            let attempt = self
-                .attempt(step, actor, hands, deadline.earlier(own))
-                .await;
-            tries.count(step);
+            let limit = deadline.earlier(own);
+            let mut attempt = self.attempt(step, actor, hands, limit).await;
+            own_up_to_starvation(&mut attempt, limit.overrun());
+            tries.count(step, &attempt);
             match tries.next(step, &attempt, deadline, self.now()) {
                 Next::Done => break attempt,
                 Next::JourneyIsOver => {
@@ -77,19 +83,33 @@ impl<'a> Run<'a> {
             actor,
             attempts: tries.attempts,
             polls: tries.polls,
-            started,
+            started: tries.started.unwrap_or(now),
             last,
             earlier: tries.earlier,
             outcome: StepOutcome::Pass,
             overrun: None,
         };
-        performance.judge_time(since);
+        performance.judge_time(self.since(step).unwrap_or(performance.started));
         performance
     }
 
     /// When the step began whose start starts this one's clock.
     fn since(&self, step: &Step) -> Option<Monotonic> {
         self.begun.get(step.since?).copied().flatten()
+    }
+}
+
+/// A deadline that struck much too late struck because this process got no time to run: what it
+/// then says of the platform is worth nothing.
+fn own_up_to_starvation(attempt: &mut Attempt, overrun: Duration) {
+    if overrun > LAG_MAX && attempt.fault.as_ref().is_some_and(Fault::is_network) {
+        attempt.fault = Some(Fault::Own {
+            reason: BlindReason::Starved,
+            detail: format!(
+                "a timer of this agent was {:.1} s late",
+                overrun.as_secs_f64()
+            ),
+        });
     }
 }
 
@@ -116,13 +136,16 @@ enum Next {
 
 #[derive(Default)]
 struct Tries {
+    /// When the first attempt started.
+    started: Option<Monotonic>,
     attempts: u32,
     polls: u32,
     earlier: Vec<EarlierAttempt>,
 }
 
 impl Tries {
-    fn count(&mut self, step: &Step) {
+    fn count(&mut self, step: &Step, attempt: &Attempt) {
+        self.started.get_or_insert(attempt.started);
         if step.poll.is_some() {
             self.polls = self.polls.saturating_add(1);
             self.attempts = self.attempts.max(1);
@@ -209,7 +232,7 @@ impl<'a> Performance<'a> {
 
     /// Decides the outcome from the last attempt and the time since the step's clock started.
     fn judge_time(&mut self, since: Monotonic) {
-        let took = self.last.ended.since(since);
+        let took = self.last.arrived.unwrap_or(self.last.ended).since(since);
         self.overrun = self
             .step
             .slow

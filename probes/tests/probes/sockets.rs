@@ -9,7 +9,7 @@ use bongsu_probes::run;
 
 use crate::support::server::{Behaviour, Server, json};
 use crate::support::socket::{SocketServer, Then};
-use crate::support::{check_sane, context, ending, short, step, target, verdict};
+use crate::support::{check_sane, context, ending, short, step, target, target_with, verdict};
 
 fn journey(more: &str) -> Journey {
     short(&format!(
@@ -179,4 +179,33 @@ async fn a_run_says_goodbye_to_the_sockets_it_leaves_open() {
     tokio::time::timeout(Duration::from_secs(2), said)
         .await
         .expect("a close frame comes");
+}
+
+#[tokio::test]
+async fn a_push_that_beats_the_answer_counts_from_its_own_arrival() {
+    let frames = [r#"{"type":"ready"}"#, r#"{"n":3,"text":"hello"}"#];
+    let frames = frames.iter().map(|frame| (*frame).to_owned()).collect();
+    let socket = SocketServer::start(frames, Then::Echo).await;
+    let wait = Duration::from_millis(500);
+    let slow = Server::start(move |_| Behaviour::After(wait, json(201, "{}"))).await;
+    let keys = format!("base.slow = \"{}\"\nallow_private = true", slow.base());
+    let target = target_with(&socket.base(), &keys, None);
+    let journey = journey(
+        r#"
+[[step]]
+name = "send"
+post = "{{ target.base.slow }}/messages"
+headers.idempotency-key = "{{ run.id }}"
+[[step]]
+name = "receive"
+receive = "inbox"
+since = "send"
+where.json."$.n" = 3
+within = "300ms"
+slow = "200ms"
+"#,
+    );
+    let report = run(&journey, &context(target)).await;
+    check_sane(&report);
+    assert_eq!(ending(step(&report, "receive")), "pass");
 }

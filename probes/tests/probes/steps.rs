@@ -325,3 +325,32 @@ async fn an_agent_that_stops_ends_the_run_early_and_calls_it_interrupted() {
     let took = report.facts.ended.since(report.facts.started);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
+
+#[tokio::test]
+async fn an_agent_without_time_to_run_is_starved_and_blames_nobody() {
+    let server = Server::start(|_| Behaviour::Hang).await;
+    let context = context(target(&server.base()));
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\ntimeout = \"300ms\"");
+    let hogging = async {
+        while server.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        hog(Duration::from_millis(1_500));
+    };
+    let (report, ()) = tokio::join!(run(&journey, &context), hogging);
+    assert_eq!(verdict(&report), "blind(starved)");
+    let ended = ending(step(&report, "ask"));
+    assert!(
+        ended.starts_with("blind(starved): a timer of this agent was 1."),
+        "{ended}"
+    );
+}
+
+/// Keeps the only thread of the runtime.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the runtime must not get to run meanwhile"
+)]
+fn hog(time: Duration) {
+    std::thread::sleep(time);
+}
