@@ -53,7 +53,15 @@ pub struct Expression {
 enum Form {
     /// One name and nothing else: its value passes through untouched.
     Name,
-    Compiled(Arc<minijinja::Expression<'static, 'static>>),
+    Compiled(Arc<minijinja::Expression<'static, 'static>>, Operands),
+}
+
+/// Which values the operators may meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operands {
+    Any,
+    /// There is a `*`: it would repeat a text or a list, as often as an answer says.
+    Numbers,
 }
 
 /// Why a text is not an expression.
@@ -120,7 +128,7 @@ impl Expression {
         let form = if lone {
             Form::Name
         } else {
-            Form::Compiled(Arc::new(compile(text)?))
+            Form::Compiled(Arc::new(compile(text)?), operands(&tokens)?)
         };
         Ok(Self {
             text: text.trim().to_owned(),
@@ -145,13 +153,18 @@ impl Expression {
                 .value(name)
                 .ok_or_else(|| EvaluationError::Unset(name.clone()))
         };
-        let compiled = match &self.form {
+        let (compiled, operands) = match &self.form {
             Form::Name => return look_up(&self.names[0]),
-            Form::Compiled(compiled) => compiled,
+            Form::Compiled(compiled, operands) => (compiled, *operands),
         };
         let mut context = serde_json::Map::new();
         for name in &self.names {
-            insert(&mut context, &name.path, look_up(name)?);
+            let value = look_up(name)?;
+            if operands == Operands::Numbers && !value.is_number() {
+                let reason = "an operator does not fit the types of its values";
+                return Err(EvaluationError::Failed(reason.to_owned()));
+            }
+            insert(&mut context, &name.path, value);
         }
         let mut context: std::collections::BTreeMap<String, minijinja::Value> = context
             .into_iter()
@@ -227,6 +240,23 @@ fn compile(text: &str) -> Result<minijinja::Expression<'static, 'static>, Expres
             trimmed(text),
         )
     })
+}
+
+fn operands(tokens: &[Token<'_>]) -> Result<Operands, ExpressionError> {
+    if !tokens.iter().any(|token| token.text == "*") {
+        return Ok(Operands::Any);
+    }
+    let not_number = tokens
+        .iter()
+        .find(|token| matches!(token.kind, TokenKind::Text | TokenKind::Pipe));
+    match not_number {
+        None => Ok(Operands::Numbers),
+        Some(token) => Err(ExpressionError::new(
+            "`*` multiplies numbers, and this is text",
+            "keep texts and filters out of an expression with `*`",
+            token.at.clone(),
+        )),
+    }
 }
 
 /// Collects names and refuses everything that the small grammar does not have.

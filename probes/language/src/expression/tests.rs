@@ -76,6 +76,20 @@ fn an_operator_that_does_not_fit_fails_without_showing_values() {
 }
 
 #[test]
+fn nothing_but_numbers_is_multiplied() {
+    for text in ["name * amount", "amount * pickup"] {
+        let expression = Expression::parse(text, Grammar::Value).unwrap();
+        assert!(
+            matches!(expression.evaluate(&Fixed), Err(EvaluationError::Failed(_))),
+            "{text}"
+        );
+    }
+    for text in ["'a' * 100000000", "(amount | lower) * 2"] {
+        assert!(Expression::parse(text, Grammar::Value).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_is_outside_the_grammar_is_refused() {
     for text in [
         "",

@@ -45,11 +45,13 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     )
 }
 
-/// `key = "literal"`, the key's last part and the literal's inside apart; the literal may be
-/// unclosed.
+/// `key = "literal"` or a list, the key's last part and the literal's inside apart; the literal
+/// may be unclosed.
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"([A-Za-z0-9_-]+)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*))"#)
-        .expect("a constant pattern")
+    Regex::new(
+        r#"([A-Za-z0-9_-]+)["']?[ \t]*=[ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*)|\[([^\]\n]*))"#,
+    )
+    .expect("a constant pattern")
 });
 
 /// The text with stars in place of what looks like secret literals, byte for byte, so that
@@ -60,8 +62,11 @@ pub(crate) fn conceal(text: &str) -> String {
         let is_secret = found
             .get(1)
             .is_some_and(|key| holds_credential(key.as_str()));
-        let literal = found.get(2).or_else(|| found.get(3));
-        if let Some(literal) = literal.filter(|literal| is_secret && is_bare(literal.as_str())) {
+        let text = found.get(2).or_else(|| found.get(3));
+        let literal = text
+            .filter(|text| is_bare(text.as_str()))
+            .or_else(|| found.get(4));
+        if let Some(literal) = literal.filter(|_| is_secret) {
             concealed.replace_range(literal.range(), &"*".repeat(literal.len()));
         }
     }
