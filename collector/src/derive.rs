@@ -36,7 +36,7 @@ pub(crate) struct Derive {
     /// Transitions of the replay are old news: they are told to nobody.
     live: bool,
     version: u64,
-    last_published: Option<Monotonic>,
+    last_published: Option<(Timestamp, Monotonic)>,
 }
 
 impl Derive {
@@ -83,7 +83,7 @@ impl Derive {
         self.engine.advance(progress.as_of);
         let changed = self.tell();
         self.live = true;
-        if changed || self.is_stale() {
+        if changed || self.is_stale(progress.as_of) {
             self.publish(progress.as_of);
         }
         Ok(())
@@ -161,11 +161,13 @@ impl Derive {
         any
     }
 
-    fn is_stale(&self) -> bool {
+    /// By engine time, and by the monotonic clock for the case that engine time stands still.
+    fn is_stale(&self, as_of: Timestamp) -> bool {
         let clock = &self.shared.clock;
         let every = PUBLISH_EVERY.mul_f64(clock.speed().max(0.0));
-        self.last_published
-            .is_none_or(|last| clock.monotonic().since(last) >= every)
+        self.last_published.is_none_or(|(shown, at)| {
+            as_of.since(shown) >= every || clock.monotonic().since(at) >= every
+        })
     }
 
     fn publish(&mut self, as_of: Timestamp) {
@@ -173,7 +175,7 @@ impl Derive {
         let target = &self.shared.config.default_target;
         let picture = Published::of(&self.engine, target, as_of, self.version);
         self.published.send_replace(Arc::new(picture));
-        self.last_published = Some(self.shared.clock.monotonic());
+        self.last_published = Some((as_of, self.shared.clock.monotonic()));
     }
 }
 
