@@ -1,11 +1,13 @@
 //! The pages that people read: HTML from the same values as the API's JSON, in two languages.
 
 mod agents;
+mod availability;
 mod board;
 mod feature;
 mod figures;
 mod icon;
 mod layout;
+mod regions;
 mod run;
 mod text;
 mod torch;

@@ -8,7 +8,7 @@ use bongsu_availability::{
     AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
     FleetView, Ledger, Presence, QuarantineStep, RunRef, Transition, Windows,
 };
-use bongsu_collector::counters::Metric;
+use bongsu_collector::counters::{Metric, MetricKind};
 use bongsu_collector::published::Published;
 use bongsu_collector::tally::RunCount;
 use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer};
@@ -176,7 +176,13 @@ impl Source for Fixture {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        bongsu_collector::counters::Counters::default().metrics()
+        vec![Metric {
+            name: "bongsu_collector_runs_accepted",
+            help: "Runs new to the journal.",
+            kind: MetricKind::Counter,
+            label: None,
+            value: 4_012.0,
+        }]
     }
 
     fn stopping(&self) -> CancellationToken {

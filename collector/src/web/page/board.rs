@@ -5,17 +5,14 @@ use std::time::Duration;
 use bongsu_model::{FeatureState, Overlay, ServiceId};
 use maud::{Markup, html};
 
+use super::availability::availability_table;
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
+use super::regions::{region_chips, regions_table};
 use super::{Lang, figures, torch};
 use crate::web::answer::{
-    AvailabilityAnswer, BoardAnswer, FailureAnswer, FeatureAnswer, FleetAnswer, NamesAnswer,
-    RegionAnswer, RunMention, Time,
+    BoardAnswer, FailureAnswer, FeatureAnswer, FleetAnswer, NamesAnswer, RegionAnswer, Time,
 };
-
-/// Below this share of known time an availability is shown as insufficient
-/// (`availability.md` 1.8).
-const COVERAGE_ENOUGH: f64 = 0.9;
 
 /// The four sections of the article, in the order in which a reader needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,7 +283,7 @@ pub(super) fn labels(
     }
 }
 
-fn overlay_labels(lang: Lang, overlays: &[Overlay]) -> Markup {
+pub(super) fn overlay_labels(lang: Lang, overlays: &[Overlay]) -> Markup {
     html! {
         @for overlay in overlays {
             span class={ "label o-" (overlay) } { (lang.overlay(*overlay)) }
@@ -331,195 +328,6 @@ fn last_failure(
         a href=(context.link(&format!("/runs/{}", failure.run_id))) {
             (figures::time(failure.at, context.now, &context.zone))
             " · " (region) " · " (failure.class)
-        }
-    }
-}
-
-fn region_chips(lang: Lang, regions: &[RegionAnswer]) -> Markup {
-    html! {
-        ul.regions aria-label=(lang.pick("지역", "Regions")) {
-            @for region in regions {
-                @let icon = Icon::of_cell(region.state, region.blocked_by.is_some());
-                li class={ "chip t-" (icon.name()) } {
-                    (icon)
-                    span.where { (lang.name(&region.names)) }
-                    span.word { (region_word(lang, region)) }
-                }
-            }
-        }
-    }
-}
-
-/// A cell's state, or that it is blocked.
-pub(super) fn region_word(lang: Lang, region: &RegionAnswer) -> &'static str {
-    if region.blocked_by.is_some() {
-        lang.pick("차단됨", "Blocked")
-    } else {
-        lang.cell_state(region.state)
-    }
-}
-
-/// Own, perceived and coverage over the three windows.
-pub(super) fn availability_table(lang: Lang, availability: &AvailabilityAnswer) -> Markup {
-    let windows = availability.named();
-    html! {
-        table.availability {
-            caption.unseen { (lang.pick("가용성", "Availability")) }
-            thead {
-                tr {
-                    td {}
-                    @for (name, _) in windows { th scope="col" { (window_name(lang, name)) } }
-                }
-            }
-            tbody {
-                tr {
-                    th scope="row" title=(lang.pick(
-                        "다른 기능에 막힌 시간은 뺀 값", "Without time blocked by other features",
-                    )) { (lang.pick("자체", "Own")) }
-                    @for (_, window) in windows { (own_cell(lang, window.own, window.coverage)) }
-                }
-                tr {
-                    th scope="row" title=(lang.pick(
-                        "사용자가 겪은 값: 막힌 시간도 장애로 셈", "What users got: blocked time is down",
-                    )) { (lang.pick("체감", "Perceived")) }
-                    @for (_, window) in windows { td { (figures::percent(window.perceived)) } }
-                }
-                tr.coverage {
-                    th scope="row" title=(lang.pick(
-                        "측정으로 아는 시간의 비율", "Share of time that is known",
-                    )) { (lang.pick("관측률", "Coverage")) }
-                    @for (_, window) in windows { td { (figures::percent(Some(window.coverage))) } }
-                }
-            }
-        }
-    }
-}
-
-/// An own availability; marked when too little of the window is known to rely on it.
-fn own_cell(lang: Lang, own: Option<f64>, coverage: f64) -> Markup {
-    let thin = own.is_some() && coverage < COVERAGE_ENOUGH;
-    let note = lang.pick(
-        "관측이 부족한 값",
-        "Insufficient data: little of the window is known",
-    );
-    html! {
-        td class=[thin.then_some("thin")] title=[thin.then_some(note)] {
-            (figures::percent(own))
-            @if thin { span.unseen { " (" (note) ")" } }
-        }
-    }
-}
-
-const fn window_name(lang: Lang, name: &'static str) -> &'static str {
-    match (lang, name.as_bytes()) {
-        (Lang::Ko, b"5m") => "5분",
-        (Lang::Ko, b"1h") => "1시간",
-        (Lang::Ko, b"24h") => "24시간",
-        (_, b"5m") => "5 min",
-        (_, b"1h") => "1 h",
-        (_, _) => "24 h",
-    }
-}
-
-/// What each region's state rests on.
-pub(super) fn regions_table(context: &PageContext, regions: &[RegionAnswer]) -> Markup {
-    let lang = context.lang;
-    let heads = [
-        lang.pick("지역", "Region"),
-        lang.pick("상태", "State"),
-        lang.pick("보는 에이전트", "Agents that see"),
-        lang.pick("표본 (1시간)", "Samples (1 h)"),
-        lang.pick("자체 5분 · 1시간 · 24시간", "Own 5 min · 1 h · 24 h"),
-        lang.pick("체감 5분 · 1시간 · 24시간", "Perceived 5 min · 1 h · 24 h"),
-        lang.pick("마지막 실행", "Last run"),
-        lang.pick("마지막 성공", "Last success"),
-        lang.pick("마지막 실패", "Last failure"),
-    ];
-    html! {
-        div.scroll tabindex="0" role="region" aria-label=(lang.pick("지역별 근거", "Evidence by region")) {
-            table.rows {
-                thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                tbody { @for region in regions { (region_row(context, region)) } }
-            }
-        }
-    }
-}
-
-fn region_row(context: &PageContext, region: &RegionAnswer) -> Markup {
-    let lang = context.lang;
-    let icon = Icon::of_cell(region.state, region.blocked_by.is_some());
-    let windows = region.availability.named();
-    let join = |ratios: [Option<f64>; 3]| ratios.map(figures::percent).join(" · ");
-    html! {
-        tr class={ "t-" (icon.name()) } {
-            th scope="row" { (lang.name(&region.names)) }
-            td {
-                (icon) " " strong { (region_word(lang, region)) }
-                @if let Some(by) = &region.blocked_by { " " (lang.blocked_by(by.as_str())) }
-                @if let Some(since) = region.since { br; small { (lasting(context, since)) } }
-                @if !region.overlays.is_empty() {
-                    br; (overlay_labels(lang, &region.overlays))
-                }
-            }
-            td {
-                (region.seeing) " / " (region.agents)
-                @if !region.quarantined.is_empty() {
-                    br;
-                    small {
-                        (lang.pick("격리됨", "Quarantined")) ": "
-                        (region.quarantined.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", "))
-                    }
-                }
-            }
-            td title=(samples_title(lang, region)) {
-                (region.samples.valid()) " / " (region.samples.expected())
-            }
-            td.figures { (join(windows.map(|(_, w)| w.own))) }
-            td.figures { (join(windows.map(|(_, w)| w.perceived))) }
-            td { (mention(context, region.last_run.as_ref())) }
-            td { (mention(context, region.last_success.as_ref())) }
-            td {
-                @match &region.last_failure {
-                    Some(failure) => (last_failure_short(context, failure)),
-                    None => "–",
-                }
-            }
-        }
-    }
-}
-
-fn samples_title(lang: Lang, region: &RegionAnswer) -> String {
-    let samples = &region.samples;
-    [
-        ("pass", samples.pass),
-        ("slow", samples.slow),
-        ("fail", samples.fail),
-        ("blocked", samples.blocked),
-        ("blind", samples.blind),
-        ("skipped", samples.skipped),
-        ("missed", samples.missed),
-    ]
-    .map(|(word, count)| format!("{} {count}", lang.outcome(word)))
-    .join(" · ")
-}
-
-fn mention(context: &PageContext, run: Option<&RunMention>) -> Markup {
-    html! {
-        @match run {
-            Some(run) => {
-                a href=(context.link(&format!("/runs/{}", run.run_id))) title=(run.agent) {
-                    (figures::time(run.at, context.now, &context.zone))
-                }
-            }
-            None => "–",
-        }
-    }
-}
-
-fn last_failure_short(context: &PageContext, failure: &FailureAnswer) -> Markup {
-    html! {
-        a href=(context.link(&format!("/runs/{}", failure.run_id))) title=(failure.agent) {
-            (figures::time(failure.at, context.now, &context.zone)) " " (failure.class)
         }
     }
 }

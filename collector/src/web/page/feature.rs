@@ -2,9 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::board::{availability_table, labels, regions_table, service_name, state_line};
+use super::availability::availability_table;
+use super::board::{labels, service_name, state_line};
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
+use super::regions::regions_table;
 use super::{Lang, figures};
 use crate::web::answer::{
     BoardAnswer, FeatureAnswer, FeatureDetailAnswer, RunAnswer, TransitionAnswer,
