@@ -1,6 +1,7 @@
 //! What the collector counts of itself, each with its name on `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// A count that only grows.
 #[derive(Debug, Default)]
@@ -171,6 +172,8 @@ pub struct Counters {
     /// How far the wall clock is behind engine time, in milliseconds: above 0 engine time stands
     /// still until the clock has caught up.
     pub clock_behind_ms: Gauge,
+    /// What the engine counts of itself, replay included.
+    pub engine: Mutex<bongsu_availability::Counters>,
     /// How long the replay at the start took, in milliseconds.
     pub replay_ms: Gauge,
 }
@@ -215,6 +218,15 @@ impl Counters {
                 count.get(),
             );
         }
+        for (what, count) in self.engine_counts() {
+            put(
+                "bongsu_collector_engine_events",
+                "Events that changed nothing, or not what they seem to, replay included.",
+                MetricKind::Counter,
+                Some(("what", what.to_owned())),
+                count,
+            );
+        }
         for (name, help, count) in self.plain_counters() {
             put(name, help, MetricKind::Counter, None, count.get());
         }
@@ -222,6 +234,21 @@ impl Counters {
             put(name, help, MetricKind::Gauge, None, gauge.get());
         }
         metrics
+    }
+
+    fn engine_counts(&self) -> [(&'static str, u64); 9] {
+        let engine = *self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        [
+            ("stranger", engine.strangers),
+            ("ci", engine.ci),
+            ("duplicate", engine.duplicates),
+            ("waiting", engine.waiting),
+            ("late", engine.late),
+            ("revised", engine.revised),
+            ("dropped", engine.dropped),
+            ("future", engine.future),
+            ("transition_dropped", engine.transitions_dropped),
+        ]
     }
 
     fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 16] {

@@ -3,8 +3,8 @@
 
 mod event;
 
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bongsu_availability::{Engine, Settings};
@@ -175,6 +175,13 @@ impl Derive {
         let target = &self.shared.config.default_target;
         let picture = Published::of(&self.engine, target, as_of, self.version);
         self.published.send_replace(Arc::new(picture));
+        let counted = self.engine.counters();
+        *self
+            .shared
+            .counters
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = counted;
         self.last_published = Some((as_of, self.shared.clock.monotonic()));
     }
 }

@@ -184,3 +184,72 @@ fn too_large(bytes_max: u64) -> Refused {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::counters::Counters;
+
+    fn compressed(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+        match coding {
+            Coding::Identity => bytes.to_vec(),
+            Coding::Gzip => {
+                let level = flate2::Compression::fast();
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+                encoder.write_all(bytes).unwrap();
+                encoder.finish().unwrap()
+            }
+            Coding::Zstd => zstd::encode_all(bytes, 1).unwrap(),
+        }
+    }
+
+    fn coding() -> impl Strategy<Value = Coding> {
+        prop_oneof![
+            Just(Coding::Identity),
+            Just(Coding::Gzip),
+            Just(Coding::Zstd)
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_was_compressed_comes_back_and_nothing_stays_reserved(
+            coding in coding(),
+            bytes in prop::collection::vec(any::<u8>(), 1..20_000),
+        ) {
+            let counters = std::sync::Arc::new(Counters::default());
+            let mut held = Reservation::for_test(&counters, 1 << 20);
+            let wire = compressed(coding, &bytes);
+            prop_assert_eq!(inflate(coding, wire, 1 << 20, &mut held).unwrap(), bytes);
+            drop(held);
+            prop_assert_eq!(counters.in_flight_bytes.get(), 0);
+        }
+
+        #[test]
+        fn damaged_bytes_are_refused_or_read_but_never_more_than_the_limit(
+            coding in coding(),
+            bytes in prop::collection::vec(any::<u8>(), 1..5_000),
+            at in any::<prop::sample::Index>(),
+            to in any::<u8>(),
+        ) {
+            let counters = std::sync::Arc::new(Counters::default());
+            let mut held = Reservation::for_test(&counters, 1 << 20);
+            let mut wire = compressed(coding, &bytes);
+            let at = at.index(wire.len());
+            wire[at] = to;
+            match inflate(coding, wire, 10_000, &mut held) {
+                Ok(read) => prop_assert!(read.len() <= 10_000),
+                Err(refused) => prop_assert!(
+                    [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE]
+                        .contains(&refused.code)
+                ),
+            }
+        }
+    }
+}

@@ -122,6 +122,17 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
+    /// A place among requests that hold at most `bytes_max`.
+    #[cfg(test)]
+    pub(super) fn for_test(counters: &Arc<Counters>, bytes_max: u64) -> Self {
+        counters.in_flight.raise(1);
+        Self {
+            counters: Arc::clone(counters),
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
     /// Reserves `bytes` more.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
         let bytes = bytes as u64;
