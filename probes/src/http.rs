@@ -71,7 +71,12 @@ async fn perform(request: &Request, line: Line<'_>, exchange: &mut Exchange) -> 
     } = line;
     let endpoint = Endpoint::of(&request.url)?;
     let message = message(request, &endpoint)?;
-    let mut connection = match connections.take(&endpoint, &mut exchange.network).await {
+    let kept = if target.is_cut() {
+        None
+    } else {
+        connections.take(&endpoint, &mut exchange.network).await
+    };
+    let mut connection = match kept {
         Some(connection) => connection,
         None => {
             let stream = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;

@@ -1,12 +1,12 @@
 //! Names, addresses, connections and certificates: what fails, what is refused, who is blamed.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bongsu_model::{Clock, Monotonic, Timestamp};
-use bongsu_probes::run;
+use bongsu_probes::{Link, Target, run};
 
 use crate::support::dns::{Answer, Dns};
 use crate::support::server::{Behaviour, Server, json, refusing};
@@ -254,6 +254,29 @@ async fn a_clock_that_jumps_blinds_the_run() {
     let report = run(&short(GET), &context).await;
     check_sane(&report);
     assert_eq!(verdict(&report), "blind(clock)");
+}
+
+#[tokio::test]
+async fn a_cut_link_reaches_nothing_not_even_over_an_open_connection() {
+    let link: Arc<OnceLock<Arc<Target>>> = Arc::default();
+    let their_link = link.clone();
+    let server = Server::start(move |_| {
+        their_link.get().unwrap().set_link(Link::Cut);
+        Behaviour::Answer(json(200, "{}"))
+    })
+    .await;
+    let mut context = context(target(&server.base()));
+    link.set(context.target.clone()).unwrap();
+    context.self_check = Arc::new(Guilty::default());
+    let journey = short(&format!("{GET}\n[[step]]\nname = \"again\"\nget = \"/y\""));
+    let report = run(&journey, &context).await;
+    check_sane(&report);
+    assert_eq!(verdict(&report), "blind(egress)");
+    assert_eq!(ending(step(&report, "again")), "blind(egress): unreachable");
+    assert_eq!(server.seen().len(), 1);
+    context.target.set_link(Link::Up);
+    let report = run(&short(GET), &context).await;
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
 }
 
 #[tokio::test]
