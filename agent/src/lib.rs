@@ -1,10 +1,10 @@
 //! The agent: it runs journeys on a schedule, keeps what they showed, and ships it.
 //!
-//! A slot falls due ([`schedule`]), a run begins within the bounds of rooms and accounts
-//! ([`dispatch`]), its report goes to disk ([`spool`]) and from there to every collector ([`ship`]),
-//! each with a place of its own. Beside that stand the self-checks ([`controls`]), the debts of
-//! cleanup ([`compensation`], [`pay`]), the plan and its reload ([`plan`]), the sign of life
-//! ([`heartbeat`]) and the watchdog ([`watchdog`]).
+//! A slot falls due (`schedule`), a run begins within the bounds of rooms and accounts
+//! (`dispatch`), its report goes to disk (`spool`) and from there to every collector (`ship`),
+//! each with a place of its own. Beside that stand the self-checks (`controls`), the debts of
+//! cleanup (`compensation`, `pay`), the plan and its reload (`plan`), the sign of life
+//! (`heartbeat`) and the watchdog (`watchdog`).
 //!
 //! What must hold:
 //! - A report is on the agent's disk before it is sent, and leaves it only acknowledged or counted.
@@ -12,10 +12,6 @@
 //! - Cleanup is owed on disk before a side effect is sent, and paid after a crash.
 //! - Nothing waits for a collector: an outage of it costs no run.
 //! - `schedule`, `burst`, `accounts` and the spool's cursor are pure: told the time from outside.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "the essay leads readers of the source to its rooms"
-)]
 
 mod accounts;
 mod agent;

@@ -125,7 +125,8 @@ impl Store {
     }
 }
 
-/// The first records that fit into one request; at least one.
+/// The first records that fit into one request; at least one. Plans go alone, because the paths of
+/// a window are posted one after the other, and no run may overtake its plan.
 fn cut(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let mut items = 0;
     let mut bytes = 0;
@@ -133,7 +134,11 @@ fn cut(entries: impl Iterator<Item = Entry>) -> Vec<Entry> {
     for entry in entries.take(RECORDS_MAX) {
         items += u32::from(entry.items);
         bytes += u64::from(entry.payload_bytes);
-        if !chosen.is_empty() && (items > ITEMS_MAX || bytes > BYTES_MAX) {
+        let is_full = items > ITEMS_MAX || bytes > BYTES_MAX;
+        let is_other = chosen.first().is_some_and(|first: &Entry| {
+            (first.kind == RecordKind::Plan) != (entry.kind == RecordKind::Plan)
+        });
+        if is_other || (is_full && !chosen.is_empty()) {
             break;
         }
         chosen.push(entry);

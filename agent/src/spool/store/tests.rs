@@ -92,6 +92,27 @@ fn plans_go_first_then_what_is_fresh_then_the_backlog_each_in_order() {
 }
 
 #[test]
+fn a_plan_never_shares_a_window_with_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 1 << 20).store;
+    for kind in [
+        RecordKind::Run,
+        RecordKind::Plan,
+        RecordKind::Run,
+        RecordKind::Evidence,
+    ] {
+        store.append(&record(kind, 0, 10)).unwrap();
+    }
+    let mut windows = Vec::new();
+    while let Some(window) = store.next_window("main", at(0), FRESH_FOR).unwrap() {
+        let sequences: Vec<u64> = window.records.iter().map(|record| record.0).collect();
+        store.acknowledge("main", &sequences);
+        windows.push(sequences);
+    }
+    assert_eq!(windows, [vec![1], vec![2], vec![3, 4]]);
+}
+
+#[test]
 fn a_segment_goes_when_every_collector_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path(), 64 << 10).store;

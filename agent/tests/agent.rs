@@ -1,0 +1,16 @@
+//! The agent from outside: the library against fakes, and the real binary against the stand-in.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[path = "agent/cli.rs"]
+mod cli;
+#[path = "agent/collector.rs"]
+mod collector;
+#[path = "agent/crash.rs"]
+mod crash;
+#[path = "agent/shipping.rs"]
+mod shipping;
+#[path = "agent/stage.rs"]
+mod stage;
+#[path = "agent/start.rs"]
+mod start;

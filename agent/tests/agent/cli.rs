@@ -1,0 +1,134 @@
+//! `bongsu run` and `bongsu check`: what a script sees.
+
+use std::path::Path;
+use std::process::Output;
+
+use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
+
+use crate::stage::{LOGIN, Stage, bongsu};
+
+async fn bongsu_with(arguments: Vec<String>) -> (Option<i32>, String) {
+    let output: Output = tokio::task::spawn_blocking(move || {
+        bongsu()
+            .args(arguments)
+            .env_remove("NO_COLOR")
+            .output()
+            .unwrap()
+    })
+    .await
+    .unwrap();
+    let text =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), text)
+}
+
+fn run(stage: &Stage, more: &[&str]) -> Vec<String> {
+    let journey = stage.path("journeys/login.toml").display().to_string();
+    let target = stage.target().display().to_string();
+    let mut arguments = vec!["run".to_owned(), journey, "--target".to_owned(), target];
+    arguments.extend(more.iter().map(|&one| one.to_owned()));
+    arguments
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_ends_as_the_journey_did() {
+    let stage = Stage::new().await;
+    stage.write_journey(
+        "login",
+        &LOGIN.replace("1500ms", "5s").replace("\"2s\"", "\"10s\""),
+    );
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("passed: login · account.login"), "{text}");
+    assert!(text.contains("cleanup: done"), "{text}");
+    let (code, text) = bongsu_with(run(&stage, &["--json"])).await;
+    assert_eq!(code, Some(0), "{text}");
+    let run_json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(run_json["verdict"], "pass");
+
+    let account = FaultPoint::Component(Component::Account);
+    let fault = |kind| {
+        stage
+            .platform
+            .inject(Fault::everywhere(account, kind))
+            .unwrap()
+    };
+    let id = fault(FaultKind::Refuse);
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("failed (connect)"), "{text}");
+    assert!(
+        text.contains("sign-in.toml") || text.contains("login.toml"),
+        "no place in:\n{text}"
+    );
+    stage.platform.mend(id);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_expectation_is_shown_at_its_place() {
+    let stage = Stage::new().await;
+    let wrong = LOGIN
+        .replace("1500ms", "5s")
+        .replace("\"2s\"", "\"10s\"")
+        .replace("expect.status = 200", "expect.status = 418");
+    stage.write_journey("login", &wrong);
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("name = \"the session works\""), "{text}");
+    assert!(text.contains("418"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn usage_and_invalid_files_have_their_own_codes() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    let target = stage.target().display().to_string();
+    let cases = [
+        (vec!["run".to_owned()], 2, "FILE"),
+        (run(&stage, &["--var", "x=1"]), 2, "declare no `vars`"),
+        (run(&stage, &["--nonsense"]), 2, "--nonsense"),
+        (
+            vec![
+                "run".to_owned(),
+                "no.toml".to_owned(),
+                "--target".to_owned(),
+                target,
+            ],
+            2,
+            "no.toml",
+        ),
+    ];
+    for (arguments, expected_code, expected) in cases {
+        let (code, text) = bongsu_with(arguments).await;
+        assert_eq!(code, Some(expected_code), "{text}");
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+    stage.write_journey("login", &LOGIN.replace("feature =", "featur ="));
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("featur"), "{text}");
+    std::fs::remove_file(stage.path("superapp/login-users-001.password")).unwrap();
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("login-users-001.password"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_reads_the_shipped_files_without_complaint_and_tells_every_mistake_of_bad_ones() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/journeys");
+    let (code, text) = bongsu_with(vec!["check".to_owned(), shipped.display().to_string()]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("2 usable journeys: 0 errors"), "{text}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.toml");
+    std::fs::write(&bad, "format = 1\njourney = \"a b\"\nfeatur = \"x\"\n").unwrap();
+    let (code, text) = bongsu_with(vec!["check".to_owned(), bad.display().to_string()]).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("bad.toml:2:") && text.contains("bad.toml:3:"),
+        "{text}"
+    );
+    let (code, text) = bongsu_with(vec!["check".to_owned(), "no-such-folder".to_owned()]).await;
+    assert_eq!(code, Some(2), "{text}");
+}

@@ -1,0 +1,206 @@
+//! A collector that keeps what it is sent, and answers as it is told.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use bongsu_model::RunFacts;
+use bongsu_wire::{AgentRecord, PartialSuccess, decode_logs, decode_traces};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What was taken, in order of arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Taken {
+    Run(Box<RunFacts>),
+    Plan,
+    Evidence,
+}
+
+/// What a collector answers to one request instead of taking it.
+#[derive(Debug, Clone)]
+pub(crate) enum Scripted {
+    Status(u16),
+    RetryAfter(u16, &'static str),
+    /// Takes it, and says that this many items were refused.
+    Partial(i64),
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    taken: Vec<Taken>,
+    heartbeats: Vec<bongsu_model::Heartbeat>,
+    script: VecDeque<Scripted>,
+    /// Requests that were answered from the script.
+    scripted: usize,
+    tokens: Vec<String>,
+    user_agents: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeCollector {
+    pub(crate) address: SocketAddr,
+    kept: Arc<Mutex<Kept>>,
+    serving: Option<(CancellationToken, tokio::task::JoinHandle<()>)>,
+}
+
+impl FakeCollector {
+    pub(crate) async fn start() -> Self {
+        let mut collector = Self {
+            address: ([127, 0, 0, 1], 0).into(),
+            kept: Arc::default(),
+            serving: None,
+        };
+        collector.come_back().await;
+        collector
+    }
+
+    /// Closes the port: nobody is there.
+    pub(crate) async fn go_away(&mut self) {
+        if let Some((stop, serving)) = self.serving.take() {
+            stop.cancel();
+            serving.abort();
+            let _ = serving.await;
+        }
+    }
+
+    pub(crate) async fn come_back(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.address = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/v1/traces", post(traces))
+            .route("/v1/logs", post(logs))
+            .layer(axum::extract::DefaultBodyLimit::max(16 << 20))
+            .with_state(self.kept.clone());
+        let stop = CancellationToken::new();
+        let end = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(async move {
+            let _ = axum::serve(listener, router)
+                .with_graceful_shutdown(end)
+                .await;
+        });
+        self.serving = Some((stop, serving));
+    }
+
+    /// The next requests that carry runs or plans are answered so.
+    pub(crate) fn script(&self, answers: &[Scripted]) {
+        self.kept
+            .lock()
+            .unwrap()
+            .script
+            .extend(answers.iter().cloned());
+    }
+
+    pub(crate) fn scripted(&self) -> usize {
+        self.kept.lock().unwrap().scripted
+    }
+
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        self.kept.lock().unwrap().taken.clone()
+    }
+
+    pub(crate) fn runs(&self) -> Vec<RunFacts> {
+        let taken = self.taken();
+        let runs = taken.into_iter().filter_map(|one| match one {
+            Taken::Run(facts) => Some(*facts),
+            Taken::Plan | Taken::Evidence => None,
+        });
+        runs.collect()
+    }
+
+    pub(crate) fn heartbeats(&self) -> Vec<bongsu_model::Heartbeat> {
+        self.kept.lock().unwrap().heartbeats.clone()
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.kept.lock().unwrap().tokens.clone()
+    }
+
+    pub(crate) fn user_agents(&self) -> Vec<String> {
+        self.kept.lock().unwrap().user_agents.clone()
+    }
+}
+
+type Shared = State<Arc<Mutex<Kept>>>;
+
+async fn traces(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Response {
+    let mut kept = kept.lock().unwrap();
+    note(&mut kept, &headers);
+    if let Some(answer) = refusal(&mut kept) {
+        return answer;
+    }
+    let mut partial = None;
+    if let Some(Scripted::Partial(rejected)) = kept.script.pop_front() {
+        kept.scripted += 1;
+        partial = Some(PartialSuccess {
+            rejected,
+            message: "unknown journey".to_owned(),
+        });
+    }
+    for run in decode_traces(&unpacked(&headers, &body)).unwrap() {
+        kept.taken.push(Taken::Run(Box::new(run.unwrap().facts)));
+    }
+    bongsu_wire::trace_response(partial).into_response()
+}
+
+async fn logs(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Response {
+    let mut kept = kept.lock().unwrap();
+    note(&mut kept, &headers);
+    let records = decode_logs(&unpacked(&headers, &body)).unwrap();
+    let is_heartbeat = |record: &AgentRecord| matches!(record, AgentRecord::Heartbeat(_));
+    let records: Vec<AgentRecord> = records.into_iter().map(|one| one.unwrap().record).collect();
+    if !records.iter().any(is_heartbeat)
+        && let Some(answer) = refusal(&mut kept)
+    {
+        return answer;
+    }
+    for record in records {
+        match record {
+            AgentRecord::Heartbeat(heartbeat) => kept.heartbeats.push(heartbeat),
+            AgentRecord::Plan(_) => kept.taken.push(Taken::Plan),
+            AgentRecord::Evidence(_) => kept.taken.push(Taken::Evidence),
+        }
+    }
+    bongsu_wire::logs_response(None).into_response()
+}
+
+fn note(kept: &mut Kept, headers: &HeaderMap) {
+    let text = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    kept.tokens.push(text(header::AUTHORIZATION));
+    kept.user_agents.push(text(header::USER_AGENT));
+}
+
+fn refusal(kept: &mut Kept) -> Option<Response> {
+    let (status, after) = match kept.script.front()? {
+        Scripted::Status(status) => (*status, None),
+        Scripted::RetryAfter(status, after) => (*status, Some(*after)),
+        Scripted::Partial(_) => return None,
+    };
+    kept.script.pop_front();
+    kept.scripted += 1;
+    let status = StatusCode::from_u16(status).unwrap();
+    let mut answer = (status, bongsu_wire::status_body("as scripted")).into_response();
+    if let Some(after) = after {
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, after.parse().unwrap());
+    }
+    Some(answer)
+}
+
+fn unpacked(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if encoding == "zstd" => zstd::decode_all(body).unwrap(),
+        Some(other) => panic!("unexpected encoding {other:?}"),
+        None => body.to_vec(),
+    }
+}

@@ -1,0 +1,161 @@
+//! The way to the collector: away and back, refused, throttled, paused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_agent::{Agent, Config, Link, SystemClock};
+use bongsu_model::{BlindReason, Outcome};
+
+use crate::collector::{Scripted, Taken};
+use crate::stage::{LOGIN, Stage, until};
+
+async fn start(stage: &Stage) -> Agent {
+    stage.write_journey("login", LOGIN);
+    let config = Config::load(&stage.write_agent("")).unwrap();
+    Agent::start(config, Arc::new(SystemClock::new()))
+        .await
+        .unwrap()
+}
+
+/// Waits until so many records are owed to the collector.
+async fn spooled(agent: &Agent, wanted: impl Fn(u64) -> bool) {
+    for _ in 0..1_500 {
+        if wanted(agent.stats().await.spooled) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never so many: {:?}", agent.stats().await);
+}
+
+#[tokio::test]
+async fn runs_arrive_behind_their_plan_with_token_and_name() {
+    let stage = Stage::new().await;
+    let agent = start(&stage).await;
+    until("two runs pass", || stage.collector.runs().len() >= 2).await;
+    assert_eq!(stage.collector.taken()[0], Taken::Plan);
+    let run = &stage.collector.runs()[0];
+    assert_eq!(*run.outcomes.verdict(), Outcome::Pass, "{run:?}");
+    assert!(bongsu_wire::facts_match_id(run));
+    assert_eq!(run.seq, 0);
+    let tokens = stage.collector.tokens();
+    assert!(
+        tokens
+            .iter()
+            .all(|token| token == "Bearer a-token-of-the-agent"),
+        "{tokens:?}"
+    );
+    let names = stage.collector.user_agents();
+    assert!(
+        names.iter().all(|name| name.starts_with("bongsu-agent/")),
+        "{names:?}"
+    );
+    let beat = &stage.collector.heartbeats()[0];
+    assert_eq!(beat.boot, run.boot);
+    assert_eq!(beat.plan_revision, Some(run.plan_revision.clone()));
+    agent.shutdown().await;
+    assert_eq!(stage.platform.audit().sessions_open, []);
+}
+
+#[tokio::test]
+async fn a_collector_that_comes_back_gets_every_run_once() {
+    let mut stage = Stage::new().await;
+    let agent = start(&stage).await;
+    until("a run passes", || !stage.collector.runs().is_empty()).await;
+    stage.collector.go_away().await;
+    spooled(&agent, |records| records >= 2).await;
+    stage.collector.come_back().await;
+    until("the backlog arrives", || stage.collector.runs().len() >= 4).await;
+    agent.shutdown().await;
+    let mut numbers: Vec<u64> = stage.collector.runs().iter().map(|run| run.seq).collect();
+    numbers.sort_unstable();
+    let expected: Vec<u64> = (0..numbers.len() as u64).collect();
+    assert_eq!(numbers, expected);
+}
+
+#[tokio::test]
+async fn a_refused_token_pauses_the_queue_and_loses_nothing() {
+    let stage = Stage::new().await;
+    stage.collector.script(&[Scripted::Status(401)]);
+    let agent = start(&stage).await;
+    until("the token is refused", || stage.collector.scripted() == 1).await;
+    spooled(&agent, |records| records >= 2).await;
+    assert_eq!(
+        stage.collector.taken(),
+        [],
+        "it went on although the token was refused"
+    );
+    assert_eq!(agent.stats().await.dropped, 0);
+    agent.kill();
+}
+
+#[tokio::test]
+async fn passing_troubles_are_waited_out_and_final_ones_are_kept_aside() {
+    let stage = Stage::new().await;
+    stage.collector.script(&[
+        Scripted::RetryAfter(503, "1"),
+        Scripted::Status(429),
+        Scripted::Status(502),
+    ]);
+    let agent = start(&stage).await;
+    until("a run arrives after all", || {
+        !stage.collector.runs().is_empty()
+    })
+    .await;
+    assert_eq!(stage.collector.scripted(), 3);
+    assert_eq!(stage.collector.taken()[0], Taken::Plan);
+    // A request of one run is refused for good, the next one in part.
+    spooled(&agent, |records| records == 0).await;
+    stage
+        .collector
+        .script(&[Scripted::Status(400), Scripted::Partial(3)]);
+    let before = stage.collector.runs().len();
+    until("a run is taken in part", || {
+        stage.collector.scripted() == 5 && stage.collector.runs().len() >= before + 2
+    })
+    .await;
+    let log = std::fs::read_to_string(stage.path("data/dead-letters/refused.log")).unwrap();
+    assert!(log.contains("status 400: as scripted"), "{log}");
+    assert!(log.contains("unknown journey"), "{log}");
+    let numbers: Vec<u64> = stage.collector.runs().iter().map(|run| run.seq).collect();
+    let refused = before as u64;
+    assert!(
+        !numbers.contains(&refused),
+        "the refused run was sent again: {numbers:?}"
+    );
+    assert!(numbers.contains(&(refused + 1)), "{numbers:?}");
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_agent_cut_off_from_everything_is_blind_and_tells_later() {
+    let stage = Stage::new().await;
+    let agent = start(&stage).await;
+    until("a run passes", || !stage.collector.runs().is_empty()).await;
+    agent.set_link(Link::Cut);
+    let mut blind = 0;
+    for _ in 0..600 {
+        let runs = agent.stats().await.runs;
+        blind = runs
+            .iter()
+            .filter(|run| run.1 == "blind")
+            .map(|run| run.2)
+            .sum();
+        assert!(!runs.iter().any(|run| run.1 == "fail"), "{runs:?}");
+        if blind >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(blind >= 2);
+    agent.set_link(Link::Up);
+    until("it tells that it was blind", || {
+        stage
+            .collector
+            .runs()
+            .iter()
+            .any(|run| *run.outcomes.verdict() == Outcome::Blind(BlindReason::Egress))
+    })
+    .await;
+    agent.shutdown().await;
+}
