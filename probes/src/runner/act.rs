@@ -235,7 +235,7 @@ impl Acting<'_> {
     async fn next_frame(&mut self, socket: &Socket, phase: Phase) -> Result<Frame, Fault> {
         let next = tokio::select! {
             next = socket.next(self.deadline) => next,
-            () = self.run.context.cancel.cancelled() => Err(Fault::interrupted()),
+            () = self.run.told_to_stop(self.judge.step) => Err(Fault::interrupted()),
         };
         let now = self.run.context.clock.monotonic();
         let at = next.as_ref().map_or(now, |frame| frame.at);

@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
                     tries.remember(step, &attempt);
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        () = self.context.cancel.cancelled() => break Attempt {
+                        () = self.told_to_stop(step) => break Attempt {
                             fault: Some(Fault::interrupted()),
                             ..attempt
                         },
@@ -91,6 +91,14 @@ impl<'a> Run<'a> {
         };
         performance.judge_time(self.since(step).unwrap_or(performance.started));
         performance
+    }
+
+    /// Returns when the agent stops and `step` need not be waited for. Cleanup is never cut short.
+    pub(super) async fn told_to_stop(&self, step: &Step) {
+        match step.kind {
+            StepKind::Step => self.context.cancel.cancelled().await,
+            StepKind::Cleanup => std::future::pending().await,
+        }
     }
 
     /// When the step began whose start starts this one's clock.

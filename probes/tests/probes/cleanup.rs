@@ -1,6 +1,7 @@
 //! Cleanup: owed before a side effect is sent, performed always, paid after a crash.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bongsu_model::{CleanupState, RunId};
@@ -458,4 +459,32 @@ async fn a_disk_that_hangs_holds_nothing_up() {
     assert!(server.seen().is_empty());
     let took = report.facts.ended.since(report.facts.started);
     assert!(took < Duration::from_millis(900), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_cut_a_cleanup_that_polls() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let server = platform(move |request| {
+        request.starts_with("GET /state").then(|| {
+            let is_gone = asked.fetch_add(1, Ordering::Relaxed) >= 2;
+            let state = if is_gone { "gone" } else { "going" };
+            Behaviour::Answer(json(200, &format!("{{\"state\":\"{state}\"}}")))
+        })
+    })
+    .await;
+    let (context, log) = with_log(&server, RecordingLog::default());
+    let polls = "[[cleanup]]\nname = \"it goes\"\nget = \"/state\"\n\
+        poll = { every = \"100ms\", for = \"400ms\" }\nexpect.json.\"$.state\" = \"gone\"\n";
+    let journey = journey_with(&format!("{BY_ID}{polls}"), &[]);
+    let cancel = context.cancel.clone();
+    let stopping = async {
+        while !lines(&server).contains(&"GET /state".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+    };
+    let (report, ()) = tokio::join!(run(&journey, &context), stopping);
+    assert_eq!(ending(step(&report, "it goes")), "pass");
+    assert_eq!(report.facts.cleanup, CleanupState::Done);
+    assert!(log.debts().is_empty());
 }
