@@ -75,7 +75,17 @@ pub(crate) async fn serve(
     counters: Arc<Counters>,
     stop: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    serve_at_most(CONNECTIONS_MAX, listener, router, counters, stop).await;
+}
+
+async fn serve_at_most(
+    connections_max: usize,
+    listener: TcpListener,
+    router: Router,
+    counters: Arc<Counters>,
+    stop: CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(connections_max));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -138,4 +148,74 @@ async fn connection(
     }
     counters.connections.lower(1);
     drop(permit);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// One request on a connection that stays open; None if it was closed without an answer.
+    async fn ask(stream: &mut TcpStream) -> Option<u8> {
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .ok()?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.ok()?;
+        Some(answer[9])
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_are_closed_counted_and_may_come_again() {
+        let (listener, address) = bind("web", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (counters, stop) = (Arc::new(Counters::default()), CancellationToken::new());
+        let serving = tokio::spawn(serve_at_most(
+            2,
+            listener,
+            Router::new(),
+            Arc::clone(&counters),
+            stop.clone(),
+        ));
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask(&mut first).await, Some(b'4'));
+        assert_eq!(ask(&mut second).await, Some(b'4'));
+        let mut third = TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask(&mut third).await, None);
+        assert_eq!(counters.connections_refused.get(), 1);
+        drop(first);
+        let again = async {
+            loop {
+                let mut again = TcpStream::connect(address).await.unwrap();
+                if ask(&mut again).await.is_some() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), again)
+            .await
+            .unwrap();
+        stop.cancel();
+        tokio::time::timeout(Duration::from_secs(30), serving)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(counters.connections.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_says_which_and_what_to_do() {
+        let (_held, address) = bind("otlp", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let error = bind("otlp", address).await.unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("cannot listen on {address} for otlp")),
+            "{error}"
+        );
+        assert!(
+            error.contains("set another `otlp` under [listen]"),
+            "{error}"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bongsu_model::Outcome;
 
 use crate::fleet::{TestAgent, agents};
-use crate::harness::{Answer, Client, collector, now};
+use crate::harness::{Answer, Client, collector, now, wait};
 
 /// Slots of the last minutes.
 fn slot() -> u64 {
@@ -104,6 +104,8 @@ async fn garbage_truncated_and_wrongly_compressed_bodies_are_400_with_a_reason()
 async fn a_body_over_the_limit_is_413_on_the_wire_and_after_decompression() {
     let large = vec![0; (1 << 20) + 1];
     for (encoding, body) in [
+        // Far more than fits into the buffers between the two: its sender must still hear why.
+        (None, vec![0; 16 << 20]),
         (None, large.clone()),
         (Some("gzip"), gzip(&large)),
         (Some("zstd"), zstd(&large)),
@@ -142,5 +144,30 @@ async fn other_encodings_types_methods_and_signals_are_refused_in_their_own_way(
     assert!(metrics.message().contains("metrics are not taken"));
     assert_eq!(client.get(to, "/v1/traces").await.unwrap().code, 405);
     assert_eq!(client.get(to, "/").await.unwrap().code, 404);
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_away_in_the_middle_leaves_nothing_behind() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let collector = collector(folder.path()).await;
+    let (client, agent, to) = (Client::new(), &agents()[0], collector.otlp_addr());
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/x-protobuf\r\nContent-Length: 100000\r\n\r\n",
+        agent.token
+    );
+    let mut stream = tokio::net::TcpStream::connect(to).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&[0; 5_000]).await.unwrap();
+    let counters = &collector.shared().counters;
+    wait(|| counters.in_flight_bytes.get() > 0).await;
+    drop(stream);
+    wait(|| counters.in_flight.get() == 0).await;
+    assert_eq!(counters.in_flight_bytes.get(), 0);
+    let good = agent.encode(&[agent.run(slot(), Outcome::Pass)]);
+    assert_eq!(client.runs(to, agent, good).await.partial(), None);
     collector.shutdown().await;
 }

@@ -11,7 +11,7 @@ use bongsu_model::{Outcome, RunId};
 use tokio::sync::watch;
 
 use crate::fleet::{TestAgent, agents};
-use crate::harness::{Binary, Client, PATIENCE, config_file, now};
+use crate::harness::{Binary, Client, PATIENCE, config_file, now, wait};
 
 const KILLS: u32 = 20;
 
@@ -144,15 +144,6 @@ async fn send(load: Arc<Load>, agent: TestAgent, sender: u64) -> Vec<RunId> {
         load.acknowledged.fetch_add(1, Ordering::SeqCst);
     }
     acknowledged
-}
-
-async fn wait(condition: impl Fn() -> bool) {
-    let waiting = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
 }
 
 /// Different in every run of the test: a moment that was never tried may be the one that breaks.

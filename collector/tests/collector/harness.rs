@@ -62,6 +62,16 @@ pub(crate) fn now() -> Timestamp {
     SystemClock::new().wall()
 }
 
+/// Waits for what must come.
+pub(crate) async fn wait(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+}
+
 /// What a collector answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
