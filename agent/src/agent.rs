@@ -17,7 +17,7 @@ use crate::gate::NetworkGate;
 use crate::health::{self, ListenError, Pages};
 use crate::inflight::RunInFlight;
 use crate::pay::pay_debts;
-use crate::plan::{self, PlanRefusal, PlanState, Reloader};
+use crate::plan::{self, Plan, PlanRefusal, PlanState, Reloader};
 use crate::ship::{
     Client, ClientError, ClockOffset, DeadLetters, ShipCounts, Shipper, Surroundings,
 };
@@ -119,22 +119,19 @@ impl Agent {
             Some(address) => Some(health::bind(address).await?),
             None => None,
         };
-        let gate = NetworkGate::new();
-        let offset = Arc::new(ClockOffset::default());
         let surroundings = Surroundings {
             clock: clock.clone(),
-            gate: gate.clone(),
-            offset: offset.clone(),
+            gate: NetworkGate::new(),
+            offset: Arc::new(ClockOffset::default()),
         };
         let clients = || -> Result<Vec<Client>, ClientError> {
-            config
-                .collectors
-                .iter()
+            let collectors = config.collectors.iter();
+            collectors
                 .map(|collector| Client::new(collector, &surroundings))
                 .collect()
         };
         let (ship_clients, beat_clients) = (clients()?, clients()?);
-        let debts = Arc::new(Debts::open(&config.data, clock.clone())?);
+        let debts = Debts::open(&config.data, clock.clone())?;
         let names: Vec<String> = config.collectors.iter().map(|c| c.name.clone()).collect();
         let opened = Spool::open(SpoolSettings {
             data: &config.data,
@@ -142,20 +139,7 @@ impl Agent {
             collectors: &names,
             disk: Box::new(SystemDisk),
         })?;
-        let shared = Arc::new(Shared::new(Parts {
-            vantage: config.vantage.clone(),
-            clock: clock.clone(),
-            gate: gate.clone(),
-            offset,
-            plan: Arc::new(PlanState::new(plan)),
-            spool: opened.spool,
-            debts,
-            controls: Arc::new(Controls::new(config.controls.clone(), clock.clone(), gate)),
-            ships: names
-                .into_iter()
-                .map(|name| (name, Arc::new(ShipCounts::default())))
-                .collect(),
-        }));
+        let shared = Arc::new(shared(&config, surroundings, plan, debts, opened.spool));
         tell_of_interrupted(&shared, opened.interrupted).await;
         let mut agent = Self {
             pulse: Arc::new(Pulse::new(clock)),
@@ -318,6 +302,35 @@ impl Agent {
         self.background.abort_all();
         self.shippers.abort_all();
     }
+}
+
+fn shared(
+    config: &Config,
+    surroundings: Surroundings,
+    plan: Plan,
+    debts: Debts,
+    spool: Spool,
+) -> Shared {
+    let Surroundings {
+        clock,
+        gate,
+        offset,
+    } = surroundings;
+    Shared::new(Parts {
+        vantage: config.vantage.clone(),
+        clock: clock.clone(),
+        gate: gate.clone(),
+        offset,
+        plan: Arc::new(PlanState::new(plan)),
+        spool,
+        debts: Arc::new(debts),
+        controls: Arc::new(Controls::new(config.controls.clone(), clock, gate)),
+        ships: config
+            .collectors
+            .iter()
+            .map(|collector| (collector.name.clone(), Arc::new(ShipCounts::default())))
+            .collect(),
+    })
 }
 
 async fn join(tasks: &mut JoinSet<()>) {

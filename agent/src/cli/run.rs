@@ -11,6 +11,7 @@ use bongsu_model::{
     RunIdentity, RunReport, StepKind, StepOutcome, Trigger, Vantage,
 };
 use bongsu_probes::{Account, Context, NoCompensationLog, NoSelfCheck, RunOrder};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, RunArguments, check, colour, render, say, say_error, with_fragments};
@@ -123,9 +124,14 @@ async fn run_all(
     let watcher = tokio::spawn({
         let cancel = cancel.clone();
         async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                cancel.cancel();
+            let Ok(mut term) = signal(SignalKind::terminate()) else {
+                return;
+            };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
             }
+            cancel.cancel();
         }
     });
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

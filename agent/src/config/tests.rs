@@ -1,3 +1,5 @@
+//! Configurations good and bad: what is read, and what a person is told.
+
 use super::*;
 
 const GOOD: &str = r#"

@@ -233,6 +233,9 @@ impl Store {
     }
 
     fn make_room(&mut self, bytes: u64) {
+        if self.disk_bytes() + bytes > self.bytes_max {
+            self.forget_every_acknowledged();
+        }
         while self.disk_bytes() + bytes > self.bytes_max {
             if self.sealed.is_empty() && self.active.is_some() {
                 self.seal();
@@ -373,6 +376,22 @@ impl Store {
                 .all(|entry| !self.is_owed(entry.sequence))
         }) {
             self.remove_segment(0);
+        }
+    }
+
+    /// As [`Self::forget_acknowledged`], also behind segments that are still needed.
+    fn forget_every_acknowledged(&mut self) {
+        let mut at = 0;
+        while let Some(segment) = self.sealed.get(at) {
+            if segment
+                .entries
+                .iter()
+                .any(|entry| self.is_owed(entry.sequence))
+            {
+                at += 1;
+            } else {
+                self.remove_segment(at);
+            }
         }
     }
 

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
 
-use crate::stage::{LOGIN, Stage, bongsu};
+use crate::crash::SEND;
+use crate::stage::{LOGIN, Stage, bongsu, until};
 
 async fn bongsu_with(arguments: Vec<String>) -> (Option<i32>, String) {
     let output: Output = tokio::task::spawn_blocking(move || {
@@ -131,4 +132,84 @@ async fn check_reads_the_shipped_files_without_complaint_and_tells_every_mistake
     );
     let (code, text) = bongsu_with(vec!["check".to_owned(), "no-such-folder".to_owned()]).await;
     assert_eq!(code, Some(2), "{text}");
+}
+
+/// `LOGIN` with room for a busy machine.
+fn patient() -> String {
+    LOGIN
+        .replace("1500ms", "5s")
+        .replace("400ms", "3s")
+        .replace("\"2s\"", "\"10s\"")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_passes_unless_strict_and_what_is_left_behind_has_its_code() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    let account = FaultPoint::Component(Component::Account);
+    let slow = FaultKind::parse("slow", Some("1s")).unwrap();
+    let id = stage
+        .platform
+        .inject(Fault::everywhere(account, slow))
+        .unwrap();
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("slow: login"), "{text}");
+    let (code, text) = bongsu_with(run(&stage, &["--strict"])).await;
+    assert_eq!(code, Some(1), "{text}");
+    stage.platform.mend(id);
+
+    stage.write_journey("login", &SEND.replace("[204, 404]", "418"));
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(5), "{text}");
+    assert!(text.contains("cleanup: leaked"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_proves_nothing_is_blind() {
+    let stage = Stage::new().await;
+    let elsewhere = patient()
+        .replace("base =", "vars.elsewhere = \"elsewhere.test\"\nbase =")
+        .replace(
+            "get = \"/v1/me\"",
+            "get = \"https://{{ elsewhere }}/v1/me\"",
+        );
+    stage.write_journey("login", &elsewhere);
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("blind (internal)"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_cleans_up_first() {
+    let stage = Stage::new().await;
+    stage.write_journey("send", SEND);
+    let relay = FaultPoint::Component(Component::Relay);
+    let hang = Fault::everywhere(relay, FaultKind::Hang);
+    stage.platform.inject(hang).unwrap();
+    let mut child = bongsu()
+        .arg("run")
+        .arg(stage.path("journeys/send.toml"))
+        .arg("--target")
+        .arg(stage.target())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    until("it has signed in", || {
+        !stage.platform.audit().sessions_open.is_empty()
+    })
+    .await;
+    stage.platform.mend_all();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let mut code = None;
+    until("it has ended", || {
+        code = child.try_wait().unwrap();
+        code.is_some()
+    })
+    .await;
+    assert_eq!(code.unwrap().code(), Some(130));
+    assert_eq!(stage.platform.audit().sessions_open, []);
 }

@@ -6,7 +6,7 @@ use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
 use crate::stage::{LOGIN, Stage, until};
 
 /// Signs in, and then asks a relay that may hang.
-const SEND: &str = r#"
+pub(crate) const SEND: &str = r#"
 format = 1
 journey = "send"
 feature = "talk.message.text"

@@ -1,3 +1,5 @@
+//! The spool under restarts, full disks, cuts and flipped bits.
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
