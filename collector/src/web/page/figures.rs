@@ -114,6 +114,8 @@ pub(super) fn bytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -128,6 +130,17 @@ mod tests {
             (Some(f64::NAN), "–"),
         ] {
             assert_eq!(percent(ratio), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_all_is_100_percent_and_no_figure_is_flattered(ratio in 0.0..0.999_999_f64) {
+            let text = percent(Some(ratio));
+            let shown: f64 = text.strip_suffix('%').unwrap().parse().unwrap();
+            prop_assert!(shown < 100.0);
+            prop_assert!(shown <= ratio * 100.0 + 1e-6, "{text} of {ratio}");
+            prop_assert!(shown >= ratio * 100.0 - 0.010_001, "{text} of {ratio}");
         }
     }
 

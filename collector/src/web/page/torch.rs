@@ -86,3 +86,65 @@ pub(super) fn mark() -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bongsu_model::{FeatureId, ServiceId};
+
+    use super::*;
+    use crate::web::answer::{AvailabilityAnswer, NamesAnswer};
+
+    fn feature(state: FeatureState, blocked_by: Option<&str>) -> FeatureAnswer {
+        FeatureAnswer {
+            id: FeatureId::new("x").unwrap(),
+            names: NamesAnswer {
+                ko: String::new(),
+                en: String::new(),
+            },
+            service: ServiceId::new("x").unwrap(),
+            state,
+            since: None,
+            blocked_by: blocked_by.map(|by| FeatureId::new(by).unwrap()),
+            overlays: Vec::new(),
+            availability: AvailabilityAnswer::default(),
+            claim: None,
+            regions: Vec::new(),
+            last_failure: None,
+            incident: None,
+        }
+    }
+
+    fn lit_for(states: &[FeatureState]) -> usize {
+        let features: Vec<_> = states.iter().map(|state| feature(*state, None)).collect();
+        lit(&features)
+    }
+
+    #[test]
+    fn the_worse_it_is_the_more_torches_burn() {
+        use FeatureState::{
+            Degraded, MajorOutage, Operational, PartialOutage, Recovering, Unknown, Unmeasured,
+        };
+        for (states, torches) in [
+            (&[][..], 0),
+            (&[Unmeasured, Unknown], 0),
+            (&[Operational, Unmeasured], 1),
+            (&[Operational, Unknown], 2),
+            (&[Operational, Degraded], 2),
+            (&[Operational, Recovering], 2),
+            (&[Operational, PartialOutage, Recovering], 3),
+            (&[Operational, Operational, MajorOutage], 4),
+            (&[Operational, MajorOutage, Unmeasured], 5),
+        ] {
+            assert_eq!(lit_for(states), torches, "{states:?}");
+        }
+    }
+
+    #[test]
+    fn a_blocked_feature_is_out_for_its_users() {
+        let blocked = || feature(FeatureState::Unknown, Some("account.login"));
+        let up = || feature(FeatureState::Operational, None);
+        let down = feature(FeatureState::MajorOutage, None);
+        assert_eq!(lit(&[up(), up(), blocked()]), 3);
+        assert_eq!(lit(&[up(), up(), blocked(), down]), 5);
+    }
+}
