@@ -22,6 +22,10 @@ impl Source for Shared {
         self.clock.wall()
     }
 
+    fn speed(&self) -> f64 {
+        self.clock.speed()
+    }
+
     fn zone(&self) -> TimeZone {
         self.config.zone.clone()
     }

@@ -57,6 +57,7 @@ impl Asked {
             lang: Lang::choose(query.get("lang"), accept),
             zone: web.source.zone(),
             now: web.source.now(),
+            speed: web.source.speed(),
             target: target.as_ref().unwrap_or(default).clone(),
             target_asked: target.is_ok() && query.get("target").is_some(),
             targets: query::targets(default, &picture),

@@ -70,6 +70,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// The present.
     fn now(&self) -> Timestamp;
 
+    /// How many seconds of that present pass in one second of the machine's.
+    fn speed(&self) -> f64;
+
     /// The zone that pages show times in.
     fn zone(&self) -> TimeZone;
 

@@ -101,6 +101,10 @@ impl Source for Fixture {
         NOW
     }
 
+    fn speed(&self) -> f64 {
+        1.0
+    }
+
     fn zone(&self) -> TimeZone {
         TimeZone::get("Asia/Seoul").unwrap()
     }

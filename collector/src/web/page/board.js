@@ -61,7 +61,8 @@
     const age = document.getElementById("age");
     if (!node || !age) return;
     const atFetch = Date.parse(node.dataset.now) - Date.parse(node.dataset.asOf);
-    const seconds = Math.max(0, Math.floor((atFetch + performance.now() - fetchedAt) / 1000));
+    const since = (performance.now() - fetchedAt) * Number(node.dataset.speed);
+    const seconds = Math.max(0, Math.floor((atFetch + since) / 1000));
     const unit = age.dataset;
     const text =
       seconds < 60 ? seconds + unit.second

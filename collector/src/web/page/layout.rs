@@ -11,8 +11,9 @@ use super::{Lang, figures, icon, torch};
 use crate::web::answer::Time;
 use crate::web::assets;
 
-/// Data older than this is called stale: three refreshes of 5 s, the slowest that is normal.
-pub(super) const STALE_AFTER: Duration = Duration::from_secs(15);
+/// Data older than this, in wall time, is called stale: a picture is published every second, and
+/// a commit of the journal may hold it up for some.
+const STALE_AFTER: Duration = Duration::from_secs(15);
 
 /// How often a page without JavaScript is loaded again, in seconds.
 const RELOAD_SECONDS: u32 = 15;
@@ -26,6 +27,8 @@ pub struct PageContext {
     pub zone: TimeZone,
     /// The present.
     pub now: Timestamp,
+    /// How many seconds of that present pass in one second of the machine's: 1 unless simulated.
+    pub speed: f64,
     /// The environment that is shown.
     pub target: TargetName,
     /// Whether the address named the environment.
@@ -40,6 +43,11 @@ impl PageContext {
     /// The address of another page in the same language and environment.
     pub(super) fn link(&self, path: &str) -> String {
         self.address(path, self.lang, self.target_asked.then_some(&self.target))
+    }
+
+    /// [`STALE_AFTER`] in seconds of the present.
+    fn stale_after(&self) -> Duration {
+        STALE_AFTER.mul_f64(self.speed.clamp(0.0, 1e6))
     }
 
     fn address(&self, path: &str, lang: Lang, target: Option<&TargetName>) -> String {
@@ -64,7 +72,7 @@ pub(super) fn page(context: &PageContext, title: &str, as_of: Time, content: &Ma
                 (icon::sprite())
                 (header(context))
                 main #content data-as-of=(as_of) data-now=(Time(context.now))
-                    data-stale-after=(STALE_AFTER.as_secs()) {
+                    data-speed=(context.speed) data-stale-after=(context.stale_after().as_secs()) {
                     (content)
                 }
                 (footer(lang))
@@ -100,7 +108,7 @@ pub(super) fn freshness(context: &PageContext, as_of: Time) -> Markup {
                 (figures::age(age, lang))
             }
         }
-        p #stale .stale role="alert" data-part="stale" hidden[age <= STALE_AFTER] {
+        p #stale .stale role="alert" data-part="stale" hidden[age <= context.stale_after()] {
             (lang.pick(
                 "오래된 자료입니다: 수집기가 새 판정을 내지 않고 있습니다. 지금 상태는 다를 수 있습니다.",
                 "This is old: the collector is not deciding anything new. Things may have changed.",
