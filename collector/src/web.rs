@@ -81,6 +81,19 @@ pub(crate) struct Web {
 }
 
 impl Web {
+    /// What the engine shows, once it has seen the whole journal.
+    fn picture(&self) -> Result<Arc<Published>, ApiError> {
+        let picture = self.source.picture();
+        if picture.ready {
+            Ok(picture)
+        } else {
+            Err(ApiError::unavailable(
+                "replaying",
+                "the collector has just started and reads its journal; ask again in a moment",
+            ))
+        }
+    }
+
     fn board(&self, picture: &Published, target: &TargetName) -> BoardAnswer {
         let regions = self.source.regions();
         let naming = Naming {

@@ -34,11 +34,20 @@ pub struct Sight<'a> {
 /// The whole text.
 pub fn write(sight: &Sight<'_>, format: Format) -> String {
     let mut out = Exposition::new(format);
-    features(&mut out, sight.boards);
-    cells(&mut out, sight.boards);
-    runs(&mut out, sight.runs);
-    agents(&mut out, sight.agents);
-    fleet(&mut out, sight);
+    // A board that is not derived yet would say that an outage is over.
+    if sight.picture.ready {
+        features(&mut out, sight.boards);
+        cells(&mut out, sight.boards);
+        runs(&mut out, sight.runs);
+        agents(&mut out, sight.agents);
+        fleet(&mut out, sight);
+    }
+    out.family(
+        "bongsu_collector_ready",
+        MetricKind::Gauge,
+        "1 once the journal was replayed; before that there are no states.",
+    );
+    out.flag::<&str>(&[], sight.picture.ready);
     own(&mut out, sight.own);
     out.finish()
 }

@@ -25,6 +25,9 @@ const HTML: &str = "text/html; charset=utf-8";
 /// Runs on a feature's page.
 const RUNS_SHOWN: u32 = 30;
 
+/// How soon a page that could not be shown is asked for again.
+const ASK_AGAIN_SECONDS: &str = "5";
+
 pub(super) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/", get(board))
@@ -63,7 +66,7 @@ impl Asked {
             targets: query::targets(default, &picture),
             path: uri.path().to_owned(),
         };
-        if let Err(error) = target {
+        if let Err(error) = web.picture().and(target) {
             return Err(Box::new(problem(&context, &error)));
         }
         Ok(Self {
@@ -187,9 +190,12 @@ fn problem(context: &PageContext, error: &ApiError) -> Response {
             .pick("지금은 볼 수 없습니다", "Not available now"),
     };
     let html = problem_page(context, title, &error.message);
+    // Our own trouble passes: the browser asks again by itself.
+    let again = (error.status == StatusCode::SERVICE_UNAVAILABLE)
+        .then_some([(header::REFRESH, ASK_AGAIN_SECONDS)]);
     let headers = [
         (header::CONTENT_TYPE, HTML),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (error.status, headers, html).into_response()
+    (error.status, headers, again, html).into_response()
 }

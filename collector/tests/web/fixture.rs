@@ -89,6 +89,24 @@ impl Fixture {
         }
     }
 
+    /// As [`Fixture::new`], with a picture that is this old, or was not made yet.
+    pub(super) fn with_picture(age: Option<Duration>) -> Self {
+        let mut fixture = Self::new();
+        let mut picture = Published::clone(&fixture.picture);
+        match age {
+            Some(age) => {
+                let boards = picture.boards.values_mut();
+                boards.for_each(|board| board.as_of = NOW - age);
+            }
+            None => {
+                picture.ready = false;
+                picture.boards.clear();
+            }
+        }
+        fixture.picture = Arc::new(picture);
+        fixture
+    }
+
     /// Tells readers of events of a change.
     pub(super) fn announce(&self) {
         let change = transitions().remove(0);

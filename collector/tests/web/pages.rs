@@ -1,8 +1,11 @@
 //! The pages as browsers get them.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 
-use super::visit::{ask, get, golden, router};
+use super::fixture::Fixture;
+use super::visit::{ask, get, get_of, golden, router};
 
 const FAILED: &str = "fafafafafafafafafafafafafafafafa";
 const PASSED: &str = "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
@@ -211,6 +214,35 @@ async fn only_reading_is_served() {
     assert_eq!((head.status, head.text.as_str()), (StatusCode::OK, ""));
     let long = get(&format!("/?lang={}", "x".repeat(3_000))).await;
     assert_eq!(long.status, StatusCode::URI_TOO_LONG);
+}
+
+#[tokio::test]
+async fn old_data_says_how_old_it_is() {
+    let fresh = get("/?lang=en").await.text;
+    assert!(fresh.contains("role=\"alert\" data-part=\"stale\" hidden>"));
+    let fixture = Fixture::with_picture(Some(Duration::from_secs(200)));
+    let old = get_of(fixture, "/?lang=en").await.text;
+    assert!(old.contains("role=\"alert\" data-part=\"stale\">"));
+    assert!(old.contains(">3 min ago</span>"));
+}
+
+#[tokio::test]
+async fn before_the_journal_was_read_nothing_is_said_of_any_feature() {
+    let unready = || Fixture::with_picture(None);
+    let page = get_of(unready(), "/?lang=en").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.header("refresh"), "5");
+    let board = get_of(unready(), "/api/v1/board").await;
+    assert_eq!(board.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(board.json()["error"]["code"], "replaying");
+    assert_eq!(
+        get_of(unready(), "/readyz").await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(get_of(unready(), "/livez").await.status, StatusCode::OK);
+    let metrics = get_of(unready(), "/metrics").await.text;
+    assert!(metrics.contains("\nbongsu_collector_ready 0\n"));
+    assert!(!metrics.contains("bongsu_feature_state"));
 }
 
 #[tokio::test]

@@ -36,12 +36,21 @@ pub(super) async fn get(address: &str) -> Answer {
 }
 
 pub(super) async fn ask(method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {
+    ask_of(router(), method, address, headers).await
+}
+
+pub(super) async fn get_of(fixture: Fixture, address: &str) -> Answer {
+    let router = bongsu_collector::web::router_of(std::sync::Arc::new(fixture));
+    ask_of(router, Method::GET, address, &[]).await
+}
+
+async fn ask_of(router: Router, method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::builder().method(method).uri(address);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Body::empty()).unwrap();
-    let service = TowerToHyperService::new(router());
+    let service = TowerToHyperService::new(router);
     let response = hyper::service::Service::call(&service, request)
         .await
         .unwrap();
