@@ -283,9 +283,23 @@ impl Agent {
         }
         self.pulse.end();
         join(&mut self.background).await;
+        self.close().await;
+    }
+
+    /// Ends at once, as a crash does: runs break off, cleanups stay owed, the spool stays. When it
+    /// returns, another agent may use the folder.
+    pub async fn kill(mut self) {
+        self.pulse.end();
+        self.dispatcher.shutdown().await;
+        self.background.shutdown().await;
+        self.shippers.shutdown().await;
+        self.close().await;
+    }
+
+    /// Waits for the disk thread, which syncs and ends once every handle to the spool is gone.
+    async fn close(mut self) {
         let disk = self.disk.take();
         drop(self);
-        // Every handle to the spool is gone by now, so that its thread syncs and ends.
         if let Some(disk) = disk
             && tokio::task::spawn_blocking(move || disk.join())
                 .await
@@ -293,14 +307,6 @@ impl Agent {
         {
             tracing::error!("the disk thread could not be joined");
         }
-    }
-
-    /// Ends at once, as a crash does: runs break off, cleanups stay owed, the spool stays.
-    pub fn kill(mut self) {
-        self.pulse.end();
-        self.dispatcher.abort_all();
-        self.background.abort_all();
-        self.shippers.abort_all();
     }
 }
 

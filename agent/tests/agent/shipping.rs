@@ -86,7 +86,7 @@ async fn a_refused_token_pauses_the_queue_and_loses_nothing() {
         "it went on although the token was refused"
     );
     assert_eq!(agent.stats().await.dropped, 0);
-    agent.kill();
+    agent.kill().await;
 }
 
 #[tokio::test]

@@ -109,6 +109,24 @@ async fn two_agents_do_not_share_a_folder() {
 }
 
 #[tokio::test]
+async fn after_a_kill_the_next_agent_goes_on_in_the_same_folder() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    let config = Config::load(&stage.write_agent("")).unwrap();
+    let clock = Arc::new(SystemClock::new());
+    let agent = Agent::start(config.clone(), clock.clone()).await.unwrap();
+    until("a run passes", || !stage.collector.runs().is_empty()).await;
+    agent.kill().await;
+    let agent = Agent::start(config, clock).await.unwrap();
+    until("the next one measures", || {
+        let boots = stage.collector.runs().into_iter().map(|run| run.boot);
+        boots.collect::<std::collections::BTreeSet<_>>().len() == 2
+    })
+    .await;
+    agent.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_bad_journey_keeps_the_old_plan_and_a_good_one_is_taken_on() {
     let stage = Stage::new().await;
     stage.write_journey("login", LOGIN);
