@@ -259,6 +259,5 @@ async fn serve_the_fixture() {
         .await
         .unwrap();
     let serving = axum::serve(listener, router());
-    let _ =
-        tokio::time::timeout(std::time::Duration::from_secs(600), async { serving.await }).await;
+    let _ = tokio::time::timeout(Duration::from_secs(600), async { serving.await }).await;
 }
