@@ -230,7 +230,7 @@ impl RegionAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RunMention {
     /// Its id, which leads to its page.
-    pub run_id: RunId,
+    pub run: RunId,
     /// When it started.
     pub at: Time,
     /// Who made it.
@@ -240,7 +240,7 @@ pub struct RunMention {
 impl RunMention {
     fn new(run: &RunRef) -> Self {
         Self {
-            run_id: run.run,
+            run: run.run,
             at: Time(run.at),
             agent: run.agent.clone(),
         }
@@ -251,7 +251,7 @@ impl RunMention {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct FailureAnswer {
     /// Its id, which leads to its page.
-    pub run_id: RunId,
+    pub run: RunId,
     /// When it started.
     pub at: Time,
     /// Who made it.
@@ -265,7 +265,7 @@ pub struct FailureAnswer {
 impl FailureAnswer {
     fn new(failure: &Failure) -> Self {
         Self {
-            run_id: failure.run,
+            run: failure.run,
             at: Time(failure.at),
             agent: failure.agent.clone(),
             region: failure.region.clone(),

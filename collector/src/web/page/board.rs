@@ -325,7 +325,7 @@ fn last_failure(
         .map_or(failure.region.as_str(), |region| lang.name(&region.names));
     html! {
         (lang.pick("마지막 실패", "Last failure")) " "
-        a href=(context.link(&format!("/runs/{}", failure.run_id))) {
+        a href=(context.link(&format!("/runs/{}", failure.run))) {
             (figures::time(failure.at, context.now, &context.zone))
             " · " (region) " · " (failure.class)
         }

@@ -125,7 +125,7 @@ fn mention(context: &PageContext, run: Option<&RunMention>) -> Markup {
     html! {
         @match run {
             Some(run) => {
-                a href=(context.link(&format!("/runs/{}", run.run_id))) title=(run.agent) {
+                a href=(context.link(&format!("/runs/{}", run.run))) title=(run.agent) {
                     (figures::time(run.at, context.now, &context.zone))
                 }
             }
@@ -136,7 +136,7 @@ fn mention(context: &PageContext, run: Option<&RunMention>) -> Markup {
 
 fn last_failure_short(context: &PageContext, failure: &FailureAnswer) -> Markup {
     html! {
-        a href=(context.link(&format!("/runs/{}", failure.run_id))) title=(failure.agent) {
+        a href=(context.link(&format!("/runs/{}", failure.run))) title=(failure.agent) {
             (figures::time(failure.at, context.now, &context.zone)) " " (failure.class)
         }
     }
