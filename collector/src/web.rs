@@ -42,6 +42,10 @@ const LISTENERS_MAX: usize = 256;
 /// How long an answer may wait for the journal, in wall time.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long an early question waits for the first picture, in wall time: the replay of a small
+/// journal takes less.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Changes of state that a feature's page shows.
 const TRANSITIONS_SHOWN: usize = 50;
 
@@ -82,10 +86,10 @@ pub(crate) struct Web {
 
 impl Web {
     /// What the engine shows, once it has seen the whole journal.
-    fn picture(&self) -> Result<Arc<Published>, ApiError> {
-        let picture = self.source.picture();
-        if picture.ready {
-            Ok(picture)
+    async fn picture(&self) -> Result<Arc<Published>, ApiError> {
+        let settled = tokio::time::timeout(SETTLED_WITHIN, self.source.settled());
+        if settled.await.is_ok() {
+            Ok(self.source.picture())
         } else {
             Err(ApiError::unavailable(
                 "replaying",

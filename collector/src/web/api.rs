@@ -41,7 +41,7 @@ async fn board(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     Ok(json(&headers, &web.board(&picture, &target)))
 }
@@ -54,7 +54,7 @@ async fn feature(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     let id = query::feature(&id, web.source.catalogue())?;
     let board = web.board(&picture, &target);
@@ -68,7 +68,7 @@ async fn runs(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target", "feature", "outcome", "agent", "limit"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     let wanted = query.runs_wanted(target.clone(), &*web.source, &picture)?;
     let runs = web.runs(wanted).await?;
@@ -83,7 +83,7 @@ async fn run(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let asked = query
         .get("target")
         .map(|_| query.target(&*web.source, &picture))
@@ -99,7 +99,7 @@ async fn agents(
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     Ok(json(&headers, &web.agents(&picture, &target)))
 }

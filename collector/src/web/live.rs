@@ -54,6 +54,13 @@ impl Source for Shared {
         self.published()
     }
 
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            // The channel closes only when the deriving thread has ended.
+            let _ = self.watch().wait_for(|picture| picture.ready).await;
+        })
+    }
+
     fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
         Shared::transitions(self)
     }

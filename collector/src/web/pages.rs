@@ -49,8 +49,9 @@ struct Asked {
 
 impl Asked {
     /// The context of a page. When the target is not known, the refusal as a page.
-    fn new(web: Arc<Web>, uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
+    async fn new(web: Arc<Web>, uri: &Uri, headers: HeaderMap) -> Result<Self, Box<Response>> {
         let query = Query::of(uri);
+        let settled = web.picture().await;
         let picture = web.source.picture();
         let accept = headers.get(header::ACCEPT_LANGUAGE);
         let accept = accept.and_then(|value| value.to_str().ok());
@@ -66,7 +67,7 @@ impl Asked {
             targets: query::targets(default, &picture),
             path: uri.path().to_owned(),
         };
-        if let Err(error) = web.picture().and(target) {
+        if let Err(error) = settled.and(target) {
             return Err(Box::new(problem(&context, &error)));
         }
         Ok(Self {
@@ -90,7 +91,7 @@ impl Asked {
 }
 
 async fn board(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
-    let asked = match Asked::new(web, &uri, headers) {
+    let asked = match Asked::new(web, &uri, headers).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
@@ -104,7 +105,7 @@ async fn feature(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let asked = match Asked::new(web, &uri, headers) {
+    let asked = match Asked::new(web, &uri, headers).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
@@ -137,7 +138,7 @@ async fn run(
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
-    let asked = match Asked::new(web, &uri, headers) {
+    let asked = match Asked::new(web, &uri, headers).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
@@ -149,7 +150,7 @@ async fn run(
 }
 
 async fn agents(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
-    let asked = match Asked::new(web, &uri, headers) {
+    let asked = match Asked::new(web, &uri, headers).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };
@@ -173,7 +174,7 @@ async fn asset(Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Respon
 }
 
 async fn no_such_page(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
-    let asked = match Asked::new(web, &uri, headers) {
+    let asked = match Asked::new(web, &uri, headers).await {
         Ok(asked) => asked,
         Err(refusal) => return *refusal,
     };

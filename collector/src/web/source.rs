@@ -91,6 +91,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// What the engine shows now.
     fn picture(&self) -> Arc<Published>;
 
+    /// Waits until the journal was replayed and there is a picture.
+    fn settled(&self) -> BoxFuture<'_, ()>;
+
     /// Changes from now on.
     fn transitions(&self) -> broadcast::Receiver<Arc<Transition>>;
 

@@ -158,6 +158,15 @@ impl Source for Fixture {
         Arc::clone(&self.picture)
     }
 
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        let ready = self.picture.ready;
+        Box::pin(async move {
+            if !ready {
+                std::future::pending().await
+            }
+        })
+    }
+
     fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
         self.transitions.subscribe()
     }

@@ -29,7 +29,7 @@ const KEEP_WARM_TICKS: u32 = 15;
 pub(super) async fn events(State(web): State<Arc<Web>>, uri: Uri) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
     query.only(&["target"])?;
-    let picture = web.picture()?;
+    let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     let Ok(seat) = web.listeners.clone().try_acquire_owned() else {
         web.listeners_refused.add(1);
