@@ -1,5 +1,6 @@
 //! `bongsu agent`: start, wait for a signal, stop.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,7 @@ fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("BONGSU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.init(),
@@ -97,7 +99,10 @@ async fn work(config: Config) -> Exit {
     if let Err(error) = agent.watch(bark) {
         tracing::error!(%error, "there is no watchdog");
     }
-    tracing::info!(agent = %id, listening = ?agent.listening(), "the agent is running");
+    let pages = agent
+        .listening()
+        .map_or_else(|| "none".to_owned(), |address| format!("http://{address}"));
+    tracing::info!(agent = %id, %pages, "the agent is running");
     tokio::select! {
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
