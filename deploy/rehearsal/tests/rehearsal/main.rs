@@ -1,4 +1,5 @@
-//! The house as a whole: its edges, its tidiness, its examples, and a fleet that runs in it.
+//! The house as a whole: its edges, its tidiness, and a fleet that runs in it.
 
 mod edges;
+mod fleet;
 mod tidy;

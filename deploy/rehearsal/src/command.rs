@@ -1,0 +1,119 @@
+//! What a person can tell a running rehearsal, on its terminal or from another one.
+
+use serde::{Deserialize, Serialize};
+
+/// A thing to do to the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Break a component, a feature or an agent.
+    Break {
+        /// `account`, `talk.message.text`, or `agent:seoul-1` to cut an agent off.
+        what: String,
+        /// How; `refuse` unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// Where; everywhere unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+    },
+    /// Mend what was broken; everything unless said.
+    Mend {
+        /// What to mend.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        what: Option<String>,
+    },
+    /// Say what is broken and what the board shows.
+    Status,
+}
+
+/// How a line on the terminal is understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// Do this.
+    Do(Command),
+    /// Print the words that are understood.
+    Help,
+    /// End the rehearsal.
+    Quit,
+    /// Nothing was typed.
+    Empty,
+}
+
+/// The words that are understood on the terminal.
+pub const HELP: &str = "\
+break WHAT [KIND] [in REGION]   WHAT: account, relay, account.login, talk.message.text, agent:seoul-1
+                                KIND: refuse (default), reset, hang, slow, error, wrong-content,
+                                      lost-delivery, dns-failure, bad-certificate
+mend [WHAT]                     mends WHAT, or everything
+status                          what is broken, what the board shows
+quit                            ends the rehearsal";
+
+/// A line was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not understood; type help for the words that are")]
+pub struct LineError(String);
+
+/// Understands a line: `break account hang in kr-seoul`, `mend`, `status`, `quit`.
+///
+/// # Errors
+/// When it is none of these.
+pub fn parse_line(line: &str) -> Result<Line, LineError> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let broken = |what: &str, kind: Option<&str>, region: Option<&str>| {
+        Line::Do(Command::Break {
+            what: what.to_owned(),
+            kind: kind.map(str::to_owned),
+            region: region.map(str::to_owned),
+        })
+    };
+    Ok(match words.as_slice() {
+        [] => Line::Empty,
+        ["help" | "h" | "?"] => Line::Help,
+        ["quit" | "q" | "exit"] => Line::Quit,
+        ["status" | "s"] => Line::Do(Command::Status),
+        ["mend"] | ["mend", "all"] => Line::Do(Command::Mend { what: None }),
+        ["mend", what] => Line::Do(Command::Mend { what: Some((*what).to_owned()) }),
+        ["break", what] => broken(what, None, None),
+        ["break", what, "in", region] => broken(what, None, Some(region)),
+        ["break", what, kind] => broken(what, Some(kind), None),
+        ["break", what, kind, "in", region] => broken(what, Some(kind), Some(region)),
+        _ => return Err(LineError(line.trim().chars().take(80).collect())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_understood_with_and_without_kind_and_region() {
+        let broken = |kind: Option<&str>, region: Option<&str>| {
+            Ok(Line::Do(Command::Break {
+                what: "account".to_owned(),
+                kind: kind.map(str::to_owned),
+                region: region.map(str::to_owned),
+            }))
+        };
+        assert_eq!(parse_line("break account"), broken(None, None));
+        assert_eq!(parse_line(" break  account hang "), broken(Some("hang"), None));
+        assert_eq!(parse_line("break account in kr-seoul"), broken(None, Some("kr-seoul")));
+        assert_eq!(
+            parse_line("break account hang in kr-seoul"),
+            broken(Some("hang"), Some("kr-seoul"))
+        );
+        assert_eq!(parse_line("mend all"), Ok(Line::Do(Command::Mend { what: None })));
+        assert_eq!(parse_line(""), Ok(Line::Empty));
+        assert_eq!(parse_line("q"), Ok(Line::Quit));
+    }
+
+    #[test]
+    fn other_lines_are_refused_with_a_way_out() {
+        assert_eq!(
+            parse_line("brake account").unwrap_err().to_string(),
+            "`brake account` is not understood; type help for the words that are"
+        );
+        assert!(parse_line("break").is_err());
+        assert!(parse_line("break a b c").is_err());
+    }
+}

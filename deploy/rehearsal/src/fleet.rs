@@ -1,0 +1,265 @@
+//! A whole fleet in one process: platforms, control responders, collector and agents, over real
+//! sockets and from real files.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bongsu_agent::{Agent, Link};
+use bongsu_collector::process::Collector;
+use bongsu_model::{AgentId, Catalogue, Clock, PoolName, RegionId, TargetName};
+use bongsu_superapp::{Fault, Platform, PlatformConfig};
+
+use crate::command::Command;
+use crate::controls::Controls;
+use crate::layout::Layout;
+use crate::region::{REGIONS, RehearsalAgent};
+use crate::summary;
+
+/// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
+const POOLS: [(&str, usize); 2] = [("login-users", 2), ("chat-users", 4)];
+
+/// What a fleet is made of.
+#[derive(Debug)]
+pub struct FleetConfig {
+    /// The targets' names, one stand-in platform each; the first is the board's default.
+    pub targets: Vec<TargetName>,
+    /// Where the collector takes runs.
+    pub otlp: SocketAddr,
+    /// Where the board is.
+    pub web: SocketAddr,
+    /// Where everything is written.
+    pub folder: PathBuf,
+    /// Decides passwords: the same seed, the same passwords.
+    pub seed: u64,
+}
+
+/// The fleet did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// Files could not be written.
+    #[error(transparent)]
+    Layout(#[from] crate::layout::LayoutError),
+    /// A target's profiles could not be written.
+    #[error(transparent)]
+    Profiles(#[from] bongsu_superapp::WriteError),
+    /// The control responders could not listen.
+    #[error("the control responders cannot listen: {0}")]
+    Controls(std::io::Error),
+    /// A stand-in platform did not start.
+    #[error("the stand-in platform did not start: {0}")]
+    Platform(#[from] bongsu_superapp::StartError),
+    /// The collector's file is wrong.
+    #[error(transparent)]
+    CollectorConfig(#[from] bongsu_collector::config::ConfigError),
+    /// The collector did not start.
+    #[error("the collector did not start: {0}")]
+    Collector(#[from] bongsu_collector::process::StartError),
+    /// The catalogue is wrong.
+    #[error("the catalogue is wrong:\n{0}")]
+    Catalogue(String),
+    /// An agent's file is wrong.
+    #[error(transparent)]
+    AgentConfig(#[from] bongsu_agent::config::ConfigError),
+    /// An agent did not start.
+    #[error("agent {agent} did not start: {source}")]
+    Agent {
+        /// Which.
+        agent: String,
+        /// Why.
+        source: bongsu_agent::StartError,
+    },
+}
+
+/// A command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// What should be broken or how is not known.
+    #[error(transparent)]
+    Fault(#[from] bongsu_superapp::FaultError),
+    /// It is known, but not here.
+    #[error(transparent)]
+    Inject(#[from] bongsu_superapp::InjectError),
+    /// No such agent.
+    #[error("there is no agent `{name}`; known: {known}")]
+    Agent {
+        /// The name given.
+        name: String,
+        /// The agents there are.
+        known: String,
+    },
+    /// An agent is cut off from everything, not broken in some way somewhere.
+    #[error("an agent can only be cut off: leave out the kind and the region")]
+    AgentKind,
+}
+
+/// A running fleet.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The platforms by target.
+    pub platforms: BTreeMap<TargetName, Platform>,
+    /// The collector.
+    pub collector: Collector,
+    default_target: TargetName,
+    controls: Controls,
+    agents: BTreeMap<AgentId, Agent>,
+}
+
+impl Fleet {
+    /// Starts everything: platforms, controls, collector, agents, in this order.
+    ///
+    /// # Errors
+    /// When a port or a folder cannot be had.
+    pub async fn start(config: FleetConfig, clock: Arc<dyn Clock>) -> Result<Self, FleetError> {
+        let layout = Layout::create(&config.folder)?;
+        let controls = Controls::start().await.map_err(FleetError::Controls)?;
+        let mut platforms = BTreeMap::new();
+        for (number, target) in (0_u64..).zip(&config.targets) {
+            let platform = start_platform(target, config.seed + number, &clock).await?;
+            let pools: Vec<_> = pools().into_iter().map(|(pool, _)| pool).collect();
+            bongsu_superapp::write_profiles(&platform, &pools, &layout.target_folder(target))?;
+            platforms.insert(target.clone(), platform);
+        }
+        let default_target = config.targets.first().cloned().unwrap_or_else(superapp);
+        let file = layout.write_collector(default_target.as_str(), config.otlp, config.web)?;
+        let settings = bongsu_collector::config::Config::load(&file)?;
+        let collector = Collector::start(settings, catalogue()?, Arc::clone(&clock)).await?;
+        let mut agents = BTreeMap::new();
+        for agent in RehearsalAgent::all() {
+            let otlp = collector.otlp_addr();
+            let file = layout.write_agent(&agent, &config.targets, otlp, controls.addresses())?;
+            let settings = bongsu_agent::Config::load(&file)?;
+            let started = Agent::start(settings, Arc::clone(&clock)).await;
+            let started =
+                started.map_err(|source| FleetError::Agent { agent: agent.id(), source })?;
+            agents.insert(AgentId::new(&agent.id()).expect("ids of the rehearsal are names"), started);
+        }
+        Ok(Self { platforms, collector, default_target, controls, agents })
+    }
+
+    /// The target that is broken and mended when none is named.
+    pub fn default_target(&self) -> &TargetName {
+        &self.default_target
+    }
+
+    /// Does what a person asks for; returns what to tell them.
+    ///
+    /// # Errors
+    /// When a name is not known.
+    pub async fn act(&self, command: &Command) -> Result<String, ActError> {
+        let platform = &self.platforms[&self.default_target];
+        match command {
+            Command::Break { what, kind, region } => {
+                if let Some(name) = what.strip_prefix("agent:") {
+                    if kind.is_some() || region.is_some() {
+                        return Err(ActError::AgentKind);
+                    }
+                    self.agent(name)?.set_link(Link::Cut);
+                    return Ok(format!("{name} is cut off from everything"));
+                }
+                let kind = kind.as_deref().unwrap_or("refuse");
+                let text = match region {
+                    Some(region) => format!("{what}:{kind}@{region}"),
+                    None => format!("{what}:{kind}"),
+                };
+                let fault: Fault = text.parse()?;
+                platform.inject(fault.clone())?;
+                Ok(format!("broken: {fault}"))
+            }
+            Command::Mend { what: None } => {
+                self.agents.values().for_each(|agent| agent.set_link(Link::Up));
+                let mended = platform.mend_all();
+                Ok(format!("mended: {mended} faults, all agents connected"))
+            }
+            Command::Mend { what: Some(what) } => {
+                if let Some(name) = what.strip_prefix("agent:") {
+                    self.agent(name)?.set_link(Link::Up);
+                    return Ok(format!("{name} is connected again"));
+                }
+                let point: bongsu_superapp::FaultPoint =
+                    what.parse().map_err(bongsu_superapp::FaultError::from)?;
+                let mended = platform.mend_on(point);
+                Ok(format!("mended {what}: {mended} faults"))
+            }
+            Command::Status => Ok(self.status()),
+        }
+    }
+
+    fn status(&self) -> String {
+        let mut text = String::new();
+        for (_, fault) in self.platforms[&self.default_target].faults() {
+            text.push_str(&format!("broken: {fault}\n"));
+        }
+        for (id, agent) in &self.agents {
+            if agent.gate().link() == Link::Cut {
+                text.push_str(&format!("cut off: {id}\n"));
+            }
+        }
+        if text.is_empty() {
+            text.push_str("nothing is broken\n");
+        }
+        let published = self.collector.shared().published();
+        if let Some(board) = published.boards.get(&self.default_target) {
+            text.push_str(&summary::board_lines(board));
+        }
+        text.trim_end().to_owned()
+    }
+
+    fn agent(&self, name: &str) -> Result<&Agent, ActError> {
+        let found = self.agents.iter().find(|(id, _)| id.as_str() == name);
+        found.map(|(_, agent)| agent).ok_or_else(|| ActError::Agent {
+            name: name.chars().take(80).collect(),
+            known: self.agents.keys().map(AgentId::as_str).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Stops agents, then the collector, then what they measured.
+    pub async fn shutdown(self) {
+        let stopping: Vec<_> =
+            self.agents.into_values().map(|agent| tokio::spawn(agent.shutdown())).collect();
+        for stopped in stopping {
+            // A panicked agent has nothing left to stop.
+            let _ = stopped.await;
+        }
+        self.collector.shutdown().await;
+        for platform in self.platforms.into_values() {
+            platform.shutdown().await;
+        }
+        self.controls.shutdown().await;
+    }
+}
+
+/// The target of the demo.
+pub fn superapp() -> TargetName {
+    TargetName::new("superapp").expect("a name")
+}
+
+fn catalogue() -> Result<Catalogue, FleetError> {
+    let file = bongsu_language::SourceFile {
+        path: "catalogue.toml".to_owned(),
+        text: include_str!("../../../probes/journeys/catalogue.toml").to_owned(),
+    };
+    bongsu_language::load_catalogue(&file).map_err(|diagnostics| {
+        let lines = diagnostics.iter().map(|diagnostic| format!("{diagnostic:?}"));
+        FleetError::Catalogue(lines.collect::<Vec<_>>().join("\n"))
+    })
+}
+
+async fn start_platform(
+    target: &TargetName,
+    seed: u64,
+    clock: &Arc<dyn Clock>,
+) -> Result<Platform, bongsu_superapp::StartError> {
+    let region = |id| RegionId::new(id).expect("ids of the rehearsal are names");
+    let regions = REGIONS.iter().map(|r| region(r.id)).collect();
+    let mut config = PlatformConfig::new(target.clone(), regions, Arc::clone(clock));
+    config.pools = pools();
+    config.seed = seed;
+    Platform::start(config).await
+}
+
+fn pools() -> Vec<(PoolName, usize)> {
+    let pool = |name| PoolName::new(name).expect("pools of the rehearsal are names");
+    POOLS.iter().map(|(name, each)| (pool(name), each * RehearsalAgent::count())).collect()
+}

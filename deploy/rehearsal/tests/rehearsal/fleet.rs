@@ -1,0 +1,167 @@
+//! The main job, end to end: a fleet over real sockets, broken and mended, seen through the API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::Clock;
+use bongsu_rehearsal::command::{Line, parse_line};
+use bongsu_rehearsal::fleet::{Fleet, FleetConfig, superapp};
+use serde_json::Value;
+
+/// Far more than any step of the story takes, so that a busy machine does not fail it.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+struct Story {
+    fleet: Fleet,
+    client: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Story {
+    async fn begin() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let free = "127.0.0.1:0".parse().unwrap();
+        let config = FleetConfig {
+            targets: vec![superapp()],
+            otlp: free,
+            web: free,
+            folder: folder.path().to_owned(),
+            seed: 7,
+        };
+        let clock: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
+        let fleet = Fleet::start(config, clock).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { fleet, client, _folder: folder }
+    }
+
+    async fn tell(&self, line: &str) {
+        let Ok(Line::Do(command)) = parse_line(line) else { panic!("{line} is no command") };
+        self.fleet.act(&command).await.unwrap();
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("http://{}/api/v1/{path}", self.fleet.collector.web_addr());
+        let answer = self.client.get(&url).send().await.unwrap();
+        assert!(answer.status().is_success(), "{url}: {}", answer.status());
+        answer.json().await.unwrap()
+    }
+
+    async fn feature(&self, id: &str) -> Value {
+        let board = self.get("board").await;
+        let features = board["features"].as_array().unwrap();
+        features.iter().find(|feature| feature["id"] == id).expect(id).clone()
+    }
+
+    /// Waits until the feature is as wanted; panics with the last picture when it never is.
+    async fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut pictures = self.fleet.collector.shared().watch();
+        let waiting = async {
+            loop {
+                let feature = self.feature(id).await;
+                if wanted(&feature) {
+                    return feature;
+                }
+                pictures.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(feature) => feature,
+            Err(_) => panic!("{id} never got there: {:#}", self.feature(id).await),
+        }
+    }
+}
+
+fn state(feature: &Value) -> &str {
+    feature["state"].as_str().unwrap()
+}
+
+fn region_states(feature: &Value) -> Vec<&str> {
+    feature["regions"].as_array().unwrap().iter().map(|r| r["state"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_component_is_charged_to_its_feature_and_heals() {
+    let story = Story::begin().await;
+    for feature in ["account.login", "talk.message.text"] {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+
+    story.tell("break account").await;
+    let login = story.until("account.login", |f| region_states(f) == ["down"; 3]).await;
+    assert_eq!(state(&login), "major_outage");
+    let talk = story.until("talk.message.text", |f| state(f) == "unknown").await;
+    assert_eq!(talk["blocked_by"], "account.login");
+    assert_eq!(talk["last_failure"], Value::Null, "nothing is charged to messaging");
+    let hour = &talk["availability"]["1h"];
+    assert_eq!(hour["own"], 1.0, "{hour}");
+    assert!(hour["perceived"].as_f64().unwrap() < 1.0, "{hour}");
+    let blocked = story.get("runs?feature=talk.message.text&outcome=blocked&limit=1").await;
+    assert_eq!(blocked["runs"][0]["verdict"]["by"], "account.login", "{blocked:#}");
+
+    story.tell("mend account").await;
+    story.until("account.login", |f| state(f) == "recovering").await;
+    for feature in ["account.login", "talk.message.text"] {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+
+    story.tell("break relay lost-delivery in kr-seoul").await;
+    let talk = story.until("talk.message.text", |f| state(f) == "partial_outage").await;
+    let down: Vec<_> = talk["regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|region| region["state"] == "down")
+        .map(|region| region["region"].as_str().unwrap())
+        .collect();
+    assert_eq!(down, ["kr-seoul"]);
+    let run = talk["last_failure"]["run"].as_str().unwrap();
+    let run = story.get(&format!("runs/{run}")).await;
+    let failed: Vec<_> = run["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["outcome"] == "fail")
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, ["bob receives it"], "the receiving half finds it: {run:#}");
+    story.fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_cut_off_from_everything_is_blind_and_nothing_goes_down() {
+    let story = Story::begin().await;
+    for feature in ["account.login", "talk.message.text"] {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+    story.tell("break agent:seoul-1").await;
+    // Its heartbeats stop: the fleet sees it go before any feature could.
+    let lost = async {
+        let mut pictures = story.fleet.collector.shared().watch();
+        let gone = pictures.wait_for(|picture| picture.fleet.present == 8);
+        gone.await.map(|_| ())
+    };
+    tokio::time::timeout(PATIENCE, lost).await.unwrap().unwrap();
+    story.tell("mend agent:seoul-1").await;
+    // What it measured meanwhile arrives late, as blind runs.
+    let blind = async {
+        loop {
+            let runs = story.get("runs?feature=account.login&outcome=blind&limit=10").await;
+            let runs = runs["runs"].as_array().unwrap().clone();
+            if let Some(run) = runs.first() {
+                return run.clone();
+            }
+            tokio::task::yield_now().await;
+            story.fleet.collector.shared().watch().changed().await.unwrap();
+        }
+    };
+    let run = tokio::time::timeout(PATIENCE, blind).await.unwrap();
+    assert_eq!(run["agent"], "seoul-1", "{run:#}");
+    assert_eq!(run["verdict"]["reason"], "egress", "{run:#}");
+    for feature in ["account.login", "talk.message.text"] {
+        let feature = story.feature(feature).await;
+        assert_eq!(state(&feature), "operational", "{feature:#}");
+        assert_eq!(feature["last_failure"], Value::Null, "{feature:#}");
+    }
+    story.fleet.shutdown().await;
+}
