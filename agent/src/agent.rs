@@ -250,6 +250,11 @@ impl Agent {
         }
     }
 
+    /// Whether the agent's network is there or cut off.
+    pub fn link(&self) -> Link {
+        self.shared.gate.link()
+    }
+
     /// Where the health pages are served, if they are.
     pub fn listening(&self) -> Option<std::net::SocketAddr> {
         self.listening

@@ -73,7 +73,9 @@ pub fn parse_line(line: &str) -> Result<Line, LineError> {
         ["quit" | "q" | "exit"] => Line::Quit,
         ["status" | "s"] => Line::Do(Command::Status),
         ["mend"] | ["mend", "all"] => Line::Do(Command::Mend { what: None }),
-        ["mend", what] => Line::Do(Command::Mend { what: Some((*what).to_owned()) }),
+        ["mend", what] => Line::Do(Command::Mend {
+            what: Some((*what).to_owned()),
+        }),
         ["break", what] => broken(what, None, None),
         ["break", what, "in", region] => broken(what, None, Some(region)),
         ["break", what, kind] => broken(what, Some(kind), None),
@@ -96,13 +98,22 @@ mod tests {
             }))
         };
         assert_eq!(parse_line("break account"), broken(None, None));
-        assert_eq!(parse_line(" break  account hang "), broken(Some("hang"), None));
-        assert_eq!(parse_line("break account in kr-seoul"), broken(None, Some("kr-seoul")));
+        assert_eq!(
+            parse_line(" break  account hang "),
+            broken(Some("hang"), None)
+        );
+        assert_eq!(
+            parse_line("break account in kr-seoul"),
+            broken(None, Some("kr-seoul"))
+        );
         assert_eq!(
             parse_line("break account hang in kr-seoul"),
             broken(Some("hang"), Some("kr-seoul"))
         );
-        assert_eq!(parse_line("mend all"), Ok(Line::Do(Command::Mend { what: None })));
+        assert_eq!(
+            parse_line("mend all"),
+            Ok(Line::Do(Command::Mend { what: None }))
+        );
         assert_eq!(parse_line(""), Ok(Line::Empty));
         assert_eq!(parse_line("q"), Ok(Line::Quit));
     }

@@ -27,7 +27,9 @@ pub async fn serve(
     cancel: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new().route(PATH, post(command)).with_state(fleet);
-    axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(cancel.cancelled_owned())
+        .await
 }
 
 async fn command(
@@ -60,7 +62,10 @@ pub enum TellError {
 /// When none listens, or when it refuses.
 pub async fn tell(console: SocketAddr, command: &Command) -> Result<String, TellError> {
     let unreachable = |_| TellError::Unreachable(console);
-    let client = reqwest::Client::builder().no_proxy().build().map_err(unreachable)?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .map_err(unreachable)?;
     let answer = client
         .post(format!("http://{console}{PATH}"))
         .json(command)
@@ -69,11 +74,19 @@ pub async fn tell(console: SocketAddr, command: &Command) -> Result<String, Tell
         .map_err(unreachable)?;
     let done = answer.status().is_success();
     let text = answer.text().await.map_err(unreachable)?;
-    if done { Ok(text) } else { Err(TellError::Refused(text)) }
+    if done {
+        Ok(text)
+    } else {
+        Err(TellError::Refused(text))
+    }
 }
 
 /// Reads lines from the terminal until it ends, `quit`, or `cancel`. True for `quit`.
-pub async fn read_terminal(fleet: &Fleet, print: impl Fn(&str), cancel: &CancellationToken) -> bool {
+pub async fn read_terminal(
+    fleet: &Fleet,
+    print: impl Fn(&str),
+    cancel: &CancellationToken,
+) -> bool {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {
         let line = tokio::select! {

@@ -33,7 +33,11 @@ impl Controls {
             tasks.spawn(answer(listener, cancel.clone()));
         }
         tasks.close();
-        Ok(Self { addresses, cancel, tasks })
+        Ok(Self {
+            addresses,
+            cancel,
+            tasks,
+        })
     }
 
     /// Where they listen.

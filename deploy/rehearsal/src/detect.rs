@@ -79,7 +79,11 @@ impl FaultClass {
             Self::LostDelivery => ("relay", FaultKind::LostDelivery),
         };
         let on = on.parse().expect("components of the stand-in");
-        Fault { on, kind, reach: Reach::Only(region.clone()) }
+        Fault {
+            on,
+            kind,
+            reach: Reach::Only(region.clone()),
+        }
     }
 }
 
@@ -123,7 +127,10 @@ impl Cells {
     }
 
     /// Follows the collector's transitions until they end.
-    async fn follow(&self, mut transitions: broadcast::Receiver<Arc<bongsu_availability::Transition>>) {
+    async fn follow(
+        &self,
+        mut transitions: broadcast::Receiver<Arc<bongsu_availability::Transition>>,
+    ) {
         loop {
             match transitions.recv().await {
                 Ok(transition) => {
@@ -140,7 +147,12 @@ impl Cells {
     }
 
     /// When the cell enters `wanted`, or none if it does not within `limit`.
-    async fn reaches(&self, cell: &CellKey, wanted: CellState, limit: Duration) -> Option<Timestamp> {
+    async fn reaches(
+        &self,
+        cell: &CellKey,
+        wanted: CellState,
+        limit: Duration,
+    ) -> Option<Timestamp> {
         let mut state = self.states.get(cell)?.subscribe();
         let reached = state.wait_for(|(now, _)| *now == wanted);
         let seen = tokio::time::timeout(limit, reached).await.ok()?.ok()?;
@@ -189,7 +201,11 @@ pub async fn run(
     }
     follower.abort();
     missed += trial.left.load(Ordering::Relaxed);
-    Detection { class, times: Distribution::new(times), missed }
+    Detection {
+        class,
+        times: Distribution::new(times),
+        missed,
+    }
 }
 
 struct Trial {
@@ -206,10 +222,19 @@ impl Trial {
     /// Faults one (target, region) again and again until none is left to inject.
     async fn bench(self: Arc<Self>, target: TargetName, region: RegionId) -> Vec<Option<Duration>> {
         let feature = FeatureId::new(self.class.feature()).expect("features of the catalogue");
-        let cell = CellKey { target: target.clone(), feature, region: region.clone() };
+        let cell = CellKey {
+            target: target.clone(),
+            feature,
+            region: region.clone(),
+        };
         let mut found = Vec::new();
         loop {
-            if self.cells.reaches(&cell, CellState::Up, RECOVERY_MAX).await.is_none() {
+            if self
+                .cells
+                .reaches(&cell, CellState::Up, RECOVERY_MAX)
+                .await
+                .is_none()
+            {
                 return found;
             }
             if self.take().is_none() {
@@ -240,7 +265,9 @@ impl Trial {
     /// One of the faults that are left, if any is.
     fn take(&self) -> Option<()> {
         self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            })
             .ok()
             .map(|_| ())
     }

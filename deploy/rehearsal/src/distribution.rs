@@ -62,7 +62,10 @@ mod tests {
     #[test]
     fn the_histogram_starts_where_the_first_is() {
         let bins = seconds(&[4, 5, 9]).histogram(Duration::from_secs(2));
-        let counts: Vec<_> = bins.iter().map(|(from, count)| (from.as_secs(), *count)).collect();
+        let counts: Vec<_> = bins
+            .iter()
+            .map(|(from, count)| (from.as_secs(), *count))
+            .collect();
         assert_eq!(counts, [(4, 2), (6, 0), (8, 1)]);
     }
 }

@@ -131,11 +131,22 @@ impl Fleet {
             let file = layout.write_agent(&agent, &config.targets, otlp, controls.addresses())?;
             let settings = bongsu_agent::Config::load(&file)?;
             let started = Agent::start(settings, Arc::clone(&clock)).await;
-            let started =
-                started.map_err(|source| FleetError::Agent { agent: agent.id(), source })?;
-            agents.insert(AgentId::new(&agent.id()).expect("ids of the rehearsal are names"), started);
+            let started = started.map_err(|source| FleetError::Agent {
+                agent: agent.id(),
+                source,
+            })?;
+            agents.insert(
+                AgentId::new(&agent.id()).expect("ids of the rehearsal are names"),
+                started,
+            );
         }
-        Ok(Self { platforms, collector, default_target, controls, agents })
+        Ok(Self {
+            platforms,
+            collector,
+            default_target,
+            controls,
+            agents,
+        })
     }
 
     /// The target that is broken and mended when none is named.
@@ -168,7 +179,9 @@ impl Fleet {
                 Ok(format!("broken: {fault}"))
             }
             Command::Mend { what: None } => {
-                self.agents.values().for_each(|agent| agent.set_link(Link::Up));
+                self.agents
+                    .values()
+                    .for_each(|agent| agent.set_link(Link::Up));
                 let mended = platform.mend_all();
                 Ok(format!("mended: {mended} faults, all agents connected"))
             }
@@ -192,7 +205,7 @@ impl Fleet {
             text.push_str(&format!("broken: {fault}\n"));
         }
         for (id, agent) in &self.agents {
-            if agent.gate().link() == Link::Cut {
+            if agent.link() == Link::Cut {
                 text.push_str(&format!("cut off: {id}\n"));
             }
         }
@@ -208,16 +221,26 @@ impl Fleet {
 
     fn agent(&self, name: &str) -> Result<&Agent, ActError> {
         let found = self.agents.iter().find(|(id, _)| id.as_str() == name);
-        found.map(|(_, agent)| agent).ok_or_else(|| ActError::Agent {
-            name: name.chars().take(80).collect(),
-            known: self.agents.keys().map(AgentId::as_str).collect::<Vec<_>>().join(", "),
-        })
+        found
+            .map(|(_, agent)| agent)
+            .ok_or_else(|| ActError::Agent {
+                name: name.chars().take(80).collect(),
+                known: self
+                    .agents
+                    .keys()
+                    .map(AgentId::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 
     /// Stops agents, then the collector, then what they measured.
     pub async fn shutdown(self) {
-        let stopping: Vec<_> =
-            self.agents.into_values().map(|agent| tokio::spawn(agent.shutdown())).collect();
+        let stopping: Vec<_> = self
+            .agents
+            .into_values()
+            .map(|agent| tokio::spawn(agent.shutdown()))
+            .collect();
         for stopped in stopping {
             // A panicked agent has nothing left to stop.
             let _ = stopped.await;
@@ -241,7 +264,9 @@ fn catalogue() -> Result<Catalogue, FleetError> {
         text: include_str!("../../../probes/journeys/catalogue.toml").to_owned(),
     };
     bongsu_language::load_catalogue(&file).map_err(|diagnostics| {
-        let lines = diagnostics.iter().map(|diagnostic| format!("{diagnostic:?}"));
+        let lines = diagnostics
+            .iter()
+            .map(|diagnostic| format!("{diagnostic:?}"));
         FleetError::Catalogue(lines.collect::<Vec<_>>().join("\n"))
     })
 }
@@ -261,5 +286,8 @@ async fn start_platform(
 
 fn pools() -> Vec<(PoolName, usize)> {
     let pool = |name| PoolName::new(name).expect("pools of the rehearsal are names");
-    POOLS.iter().map(|(name, each)| (pool(name), each * RehearsalAgent::count())).collect()
+    POOLS
+        .iter()
+        .map(|(name, each)| (pool(name), each * RehearsalAgent::count()))
+        .collect()
 }

@@ -12,10 +12,22 @@ use crate::region::{REGIONS, RehearsalAgent};
 
 /// The shipped journeys, embedded so that the binary needs no checkout beside it.
 const JOURNEYS: &[(&str, &str)] = &[
-    ("login.toml", include_str!("../../../probes/journeys/login.toml")),
-    ("send-message.toml", include_str!("../../../probes/journeys/send-message.toml")),
-    ("fragments/sign-in.toml", include_str!("../../../probes/journeys/fragments/sign-in.toml")),
-    ("catalogue.toml", include_str!("../../../probes/journeys/catalogue.toml")),
+    (
+        "login.toml",
+        include_str!("../../../probes/journeys/login.toml"),
+    ),
+    (
+        "send-message.toml",
+        include_str!("../../../probes/journeys/send-message.toml"),
+    ),
+    (
+        "fragments/sign-in.toml",
+        include_str!("../../../probes/journeys/fragments/sign-in.toml"),
+    ),
+    (
+        "catalogue.toml",
+        include_str!("../../../probes/journeys/catalogue.toml"),
+    ),
 ];
 
 /// A file of the layout could not be written.
@@ -38,7 +50,9 @@ impl Layout {
     /// # Errors
     /// When the folder cannot be written.
     pub fn create(root: &Path) -> Result<Self, LayoutError> {
-        let layout = Self { root: root.to_owned() };
+        let layout = Self {
+            root: root.to_owned(),
+        };
         for (name, text) in JOURNEYS {
             layout.write(&format!("journeys/{name}"), text)?;
         }
@@ -66,7 +80,10 @@ impl Layout {
     ) -> Result<PathBuf, LayoutError> {
         let id = agent.id();
         let quoted = |texts: &mut dyn Iterator<Item = String>| {
-            texts.map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ")
+            texts
+                .map(|text| format!("\"{text}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let region = agent.region.id;
         let text = format!(
@@ -93,7 +110,9 @@ impl Layout {
              address = \"127.0.0.1:0\"\n",
             network = agent.network(),
             targets = quoted(
-                &mut targets.iter().map(|name| format!("../../targets/{name}/target-{region}.toml"))
+                &mut targets
+                    .iter()
+                    .map(|name| format!("../../targets/{name}/target-{region}.toml"))
             ),
             place = agent.place + 1,
             places = agent.region.networks.len(),
@@ -166,5 +185,8 @@ fn token(agent: &RehearsalAgent) -> String {
 }
 
 fn sha256_hex(text: &str) -> String {
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

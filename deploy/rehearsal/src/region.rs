@@ -54,13 +54,16 @@ pub struct RehearsalAgent {
 impl RehearsalAgent {
     /// All agents, region by region.
     pub fn all() -> impl Iterator<Item = Self> {
-        REGIONS.into_iter().enumerate().flat_map(|(region_number, region)| {
-            (0..region.networks.len()).map(move |place| Self {
-                region,
-                place,
-                number: region_number * region.networks.len() + place,
+        REGIONS
+            .into_iter()
+            .enumerate()
+            .flat_map(|(region_number, region)| {
+                (0..region.networks.len()).map(move |place| Self {
+                    region,
+                    place,
+                    number: region_number * region.networks.len() + place,
+                })
             })
-        })
     }
 
     /// How many there are.
@@ -89,7 +92,17 @@ mod tests {
     fn agents_have_ids_and_numbers_of_their_own() {
         let agents: Vec<_> = RehearsalAgent::all().collect();
         assert_eq!(agents.len(), RehearsalAgent::count());
-        assert_eq!(agents.iter().map(RehearsalAgent::id).collect::<BTreeSet<_>>().len(), 9);
-        assert_eq!(agents.iter().map(|a| a.number).collect::<Vec<_>>(), (0..9).collect::<Vec<_>>());
+        assert_eq!(
+            agents
+                .iter()
+                .map(RehearsalAgent::id)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            9
+        );
+        assert_eq!(
+            agents.iter().map(|a| a.number).collect::<Vec<_>>(),
+            (0..9).collect::<Vec<_>>()
+        );
     }
 }

@@ -9,7 +9,12 @@ use bongsu_availability::{Board, Change, Transition};
 pub fn board_lines(board: &Board) -> String {
     let mut text = String::new();
     for feature in &board.features {
-        let _ = write!(text, "  {:<22} {:<15}", feature.feature.as_str(), feature.state.as_str());
+        let _ = write!(
+            text,
+            "  {:<22} {:<15}",
+            feature.feature.as_str(),
+            feature.state.as_str()
+        );
         for region in &feature.regions {
             let _ = write!(text, " {}={}", region.region, region.state);
         }
@@ -24,11 +29,25 @@ pub fn board_lines(board: &Board) -> String {
 /// A transition as a line for people; none for changes that only the fleet's owners read.
 pub fn transition_line(transition: &Transition, default_target: &str) -> Option<String> {
     let named = |target: &str, rest: String| {
-        if target == default_target { rest } else { format!("[{target}] {rest}") }
+        if target == default_target {
+            rest
+        } else {
+            format!("[{target}] {rest}")
+        }
     };
     Some(match &transition.change {
-        Change::Feature { target, feature, from, to, blocked_by, .. } => {
-            let by = blocked_by.as_ref().map(|by| format!(", blocked by {by}")).unwrap_or_default();
+        Change::Feature {
+            target,
+            feature,
+            from,
+            to,
+            blocked_by,
+            ..
+        } => {
+            let by = blocked_by
+                .as_ref()
+                .map(|by| format!(", blocked by {by}"))
+                .unwrap_or_default();
             named(target.as_str(), format!("{feature}: {from} → {to}{by}"))
         }
         Change::Cell { cell, from, to, .. } => named(

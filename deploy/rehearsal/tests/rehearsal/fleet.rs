@@ -32,11 +32,17 @@ impl Story {
         let clock: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
         let fleet = Fleet::start(config, clock).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { fleet, client, _folder: folder }
+        Self {
+            fleet,
+            client,
+            _folder: folder,
+        }
     }
 
     async fn tell(&self, line: &str) {
-        let Ok(Line::Do(command)) = parse_line(line) else { panic!("{line} is no command") };
+        let Ok(Line::Do(command)) = parse_line(line) else {
+            panic!("{line} is no command")
+        };
         self.fleet.act(&command).await.unwrap();
     }
 
@@ -50,7 +56,11 @@ impl Story {
     async fn feature(&self, id: &str) -> Value {
         let board = self.get("board").await;
         let features = board["features"].as_array().unwrap();
-        features.iter().find(|feature| feature["id"] == id).expect(id).clone()
+        features
+            .iter()
+            .find(|feature| feature["id"] == id)
+            .expect(id)
+            .clone()
     }
 
     /// Waits until the feature is as wanted; panics with the last picture when it never is.
@@ -77,7 +87,12 @@ fn state(feature: &Value) -> &str {
 }
 
 fn region_states(feature: &Value) -> Vec<&str> {
-    feature["regions"].as_array().unwrap().iter().map(|r| r["state"].as_str().unwrap()).collect()
+    feature["regions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["state"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,25 +103,42 @@ async fn a_broken_component_is_charged_to_its_feature_and_heals() {
     }
 
     story.tell("break account").await;
-    let login = story.until("account.login", |f| region_states(f) == ["down"; 3]).await;
+    let login = story
+        .until("account.login", |f| region_states(f) == ["down"; 3])
+        .await;
     assert_eq!(state(&login), "major_outage");
-    let talk = story.until("talk.message.text", |f| state(f) == "unknown").await;
+    let talk = story
+        .until("talk.message.text", |f| state(f) == "unknown")
+        .await;
     assert_eq!(talk["blocked_by"], "account.login");
-    assert_eq!(talk["last_failure"], Value::Null, "nothing is charged to messaging");
+    assert_eq!(
+        talk["last_failure"],
+        Value::Null,
+        "nothing is charged to messaging"
+    );
     let hour = &talk["availability"]["1h"];
     assert_eq!(hour["own"], 1.0, "{hour}");
     assert!(hour["perceived"].as_f64().unwrap() < 1.0, "{hour}");
-    let blocked = story.get("runs?feature=talk.message.text&outcome=blocked&limit=1").await;
-    assert_eq!(blocked["runs"][0]["verdict"]["by"], "account.login", "{blocked:#}");
+    let blocked = story
+        .get("runs?feature=talk.message.text&outcome=blocked&limit=1")
+        .await;
+    assert_eq!(
+        blocked["runs"][0]["verdict"]["by"], "account.login",
+        "{blocked:#}"
+    );
 
     story.tell("mend account").await;
-    story.until("account.login", |f| state(f) == "recovering").await;
+    story
+        .until("account.login", |f| state(f) == "recovering")
+        .await;
     for feature in ["account.login", "talk.message.text"] {
         story.until(feature, |f| state(f) == "operational").await;
     }
 
     story.tell("break relay lost-delivery in kr-seoul").await;
-    let talk = story.until("talk.message.text", |f| state(f) == "partial_outage").await;
+    let talk = story
+        .until("talk.message.text", |f| state(f) == "partial_outage")
+        .await;
     let down: Vec<_> = talk["regions"]
         .as_array()
         .unwrap()
@@ -124,7 +156,11 @@ async fn a_broken_component_is_charged_to_its_feature_and_heals() {
         .filter(|step| step["outcome"] == "fail")
         .map(|step| step["name"].as_str().unwrap())
         .collect();
-    assert_eq!(failed, ["bob receives it"], "the receiving half finds it: {run:#}");
+    assert_eq!(
+        failed,
+        ["bob receives it"],
+        "the receiving half finds it: {run:#}"
+    );
     story.fleet.shutdown().await;
 }
 
@@ -146,13 +182,22 @@ async fn an_agent_cut_off_from_everything_is_blind_and_nothing_goes_down() {
     // What it measured meanwhile arrives late, as blind runs.
     let blind = async {
         loop {
-            let runs = story.get("runs?feature=account.login&outcome=blind&limit=10").await;
+            let runs = story
+                .get("runs?feature=account.login&outcome=blind&limit=10")
+                .await;
             let runs = runs["runs"].as_array().unwrap().clone();
             if let Some(run) = runs.first() {
                 return run.clone();
             }
             tokio::task::yield_now().await;
-            story.fleet.collector.shared().watch().changed().await.unwrap();
+            story
+                .fleet
+                .collector
+                .shared()
+                .watch()
+                .changed()
+                .await
+                .unwrap();
         }
     };
     let run = tokio::time::timeout(PATIENCE, blind).await.unwrap();

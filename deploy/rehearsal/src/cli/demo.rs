@@ -1,0 +1,134 @@
+//! The demo: starts the fleet, tells where the board is, takes commands, sums up.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bongsu_rehearsal::console;
+use bongsu_rehearsal::fleet::{self, Fleet, FleetConfig};
+use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
+use bongsu_rehearsal::summary;
+use tokio_util::sync::CancellationToken;
+
+use super::{Demo, clock, explain, folder};
+
+/// Runs the demo until its time is over, `quit`, or Ctrl-C.
+pub(super) async fn run(demo: Demo) -> Result<(), String> {
+    let console = tokio::net::TcpListener::bind(demo.console).await.map_err(|error| {
+        format!(
+            "cannot listen on {}: {error}; is another rehearsal running? choose another address \
+             with --console",
+            demo.console
+        )
+    })?;
+    let (folder, temporary) = folder(demo.dir.as_ref());
+    let config = FleetConfig {
+        targets: vec![fleet::superapp()],
+        otlp: demo.otlp,
+        web: demo.web,
+        folder: folder.clone(),
+        seed: 1,
+    };
+    let fleet = Fleet::start(config, clock())
+        .await
+        .map_err(|error| explain(&error))?;
+    let fleet = Arc::new(fleet);
+    print_welcome(&fleet, &folder, demo.headless);
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(console::serve(console, Arc::clone(&fleet), stop.clone()));
+    let printing = tokio::spawn(print_transitions(Arc::clone(&fleet)));
+    wait_for_the_end(&fleet, &demo, &stop).await;
+    stop.cancel();
+    printing.abort();
+    // The listener's own end is all that is waited for; it answers nobody any more.
+    let _ = (serving.await, printing.await);
+    print_summary(&fleet);
+    if let Some(fleet) = Arc::into_inner(fleet) {
+        fleet.shutdown().await;
+    }
+    if let Some(folder) = temporary {
+        // What is left behind lies in the system's own folder for temporary files.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    Ok(())
+}
+
+async fn wait_for_the_end(fleet: &Fleet, demo: &Demo, stop: &CancellationToken) {
+    let timer = async {
+        match demo.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    let terminal = async {
+        let print = |text: &str| println!("{text}");
+        // The end of the input is not the end of the rehearsal: it may run without a terminal.
+        if demo.headless || !console::read_terminal(fleet, print, stop).await {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = timer => {}
+        () = terminal => {}
+        _ = tokio::signal::ctrl_c() => println!(),
+    }
+}
+
+fn print_welcome(fleet: &Fleet, folder: &Path, headless: bool) {
+    println!(
+        "Bongsu rehearsal: {} agents in {} regions",
+        RehearsalAgent::count(),
+        REGIONS.len()
+    );
+    println!("  board      http://{}/", fleet.collector.web_addr());
+    println!(
+        "  API        http://{}/api/v1/board",
+        fleet.collector.web_addr()
+    );
+    println!(
+        "  OTLP/HTTP  http://{}/v1/traces",
+        fleet.collector.otlp_addr()
+    );
+    println!("  files      {}", folder.display());
+    if headless {
+        println!("Ctrl-C ends it.");
+    } else {
+        println!("Type `break account`, `mend account`, `status`, `help` or `quit`.");
+    }
+}
+
+async fn print_transitions(fleet: Arc<Fleet>) {
+    let mut transitions = fleet.collector.shared().transitions();
+    let start = clock();
+    let origin = start.monotonic();
+    loop {
+        match transitions.recv().await {
+            Ok(transition) => {
+                let default = fleet.default_target().as_str();
+                if let Some(line) = summary::transition_line(&transition, default) {
+                    let elapsed = start.monotonic().since(origin);
+                    println!("{:>8}  {line}", summary::seconds(elapsed));
+                }
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Lagged(lost)) => {
+                println!("          {lost} changes not shown: the terminal is too slow");
+            }
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+fn print_summary(fleet: &Fleet) {
+    let published = fleet.collector.shared().published();
+    println!("\nSummary");
+    if let Some(board) = published.boards.get(fleet.default_target()) {
+        print!("{}", summary::board_lines(board));
+    }
+    println!(
+        "  agents present: {} of {}",
+        published.fleet.present, published.fleet.agents
+    );
+    println!(
+        "  runs accepted:  {}",
+        fleet.collector.shared().counters.runs_accepted.get()
+    );
+}

@@ -1,0 +1,129 @@
+//! The detection trial on the command line: runs the classes one after another, prints figures.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_model::{FeatureState, TargetName};
+use bongsu_rehearsal::detect::{self, Detection, FaultClass};
+use bongsu_rehearsal::fleet::{Fleet, FleetConfig};
+use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
+use bongsu_rehearsal::summary;
+
+use super::{clock, explain, folder};
+
+/// How long a fleet may take until every feature of every target is up.
+const UP_MAX: Duration = Duration::from_secs(300);
+
+/// Measures every class, fifty faults or as many as are asked for.
+pub(super) async fn run(
+    classes: Vec<FaultClass>,
+    faults: usize,
+    targets: u8,
+) -> Result<(), String> {
+    let all = [
+        FaultClass::Refuse,
+        FaultClass::Error,
+        FaultClass::Hang,
+        FaultClass::LostDelivery,
+    ];
+    let classes = if classes.is_empty() {
+        all.to_vec()
+    } else {
+        classes
+    };
+    let (folder, temporary) = folder(None);
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let names = (1..=targets)
+        .map(|n| TargetName::new(&format!("superapp-{n:02}")).expect("digits make a name"));
+    let config = FleetConfig {
+        targets: names.collect(),
+        otlp: loopback,
+        web: loopback,
+        folder,
+        seed: 1,
+    };
+    let fleet = Fleet::start(config, clock())
+        .await
+        .map_err(|error| explain(&error))?;
+    println!(
+        "{} agents in {} regions, {targets} targets, cadence {}; {faults} faults a class",
+        RehearsalAgent::count(),
+        REGIONS.len(),
+        summary::seconds(detect::PERIOD),
+    );
+    let fleet = Arc::new(fleet);
+    for class in classes {
+        wait_until_up(&fleet).await?;
+        let detection = detect::run(&fleet, class, faults, &clock(), |done, time| {
+            eprintln!("  {done:>3}  {}", summary::seconds(time));
+        })
+        .await;
+        print_detection(&detection);
+    }
+    if let Some(fleet) = Arc::into_inner(fleet) {
+        fleet.shutdown().await;
+    }
+    if let Some(folder) = temporary {
+        // As in the demo: nothing depends on it.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    Ok(())
+}
+
+/// Waits until every cell of every target is up: at the start, and between two classes.
+async fn wait_until_up(fleet: &Fleet) -> Result<(), String> {
+    let mut pictures = fleet.collector.shared().watch();
+    let targets = fleet.platforms.len();
+    let all_up = pictures.wait_for(|picture| {
+        picture.boards.len() == targets
+            && picture.boards.values().all(|board| {
+                board.features.len() >= 2
+                    && board.features.iter().all(|feature| {
+                        feature.state == FeatureState::Operational
+                            && feature.regions.len() == REGIONS.len()
+                    })
+            })
+    });
+    match tokio::time::timeout(UP_MAX, all_up).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(format!(
+            "not every feature became operational within {}",
+            summary::seconds(UP_MAX)
+        )),
+    }
+}
+
+fn print_detection(detection: &Detection) {
+    let Detection {
+        class,
+        times,
+        missed,
+    } = detection;
+    println!(
+        "\n{}: {} faults found, {missed} missed",
+        class.as_str(),
+        times.count()
+    );
+    let figure = |percent| {
+        times
+            .percentile(percent)
+            .map_or_else(|| "–".to_owned(), summary::seconds)
+    };
+    println!(
+        "  fault to down: min {}  p50 {}  p95 {}  max {}",
+        figure(0),
+        figure(50),
+        figure(95),
+        figure(100)
+    );
+    let floor = detect::PERIOD / 6;
+    println!(
+        "  a failing run takes D = {}; first run after a fault T/2N = {} (mean)",
+        summary::seconds(class.run_time()),
+        summary::seconds(floor)
+    );
+    for (from, count) in times.histogram(Duration::from_secs(1)) {
+        println!("  {:>6}  {}", summary::seconds(from), "#".repeat(count));
+    }
+}
