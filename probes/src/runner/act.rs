@@ -76,6 +76,7 @@ impl Run<'_> {
         if let Err(fault) = done {
             acting.attempt.fault = Some(fault);
         }
+        acting.attempt.settle_effect();
         acting.attempt.stop(&acting.watch);
         acting.attempt
     }

@@ -32,6 +32,7 @@ pub(super) struct Attempt {
     /// Texts made of secrets that were sent.
     pub(super) secrets: Vec<Secret>,
     pub(super) finality: Finality,
+    pub(super) effect: Effect,
 }
 
 /// Whether another attempt could end otherwise.
@@ -40,6 +41,15 @@ pub(super) enum Finality {
     Open,
     /// `fail_if` holds.
     Final,
+}
+
+/// Whether the platform may have done what the attempt asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing was sent, or a whole answer of the 4xx kind says that nothing was done.
+    Impossible,
+    /// It was sent: whatever came back, or nothing, it may have been done.
+    Possible,
 }
 
 impl Attempt {
@@ -57,6 +67,7 @@ impl Attempt {
             answer: None,
             secrets: Vec::new(),
             finality: Finality::Open,
+            effect: Effect::Impossible,
         }
     }
 
@@ -72,6 +83,19 @@ impl Attempt {
     pub(super) fn stop(&mut self, watch: &Stopwatch) {
         self.phases = watch.phases();
         self.ended = watch.ended();
+    }
+
+    /// Settles whether a side effect is possible, from what the act itself came to: later the
+    /// fault may be replaced, by one that says nothing of what was sent.
+    pub(super) fn settle_effect(&mut self) {
+        let is_refused = self.fault.as_ref().is_some_and(|fault| {
+            fault.class() == Some(FailClass::Status) && fault.detail().starts_with('4')
+        });
+        let is_unsent =
+            self.answer.is_none() && self.fault.as_ref().is_some_and(Fault::is_before_sending);
+        if !is_refused && !is_unsent {
+            self.effect = Effect::Possible;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use bongsu_model::{
 
 use super::Run;
 use super::actor::Hands;
-use super::attempt::{Attempt, Finality};
+use super::attempt::{Attempt, Effect, Finality};
 use crate::clock::{Budget, Deadline};
 use crate::failure::Fault;
 
@@ -33,6 +33,8 @@ pub(crate) struct Performance<'a> {
     started: Monotonic,
     last: Attempt,
     earlier: Vec<EarlierAttempt>,
+    /// Of all attempts together.
+    effect: Effect,
     outcome: StepOutcome,
     overrun: Option<Duration>,
 }
@@ -51,7 +53,7 @@ impl<'a> Run<'a> {
             .since(step)
             .map_or(Duration::ZERO, |since| now.since(since));
         let deadline = budget(step, deadline, elapsed);
-        let mut tries = Tries::default();
+        let mut tries = Tries::none();
         let last = loop {
             let own = Deadline::after(step.attempt_timeout(), Budget::Step);
             let limit = deadline.earlier(own);
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
             started: tries.started.unwrap_or(now),
             last,
             earlier: tries.earlier,
+            effect: tries.effect,
             outcome: StepOutcome::Pass,
             overrun: None,
         };
@@ -142,18 +145,31 @@ enum Next {
     JourneyIsOver,
 }
 
-#[derive(Default)]
 struct Tries {
     /// When the first attempt started.
     started: Option<Monotonic>,
     attempts: u32,
     polls: u32,
     earlier: Vec<EarlierAttempt>,
+    effect: Effect,
 }
 
 impl Tries {
+    fn none() -> Self {
+        Self {
+            started: None,
+            attempts: 0,
+            polls: 0,
+            earlier: Vec::new(),
+            effect: Effect::Impossible,
+        }
+    }
+
     fn count(&mut self, step: &Step, attempt: &Attempt) {
         self.started.get_or_insert(attempt.started);
+        if attempt.effect == Effect::Possible {
+            self.effect = Effect::Possible;
+        }
         if step.poll.is_some() {
             self.polls = self.polls.saturating_add(1);
             self.attempts = self.attempts.max(1);
@@ -177,9 +193,12 @@ impl Tries {
         if deadline.left() > wait {
             return Next::After(wait);
         }
+        // What failed by itself failed, also where no time is left to try again.
         match deadline.budget() {
-            Budget::Journey => Next::JourneyIsOver,
-            Budget::Step | Budget::Within | Budget::Poll | Budget::Cleanup => Next::Done,
+            Budget::Journey if step.poll.is_some() && is_not_yet(fault) => Next::JourneyIsOver,
+            Budget::Journey | Budget::Step | Budget::Within | Budget::Poll | Budget::Cleanup => {
+                Next::Done
+            }
         }
     }
 
@@ -199,12 +218,8 @@ impl Tries {
         let Some(Fault::Platform { class, detail }) = &attempt.fault else {
             return;
         };
-        let is_not_yet = match class {
-            FailClass::Expectation => true,
-            FailClass::Status => !detail.starts_with('5'),
-            _ => false,
-        };
-        if (step.poll.is_some() && is_not_yet) || self.earlier.len() == EARLIER_MAX {
+        let is_expected = step.poll.is_some() && attempt.fault.as_ref().is_some_and(is_not_yet);
+        if is_expected || self.earlier.len() == EARLIER_MAX {
             return;
         }
         self.earlier.push(EarlierAttempt {
@@ -212,6 +227,15 @@ impl Tries {
             detail: detail.clone(),
             duration: attempt.ended.since(attempt.started),
         });
+    }
+}
+
+/// Whether a poll's condition does not hold yet, as opposed to that it could not be asked.
+fn is_not_yet(fault: &Fault) -> bool {
+    match fault.class() {
+        Some(FailClass::Expectation) => true,
+        Some(FailClass::Status) => !fault.detail().starts_with('5'),
+        _ => false,
     }
 }
 
@@ -231,6 +255,7 @@ impl<'a> Performance<'a> {
             started: now,
             last: Attempt::unsent(fault, now),
             earlier: Vec::new(),
+            effect: Effect::Impossible,
             outcome: StepOutcome::Pass,
             overrun: None,
         };
@@ -270,22 +295,9 @@ impl<'a> Performance<'a> {
         self.step.kind == StepKind::Step && self.last.fault.as_ref().is_some_and(Fault::is_network)
     }
 
-    /// Whether a side effect may have happened: sent, and not refused by a whole answer of the
-    /// 4xx kind, by which a platform says that it did nothing.
+    /// Whether a side effect of any of its attempts may have happened.
     pub(super) fn may_have_reached_the_platform(&self) -> bool {
-        let is_refused = self.last.fault.as_ref().is_some_and(|fault| {
-            fault.class() == Some(FailClass::Status) && fault.detail().starts_with('4')
-        });
-        let is_unsent = self
-            .last
-            .fault
-            .as_ref()
-            .is_some_and(Fault::is_before_sending);
-        let earlier_may_have = self
-            .earlier
-            .iter()
-            .any(|attempt| matches!(attempt.class, FailClass::Timeout | FailClass::Send));
-        earlier_may_have || !(is_refused || is_unsent)
+        self.effect == Effect::Possible
     }
 
     pub(super) fn is_cut_by_the_journey(&self) -> bool {

@@ -488,3 +488,86 @@ async fn a_stop_does_not_cut_a_cleanup_that_polls() {
     assert_eq!(report.facts.cleanup, CleanupState::Done);
     assert!(log.debts().is_empty());
 }
+
+/// A step that makes something by an idempotent POST, repeated as `keys` say.
+fn making(keys: &str) -> bongsu_language::Journey {
+    crate::support::short(&format!(
+        "[[step]]\nname = \"make\"\npost = \"/x\"\n\
+         headers.idempotency-key = \"{{{{ run.id }}}}\"\n{keys}\n\
+         [[cleanup]]\nname = \"undo\"\ndelete = \"/x\"\n"
+    ))
+}
+
+async fn making_in_turn(answers: &'static [u16]) -> Server {
+    let asked = AtomicU32::new(0);
+    Server::start(move |request| {
+        if request.starts_with("DELETE") {
+            return Behaviour::Answer(json(200, "{}"));
+        }
+        let at = asked.fetch_add(1, Ordering::Relaxed) as usize;
+        Behaviour::Answer(json(answers[at.min(answers.len() - 1)], "{}"))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_earlier_attempt_that_may_have_worked_is_undone_though_the_last_was_refused() {
+    let cases: [(&str, &'static [u16]); 2] = [
+        ("retry = { times = 1, on = [\"503\"] }", &[503, 409]),
+        (
+            "poll = { every = \"100ms\", for = \"150ms\", idempotent = true }\n\
+             expect.json.\"$.state\" = \"done\"",
+            &[200, 404],
+        ),
+    ];
+    for (keys, answers) in cases {
+        let server = making_in_turn(answers).await;
+        let (context, log) = with_log(&server, RecordingLog::default());
+        let report = run(&making(keys), &context).await;
+        assert_eq!(
+            lines(&server),
+            ["POST /x", "POST /x", "DELETE /x"],
+            "{keys}"
+        );
+        assert_eq!(report.facts.cleanup, CleanupState::Done, "{keys}");
+        assert!(log.debts().is_empty(), "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_between_two_polls_forgets_nothing_that_was_made() {
+    let server = making_in_turn(&[200]).await;
+    let (context, _log) = with_log(&server, RecordingLog::default());
+    let journey = making(
+        "poll = { every = \"1s\", for = \"2s\", idempotent = true }\n\
+         expect.json.\"$.state\" = \"done\"",
+    );
+    let cancel = context.cancel.clone();
+    let stopping = async {
+        while server.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        cancel.cancel();
+    };
+    let (report, ()) = tokio::join!(run(&journey, &context), stopping);
+    assert_eq!(verdict(&report), "blind(interrupted)");
+    assert_eq!(report.facts.cleanup, CleanupState::Done);
+    assert_eq!(lines(&server), ["POST /x", "DELETE /x"]);
+}
+
+#[tokio::test]
+async fn a_starved_agent_still_undoes_what_it_sent() {
+    let server =
+        platform(|request| request.starts_with("POST /x").then_some(Behaviour::Hang)).await;
+    let (context, _log) = with_log(&server, RecordingLog::default());
+    let hogging = async {
+        while server.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        crate::steps::hog(Duration::from_millis(1_500));
+    };
+    let journey = making("timeout = \"300ms\"");
+    let (report, ()) = tokio::join!(run(&journey, &context), hogging);
+    assert_eq!(verdict(&report), "blind(starved)");
+    assert_eq!(lines(&server).last().unwrap(), "DELETE /x");
+}

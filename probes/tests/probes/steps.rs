@@ -346,11 +346,28 @@ async fn an_agent_without_time_to_run_is_starved_and_blames_nobody() {
     );
 }
 
+#[tokio::test]
+async fn a_failure_of_its_own_is_told_though_no_time_is_left_to_try_again() {
+    let refusing = crate::support::server::refusing().await;
+    let text = |timeout: &str| {
+        format!(
+            "format = 1\njourney = \"short\"\nfeature = \"talk.message.text\"\n\
+             timeout = \"{timeout}\"\ncleanup_timeout = \"1s\"\n\
+             base = \"{{{{ target.base.api }}}}\"\nactor.user.account = \"pool:users\"\n\
+             [[step]]\nname = \"ask\"\nget = \"/x\"\n\
+             retry = {{ times = 5, on = [\"connect\"] }}\n"
+        )
+    };
+    let context = context(target(&format!("http://{refusing}")));
+    let report = run(&journey(&text("150ms")), &context).await;
+    assert_eq!(ending(step(&report, "ask")), "fail(connect): refused");
+}
+
 /// Keeps the only thread of the runtime.
 #[expect(
     clippy::disallowed_methods,
     reason = "the runtime must not get to run meanwhile"
 )]
-fn hog(time: Duration) {
+pub(crate) fn hog(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,3 +1,5 @@
+//! Expressions: what they give, and what they refuse.
+
 use super::*;
 
 struct Fixed;
