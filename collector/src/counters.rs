@@ -145,8 +145,10 @@ pub struct Counters {
     pub runs_conflicting: Counter,
     /// Runs and records refused alone, in the order of [`Refusal::ALL`].
     pub refused: [Counter; Refusal::ALL.len()],
-    /// Plans and heartbeats taken in.
+    /// Plans, heartbeats and evidence taken in.
     pub records_accepted: Counter,
+    /// Evidence that came again.
+    pub records_duplicate: Counter,
     /// Requests that wait for the journal.
     pub queue_depth: Gauge,
     /// Commits of the journal.
@@ -251,7 +253,7 @@ impl Counters {
         ]
     }
 
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 16] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 17] {
         [
             (
                 "bongsu_collector_wire_bytes",
@@ -285,8 +287,13 @@ impl Counters {
             ),
             (
                 "bongsu_collector_records_accepted",
-                "Plans and heartbeats taken in.",
+                "Plans, heartbeats and evidence taken in.",
                 &self.records_accepted,
+            ),
+            (
+                "bongsu_collector_records_duplicate",
+                "Evidence that came again.",
+                &self.records_duplicate,
             ),
             (
                 "bongsu_collector_commits",

@@ -64,10 +64,13 @@ impl Derive {
 
     /// Follows the journal until its writer has ended or `stop` is called.
     pub(crate) fn run(mut self, progress: &Receiver<Progress>) {
-        let _guard = Unready(self.published.clone());
+        let _guard = Unready {
+            published: self.published.clone(),
+            stop: self.stop.clone(),
+        };
         while let Ok(progress) = progress.recv() {
             if let Err(error) = self.take(progress) {
-                tracing::error!(%error, "deriving is behind: the journal cannot be read");
+                tracing::error!(%error, "deriving is behind");
             }
         }
     }
@@ -186,15 +189,20 @@ impl Derive {
     }
 }
 
-/// Should deriving panic, the last picture stays for people to read, but the collector says that
-/// it is not ready. Runs are still taken in: a restart derives them.
-struct Unready(watch::Sender<Arc<Published>>);
+/// Should deriving or the journal's writer panic, the last picture stays for people to read, but
+/// the collector says that it is not ready. While the writer lives runs are still taken in: a
+/// restart derives them.
+struct Unready {
+    published: watch::Sender<Arc<Published>>,
+    stop: CancellationToken,
+}
 
 impl Drop for Unready {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        // The writer outlives `stop`, unless it failed.
+        if std::thread::panicking() || !self.stop.is_cancelled() {
             tracing::error!("deriving failed; what is shown stands still until a restart");
-            self.0.send_modify(|picture| {
+            self.published.send_modify(|picture| {
                 *picture = Arc::new(Published {
                     ready: false,
                     ..Published::clone(picture)

@@ -6,6 +6,7 @@
 //! still to come. Readers have connections of their own. Only this module knows SQLite.
 
 mod evidence;
+mod query;
 mod reader;
 mod record;
 mod retention;

@@ -35,7 +35,7 @@ pub enum StartError {
     #[error("the configuration could not be journaled: {0}")]
     Append(#[from] AppendError),
     /// What is in the journal could not be read.
-    #[error("the journal cannot be read")]
+    #[error(transparent)]
     Read(#[from] ReadError),
     /// The wall clock is far behind the newest event.
     #[error(

@@ -129,7 +129,7 @@ async fn connection(
     permit: OwnedSemaphorePermit,
     stop: CancellationToken,
 ) {
-    counters.connections.raise(1);
+    let _open = Open::new(counters);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN);
@@ -146,8 +146,23 @@ async fn connection(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
-    counters.connections.lower(1);
     drop(permit);
+}
+
+/// Counts an open connection until it is dropped, also by a request that panics.
+struct Open(Arc<Counters>);
+
+impl Open {
+    fn new(counters: Arc<Counters>) -> Self {
+        counters.connections.raise(1);
+        Self(counters)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.lower(1);
+    }
 }
 
 #[cfg(test)]
@@ -191,6 +206,41 @@ mod tests {
                 let mut again = TcpStream::connect(address).await.unwrap();
                 if ask(&mut again).await.is_some() {
                     return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), again)
+            .await
+            .unwrap();
+        stop.cancel();
+        tokio::time::timeout(Duration::from_secs(30), serving)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(counters.connections.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_panics_gives_its_connection_back() {
+        let (listener, address) = bind("web", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (counters, stop) = (Arc::new(Counters::default()), CancellationToken::new());
+        let router = Router::new().fallback(async || -> &'static str { panic!("as a page might") });
+        let serving = tokio::spawn(serve_at_most(
+            1,
+            listener,
+            router,
+            Arc::clone(&counters),
+            stop.clone(),
+        ));
+        let again = async {
+            for _ in 0..3 {
+                loop {
+                    let mut stream = TcpStream::connect(address).await.unwrap();
+                    let refused = counters.connections_refused.get();
+                    assert_eq!(ask(&mut stream).await, None);
+                    if counters.connections_refused.get() == refused {
+                        break;
+                    }
                 }
             }
         };

@@ -109,7 +109,10 @@ fn a_panic_leaves_the_last_picture_but_is_not_ready() {
         })
         .unwrap();
     let as_of = published.borrow().as_of;
-    let guard = Unready(derive.published.clone());
+    let guard = Unready {
+        published: derive.published.clone(),
+        stop: derive.stop.clone(),
+    };
     let panicked = std::thread::spawn(move || {
         let _guard = guard;
         panic!("as an engine might");
@@ -117,4 +120,21 @@ fn a_panic_leaves_the_last_picture_but_is_not_ready() {
     assert!(panicked.join().is_err());
     assert!(!published.borrow().ready);
     assert_eq!(published.borrow().as_of, as_of);
+}
+
+#[test]
+fn a_writer_that_ends_unasked_is_not_ready_either() {
+    let folder = tempfile::tempdir().unwrap();
+    for asked in [false, true] {
+        let (mut derive, published) = derive(folder.path());
+        let stop = derive.stop.clone();
+        derive.publish(SystemClock::new().wall());
+        let (writer, progress) = std::sync::mpsc::sync_channel(1);
+        if asked {
+            stop.cancel();
+        }
+        drop(writer);
+        derive.run(&progress);
+        assert_eq!(published.borrow().ready, asked);
+    }
 }

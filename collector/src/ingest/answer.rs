@@ -11,6 +11,9 @@ use crate::journal::Stored;
 /// Reasons that one answer names; more are counted only.
 const REASONS_MAX: usize = 5;
 
+/// Characters of one reason: longer ones quote what the sender wrote.
+const REASON_CHARS_MAX: usize = 300;
+
 /// The media type of OTLP in protobuf.
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
 
@@ -122,7 +125,7 @@ pub(super) fn partial(refusals: &[Refusal], stored: &[Stored]) -> Option<Partial
     let mut reasons: Vec<String> = refusals
         .iter()
         .take(REASONS_MAX)
-        .map(|refusal| refusal.message.clone())
+        .map(|refusal| clipped(&refusal.message))
         .collect();
     if refusals.len() > REASONS_MAX {
         reasons.push(format!("and {} more", refusals.len() - REASONS_MAX));
@@ -139,6 +142,13 @@ pub(super) fn partial(refusals: &[Refusal], stored: &[Stored]) -> Option<Partial
     })
 }
 
+fn clipped(reason: &str) -> String {
+    match reason.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    }
+}
+
 fn response(code: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = code;
@@ -146,4 +156,26 @@ fn response(code: StatusCode, body: Vec<u8>) -> Response {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counters;
+
+    #[test]
+    fn an_answer_never_grows_with_what_the_sender_wrote() {
+        let refusals: Vec<_> = (0..1_000)
+            .map(|n| Refusal {
+                why: counters::Refusal::Malformed,
+                message: format!("record {n}{}: not known", "가".repeat(100_000)),
+                count: 1,
+            })
+            .collect();
+        let partial = partial(&refusals, &[]).unwrap();
+        assert_eq!(partial.rejected, 1_000);
+        assert!(partial.message.starts_with("record 0가"));
+        assert!(partial.message.ends_with("…; and 995 more"));
+        assert!(partial.message.chars().count() < (REASONS_MAX + 1) * (REASON_CHARS_MAX + 5));
+    }
 }

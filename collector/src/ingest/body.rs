@@ -53,13 +53,16 @@ pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
 
 /// How the body says it is compressed.
 pub(super) fn coding(headers: &HeaderMap) -> Result<Coding, Refused> {
-    let Some(value) = headers.get(header::CONTENT_ENCODING) else {
+    // Several headers mean the same as one with commas: codings on top of each other.
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(value) = values.next() else {
         return Ok(Coding::Identity);
     };
-    match value.as_bytes().to_ascii_lowercase().as_slice() {
-        b"" | b"identity" => Ok(Coding::Identity),
-        b"gzip" => Ok(Coding::Gzip),
-        b"zstd" => Ok(Coding::Zstd),
+    let value = value.as_bytes().to_ascii_lowercase();
+    match (value.as_slice(), values.next()) {
+        (b"" | b"identity", None) => Ok(Coding::Identity),
+        (b"gzip" | b"x-gzip", None) => Ok(Coding::Gzip),
+        (b"zstd", None) => Ok(Coding::Zstd),
         _ => Err(Refused::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "a body may be compressed with gzip or zstd, or not at all",
@@ -213,6 +216,28 @@ mod tests {
             Just(Coding::Gzip),
             Just(Coding::Zstd)
         ]
+    }
+
+    #[test]
+    fn one_coding_is_read_and_several_are_refused_not_guessed() {
+        let said = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_ENCODING, value.parse().unwrap());
+            }
+            super::coding(&headers).map_err(|refused| refused.code)
+        };
+        assert_eq!(said(&[]), Ok(Coding::Identity));
+        assert_eq!(said(&["GZIP"]), Ok(Coding::Gzip));
+        assert_eq!(said(&["x-gzip"]), Ok(Coding::Gzip));
+        for values in [vec!["identity", "gzip"], vec!["gzip, zstd"], vec!["br"]] {
+            let refused = said(&values);
+            assert_eq!(
+                refused,
+                Err(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+                "{values:?}"
+            );
+        }
     }
 
     proptest! {

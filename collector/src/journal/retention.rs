@@ -106,6 +106,9 @@ fn last(connection: &Connection) -> Result<i64, StorageError> {
 fn first_since(connection: &Connection, last: i64, at: Timestamp) -> Result<i64, StorageError> {
     let mut probe = connection
         .prepare_cached("SELECT seq, received FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+    if last == 0 {
+        return Ok(0);
+    }
     let (mut low, mut high) = (0, last + 1);
     while low < high {
         let middle = low + (high - low) / 2;

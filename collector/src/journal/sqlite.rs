@@ -122,6 +122,20 @@ impl Storage for Sqlite {
     }
 }
 
+impl Drop for Sqlite {
+    /// Moves the log into the database file, so that after a stop `journal.db` alone is the whole
+    /// journal: SQLite itself does it only if no reader has the file open.
+    fn drop(&mut self) {
+        let Some(connection) = &self.connection else {
+            return;
+        };
+        let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = moved {
+            tracing::debug!(%error, "the log stays beside journal.db; the next start reads it");
+        }
+    }
+}
+
 /// A stored time. Times are below 2^63 ns until the year 2262.
 pub(super) fn stamp(nanos: i64) -> Timestamp {
     Timestamp::from_unix_nanos(nanos.cast_unsigned())

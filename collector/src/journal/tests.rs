@@ -527,3 +527,45 @@ fn evidence_is_kept_once_beside_its_run_and_is_no_event_to_decide_from() {
     assert_eq!(detail.evidence, [found("a"), found("b")]);
     assert_eq!(reader.events_after(0, 10).unwrap().len(), 1);
 }
+
+#[test]
+fn an_empty_journal_is_swept_without_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = Sqlite::open(folder.path()).unwrap();
+    let swept = sweep_all(&mut storage, at(0), KEEP);
+    assert_eq!((swept.events, swept.spans), (0, 0));
+}
+
+#[test]
+fn a_page_full_of_a_later_version_s_kinds_is_not_taken_for_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = Sqlite::open(folder.path()).unwrap();
+    storage
+        .append(at(0), &[plan("{}"), plan("{}"), plan("{}"), run(1)])
+        .unwrap();
+    let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    file.execute("UPDATE event SET kind = 'claim' WHERE kind = 'plan'", [])
+        .unwrap();
+    let events = Reader::new(folder.path()).events_after(0, 2).unwrap();
+    let seen: Vec<_> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(seen, [4]);
+}
+
+#[test]
+fn after_a_stop_the_file_alone_is_the_journal_even_if_readers_had_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = Sqlite::open(folder.path()).unwrap();
+    storage.append(at(0), &[run(1), run(2)]).unwrap();
+    let reader = Reader::new(folder.path());
+    assert_eq!(reader.count_runs().unwrap(), 2);
+    drop(storage);
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.path().join(FILE), copy.path().join(FILE)).unwrap();
+    let mut copied = Sqlite::open(copy.path()).unwrap();
+    assert_eq!(
+        copied.append(at(1), &[run(1)]).unwrap(),
+        [Stored::Duplicate]
+    );
+    assert_eq!(copied.end().unwrap().seq, 2);
+    drop(reader);
+}

@@ -175,7 +175,8 @@ impl Writer {
                         counters.records_accepted.add(1);
                     }
                 }
-                Stored::Duplicate => counters.runs_duplicate.add(1),
+                Stored::Duplicate if record.run.is_some() => counters.runs_duplicate.add(1),
+                Stored::Duplicate => counters.records_duplicate.add(1),
                 Stored::Conflict => {
                     counters.runs_conflicting.add(1);
                     let run = record.run.as_ref().map(|run| run.id.to_string());

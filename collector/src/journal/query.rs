@@ -1,0 +1,121 @@
+//! The question for runs as SQL: which index answers it, and how far it looks.
+
+use rusqlite::ToSql;
+
+use super::reader::RunFilter;
+
+/// Most runs that one query returns.
+const RUNS_MAX: u32 = 1_000;
+
+/// Newest events that a question without an index of its own looks through, so that a rare agent
+/// cannot make it read the whole file: at the measured rate about a second.
+const LOOKED_THROUGH_MAX: i64 = 1_000_000;
+
+/// One question with its values.
+pub(super) struct Query {
+    pub(super) sql: String,
+    pub(super) values: Vec<Box<dyn ToSql>>,
+}
+
+/// The question that `filter` asks of a journal whose last place is `last`.
+///
+/// The index is named, because without statistics SQLite would rather sort all runs of a target
+/// than walk back from the newest.
+pub(super) fn runs(filter: &RunFilter, last: i64) -> Query {
+    let before = filter.before.map_or(i64::MAX, u64::cast_signed);
+    let index = index(filter);
+    let mut sql = format!(
+        "SELECT seq, received, facts FROM event {} WHERE run IS NOT NULL AND seq < ?1",
+        index.unwrap_or("NOT INDEXED")
+    );
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(before)];
+    let wanted = [
+        ("target", filter.target.as_ref().map(ToString::to_string)),
+        ("feature", filter.feature.as_ref().map(ToString::to_string)),
+        ("outcome", filter.outcome.clone()),
+        ("agent", filter.agent.as_ref().map(ToString::to_string)),
+    ];
+    for (column, value) in wanted {
+        if let Some(value) = value {
+            values.push(Box::new(value));
+            sql.push_str(&format!(" AND {column} = ?{}", values.len()));
+        }
+    }
+    if index.is_none() {
+        values.push(Box::new(
+            last.min(before).saturating_sub(LOOKED_THROUGH_MAX),
+        ));
+        sql.push_str(&format!(" AND seq > ?{}", values.len()));
+    }
+    values.push(Box::new(filter.limit.min(RUNS_MAX)));
+    sql.push_str(&format!(" ORDER BY seq DESC LIMIT ?{}", values.len()));
+    Query { sql, values }
+}
+
+/// The index that holds what is asked for in the order of the answer; None to walk back through
+/// the newest events.
+fn index(filter: &RunFilter) -> Option<&'static str> {
+    filter.target.as_ref()?;
+    match (&filter.feature, &filter.outcome, &filter.agent) {
+        (Some(_), None, _) => Some("INDEXED BY event_feature"),
+        (Some(_), Some(_), _) => Some("INDEXED BY event_feature_outcome"),
+        (None, Some(_), None) => Some("INDEXED BY event_outcome"),
+        (None, _, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_model::{AgentId, FeatureId, TargetName};
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::journal::schema::{MIGRATIONS, migrate};
+
+    fn filter(chosen: u8) -> RunFilter {
+        let has = |bit: u8| chosen & bit != 0;
+        RunFilter {
+            target: has(1).then(|| TargetName::new("superapp").unwrap()),
+            feature: has(2).then(|| FeatureId::new("account.login").unwrap()),
+            outcome: has(4).then(|| "fail".to_owned()),
+            agent: has(8).then(|| AgentId::new("seoul-1").unwrap()),
+            before: None,
+            limit: 10,
+        }
+    }
+
+    fn plan(file: &Connection, filter: &RunFilter) -> String {
+        let query = runs(filter, 5);
+        let values: Vec<&dyn ToSql> = query.values.iter().map(AsRef::as_ref).collect();
+        file.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql))
+            .unwrap()
+            .query_map(values.as_slice(), |row| row.get::<_, String>(3))
+            .unwrap()
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap()
+            .join("; ")
+    }
+
+    #[test]
+    fn every_question_is_answered_in_order_by_an_index_or_by_the_newest_places() {
+        let mut file = Connection::open_in_memory().unwrap();
+        migrate(&mut file, &MIGRATIONS).unwrap();
+        for chosen in 0..16 {
+            let plan = plan(&file, &filter(chosen));
+            assert!(plan.starts_with("SEARCH event USING"), "{chosen}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{chosen}: {plan}");
+        }
+    }
+
+    #[test]
+    fn a_rare_outcome_is_looked_up_and_not_searched_for() {
+        let mut file = Connection::open_in_memory().unwrap();
+        migrate(&mut file, &MIGRATIONS).unwrap();
+        let of_feature = plan(&file, &filter(1 | 2 | 4));
+        let all = "(target=? AND feature=? AND outcome=? AND seq<?)";
+        assert!(of_feature.contains(all), "{of_feature}");
+        let of_target = plan(&file, &filter(1 | 4));
+        let both = "(target=? AND outcome=? AND seq<?)";
+        assert!(of_target.contains(both), "{of_target}");
+    }
+}
