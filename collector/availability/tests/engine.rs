@@ -11,11 +11,15 @@
 
 #[path = "engine/fleet.rs"]
 mod fleet;
+#[path = "engine/script.rs"]
+mod script;
 #[path = "engine/sim.rs"]
 mod sim;
 
 #[path = "engine/detection.rs"]
 mod detection;
+#[path = "engine/evidence.rs"]
+mod evidence;
 #[path = "engine/history.rs"]
 mod history;
 #[path = "engine/outages.rs"]

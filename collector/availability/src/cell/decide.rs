@@ -88,6 +88,9 @@ impl Cell {
         }
     }
 
+    /// Where a cell goes that is in sight again. With an outage open it is down still, however
+    /// alarming its score, unless it had begun to recover or has passed since it was last seen;
+    /// that is no relapse. Without one the score decides.
     fn after_unknown(&self, settings: &Settings) -> CellState {
         match &self.outage {
             Some(outage) if outage.recovering || self.passes.in_a_row > 0 => CellState::Recovering,
@@ -98,10 +101,11 @@ impl Cell {
         }
     }
 
+    /// Three passes in a row, twice as many after each relapse in the same outage, at most as many
+    /// as it takes to be up.
     fn begins_to_recover(&self, settings: &Settings) -> bool {
         let relapses = self.outage.as_ref().map_or(0, |outage| outage.relapses);
-        // Each relapse doubles what the next recovery must show, or a feature that fails half of
-        // the time would begin to recover every few seconds.
+        // Otherwise a feature that fails half of the time would begin to recover every few seconds.
         let needed = settings
             .passes_to_recovering
             .saturating_mul(1 << relapses.min(16));
@@ -190,9 +194,20 @@ impl Cell {
                 self.end_outage();
                 self.passes = Passes::default();
             }
+            CellState::Unknown if from != to => self.lose_sight(),
             CellState::Unknown | CellState::Suspect | CellState::Down | CellState::Recovering => {}
         }
         change
+    }
+
+    /// What was seen before the gap neither ends an outage nor begins one after it.
+    fn lose_sight(&mut self) {
+        self.passes = Passes::default();
+        if self.outage.is_none() {
+            self.hard.reset();
+            self.soft = Soft::default();
+            self.end_streak();
+        }
     }
 
     fn begin_outage(&mut self, from: CellState, now: Timestamp) {
@@ -219,6 +234,9 @@ impl Cell {
                 });
             }
         }
+        // What passed before it went down says nothing of how the outage ends: scores also rise by
+        // manual runs and touches, which leave the row of passes as it is.
+        self.passes = Passes::default();
         if goes_down {
             if self.downs.len() >= DOWNS_MAX {
                 self.downs.pop_front();

@@ -1,0 +1,81 @@
+//! How much each kind of run says, and for how long.
+
+use std::time::Duration;
+
+use bongsu_model::{CellState, Outcome, Trigger};
+
+use crate::fleet::{Journey, LOGIN, secs};
+use crate::script::{FAIL, Script, region_of, start};
+
+#[test]
+fn passes_from_before_it_went_down_do_not_end_an_outage() {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    let mut runs = Vec::new();
+    for n in 0..14 {
+        runs.extend((0..3).map(|agent| script.login(agent, n, Outcome::Pass)));
+    }
+    for k in 0..7 {
+        for (agent, shift) in [0, 150, 300].into_iter().enumerate() {
+            let at = start() + secs(141) + Duration::from_millis(600 * k + shift);
+            runs.push(script.unslotted(agent, Trigger::Manual, at, FAIL));
+        }
+    }
+    script.feed(runs);
+    assert_eq!(script.entered(CellState::Down), 1);
+    assert_eq!(
+        script.login_cell(start() + secs(146)).state,
+        CellState::Down
+    );
+    assert_eq!(script.login_cell(start() + secs(146)).passes, 0);
+    let mut runs = Vec::new();
+    for n in 15..30 {
+        runs.extend((0..3).map(|agent| script.login(agent, n, Outcome::Pass)));
+    }
+    script.feed(runs);
+    let path = script.path(LOGIN);
+    let at = |state| path.iter().rfind(|(_, to)| *to == state).unwrap().0;
+    assert!(
+        at(CellState::Recovering) >= at(CellState::Down) + 4,
+        "{path:?}"
+    );
+    assert!(at(CellState::Up) >= at(CellState::Down) + 60, "{path:?}");
+}
+
+#[test]
+fn what_was_seen_before_a_gap_neither_ends_an_outage_nor_begins_one() {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    let mut runs = Vec::new();
+    for n in 0..16 {
+        let outcome = if (5..12).contains(&n) {
+            FAIL
+        } else {
+            Outcome::Pass
+        };
+        runs.extend((0..3).map(|agent| script.login(agent, n, outcome.clone())));
+    }
+    script.feed(runs);
+    script.feed(
+        (0..3)
+            .map(|agent| script.login(agent, 1_000, Outcome::Pass))
+            .collect(),
+    );
+    let back = script.login_cell(start() + secs(10_009));
+    assert_eq!((back.state, back.passes), (CellState::Recovering, 3));
+
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    let mut runs = Vec::new();
+    for n in 0..7 {
+        let outcome = if n >= 5 { FAIL } else { Outcome::Pass };
+        runs.extend((0..3).map(|agent| script.login(agent, n, outcome.clone())));
+    }
+    runs.truncate(19);
+    script.feed(runs);
+    script.feed(
+        (0..3)
+            .map(|agent| script.login(agent, 3_600, FAIL))
+            .collect(),
+    );
+    assert_eq!(script.entered(CellState::Down), 0, "ten hours lie between");
+    let onset = script.login_cell(start() + secs(36_010)).onset.unwrap();
+    assert!(onset >= start() + secs(36_000));
+}
