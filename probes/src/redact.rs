@@ -6,9 +6,6 @@ use bongsu_model::Secret;
 /// What stands where a secret was.
 const MASK: &str = "***";
 
-/// Shortest beginning of a secret that is taken out at the end of a text that was cut before.
-const BEGINNING_BYTES_MIN: usize = 4;
-
 /// Shortest secret that is taken out at all: a single character is in every text.
 const SHORT_BYTES_MIN: usize = 2;
 
@@ -31,7 +28,6 @@ const SECRET_HEADERS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Mask {
     redactor: Redactor,
-    secrets: Vec<Secret>,
     /// Captured secrets, such as one-time codes, that are too short for the redactor: they are
     /// taken out only as they are.
     short: Vec<Secret>,
@@ -44,31 +40,17 @@ impl Mask {
         let bytes = secret.expose().len();
         if (SHORT_BYTES_MIN..SECRET_BYTES_MIN).contains(&bytes) && !self.short.contains(&secret) {
             self.short.push(secret);
-        } else if bytes >= SECRET_BYTES_MIN && !self.secrets.contains(&secret) {
-            self.secrets.push(secret);
         }
     }
 
     /// `text` without secrets, also without the beginning of one at its end: a text may come here
     /// cut in the middle of a secret.
     pub(crate) fn text(&self, text: &str) -> String {
-        let mut clean = self.redactor.redact(text);
+        let mut clean = self.redactor.redact_cut(text);
         for short in &self.short {
             clean = clean.replace(short.expose(), MASK);
         }
-        let (kept, dots) = match clean.strip_suffix('…') {
-            Some(kept) => (kept, "…"),
-            None => (clean.as_str(), ""),
-        };
-        let beginning = self
-            .secrets
-            .iter()
-            .filter_map(|secret| beginning_at_end(kept, secret.expose()))
-            .max();
-        match beginning {
-            Some(bytes) => format!("{}{MASK}{dots}", &kept[..kept.len() - bytes]),
-            None => clean,
-        }
+        clean
     }
 
     /// `text` without secrets, then cut to `bytes_max` bytes.
@@ -95,14 +77,6 @@ pub(crate) fn truncate(text: &mut String, bytes_max: usize) {
         end -= 1;
     }
     text.truncate(end);
-}
-
-/// How many bytes at the end of `text` are the beginning of `secret`.
-fn beginning_at_end(text: &str, secret: &str) -> Option<usize> {
-    let longest = secret.len().min(text.len());
-    (BEGINNING_BYTES_MIN..=longest)
-        .rev()
-        .find(|bytes| secret.is_char_boundary(*bytes) && text.ends_with(&secret[..*bytes]))
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ const FAILED_EXPECTATIONS_MAX: usize = 5;
 /// Most bytes of a body in the evidence of a failure.
 const EVIDENCE_BODY_BYTES_MAX: usize = 4 * 1024;
 
+/// Most bytes of a body that are searched for secrets to make its evidence: taking secrets out
+/// shortens a text, so that more than is shown is needed.
+const EVIDENCE_BODY_READ_MAX: usize = 16 * EVIDENCE_BODY_BYTES_MAX;
+
 /// Most header lines in the evidence of a failure, and most bytes of each value.
 const EVIDENCE_HEADERS_MAX: usize = 64;
 const EVIDENCE_HEADER_BYTES_MAX: usize = 512;
@@ -152,7 +156,9 @@ fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
             (mask.text(name), shown)
         })
         .collect();
-    let body = String::from_utf8_lossy(&answer.body);
+    // Secrets are looked for in what may be shown and some more, not in megabytes.
+    let body = &answer.body[..answer.body.len().min(EVIDENCE_BODY_READ_MAX)];
+    let body = String::from_utf8_lossy(body);
     Some(Evidence {
         headers,
         body_head: mask.cut(&body, EVIDENCE_BODY_BYTES_MAX),

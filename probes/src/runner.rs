@@ -267,6 +267,13 @@ impl<'a> Run<'a> {
 
     fn report(mut self, blind: Option<BlindReason>, cleanup: CleanupState) -> RunReport {
         let ended = self.now();
+        for credential in self
+            .hands
+            .iter()
+            .flat_map(|hands| hands.cookies.credentials())
+        {
+            self.mask.learn(credential.clone());
+        }
         let performed: Vec<PerformedStep> = self
             .performances
             .iter()

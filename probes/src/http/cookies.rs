@@ -50,6 +50,12 @@ impl CookieJar {
         }
     }
 
+    /// The values that may be credentials, such as a session's.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &bongsu_model::Secret> {
+        let values = self.0.iter().map(|cookie| &cookie.value);
+        values.filter(|value| value.expose().len() >= CREDENTIAL_BYTES_MIN)
+    }
+
     /// The `cookie` header for `url`, None if no cookie fits; longer paths first.
     pub(crate) fn header(&self, url: &http::Uri, now: Timestamp) -> Option<String> {
         let mut fitting: Vec<&Cookie> = self.0.iter().filter(|c| c.fits(url, now)).collect();
@@ -61,6 +67,10 @@ impl CookieJar {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 }
+
+/// Shortest value of a cookie that is taken for a credential: 80 bits in base 16. A shorter one
+/// is a language or a flag, and taking it out would blacken ordinary words.
+const CREDENTIAL_BYTES_MIN: usize = 20;
 
 impl Cookie {
     fn parse(line: &str, url: &http::Uri, now: Timestamp) -> Option<Self> {

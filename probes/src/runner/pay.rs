@@ -19,8 +19,8 @@ use crate::context::Context;
 /// `cleanup_timeout` together. `context.order.id` is not used.
 ///
 /// Gives `Done`; or `Owed`, with one more attempt counted in the log, if some of it failed; or
-/// `Leaked` where the log keeps nothing. A debt of another journey or of other accounts than
-/// `context` has stays `Owed` untouched.
+/// `Leaked` where the log keeps nothing. A debt of another journey, of other accounts than
+/// `context` has or of cleanup that the journey no longer has stays `Owed` untouched.
 pub async fn pay(journey: &Journey, debt: &Debt, context: &Context) -> CleanupState {
     if !fits(journey, debt, context) {
         tracing::warn!(run = %debt.run, "a debt does not fit the journey and accounts given");
@@ -32,6 +32,10 @@ pub async fn pay(journey: &Journey, debt: &Debt, context: &Context) -> CleanupSt
         ..debt.clone()
     };
     run.debts = Debts::taken_up(&attempted, journey);
+    if !run.debts.is_any_owed() {
+        tracing::warn!(run = %debt.run, "the journey no longer has the cleanup that is owed");
+        return CleanupState::Owed;
+    }
     for variable in &debt.variables {
         let actor = journey
             .actors

@@ -325,6 +325,15 @@ async fn a_debt_of_other_accounts_is_left_alone() {
     context.accounts.swap(0, 1);
     assert_eq!(pay(&journey, &debt, &context).await, CleanupState::Owed);
     assert_eq!(server.seen().len(), seen, "nothing is sent as someone else");
+
+    // Nor can cleanup be performed that the journey no longer has: nobody may call it paid.
+    context.accounts.swap(0, 1);
+    let lost = Debt {
+        scopes: vec![9],
+        ..debt
+    };
+    assert_eq!(pay(&journey, &lost, &context).await, CleanupState::Owed);
+    assert_eq!(server.seen().len(), seen);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use bongsu_probes::run;
 
-use crate::support::server::{Behaviour, Server, with_headers};
+use crate::support::server::{Behaviour, Server, json, with_headers};
 use crate::support::{
     SENTINEL, assert_no_secret, check_sane, context, ending, short, step, target,
 };
@@ -103,4 +103,45 @@ get = "/x/{{ token }}"
 async fn nothing_that_can_be_printed_shows_a_secret() {
     let context = context(target("http://127.0.0.1:9"));
     assert_no_secret(&format!("{context:#?}"));
+}
+
+#[tokio::test]
+async fn a_cut_through_an_encoded_secret_leaves_nothing_of_it() {
+    // The sentinel in Base64.
+    let basic = "c2VudGluZWwvc2VjcmV0K29mPXRoZSB0ZXN0".to_owned();
+    let percent =
+        percent_encoding::utf8_percent_encode(SENTINEL, percent_encoding::NON_ALPHANUMERIC)
+            .to_string();
+    // A mismatch shows 120 characters: each is cut at its 10th.
+    for (secret, begins) in [
+        (basic, "c2Vu"),
+        (percent, "sent"),
+        (SENTINEL.to_owned(), "sent"),
+    ] {
+        let body = format!("{{\"x\":\"{}{secret}\"}}", "f".repeat(108));
+        let server = Server::start(move |_| Behaviour::Answer(json(200, &body))).await;
+        let journey = short(
+            "[[step]]\nname = \"ask\"\nget = \"/x\"\nmax_body = 9999\n\
+             expect.json.\"$.x\" = \"other\"\n",
+        );
+        let report = run(&journey, &context(target(&server.base()))).await;
+        let shown = step(&report, "ask").failed_expectations.join("\n");
+        assert!(shown.contains("fff***"), "{shown}");
+        assert!(!format!("{report:#?}").contains(begins), "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_cookie_that_a_body_repeats_is_taken_out() {
+    let session = "0123456789abcdef0123456789abcdef";
+    let server = Server::start(move |_| {
+        let headers = format!("set-cookie: sid={session}\r\nset-cookie: lang=ko\r\n");
+        let body = format!("your session is {session}, ko");
+        Behaviour::Answer(with_headers(500, &headers, body.as_bytes()))
+    })
+    .await;
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/x\"\n");
+    let report = run(&journey, &context(target(&server.base()))).await;
+    let evidence = step(&report, "ask").evidence.clone().unwrap();
+    assert_eq!(evidence.body_head, "your session is ***, ko");
 }
