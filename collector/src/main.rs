@@ -96,12 +96,21 @@ async fn run(config: Config, catalogue: Catalogue) -> Result<(), String> {
 }
 
 fn start_log() {
-    let filter = EnvFilter::try_from_env("BONGSU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var("BONGSU_LOG").unwrap_or_else(|_| "info".to_owned());
+    let (filter, wrong) = match EnvFilter::try_new(&asked) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    if let Some(error) = wrong {
+        tracing::warn!(
+            "BONGSU_LOG is `{asked}`, which is no filter: {error}; using `info`, see --help"
+        );
+    }
 }
 
 #[expect(

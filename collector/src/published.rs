@@ -8,7 +8,8 @@ use bongsu_model::{TargetName, Timestamp};
 /// Everything as of one instant. Cheap to share: it never changes once it is published.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// Whether the journal was replayed: before that the picture is empty.
+    /// Whether the journal was replayed, and deriving follows it. Before that the picture is
+    /// empty; should deriving fail, the last one stays.
     pub ready: bool,
     /// As of when, in engine time.
     pub as_of: Timestamp,
@@ -25,6 +26,11 @@ pub struct Published {
 }
 
 impl Published {
+    /// Whether there is something to show: also when deriving has failed since, as of then.
+    pub fn has_content(&self) -> bool {
+        self.ready || self.version > 0
+    }
+
     /// The picture before the journal was replayed.
     pub(crate) fn unready() -> Self {
         Self {

@@ -43,7 +43,7 @@ pub struct Shared {
     published: watch::Receiver<Arc<Published>>,
     transitions: broadcast::Sender<Arc<Transition>>,
     reader: Arc<Reader>,
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -66,7 +66,7 @@ impl Shared {
             counters,
             published,
             transitions: broadcast::Sender::new(TRANSITIONS_MAX),
-            readers: Semaphore::new(READERS_MAX),
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
         }
     }
 
@@ -100,15 +100,17 @@ impl Shared {
         &self,
         read: impl FnOnce(&Reader) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let _permit = self
-            .readers
-            .acquire()
+        let place = Arc::clone(&self.readers)
+            .acquire_owned()
             .await
             .map_err(|_| ReadError::Interrupted)?;
         let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || read(&reader))
-            .await
-            .unwrap_or(Err(ReadError::Interrupted))
+        let reading = tokio::task::spawn_blocking(move || {
+            // Who asked may have gone or given up: the place stays taken until the disk is free.
+            let _place = place;
+            read(&reader)
+        });
+        reading.await.unwrap_or(Err(ReadError::Interrupted))
     }
 
     /// The journal, for threads that may block.
@@ -128,5 +130,48 @@ impl Shared {
     pub(crate) fn announce(&self, transition: Arc<Transition>) {
         // Nobody listening is fine.
         let _ = self.transitions.send(transition);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    const EXAMPLE: &str = include_str!("../../deploy/config/collector.toml");
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_any_more_keeps_its_place_until_it_ends() {
+        let shared = Shared::new(
+            Config::parse(EXAMPLE, Path::new("collector.toml")).unwrap(),
+            Catalogue::default(),
+            Arc::new(SystemClock::new()),
+            Arc::default(),
+            watch::channel(Arc::new(Published::unready())).1,
+            CancellationToken::new(),
+        );
+        let mut ends = Vec::new();
+        for _ in 0..READERS_MAX {
+            let (end, ended) = sync_channel::<()>(1);
+            let (begin, begun) = tokio::sync::oneshot::channel();
+            ends.push(end);
+            let read = shared.read(move |_| {
+                let _ = begin.send(());
+                let _ = ended.recv();
+                Ok(())
+            });
+            tokio::select! {
+                _ = read => panic!("it ended unasked"),
+                begun = begun => begun.unwrap(),
+            }
+        }
+        assert_eq!(shared.readers.available_permits(), 0);
+        drop(ends);
+        let next = tokio::time::timeout(Duration::from_secs(30), shared.read(|_| Ok(7)));
+        assert_eq!(next.await.unwrap().unwrap(), 7);
     }
 }

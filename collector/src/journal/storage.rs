@@ -16,6 +16,12 @@ pub enum StorageError {
     /// Reading, writing or syncing failed.
     #[error("the disk failed: {0}")]
     Io(String),
+    /// The file or its folder may not be written to.
+    #[error(
+        "journal.db cannot be opened for writing: {0}; check owner and mode of the data folder \
+         and of the files in it"
+    )]
+    Access(String),
     /// The file's content makes no sense.
     #[error(
         "journal.db is damaged: {0}; move it away to start anew, or mend it with \

@@ -348,6 +348,15 @@ fn a_file_that_is_no_journal_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_file_that_cannot_be_opened_says_what_to_check() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(FILE)).unwrap();
+    let error = Sqlite::open(folder.path()).unwrap_err();
+    assert!(matches!(error, StorageError::Access(_)), "{error}");
+    assert!(error.to_string().contains("check owner and mode"));
+}
+
+#[test]
 fn a_file_of_version_1_opens_with_all_that_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let old = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();

@@ -17,14 +17,16 @@ pub(super) fn routes() -> Router<Arc<Web>> {
 }
 
 async fn ready(State(web): State<Arc<Web>>) -> Response {
-    if web.source.picture().ready {
-        plain(StatusCode::OK, "ready\n")
+    let picture = web.source.picture();
+    let why_not = if picture.ready {
+        return plain(StatusCode::OK, "ready\n");
+    } else if picture.has_content() {
+        "deriving has failed, and what is shown stands still; the log says why: restart the \
+         collector\n"
     } else {
-        plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the journal is being replayed\n",
-        )
-    }
+        "the journal is being replayed\n"
+    };
+    plain(StatusCode::SERVICE_UNAVAILABLE, why_not)
 }
 
 fn plain(status: StatusCode, text: &'static str) -> Response {

@@ -57,7 +57,7 @@ impl Source for Shared {
     fn settled(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             // The channel closes only when the deriving thread has ended.
-            let _ = self.watch().wait_for(|picture| picture.ready).await;
+            let _ = self.watch().wait_for(|picture| picture.has_content()).await;
         })
     }
 

@@ -100,9 +100,19 @@ impl Fixture {
             }
             None => {
                 picture.ready = false;
+                picture.version = 0;
                 picture.boards.clear();
             }
         }
+        fixture.picture = Arc::new(picture);
+        fixture
+    }
+
+    /// As it is after deriving has failed: the last picture, which is not ready any more.
+    pub(super) fn stalled() -> Self {
+        let mut fixture = Self::new();
+        let mut picture = Published::clone(&fixture.picture);
+        picture.ready = false;
         fixture.picture = Arc::new(picture);
         fixture
     }
@@ -159,7 +169,7 @@ impl Source for Fixture {
     }
 
     fn settled(&self) -> BoxFuture<'_, ()> {
-        let ready = self.picture.ready;
+        let ready = self.picture.has_content();
         Box::pin(async move {
             if !ready {
                 std::future::pending().await

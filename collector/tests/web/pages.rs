@@ -246,6 +246,18 @@ async fn before_the_journal_was_read_nothing_is_said_of_any_feature() {
 }
 
 #[tokio::test]
+async fn when_deriving_has_failed_the_last_board_stays_and_readiness_says_why() {
+    let board = get_of(Fixture::stalled(), "/?lang=en").await;
+    assert_eq!(board.status, StatusCode::OK);
+    let ready = get_of(Fixture::stalled(), "/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ready.text.contains("deriving has failed"), "{}", ready.text);
+    let metrics = get_of(Fixture::stalled(), "/metrics").await.text;
+    assert!(metrics.contains("\nbongsu_collector_ready 0\n"));
+    assert!(!metrics.contains("bongsu_feature_state"));
+}
+
+#[tokio::test]
 async fn liveness_and_readiness_are_told_apart() {
     assert_eq!(get("/livez").await.text, "alive\n");
     assert_eq!(get("/readyz").await.text, "ready\n");
