@@ -156,10 +156,9 @@ impl Cell {
     /// Weighs one run. A quarantined agent's is only kept.
     pub(crate) fn weigh(&mut self, evidence: &Evidence, settings: &Settings) {
         let voter = self.sight.voters.entry(evidence.agent).or_default();
+        voter.keep(evidence);
         if voter.held.is_some() {
-            if evidence.weight != Weight::Touch {
-                voter.keep(evidence);
-            }
+            voter.judge(evidence);
             return;
         }
         if self.outage.is_none() && evidence.weight != Weight::Touch {
@@ -242,18 +241,26 @@ impl Cell {
                 voter.uncorroborated += failures;
             }
         }
+        self.forget_recent();
     }
 
-    /// The agent fails alone: it neither counts nor votes from now on.
-    pub(crate) fn hold(&mut self, agent: AgentIx) {
+    /// No failure of those that count matters any more.
+    fn forget_recent(&mut self) {
+        let voters = self.sight.voters.values_mut();
+        for voter in voters.filter(|voter| voter.held.is_none()) {
+            voter.recent.clear();
+        }
+    }
+
+    /// The agent fails alone since `since`: it neither counts nor votes from now on. Its runs are
+    /// kept, in case it was right.
+    pub(crate) fn hold(&mut self, agent: AgentIx, since: Timestamp) {
         let voter = self.sight.voters.entry(agent).or_default();
-        voter.held = Some(Held {
-            passes: 0,
-            recent: VecDeque::new(),
-        });
-        // The score without it is zero, so what is left of the scores is its own doing.
+        voter.held = Some(Held { passes: 0 });
+        voter.recent.retain(|evidence| evidence.started >= since);
+        // The score without it is zero, so what is left of the score is its own doing.
         self.hard.reset();
-        self.soft = Soft::default();
+        self.forget_soft(agent);
         match self.outage {
             Some(_) => {
                 if let Some(streak) = &mut self.streak {
@@ -264,24 +271,57 @@ impl Cell {
         }
     }
 
-    /// The agent counts again: its fresh runs are weighed now. Returns how many there were and
-    /// the start of the first.
+    /// The agent counts again: its fresh runs are weighed now. Returns the start of the first.
     pub(crate) fn release(
         &mut self,
         agent: AgentIx,
         now: Timestamp,
         settings: &Settings,
     ) -> Option<Timestamp> {
-        let held = self.sight.voters.get_mut(&agent)?.held.take()?;
-        let fresh: Vec<Evidence> = held
-            .recent
-            .into_iter()
-            .filter(|evidence| evidence.fresh_until > now)
-            .collect();
+        let voter = self.sight.voters.get_mut(&agent)?;
+        voter.held.take()?;
+        let mut fresh: Vec<Evidence> = std::mem::take(&mut voter.recent).into();
+        fresh.retain(|evidence| evidence.fresh_until > now);
         for evidence in &fresh {
             self.weigh(evidence, settings);
         }
         fresh.iter().map(|evidence| evidence.started).min()
+    }
+
+    /// The agent has nothing to do with the cell any more: what it said neither raises a
+    /// suspicion nor keeps one up.
+    pub(crate) fn leave(&mut self, agent: AgentIx) {
+        self.hard.forget(agent);
+        self.forget_soft(agent);
+        self.passes.agents.remove(&agent);
+        if let Some(voter) = self.sight.voters.get_mut(&agent) {
+            voter.recent.clear();
+        }
+        if let Some(streak) = &mut self.streak {
+            if self.outage.is_none()
+                && let Some((_, (_, failures))) = streak.agents.remove_entry(&agent)
+                && let Some(voter) = self.sight.voters.get_mut(&agent)
+            {
+                voter.uncorroborated += failures;
+            }
+            streak.forget(agent);
+            // How much of what the others say is theirs and how much was its doing is not known.
+            for failing in streak.agents.keys() {
+                self.hard.doubt(*failing);
+            }
+        }
+        if self.outage.is_none() && self.hard.pooled() == 0.0 {
+            self.hard.reset();
+            self.end_streak();
+        }
+    }
+
+    fn forget_soft(&mut self, agent: AgentIx) {
+        self.soft.scores.forget(agent);
+        self.soft.clean.agents.remove(&agent);
+        if self.soft.scores.pooled() == 0.0 {
+            self.soft = Soft::default();
+        }
     }
 
     /// The agent that fails alone, with its first failure: the pooled score says down, the score
@@ -293,7 +333,7 @@ impl Cell {
         let failing = &self.streak.as_ref()?.agents;
         let alone = failing.iter().find(|(agent, _)| {
             self.hard.without(**agent) == 0.0
-                && self.sight.votes(**agent)
+                && !self.sight.is_held(**agent)
                 && self.sight.another_sees(**agent, now)
         });
         alone.map(|(agent, (since, _))| (*agent, *since))
@@ -357,9 +397,11 @@ impl Cell {
         self.deciding_score() / h
     }
 
-    /// With one agent nobody can be left out; that is said by its confidence.
+    /// With one agent nobody can be left out; that is said by its confidence. It is left out all
+    /// the same as soon as another fails too, which then has only touched the cell.
     fn deciding_score(&self) -> f64 {
-        if self.sight.agents() < 2 {
+        let failing = self.streak.as_ref().map_or(0, |streak| streak.agents.len());
+        if self.sight.agents() < 2 && failing < 2 {
             self.hard.pooled()
         } else {
             self.hard.least()

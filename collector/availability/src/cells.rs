@@ -1,6 +1,6 @@
 //! The first machine: every cell with the users that measure it. Runs and plans in, changes out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bongsu_model::{
     CellKey, FeatureId, JourneyName, Outcome, PlanEntry, RegionId, RunFacts, RunId, TargetName,
@@ -199,9 +199,11 @@ impl Cells {
         now: Timestamp,
     ) -> Vec<usize> {
         let mut by_user: BTreeMap<usize, Vec<(Span, PlanEntry)>> = BTreeMap::new();
+        let mut touches = BTreeSet::new();
         for (span, entry) in spans {
             for touched in &entry.touches {
-                self.cell(&entry.target, touched, speaker.region);
+                let cell = self.cell(&entry.target, touched, speaker.region);
+                touches.extend(cell.filter(|_| span.contains(now)));
             }
             let key = UserKey {
                 agent: speaker.agent,
@@ -215,7 +217,7 @@ impl Cells {
             }
         }
         let users = 0..self.users.len();
-        let mut cells = std::collections::BTreeSet::new();
+        let mut cells = BTreeSet::new();
         for user in users
             .filter(|u| self.users[*u].agent == speaker.agent)
             .collect::<Vec<_>>()
@@ -226,8 +228,17 @@ impl Cells {
             self.users[user].history.replan(&spans, lateness, now);
             cells.insert(self.users[user].cell);
         }
+        for (cell, facts) in self.cells.iter().enumerate() {
+            if facts.sight.voters.contains_key(&speaker.agent) {
+                cells.insert(cell);
+            }
+        }
         for cell in &cells {
             self.cover(speaker.agent, *cell, now);
+            let is_covered = self.cells[*cell].sight.covers(speaker.agent);
+            if !is_covered && !touches.contains(cell) {
+                self.leave(speaker.agent, *cell, now);
+            }
         }
         cells.into_iter().collect()
     }
@@ -315,7 +326,7 @@ impl Cells {
 
     fn hold(&mut self, standing: Standing, since: Timestamp, now: Timestamp) {
         let Standing { agent, cell, .. } = standing;
-        self.cells[cell].hold(agent);
+        self.cells[cell].hold(agent, since);
         for user in self.users_on(agent, cell) {
             let fault = self.fault(user, cell);
             self.users[user].history.hold(fault, since, now);
@@ -391,12 +402,17 @@ impl Cells {
         let mut covering = self.users_in(agent, cell);
         covering.retain(|user| self.users[*user].history.timing(now).is_some());
         self.cells[cell].sight.cover(agent, &covering);
-        if covering.is_empty() && self.cells[cell].sight.is_held(agent) {
-            self.release(agent, cell, Release::Left, now);
-        }
         let users = self.users_of[cell].iter();
         let timings = users.filter_map(|user| self.users[*user].history.timing(now));
         self.cells[cell].period = timings.map(|timing| timing.period).min();
+    }
+
+    /// The agent has nothing to do with the cell any more.
+    fn leave(&mut self, agent: AgentIx, cell: usize, now: Timestamp) {
+        self.cells[cell].leave(agent);
+        if self.cells[cell].sight.is_held(agent) {
+            self.release(agent, cell, Release::Left, now);
+        }
     }
 
     fn users_in(&self, agent: AgentIx, cell: usize) -> Vec<usize> {

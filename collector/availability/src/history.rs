@@ -15,8 +15,8 @@ use bongsu_model::{PlanEntry, RunFacts, Timestamp};
 use crate::span::{Span, union};
 
 use segment::{Carved, Segment};
-use slot::Slot;
 pub(crate) use slot::{Arrival, SlotOutcome};
+use slot::{Slot, shown_from};
 pub(crate) use sums::Sums;
 
 /// The longest window that is shown, with an hour to spare.
@@ -195,6 +195,7 @@ impl History {
     /// The agent fails alone since `since`, as is known since `now`: what it ran is blind from
     /// then on.
     pub(crate) fn hold(&mut self, whose: Fault, since: Timestamp, now: Timestamp) {
+        let since = shown_from(since);
         let held = Span::new(since, Timestamp::MAX);
         self.carved.of(whose).push(held);
         self.restate(since, now);
@@ -202,6 +203,7 @@ impl History {
 
     /// What the agent ran from `from` on counts again, as is known since `now`.
     pub(crate) fn release(&mut self, whose: Fault, from: Timestamp, now: Timestamp) {
+        let from = shown_from(from);
         for span in self.carved.of(whose) {
             span.until = span.until.min(from);
         }

@@ -257,6 +257,7 @@ impl Cell {
     fn end_outage(&mut self) {
         self.outage = None;
         self.streak = None;
+        self.forget_recent();
         self.hard.reset();
         self.soft = Soft::default();
     }

@@ -7,8 +7,8 @@ use bongsu_model::{RunId, Timestamp};
 
 use crate::{Confidence, EVIDENCE_MAX};
 
-use super::Evidence;
 use super::scores::AgentIx;
+use super::{Evidence, Weight};
 
 /// Passes that were followed by a failure, from which on an outage is said to be partial. One may
 /// be a run that began just before the fault.
@@ -21,7 +21,7 @@ pub(crate) struct Streak {
     pub(crate) onset: Timestamp,
     /// Start of the last good run before it.
     pub(crate) onset_low: Option<Timestamp>,
-    /// Start of the first failed run of each agent, and how many failed.
+    /// Start of the first failed run of each agent, and how many failed of its own journey.
     pub(crate) agents: BTreeMap<AgentIx, (Timestamp, u64)>,
     pub(crate) evidence: VecDeque<RunId>,
     passes_since_failure: u32,
@@ -47,17 +47,29 @@ impl Streak {
             .entry(evidence.agent)
             .or_insert((evidence.started, 0));
         agent.0 = agent.0.min(evidence.started);
-        agent.1 += 1;
+        agent.1 += u64::from(evidence.weight != Weight::Touch);
         if self.evidence.len() >= EVIDENCE_MAX {
             self.evidence.pop_front();
         }
         self.evidence.push_back(evidence.run);
-        self.mixed += std::mem::take(&mut self.passes_since_failure);
+        if evidence.weight == Weight::Own {
+            self.mixed += std::mem::take(&mut self.passes_since_failure);
+        }
     }
 
     pub(crate) fn pass(&mut self, evidence: &Evidence) {
-        if evidence.started > self.onset {
+        if evidence.weight == Weight::Own && evidence.started > self.onset {
             self.passes_since_failure += 1;
+        }
+    }
+
+    /// The agent left: its failures are no sign of the cell. Before an outage the onset is what
+    /// the others say.
+    pub(crate) fn forget(&mut self, agent: AgentIx) {
+        if self.agents.remove(&agent).is_some()
+            && let Some(first) = self.agents.values().map(|(since, _)| *since).min()
+        {
+            self.onset = self.onset.max(first);
         }
     }
 

@@ -86,6 +86,25 @@ impl Scores {
         scores.fold(self.pooled, f64::min)
     }
 
+    /// Takes out what `agent` contributed. What the others would say without it and without one
+    /// more of them is not known: it is at most what it was, and at most what all of them say.
+    pub(crate) fn forget(&mut self, agent: AgentIx) {
+        let Ok(place) = self.place(agent) else {
+            return;
+        };
+        self.pooled = self.without.remove(place).1;
+        for (_, score) in &mut self.without {
+            *score = score.min(self.pooled);
+        }
+    }
+
+    /// Says that `agent` may have contributed everything: the score without it begins anew.
+    pub(crate) fn doubt(&mut self, agent: AgentIx) {
+        if let Ok(place) = self.place(agent) {
+            self.without[place].1 = 0.0;
+        }
+    }
+
     pub(crate) fn is_zero(&self) -> bool {
         self.pooled == 0.0 && self.without.iter().all(|(_, score)| *score == 0.0)
     }

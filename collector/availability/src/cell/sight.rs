@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bongsu_model::{FeatureId, Timestamp};
 
-use super::Evidence;
 use super::scores::AgentIx;
+use super::{Evidence, Weight};
 
-/// Runs kept of a quarantined agent to be counted again: what it runs while one is fresh.
+/// Runs kept of an agent that failed, to be counted again if it was quarantined wrongly: what it
+/// runs while one is fresh.
 const RECENT_MAX: usize = 32;
 
 /// What a user's newest live run of the cell's own journey said.
@@ -36,8 +37,6 @@ pub(crate) struct Newest {
 pub(crate) struct Held {
     /// Its passes in a row since then.
     pub(crate) passes: u32,
-    /// Its newest runs, in case that it was right.
-    pub(crate) recent: VecDeque<Evidence>,
 }
 
 /// One agent's standing in one cell.
@@ -47,6 +46,8 @@ pub(crate) struct Voter {
     covers: bool,
     newest: Vec<Newest>,
     pub(crate) held: Option<Held>,
+    /// Its newest runs since it began to fail, in case that it is quarantined and was right.
+    pub(crate) recent: VecDeque<Evidence>,
     /// Valid runs while the cell was not in an outage.
     pub(crate) quiet_runs: u64,
     /// How many of these failed without another agent agreeing.
@@ -75,13 +76,22 @@ impl Voter {
         }
     }
 
-    /// Keeps a run that does not count, in case it will.
+    /// Keeps a run of an agent that fails, in case it will have to be counted again.
     pub(crate) fn keep(&mut self, evidence: &Evidence) {
-        if let Some(held) = &mut self.held {
-            if held.recent.len() >= RECENT_MAX {
-                held.recent.pop_front();
-            }
-            held.recent.push_back(evidence.clone());
+        if evidence.mark.is_good() && self.recent.is_empty() {
+            return;
+        }
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(evidence.clone());
+    }
+
+    /// Counts a quarantined agent's passes in a row. Touches count only where the agent has no
+    /// journey of its own: nothing else could absolve it.
+    pub(crate) fn judge(&mut self, evidence: &Evidence) {
+        let counts = evidence.weight != Weight::Touch || !self.covers;
+        if let Some(held) = self.held.as_mut().filter(|_| counts) {
             held.passes = if evidence.mark.is_good() {
                 held.passes + 1
             } else {
@@ -165,11 +175,6 @@ impl Sight {
     pub(crate) fn held(&self) -> Vec<AgentIx> {
         let held = self.voters.iter().filter(|(_, voter)| voter.held.is_some());
         held.map(|(agent, _)| *agent).collect()
-    }
-
-    /// Whether the agent's plan covers the cell and its runs count.
-    pub(crate) fn votes(&self, agent: AgentIx) -> bool {
-        self.voters.get(&agent).is_some_and(Voter::votes)
     }
 
     pub(crate) fn covers(&self, agent: AgentIx) -> bool {

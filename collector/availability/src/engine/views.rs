@@ -215,8 +215,8 @@ impl Engine {
     }
 
     fn agent(&self, ix: AgentIx, agent: &Agent, now: Timestamp) -> AgentView {
-        let cells = self.cells.cells.iter().filter(|cell| cell.sight.covers(ix));
-        let covered = cells.clone().count();
+        let cells = self.cells.cells.iter();
+        let covered = cells.clone().filter(|cell| cell.sight.covers(ix)).count();
         let held = cells.filter(|cell| cell.sight.is_held(ix));
         let quarantined: Vec<CellKey> = held.map(|cell| cell.key.clone()).collect();
         let voters = self

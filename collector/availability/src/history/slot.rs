@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_model::Outcome;
+use bongsu_model::{Outcome, Timestamp};
 
 /// Outcome, start and whether it came late; a day of a ten-second cadence is 35 KB.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,12 @@ const LATE_BIT: u32 = 0b1000;
 /// The rest holds the start after due in milliseconds: 28 bits are three days.
 const OFFSET_SHIFT: u32 = 4;
 const OFFSET_MAX: u32 = u32::MAX >> OFFSET_SHIFT;
+
+/// The earliest start that a slot may show for a run that began at `started`: starts are kept in
+/// whole milliseconds after due, rounded down, while the cells know them to the nanosecond.
+pub(crate) fn shown_from(started: Timestamp) -> Timestamp {
+    started - (Duration::from_millis(1) - Duration::from_nanos(1))
+}
 
 impl Slot {
     /// Nothing was heard.

@@ -362,7 +362,7 @@ impl Sim {
             self.plan_burst(agent, journey, ended);
         }
         self.next += 1;
-        let run = run(
+        let mut run = run(
             self.layout,
             Told {
                 agent,
@@ -374,6 +374,8 @@ impl Sim {
             },
             outcomes,
         );
+        // No scheduler starts a run to the nanosecond.
+        run.started = run.due + Duration::from_nanos(self.next.wrapping_mul(314_159) % 1_000_000);
         self.push(ended + DELIVERY, Action::Deliver(Event::Run(Box::new(run))));
     }
 
