@@ -68,10 +68,17 @@ impl Derive {
             published: self.published.clone(),
             stop: self.stop.clone(),
         };
+        // Reports come ten times a second: only what changes is said.
+        let mut behind = false;
         while let Ok(progress) = progress.recv() {
-            if let Err(error) = self.take(progress) {
-                tracing::error!(%error, "deriving is behind");
+            let taken = self.take(progress);
+            let failed = taken.is_err();
+            match taken {
+                Ok(()) if behind => tracing::info!("deriving follows the journal again"),
+                Err(error) if !behind => tracing::error!(%error, "deriving is behind"),
+                Ok(()) | Err(_) => {}
             }
+            behind = failed;
         }
     }
 

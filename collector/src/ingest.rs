@@ -87,7 +87,7 @@ impl Ingest {
         let agent = auth::agent(&head.headers, &self.shared.config.roster)?;
         let now = self.shared.clock.monotonic();
         self.admission.rate(&agent.vantage.agent, now)?;
-        let mut held = self.admission.enter()?;
+        let mut held = self.admission.enter(&agent.vantage.agent)?;
         body::check_type(&head.headers)?;
         let coding = body::coding(&head.headers)?;
         let bytes_max = self.shared.config.limits.body_bytes_max;

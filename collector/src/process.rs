@@ -194,6 +194,14 @@ impl Collector {
             tracing::warn!(address = %self.otlp,
                 "agents' tokens travel unencrypted here; put a TLS proxy in front");
         }
+        if !self.web.ip().is_loopback() {
+            tracing::warn!(address = %self.web,
+                "whoever reaches this address reads runs and their evidence; put a proxy with a \
+                 login in front");
+        }
+        if self.shared.config.roster.agents().is_empty() {
+            tracing::warn!("no agent may speak: list them as [[agent]] in the configuration");
+        }
         let counters = &self.shared.counters;
         let routers = [
             (

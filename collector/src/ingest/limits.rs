@@ -9,11 +9,15 @@ use bongsu_model::{AgentId, Monotonic};
 
 use super::answer::Refused;
 use crate::config::Config;
-use crate::counters::Counters;
+use crate::counters::{Counters, Gauge};
 
 /// Requests that are worked on at a time, waiting for the disk included: twice the journal's
 /// queue, so that the queue is what fills first.
 const IN_FLIGHT_MAX: u64 = 128;
+
+/// Of these, how many one agent may have: it sends in two lanes, and what else is open of it are
+/// connections that it gave up. So eight agents that are stuck in their bodies still leave room.
+const IN_FLIGHT_OF_AGENT_MAX: u64 = 16;
 
 /// Bodies of the largest size that may be held at a time; decoded they take about three times
 /// their size. At 16 MiB each, 64 MiB of bodies.
@@ -26,10 +30,16 @@ const BURST_SECONDS: f64 = 4.0;
 /// Who may come in.
 #[derive(Debug)]
 pub(super) struct Admission {
-    buckets: HashMap<AgentId, Mutex<Bucket>>,
+    agents: HashMap<AgentId, Sender>,
     per_second: f64,
     bytes_max: u64,
     counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    bucket: Mutex<Bucket>,
+    in_flight: Arc<Gauge>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +63,15 @@ impl Admission {
             .iter()
             .map(|agent| agent.vantage.agent.clone());
         Self {
-            buckets: agents.map(|agent| (agent, Mutex::new(full))).collect(),
+            agents: agents
+                .map(|agent| {
+                    let sender = Sender {
+                        bucket: Mutex::new(full),
+                        in_flight: Arc::default(),
+                    };
+                    (agent, sender)
+                })
+                .collect(),
             per_second,
             bytes_max: config.limits.body_bytes_max * LARGEST_BODIES_MAX,
             counters,
@@ -62,10 +80,10 @@ impl Admission {
 
     /// Takes one request out of the agent's bucket.
     pub(super) fn rate(&self, agent: &AgentId, now: Monotonic) -> Result<(), Refused> {
-        let Some(bucket) = self.buckets.get(agent) else {
+        let Some(sender) = self.agents.get(agent) else {
             return Ok(());
         };
-        let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bucket = sender.bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = bucket
             .filled
             .map_or(0.0, |filled| now.since(filled).as_secs_f64());
@@ -95,13 +113,24 @@ impl Admission {
     }
 
     /// Takes a place among the requests that are worked on.
-    pub(super) fn enter(&self) -> Result<Reservation, Refused> {
+    pub(super) fn enter(&self, agent: &AgentId) -> Result<Reservation, Refused> {
+        let own = self.agents.get(agent);
+        let own = own.map_or_else(Arc::default, |sender| Arc::clone(&sender.in_flight));
+        self.counters.in_flight.raise(1);
+        own.raise(1);
         let held = Reservation {
             counters: Arc::clone(&self.counters),
+            own,
             bytes: 0,
             bytes_max: self.bytes_max,
         };
-        self.counters.in_flight.raise(1);
+        if held.own.get() > IN_FLIGHT_OF_AGENT_MAX {
+            return Err(Refused::later(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("{IN_FLIGHT_OF_AGENT_MAX} requests of {agent} are being worked on"),
+                1,
+            ));
+        }
         if self.counters.in_flight.get() > IN_FLIGHT_MAX {
             return Err(Refused::later(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -117,6 +146,8 @@ impl Admission {
 #[derive(Debug)]
 pub(super) struct Reservation {
     counters: Arc<Counters>,
+    /// Requests of the same agent.
+    own: Arc<Gauge>,
     bytes: u64,
     bytes_max: u64,
 }
@@ -125,9 +156,12 @@ impl Reservation {
     /// A place among requests that hold at most `bytes_max`.
     #[cfg(test)]
     pub(super) fn for_test(counters: &Arc<Counters>, bytes_max: u64) -> Self {
+        let own = Arc::<Gauge>::default();
         counters.in_flight.raise(1);
+        own.raise(1);
         Self {
             counters: Arc::clone(counters),
+            own,
             bytes: 0,
             bytes_max,
         }
@@ -153,6 +187,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         self.counters.in_flight_bytes.lower(self.bytes);
         self.counters.in_flight.lower(1);
+        self.own.lower(1);
     }
 }
 
@@ -190,14 +225,31 @@ mod tests {
     }
 
     #[test]
+    fn one_agent_takes_its_share_of_the_places_and_no_more() {
+        let admission = admission("requests_per_second = 50");
+        let agent = AgentId::new("seoul-1").unwrap();
+        let mut places: Vec<_> = (0..IN_FLIGHT_OF_AGENT_MAX)
+            .map(|_| admission.enter(&agent).unwrap())
+            .collect();
+        let refused = admission.enter(&agent).unwrap_err();
+        assert_eq!(refused.code, StatusCode::TOO_MANY_REQUESTS);
+        let other = AgentId::new("busan-1").unwrap();
+        places.push(admission.enter(&other).unwrap());
+        places.remove(0);
+        admission.enter(&agent).unwrap();
+    }
+
+    #[test]
     fn places_and_bytes_are_given_back() {
         let admission = admission("requests_per_second = 50");
+        // Agents that are not on the roster have no share: the bound on all is what is left.
+        let agent = AgentId::new("busan-1").unwrap();
         let mut places: Vec<_> = (0..IN_FLIGHT_MAX)
-            .map(|_| admission.enter().unwrap())
+            .map(|_| admission.enter(&agent).unwrap())
             .collect();
-        assert!(admission.enter().is_err());
+        assert!(admission.enter(&agent).is_err());
         places.pop();
-        let mut held = admission.enter().unwrap();
+        let mut held = admission.enter(&agent).unwrap();
         held.grow(64 << 20).unwrap();
         assert!(places[0].grow(1).is_err());
         drop(held);
