@@ -55,6 +55,14 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err(Fault::internal("a URL may not carry a user or password"));
         }
+        // A port that is no number of 16 bits must not become the scheme's own port.
+        let port = match (authority.port_u16(), authority.as_str().rsplit_once(':')) {
+            (Some(port), _) => port,
+            (None, Some((_, text))) if !text.ends_with(']') => {
+                return Err(Fault::internal("the URL's port cannot be used"));
+            }
+            (None, _) => default_port,
+        };
         let host = authority.host();
         let host = host
             .strip_prefix('[')
@@ -63,7 +71,7 @@ impl Endpoint {
         Ok(Self {
             security,
             host: host.to_ascii_lowercase(),
-            port: authority.port_u16().unwrap_or(default_port),
+            port,
         })
     }
 }
@@ -176,6 +184,7 @@ mod tests {
             ("wss://a.test:9", Security::Tls, "a.test", 9),
             ("http://a.test", Security::Plain, "a.test", 80),
             ("ws://[::1]:8/x", Security::Plain, "::1", 8),
+            ("https://[::1]/x", Security::Tls, "::1", 443),
         ];
         for (url, security, host, port) in cases {
             let endpoint = Endpoint::of(&url.parse().unwrap()).unwrap();
@@ -189,8 +198,18 @@ mod tests {
                 "{url}"
             );
         }
-        for bad in ["/path", "ftp://a.test/", "https://user:pw@a.test/"] {
-            assert!(Endpoint::of(&bad.parse().unwrap()).is_err(), "{bad}");
+        for bad in [
+            "/path",
+            "ftp://a.test/",
+            "https://user:pw@a.test/",
+            "https://a.test:99999/",
+            "https://a.test:/",
+        ] {
+            let url = bad.parse::<http::Uri>();
+            assert!(
+                url.is_err() || Endpoint::of(&url.unwrap()).is_err(),
+                "{bad}"
+            );
         }
     }
 }

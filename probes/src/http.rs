@@ -1,4 +1,5 @@
-//! One HTTP/1.1 exchange with its phases: nothing is pooled, resent or followed behind our back.
+//! One HTTP/1.1 exchange with its phases: nothing is pooled or followed behind our back, and
+//! nothing is resent but a safe request that crossed the end of a kept connection.
 
 mod body;
 mod connection;
@@ -20,7 +21,8 @@ pub(crate) use cookies::CookieJar;
 pub(crate) struct Request {
     pub(crate) method: http::Method,
     pub(crate) url: http::Uri,
-    /// Beside `host`, `content-length` and `accept-encoding`, which are always set here.
+    /// Beside `host` and `content-length`, which are always set here, and `accept-encoding`, which
+    /// is set here where it is not among them.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Bytes>,
     /// Most bytes of the answer's body, after decompression.
@@ -62,39 +64,39 @@ pub(crate) async fn exchange(request: &Request, line: Line<'_>) -> Exchange {
     exchange
 }
 
-async fn perform(request: &Request, line: Line<'_>, exchange: &mut Exchange) -> Result<(), Fault> {
+async fn perform(
+    request: &Request,
+    mut line: Line<'_>,
+    exchange: &mut Exchange,
+) -> Result<(), Fault> {
+    let endpoint = Endpoint::of(&request.url)?;
+    let message = message(request, &endpoint)?;
+    let kept = if line.target.is_cut() {
+        None
+    } else {
+        line.connections
+            .take(&endpoint, &mut exchange.network)
+            .await
+    };
+    let (mut connection, head) = match kept {
+        None => send_anew(message, &endpoint, &mut line, exchange).await?,
+        Some(mut connection) => {
+            let again = request.method.is_safe().then(|| message.clone());
+            let head = send(message, &mut connection, &mut line).await;
+            match again {
+                Some(again) if is_crossed(&head, &connection) => {
+                    send_anew(again, &endpoint, &mut line, exchange).await?
+                }
+                _ => (connection, head),
+            }
+        }
+    };
     let Line {
-        target,
         connections,
         watch,
         deadline,
+        ..
     } = line;
-    let endpoint = Endpoint::of(&request.url)?;
-    let message = message(request, &endpoint)?;
-    let kept = if target.is_cut() {
-        None
-    } else {
-        connections.take(&endpoint, &mut exchange.network).await
-    };
-    let mut connection = match kept {
-        Some(connection) => connection,
-        None => {
-            let stream = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;
-            connection::open(stream).await?
-        }
-    };
-    let sent = deadline.bound(connection.send(message)).await;
-    let first_byte = connection.meter().first_read();
-    watch.end_at(
-        Phase::Wait,
-        first_byte.unwrap_or_else(|| watch.clock().monotonic()),
-    );
-    // Where bytes came but no whole head, the time after the first of them was spent receiving.
-    let phase = first_byte.map_or(Phase::Wait, |_| Phase::Receive);
-    let head = sent.unwrap_or_else(|struck| Err(Fault::struck(struck, phase)));
-    if head.is_err() && first_byte.is_some() {
-        watch.end(Phase::Receive);
-    }
     let head = head?;
     let (parts, incoming) = head.into_parts();
     exchange.network.http_status = Some(parts.status.as_u16());
@@ -118,6 +120,58 @@ async fn perform(request: &Request, line: Line<'_>, exchange: &mut Exchange) -> 
     Ok(())
 }
 
+type Head = Result<http::Response<hyper::body::Incoming>, Fault>;
+
+/// Whether a request on a kept connection met the server's closing it: not a byte came back. A
+/// server may do so at any time, and one request may cross it on the way; then a safe request is
+/// sent once more, over a new connection (RFC 9110, section 9.2.2), which tells a closed
+/// connection from a broken platform. One with side effects is never sent again: it fails.
+fn is_crossed(head: &Head, connection: &connection::Connection) -> bool {
+    let has_broken = head
+        .as_ref()
+        .is_err_and(|fault| fault.class() == Some(FailClass::Send));
+    has_broken && connection.meter().first_read().is_none()
+}
+
+/// Sends over a new connection.
+async fn send_anew(
+    message: http::Request<connection::Payload>,
+    endpoint: &Endpoint,
+    line: &mut Line<'_>,
+    exchange: &mut Exchange,
+) -> Result<(connection::Connection, Head), Fault> {
+    let facts = &mut exchange.network;
+    let stream = dial(endpoint, line.target, line.watch, facts, line.deadline).await?;
+    let mut connection = connection::open(stream).await?;
+    let head = send(message, &mut connection, line).await;
+    Ok((connection, head))
+}
+
+/// Sends and waits for the head of the answer, ending the phase wait; where it broke off in the
+/// middle of the head, receive as well.
+async fn send(
+    message: http::Request<connection::Payload>,
+    connection: &mut connection::Connection,
+    line: &mut Line<'_>,
+) -> Head {
+    let Line {
+        watch, deadline, ..
+    } = line;
+    let sent = deadline.bound(connection.send(message)).await;
+    let first_byte = connection.meter().first_read();
+    watch.end_at(
+        Phase::Wait,
+        first_byte.unwrap_or_else(|| watch.clock().monotonic()),
+    );
+    // Where bytes came but no whole head, the time after the first of them was spent receiving.
+    let phase = first_byte.map_or(Phase::Wait, |_| Phase::Receive);
+    let head = sent.unwrap_or_else(|struck| Err(Fault::struck(struck, phase)));
+    if head.is_err() && first_byte.is_some() {
+        watch.end(Phase::Receive);
+    }
+    head
+}
+
 fn message(
     request: &Request,
     endpoint: &Endpoint,
@@ -129,8 +183,11 @@ fn message(
     let mut builder = http::Request::builder()
         .method(request.method.clone())
         .uri(if path.is_empty() { "/" } else { path })
-        .header(http::header::HOST, host_header(endpoint))
-        .header(http::header::ACCEPT_ENCODING, "gzip, br");
+        .header(http::header::HOST, host_header(endpoint));
+    let is_encoding = |name: &str| name.eq_ignore_ascii_case("accept-encoding");
+    if !request.headers.iter().any(|(name, _)| is_encoding(name)) {
+        builder = builder.header(http::header::ACCEPT_ENCODING, "gzip, br");
+    }
     for (name, value) in &request.headers {
         builder = builder.header(name.as_str(), value.as_str());
     }

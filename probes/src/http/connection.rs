@@ -98,6 +98,8 @@ impl Connection {
 
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     async fn is_ready(&mut self) -> bool {
+        // The runtime looks at its sockets first: an end that came meanwhile is to be seen below.
+        tokio::task::yield_now().await;
         let driver = &mut self.driver;
         // One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
         poll_fn(|cx| {

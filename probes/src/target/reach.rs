@@ -30,14 +30,12 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
-    v6.is_loopback()
-        || v6.is_unspecified()
-        || v6.is_multicast()
-        || v6.is_unique_local()
-        || v6.is_unicast_link_local()
-        || (a & 0xffc0) == 0xfec0
+    // Public addresses are handed out of 2000::/3 alone (RFC 4291 section 2.4): this leaves out
+    // loopback, multicast, unique and link local, discard, translated and everything unassigned.
+    (a & 0xe000) != 0x2000
         || (a == 0x2001 && b == 0xdb8)
         || (a == 0x2001 && b < 0x0200)
+        || (a == 0x3fff && b < 0x1000)
 }
 
 /// The IPv4 address inside `::a.b.c.d`, `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` and 6to4.
@@ -46,7 +44,7 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let tail = || Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]);
     match v6.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0 | 0xffff, _, _] | [0x64, 0xff9b, 0 | 1, _, _, _, _, _] => Some(tail()),
+        [0, 0, 0, 0, 0, 0 | 0xffff, _, _] | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(tail()),
         [0x2002, _, _, ..] => Some(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5])),
         _ => None,
     }
@@ -82,6 +80,12 @@ mod tests {
             "fd00:ec2::254",
             "ff02::1",
             "2001:db8::1",
+            "3fff::1",
+            "2001::1",
+            "100::1",
+            "5f00::1",
+            "64:ff9b:1::808:808",
+            "::ffff:0:8.8.8.8",
         ];
         for text in private {
             assert!(is_private(text.parse().unwrap()), "{text}");
@@ -92,6 +96,8 @@ mod tests {
             "100.128.0.1",
             "2606:4700::1111",
             "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2001:4860:4860::8888",
         ] {
             assert!(!is_private(text.parse().unwrap()), "{text}");
         }

@@ -272,3 +272,109 @@ async fn a_failure_leaves_evidence_and_a_pass_leaves_none() {
     let report = run(&short(GET), &context(target(&server.base()))).await;
     assert_eq!(step(&report, "ask").evidence, None);
 }
+
+/// Two steps over one connection; `answers` are given in turn, the last for ever.
+async fn over_a_kept_connection(second: &str, answers: Vec<Behaviour>) -> (String, usize, u32) {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |_| {
+        let at = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        answers[at.min(answers.len() - 1)].clone()
+    })
+    .await;
+    let journey = short(&format!(
+        "[[step]]\nname = \"first\"\nget = \"/1\"\n[[step]]\nname = \"second\"\n{second}\n"
+    ));
+    let report = run(&journey, &context(target(&server.base()))).await;
+    check_sane(&report);
+    let connections = *server.connections.lock().unwrap();
+    let ended = ending(step(&report, "second"));
+    (ended, server.seen().len(), connections)
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_closes_is_no_failure_of_a_safe_request() {
+    let ok = || Behaviour::Answer(json(200, "{}"));
+    let close = || Behaviour::AnswerAndClose(Vec::new());
+    let post = "post = \"/2\"\nheaders.idempotency-key = \"{{ run.id }}\"";
+    let cases = [
+        // A safe request is sent once more, over a new connection, and only once.
+        ("get = \"/2\"", vec![ok(), close(), ok()], "pass", 3, 2),
+        (
+            "get = \"/2\"",
+            vec![ok(), close()],
+            "fail(send): closed",
+            3,
+            2,
+        ),
+        // One that may have done something is not.
+        (post, vec![ok(), close(), ok()], "fail(send): closed", 2, 1),
+        // Neither is one that was half answered, nor one that got no answer in time.
+        (
+            "get = \"/2\"",
+            vec![
+                ok(),
+                Behaviour::AnswerAndClose(b"HTTP/1.1 2".to_vec()),
+                ok(),
+            ],
+            "fail(send): closed",
+            2,
+            1,
+        ),
+        (
+            "get = \"/2\"\ntimeout = \"200ms\"",
+            vec![ok(), Behaviour::Hang],
+            "fail(timeout): first_byte",
+            2,
+            1,
+        ),
+        // What was closed in time is never used.
+        (
+            post,
+            vec![Behaviour::AnswerAndClose(json(200, "{}")), ok()],
+            "pass",
+            2,
+            2,
+        ),
+    ];
+    for (second, answers, ended, requests, connections) in cases {
+        let shown = format!("{second} {answers:?}");
+        let got = over_a_kept_connection(second, answers).await;
+        assert_eq!(got, (ended.to_owned(), requests, connections), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn answers_without_a_body_leave_the_connection_usable() {
+    let answers = [
+        (
+            "head = \"/1\"",
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"[..],
+        ),
+        ("get = \"/1\"", b"HTTP/1.1 204 No\r\n\r\n"),
+        (
+            "get = \"/1\"\nexpect.status = 304",
+            b"HTTP/1.1 304 Same\r\ncontent-length: 9\r\ncontent-encoding: gzip\r\n\r\n",
+        ),
+        (
+            "get = \"/1\"",
+            b"HTTP/1.1 103 Early\r\nlink: <x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        ),
+    ];
+    for (first, answer) in answers {
+        let server = Server::start(move |request| {
+            let is_first = request.contains(" /1 ");
+            Behaviour::Answer(if is_first {
+                answer.to_vec()
+            } else {
+                json(200, "{}")
+            })
+        })
+        .await;
+        let journey = short(&format!(
+            "[[step]]\nname = \"first\"\n{first}\n[[step]]\nname = \"second\"\nget = \"/2\"\n"
+        ));
+        let report = run(&journey, &context(target(&server.base()))).await;
+        assert_eq!(verdict(&report), "pass", "{first}: {report:#?}");
+        assert_eq!(*server.connections.lock().unwrap(), 1, "{first}");
+    }
+}

@@ -41,7 +41,7 @@ async fn a_poll_waits_for_a_state_through_errors() {
     let answers = vec![
         state("pending"),
         Behaviour::Answer(json(503, "{}")),
-        Behaviour::AnswerAndClose(Vec::new()),
+        Behaviour::AnswerAndClose(b"HTTP/1.1 2".to_vec()),
         state("settled"),
     ];
     let server = in_turn(answers).await;
