@@ -24,7 +24,7 @@ pub(super) fn text(
         facts.journey,
         facts.outcomes.own().feature,
         &id[..ID_CHARS],
-        seconds(facts.ended.since(facts.started)),
+        length(facts.ended.since(facts.started)),
     );
     for step in &report.steps {
         text.push_str(&format!("  {}\n", step_line(step)));
@@ -78,7 +78,7 @@ fn step_line(step: &StepReport) -> String {
         .phases
         .named()
         .into_iter()
-        .filter_map(|(name, duration)| Some(format!("{name} {}", duration?.as_millis())))
+        .filter_map(|(name, duration)| Some(format!("{name} {}", millis(duration?))))
         .collect();
     let phases = if phases.is_empty() {
         String::new()
@@ -90,7 +90,7 @@ fn step_line(step: &StepReport) -> String {
         step.name,
         step.actor,
         outcome_word(step),
-        step.ended.since(step.started).as_millis(),
+        millis(step.ended.since(step.started)),
     )
 }
 
@@ -133,8 +133,22 @@ fn failure(journey: &Journey, report: &StepReport, files: &[SourceFile], colour:
     format!("\n{}\n\n", diagnostic.render(files, colour).trim_end())
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{:.2} s", duration.as_secs_f64())
+/// A run's length: milliseconds while it is short, seconds when a person would count in them.
+fn length(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", millis(duration))
+    } else {
+        format!("{:.2} s", duration.as_secs_f64())
+    }
+}
+
+/// Milliseconds, with a digit more where whole ones would read as nothing.
+fn millis(duration: Duration) -> String {
+    if duration < Duration::from_millis(10) {
+        format!("{:.1}", duration.as_secs_f64() * 1e3)
+    } else {
+        duration.as_millis().to_string()
+    }
 }
 
 /// A run as one JSON object.

@@ -200,3 +200,11 @@ fn explain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// Removes a rehearsal's own folder.
+fn remove(temporary: Option<PathBuf>) {
+    if let Some(folder) = temporary {
+        // What is left behind lies in the system's own folder for temporary files.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}

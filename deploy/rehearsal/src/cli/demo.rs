@@ -9,7 +9,7 @@ use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
 use bongsu_rehearsal::summary;
 use tokio_util::sync::CancellationToken;
 
-use super::{Demo, clock, explain, folder};
+use super::{Demo, clock, explain, folder, remove};
 
 /// Runs the demo until its time is over, `quit`, or Ctrl-C.
 pub(super) async fn run(demo: Demo) -> Result<(), String> {
@@ -28,9 +28,13 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
         folder: folder.clone(),
         seed: 1,
     };
-    let fleet = Fleet::start(config, clock())
-        .await
-        .map_err(|error| explain(&error))?;
+    let fleet = match Fleet::start(config, clock()).await {
+        Ok(fleet) => fleet,
+        Err(error) => {
+            remove(temporary);
+            return Err(explain(&error));
+        }
+    };
     let fleet = Arc::new(fleet);
     print_welcome(&fleet, &folder, demo.headless);
     let stop = CancellationToken::new();
@@ -45,10 +49,7 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
     if let Some(fleet) = Arc::into_inner(fleet) {
         fleet.shutdown().await;
     }
-    if let Some(folder) = temporary {
-        // What is left behind lies in the system's own folder for temporary files.
-        let _ = std::fs::remove_dir_all(folder);
-    }
+    remove(temporary);
     Ok(())
 }
 
@@ -66,9 +67,17 @@ async fn wait_for_the_end(fleet: &Fleet, demo: &Demo, stop: &CancellationToken) 
             std::future::pending::<()>().await;
         }
     };
+    let told_to_end = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut terminate) => _ = terminate.recv().await,
+            // Without the handler the signal ends the process by itself.
+            Err(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = timer => {}
         () = terminal => {}
+        () = told_to_end => {}
         _ = tokio::signal::ctrl_c() => println!(),
     }
 }

@@ -10,7 +10,7 @@ use bongsu_rehearsal::fleet::{Fleet, FleetConfig};
 use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
 use bongsu_rehearsal::summary;
 
-use super::{clock, explain, folder};
+use super::{clock, explain, folder, remove};
 
 /// How long a fleet may take until every feature of every target is up.
 const UP_MAX: Duration = Duration::from_secs(300);
@@ -64,10 +64,7 @@ pub(super) async fn run(
     if let Some(fleet) = Arc::into_inner(fleet) {
         fleet.shutdown().await;
     }
-    if let Some(folder) = temporary {
-        // As in the demo: nothing depends on it.
-        let _ = std::fs::remove_dir_all(folder);
-    }
+    remove(temporary);
     Ok(())
 }
 
