@@ -238,7 +238,7 @@ impl Counters {
         metrics
     }
 
-    fn engine_counts(&self) -> [(&'static str, u64); 9] {
+    fn engine_counts(&self) -> [(&'static str, u64); 10] {
         let engine = *self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         [
             ("stranger", engine.strangers),
@@ -249,6 +249,7 @@ impl Counters {
             ("revised", engine.revised),
             ("dropped", engine.dropped),
             ("future", engine.future),
+            ("refused", engine.refused),
             ("transition_dropped", engine.transitions_dropped),
         ]
     }

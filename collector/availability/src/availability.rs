@@ -19,8 +19,8 @@ pub(crate) const WINDOWS: [Duration; 3] = [
     Duration::from_secs(24 * 3600),
 ];
 
-/// What the users of one cell met in one window: times averaged over the users that know any, so
-/// that a region with more agents does not weigh more.
+/// What the users of one cell met in one window: times averaged over the users, each by how long it
+/// knows any, so that a region with more agents does not weigh more.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Met {
     up: f64,
@@ -36,8 +36,8 @@ pub(crate) struct Met {
 impl Met {
     /// What the users of `cell` met in `window`, as is known at `now`.
     pub(crate) fn of(cells: &Cells, cell: usize, window: Span, now: Timestamp) -> Self {
-        let users = cells.users_of[cell].iter().map(|user| &cells.users[*user]);
-        let met: Vec<(&Variant, Sums, u64)> = users
+        let users = || cells.users_of[cell].iter().map(|user| &cells.users[*user]);
+        let met: Vec<(&Variant, Sums, u64)> = users()
             .map(|user| {
                 let sums = user.history.sums(window, now);
                 (&user.variant, sums, user.history.covered(window))
@@ -56,7 +56,9 @@ impl Met {
         (total.up, total.down) = average(own, |sums| sums.down);
         // An open session hides a broken login: what a user got is what a cold start meets.
         let cold = Variant::cold();
-        let has_cold = met.iter().any(|(variant, ..)| **variant == cold);
+        // A cold start that is no longer planned says nothing of now.
+        let has_cold =
+            users().any(|user| user.variant == cold && user.history.timing(window.until).is_some());
         let starts = met
             .iter()
             .filter(|(variant, ..)| !has_cold || **variant == cold);
@@ -108,15 +110,19 @@ pub(crate) fn windows(of: impl Fn(usize) -> Availability) -> Windows {
     }
 }
 
+/// Mean times of a user: Σ over users by the number of users that spoke for as long as the one that
+/// spoke longest, Σ known / max known. A user that joined a minute ago counts as little as it knows.
 fn average<'a>(users: impl Iterator<Item = &'a Sums>, down: impl Fn(&Sums) -> u64) -> (f64, f64) {
-    let (mut ups, mut downs, mut count) = (0.0, 0.0, 0.0);
+    let (mut ups, mut downs, mut longest) = (0.0, 0.0, 0.0_f64);
     for sums in users {
-        ups += nanos(sums.up);
-        downs += nanos(down(sums));
-        count += 1.0;
+        let (up, down) = (nanos(sums.up), nanos(down(sums)));
+        ups += up;
+        downs += down;
+        longest = longest.max(up + down);
     }
-    if count > 0.0 {
-        (ups / count, downs / count)
+    if longest > 0.0 {
+        let users = (ups + downs) / longest;
+        (ups / users, downs / users)
     } else {
         (0.0, 0.0)
     }

@@ -24,6 +24,13 @@ const UNSLOTTED_MAX: usize = 64;
 /// Users of one fleet: a thousand agents with a hundred journeys each.
 const USERS_MAX: usize = 100_000;
 
+/// Users of one agent: a hundred journeys, cold and warm, in five versions that changed their
+/// feature. Without it one agent could leave no room for the others.
+pub(crate) const USERS_OF_AGENT_MAX: usize = 1_000;
+
+/// Users of one agent that are known from runs only: a plan always finds room beside them.
+const UNPLANNED_MAX: usize = 200;
+
 /// Cells of one fleet: a thousand features in twenty regions of five targets.
 const CELLS_MAX: usize = 100_000;
 
@@ -91,6 +98,8 @@ pub(crate) struct Cells {
     by_key: BTreeMap<CellKey, usize>,
     pub(crate) users: Vec<User>,
     by_user: BTreeMap<UserKey, usize>,
+    /// How many users each agent has.
+    users_by_agent: BTreeMap<AgentIx, usize>,
     /// The newest period in which an agent's touch of a cell was weighed.
     touched: BTreeMap<(AgentIx, usize), u64>,
     pub(crate) standing: Vec<Standing>,
@@ -105,6 +114,7 @@ impl Cells {
             by_key: BTreeMap::new(),
             users: Vec::new(),
             by_user: BTreeMap::new(),
+            users_by_agent: BTreeMap::new(),
             touched: BTreeMap::new(),
             standing: Vec::new(),
         }
@@ -158,6 +168,10 @@ impl Cells {
         let Some(timing) = self.users[user].history.timing(run.due) else {
             return Taken::Waiting;
         };
+        let history = &self.users[user].history;
+        if run.trigger.slot().is_some() && !history.has_slot(run.due) {
+            return Taken::Waiting;
+        }
         self.show(speaker, run);
         if run.due + timing.fresh < now {
             counters.late += 1;
@@ -197,6 +211,7 @@ impl Cells {
         speaker: Speaker<'_>,
         spans: Vec<(Span, PlanEntry)>,
         now: Timestamp,
+        counters: &mut Counters,
     ) -> Vec<usize> {
         let mut by_user: BTreeMap<usize, Vec<(Span, PlanEntry)>> = BTreeMap::new();
         let mut touches = BTreeSet::new();
@@ -212,8 +227,9 @@ impl Cells {
                 variant: entry.variant.clone(),
                 feature: entry.feature.clone(),
             };
-            if let Some(user) = self.user_of(key, speaker.region) {
-                by_user.entry(user).or_default().push((span, entry));
+            match self.user_of(key, speaker.region, USERS_OF_AGENT_MAX) {
+                Some(user) => by_user.entry(user).or_default().push((span, entry)),
+                None => counters.refused += 1,
             }
         }
         let users = 0..self.users.len();
@@ -430,17 +446,20 @@ impl Cells {
             variant: run.variant.clone(),
             feature: run.outcomes.own().feature.clone(),
         };
-        self.user_of(key, speaker.region)
+        self.user_of(key, speaker.region, UNPLANNED_MAX)
     }
 
-    fn user_of(&mut self, key: UserKey, region: &RegionId) -> Option<usize> {
+    /// The user, made if its agent has fewer than `most` and there is room.
+    fn user_of(&mut self, key: UserKey, region: &RegionId, most: usize) -> Option<usize> {
         if let Some(user) = self.by_user.get(&key) {
             return Some(*user);
         }
-        if self.users.len() >= USERS_MAX {
+        let of_agent = self.users_by_agent.get(&key.agent).copied().unwrap_or(0);
+        if of_agent >= most || self.users.len() >= USERS_MAX {
             return None;
         }
         let cell = self.cell(&key.target, &key.feature, region)?;
+        self.users_by_agent.insert(key.agent, of_agent + 1);
         let user = self.users.len();
         self.users.push(User {
             agent: key.agent,

@@ -19,6 +19,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Runs due further in the future than any clock may be wrong.
     pub future: u64,
+    /// Plan entries that no agent would run, or beyond a bound: their slots are not expected.
+    pub refused: u64,
     /// Transitions that nobody took before the queue was full; the oldest were dropped.
     pub transitions_dropped: u64,
 }

@@ -10,13 +10,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bongsu_model::{
-    AgentId, Catalogue, CellKey, CellState, FeatureId, Heartbeat, PlanRecord, RegionId, RunFacts,
-    RunId, TargetName, Timestamp,
+    AgentId, Catalogue, CellKey, CellState, FeatureId, Heartbeat, PlanEntry, PlanRecord, RegionId,
+    RunFacts, RunId, TargetName, Timestamp,
 };
 
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
-use crate::cells::{Cells, Live, Speaker, Taken};
+use crate::cells::{Cells, Live, Speaker, Taken, USERS_OF_AGENT_MAX};
 use crate::fleet::incident::{Incidents, Moved, Step};
 use crate::maintenance::Maintenance;
 use crate::timers::Timers;
@@ -37,6 +37,13 @@ const TARGETS_MAX: usize = 1_000;
 /// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
 /// and short enough that it cannot make a history grow.
 const FUTURE_MAX: Duration = Duration::from_secs(300);
+
+/// The shortest T that is believed: no agent starts a journey more than once a second, and a
+/// history of shorter periods would not be bounded.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
+
+/// Entries of one plan: a hundred journeys, cold and warm, five times over.
+const ENTRIES_MAX: usize = USERS_OF_AGENT_MAX;
 
 /// What a timer is for. The order decides between equal deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,21 +207,26 @@ impl Engine {
         self.features.register(&self.cells);
     }
 
-    fn take_plan(&mut self, agent: &AgentId, record: PlanRecord) {
+    fn take_plan(&mut self, agent: &AgentId, mut record: PlanRecord) {
         let Some(agent) = self.agents.find(agent) else {
             self.counters.strangers += 1;
             return;
         };
+        if self.agents[agent].plans.knows(&record) {
+            self.counters.duplicates += 1;
+            return;
+        }
+        let told = record.entries.len();
+        record.entries.retain(is_sane);
+        record.entries.truncate(ENTRIES_MAX);
+        self.counters.refused += (told - record.entries.len()) as u64;
         for entry in &record.entries {
             if self.targets.len() < TARGETS_MAX || self.targets.contains(&entry.target) {
                 self.targets.insert(entry.target.clone());
             }
         }
-        if self.agents[agent].plans.insert(record, self.now) {
-            self.replan(agent);
-        } else {
-            self.counters.duplicates += 1;
-        }
+        self.agents[agent].plans.insert(record, self.now);
+        self.replan(agent);
     }
 
     /// Brings slots, coverage and waiting runs in line with the agent's plans.
@@ -225,7 +237,9 @@ impl Engine {
             region: &region,
         };
         let spans = self.agents[agent].plans.spans();
-        let cells = self.cells.replan(speaker, spans, self.now);
+        let cells = self
+            .cells
+            .replan(speaker, spans, self.now, &mut self.counters);
         if !self.maintenance.is_empty() {
             self.carve(&cells);
         }
@@ -480,6 +494,12 @@ impl Engine {
             .position(|listed| listed.id == *region)
             .unwrap_or(usize::MAX)
     }
+}
+
+/// Whether an agent would run the entry: it refuses a deadline that its cadence does not hold.
+fn is_sane(entry: &PlanEntry) -> bool {
+    let period = entry.cadence.period();
+    period >= PERIOD_MIN && entry.deadline < period
 }
 
 /// Counts of agents as a number to take a share of.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bongsu_model::{PlanEntry, RunFacts, Timestamp};
 
-use crate::span::{Span, union};
+use crate::span::{Span, first_difference, union};
 
 use segment::{Carved, Segment};
 pub(crate) use slot::{Arrival, SlotOutcome};
@@ -136,6 +136,11 @@ impl History {
         Recorded::Kept(arrival)
     }
 
+    /// Whether a slot is due at exactly `due`.
+    pub(crate) fn has_slot(&self, due: Timestamp) -> bool {
+        self.find(due).is_some()
+    }
+
     /// The timing of the plan entry that covers `at`.
     pub(crate) fn timing(&self, at: Timestamp) -> Option<Timing> {
         let segment = self.segments.iter().rev().find(|s| s.span.contains(at))?;
@@ -188,8 +193,13 @@ impl History {
 
     /// Carves announced work out of availability.
     pub(crate) fn set_maintenance(&mut self, spans: Vec<Span>) {
-        self.carved.maintenance = union(spans);
-        self.reseal(Timestamp::EPOCH);
+        let spans = union(spans);
+        // Nearly every call changes nothing, and what lies before a change stays sealed.
+        let changed = first_difference(&self.carved.maintenance, &spans);
+        self.carved.maintenance = spans;
+        if let Some(from) = changed {
+            self.reseal(from);
+        }
     }
 
     /// The agent fails alone since `since`, as is known since `now`: what it ran is blind from

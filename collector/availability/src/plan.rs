@@ -21,12 +21,14 @@ pub(crate) struct Plans {
 }
 
 impl Plans {
+    /// Whether the plan was taken in before.
+    pub(crate) fn knows(&self, record: &PlanRecord) -> bool {
+        self.place(record).is_ok()
+    }
+
     /// Takes a plan in. False if it is known already.
     pub(crate) fn insert(&mut self, record: PlanRecord, now: Timestamp) -> bool {
-        let place = self.records.binary_search_by(|known| {
-            (known.valid_from, &known.revision).cmp(&(record.valid_from, &record.revision))
-        });
-        let Err(place) = place else {
+        let Err(place) = self.place(&record) else {
             return false;
         };
         self.records.insert(place, record);
@@ -40,6 +42,12 @@ impl Plans {
             self.records.remove(0);
         }
         true
+    }
+
+    fn place(&self, record: &PlanRecord) -> Result<usize, usize> {
+        self.records.binary_search_by(|known| {
+            (known.valid_from, &known.revision).cmp(&(record.valid_from, &record.revision))
+        })
     }
 
     /// The agent is no longer listed.

@@ -51,6 +51,13 @@ pub(crate) fn union(mut spans: Vec<Span>) -> Vec<Span> {
     merged
 }
 
+/// The first instant that lies in one of two unions only, or earlier; None if they are the same.
+pub(crate) fn first_difference(a: &[Span], b: &[Span]) -> Option<Timestamp> {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let rest = a.get(same).into_iter().chain(b.get(same));
+    rest.map(|span| span.from).min()
+}
+
 /// The parts of `span` that lie in none of `holes` (a union).
 pub(crate) fn without(span: Span, holes: &[Span]) -> Vec<Span> {
     let mut parts = Vec::new();
@@ -92,6 +99,22 @@ mod tests {
         assert_eq!(merged, [span(1, 4), span(5, 9)]);
         assert_eq!(span(0, 10).nanos_outside(&merged), 3);
         assert_eq!(span(2, 6).nanos_outside(&merged), 1);
+    }
+
+    #[test]
+    fn unions_differ_from_the_first_span_on_that_only_one_has() {
+        let old = [span(1, 4), span(5, 9)];
+        let at = Timestamp::from_unix_nanos;
+        assert_eq!(first_difference(&old, &old), None);
+        assert_eq!(first_difference(&[], &[]), None);
+        let more = [span(1, 4), span(5, 9), span(20, 30)];
+        assert_eq!(first_difference(&old, &more), Some(at(20)));
+        assert_eq!(first_difference(&more, &old), Some(at(20)));
+        assert_eq!(first_difference(&old, &[span(1, 9)]), Some(at(1)));
+        assert_eq!(
+            first_difference(&old, &[span(1, 4), span(6, 9)]),
+            Some(at(5))
+        );
     }
 
     #[test]

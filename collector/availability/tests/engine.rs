@@ -24,6 +24,8 @@ mod evidence;
 mod history;
 #[path = "engine/outages.rs"]
 mod outages;
+#[path = "engine/plans.rs"]
+mod plans;
 #[path = "engine/quarantine.rs"]
 mod quarantine;
 #[path = "engine/rules.rs"]

@@ -311,9 +311,15 @@ impl Incident {
             return;
         };
         *state = moved.change.to;
-        // Once it is up, later streaks have nothing to do with this incident.
-        let ends = matches!(moved.change.to, CellState::Recovering | CellState::Up)
-            && moved.change.from != CellState::Suspect;
+        // Once it is up, later streaks have nothing to do with this incident: out of sight it goes
+        // back to up only if it was up before.
+        let ends = match moved.change.to {
+            CellState::Recovering => true,
+            CellState::Up => moved.change.from == CellState::Recovering,
+            CellState::Unmeasured | CellState::Unknown | CellState::Suspect | CellState::Down => {
+                false
+            }
+        };
         match moved.change.first_pass {
             _ if moved.change.to == CellState::Down => {
                 self.first_passes.remove(moved.cell);

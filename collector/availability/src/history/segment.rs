@@ -94,7 +94,8 @@ impl Segment {
         self.make_room(n);
         let index = usize::try_from(n - self.first).expect("a slot number within the kept day");
         self.slots[index] = slot;
-        for block in n.saturating_sub(self.lookahead()) / BLOCK..=n / BLOCK {
+        let oldest = n.saturating_sub(self.lookahead()).max(self.first);
+        for block in oldest / BLOCK..=n / BLOCK {
             self.reseal(block, carved);
         }
         self.seal(now, carved);
