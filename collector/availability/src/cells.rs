@@ -103,6 +103,8 @@ pub(crate) struct Cells {
     /// The newest period in which an agent's touch of a cell was weighed.
     touched: BTreeMap<(AgentIx, usize), u64>,
     pub(crate) standing: Vec<Standing>,
+    /// Cells whose agents were quarantined elsewhere, or are no longer.
+    pub(crate) unsettled: BTreeSet<usize>,
 }
 
 impl Cells {
@@ -117,6 +119,7 @@ impl Cells {
             users_by_agent: BTreeMap::new(),
             touched: BTreeMap::new(),
             standing: Vec::new(),
+            unsettled: BTreeSet::new(),
         }
     }
 
@@ -178,7 +181,9 @@ impl Cells {
             return Taken::Settled;
         }
         let mut changed = vec![self.users[user].cell];
-        self.weigh_own(user, run, timing, now);
+        if !self.weigh_own(user, run, timing, now) {
+            counters.late += 1;
+        }
         for other in run.outcomes.others() {
             let Some(mark) = mark(&other.outcome, run.flaky) else {
                 continue;
@@ -194,8 +199,10 @@ impl Cells {
                     mark,
                     weight: Weight::Touch,
                 };
-                self.weigh(cell, &evidence, now);
-                changed.push(cell);
+                if self.is_news(cell, &evidence, run.ended) {
+                    self.weigh(cell, &evidence, now);
+                    changed.push(cell);
+                }
             }
         }
         Taken::Live(Live {
@@ -288,7 +295,8 @@ impl Cells {
         }
     }
 
-    fn weigh_own(&mut self, user: usize, run: &RunFacts, timing: Timing, now: Timestamp) {
+    /// Weighs what a run says of its own feature. False if it was over before one that was weighed.
+    fn weigh_own(&mut self, user: usize, run: &RunFacts, timing: Timing, now: Timestamp) -> bool {
         let User { agent, cell, .. } = self.users[user];
         let fresh_until = run.due + timing.fresh;
         let newest = Newest {
@@ -299,7 +307,7 @@ impl Cells {
         };
         self.cells[cell].note(agent, newest);
         let Some(mark) = mark(run.outcomes.verdict(), run.flaky) else {
-            return;
+            return true;
         };
         let weight = match run.trigger {
             Trigger::Scheduled { .. } | Trigger::Burst => Weight::Own,
@@ -313,7 +321,17 @@ impl Cells {
             mark,
             weight,
         };
-        self.weigh(cell, &evidence, now);
+        let is_news = self.is_news(cell, &evidence, run.ended);
+        if is_news {
+            self.weigh(cell, &evidence, now);
+        }
+        is_news
+    }
+
+    fn is_news(&mut self, cell: usize, evidence: &Evidence, ended: Timestamp) -> bool {
+        let voters = &mut self.cells[cell].sight.voters;
+        let voter = voters.entry(evidence.agent).or_default();
+        voter.is_news(evidence, ended)
     }
 
     fn weigh(&mut self, cell: usize, evidence: &Evidence, now: Timestamp) {
@@ -343,6 +361,7 @@ impl Cells {
     fn hold(&mut self, standing: Standing, since: Timestamp, now: Timestamp) {
         let Standing { agent, cell, .. } = standing;
         self.cells[cell].hold(agent, since);
+        self.stand_before(agent, cell);
         for user in self.users_on(agent, cell) {
             let fault = self.fault(user, cell);
             self.users[user].history.hold(fault, since, now);
@@ -352,6 +371,7 @@ impl Cells {
 
     fn release(&mut self, agent: AgentIx, cell: usize, why: Release, now: Timestamp) {
         let first = self.cells[cell].release(agent, now, &self.settings);
+        self.stand_before(agent, cell);
         let from = match why {
             Release::Corroborated => first.unwrap_or(now),
             Release::Passes | Release::Left => now,
@@ -374,6 +394,28 @@ impl Cells {
             step: QuarantineStep::Released { why },
             run: None,
         });
+    }
+
+    /// Tells the other cells of the same target and region whether the agent is quarantined in
+    /// this one: where this one blocks it, it does not vote.
+    fn stand_before(&mut self, agent: AgentIx, cell: usize) {
+        let is_held = self.cells[cell].sight.is_held(agent);
+        let key = self.cells[cell].key.clone();
+        for (other, facts) in self.cells.iter_mut().enumerate() {
+            let CellKey { target, region, .. } = &facts.key;
+            if other == cell || *target != key.target || *region != key.region {
+                continue;
+            }
+            let before = &mut facts.sight.voters.entry(agent).or_default().held_before;
+            let changed = if is_held {
+                before.insert(key.feature.clone())
+            } else {
+                before.remove(&key.feature)
+            };
+            if changed {
+                self.unsettled.insert(other);
+            }
+        }
     }
 
     /// What a hold in `cell` means for one of the agent's users.

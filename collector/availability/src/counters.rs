@@ -11,7 +11,7 @@ pub struct Counters {
     pub duplicates: u64,
     /// Runs that no plan on record covered when they came; kept until one does.
     pub waiting: u64,
-    /// Runs that came too late to be evidence.
+    /// Runs that came too late to be evidence: stale, or over before one began that was weighed.
     pub late: u64,
     /// Slots that had counted as missed and were answered after all.
     pub revised: u64,

@@ -327,8 +327,9 @@ impl Engine {
             };
             self.tell(change, standing.run.into_iter().collect());
         }
-        let cells: BTreeSet<usize> = cells.iter().copied().collect();
-        for cell in cells {
+        let mut unsettled = std::mem::take(&mut self.cells.unsettled);
+        unsettled.extend(cells);
+        for cell in unsettled {
             let was_degraded = self.cells.cells[cell].is_degraded();
             let changes = self.cells.settle(cell, self.now);
             for change in &changes {

@@ -1,6 +1,6 @@
 //! Who sees a cell: the agents whose plan covers it, and what each of them saw last.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bongsu_model::{FeatureId, Timestamp};
 
@@ -39,6 +39,13 @@ pub(crate) struct Held {
     pub(crate) passes: u32,
 }
 
+/// Starts of the newest runs of an agent that were weighed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Weighed {
+    own: Option<Timestamp>,
+    touch: Option<Timestamp>,
+}
+
 /// One agent's standing in one cell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Voter {
@@ -46,6 +53,9 @@ pub(crate) struct Voter {
     covers: bool,
     newest: Vec<Newest>,
     pub(crate) held: Option<Held>,
+    /// The features of the same target and region in which it is quarantined.
+    pub(crate) held_before: BTreeSet<FeatureId>,
+    weighed: Weighed,
     /// Its newest runs since it began to fail, in case that it is quarantined and was right.
     pub(crate) recent: VecDeque<Evidence>,
     /// Valid runs while the cell was not in an outage.
@@ -55,8 +65,33 @@ pub(crate) struct Voter {
 }
 
 impl Voter {
+    /// A quarantined agent does not vote, nor does one that its own fault keeps from the cell: the
+    /// feature that blocked its newest run is one in which it is quarantined.
     fn votes(&self) -> bool {
-        self.covers && self.held.is_none()
+        self.covers && self.held.is_none() && !self.blocks_itself()
+    }
+
+    fn blocks_itself(&self) -> bool {
+        let newest = self.newest.iter().max_by_key(|newest| newest.due);
+        newest.is_some_and(|newest| match &newest.seen {
+            Seen::Blocked(by) => self.held_before.contains(by),
+            Seen::Valid | Seen::Nothing => false,
+        })
+    }
+
+    /// Whether a run is news: it was not over before a run began that was weighed. What is older
+    /// is backlog, and moves the ledger only. A run that merely overlaps the newest is news: one
+    /// that hangs ends after later ones of another variant. A touch makes no own run old.
+    pub(crate) fn is_news(&mut self, evidence: &Evidence, ended: Timestamp) -> bool {
+        let Weighed { own, touch } = &mut self.weighed;
+        let is_touch = evidence.weight == Weight::Touch;
+        let newest = if is_touch { (*own).max(*touch) } else { *own };
+        if newest.is_some_and(|newest| ended < newest) {
+            return false;
+        }
+        let known = if is_touch { touch } else { own };
+        *known = (*known).max(Some(evidence.started));
+        true
     }
 
     /// Until when it sees the cell, if it does at all.
@@ -134,7 +169,8 @@ impl Sight {
         self.voters.values().any(|voter| voter.covers)
     }
 
-    /// N: the agents whose plan covers the cell, alive or not, less the quarantined.
+    /// N: the agents whose plan covers the cell, alive or not, less the quarantined and those that
+    /// are kept from it where they are quarantined.
     pub(crate) fn agents(&self) -> usize {
         self.voters.values().filter(|voter| voter.votes()).count()
     }

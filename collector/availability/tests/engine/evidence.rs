@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bongsu_availability::Event;
 use bongsu_model::{CellState, Outcome, Trigger};
 
 use crate::fleet::{Journey, LOGIN, secs};
@@ -78,4 +79,58 @@ fn what_was_seen_before_a_gap_neither_ends_an_outage_nor_begins_one() {
     assert_eq!(script.entered(CellState::Down), 0, "ten hours lie between");
     let onset = script.login_cell(start() + secs(36_010)).onset.unwrap();
     assert!(onset >= start() + secs(36_000));
+}
+
+#[test]
+fn a_backlog_behind_a_newer_run_moves_the_ledger_only() {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    for n in 0..10 {
+        script.feed(
+            (0..3)
+                .map(|agent| script.login(agent, n, Outcome::Pass))
+                .collect(),
+        );
+    }
+    // The collector was away while the platform failed for twenty seconds; fresh runs come first.
+    let mut now = start() + secs(127);
+    let mut give = |script: &mut Script, run| {
+        now = now + Duration::from_millis(20);
+        script.give(now, Event::Run(Box::new(run)));
+    };
+    for agent in 0..3 {
+        let run = script.login(agent, 12, Outcome::Pass);
+        give(&mut script, run);
+    }
+    for n in 10..12 {
+        for agent in 0..3 {
+            let run = script.login(agent, n, FAIL);
+            let again = run.due + secs(5);
+            let burst = script.unslotted(agent, Trigger::Burst, again, FAIL);
+            give(&mut script, run);
+            give(&mut script, burst);
+        }
+    }
+    let cell = script.login_cell(start() + secs(128));
+    assert_eq!((cell.state, cell.score), (CellState::Up, 0.0));
+    assert_eq!(script.entered(CellState::Suspect), 0);
+    assert_eq!((cell.passes, cell.samples.fail), (33, 6));
+    assert_eq!(script.engine.counters().late, 12);
+}
+
+#[test]
+fn a_run_that_hung_while_a_later_one_passed_is_news() {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    for n in 0..3 {
+        script.feed(
+            (0..3)
+                .map(|agent| script.login(agent, n, Outcome::Pass))
+                .collect(),
+        );
+    }
+    let mut hung = script.login(0, 3, FAIL);
+    hung.ended = hung.due + secs(6);
+    let at = hung.due + secs(2);
+    let passed = script.unslotted(0, Trigger::Burst, at, Outcome::Pass);
+    script.feed(vec![passed, hung]);
+    assert_eq!(script.entered(CellState::Suspect), 1);
 }

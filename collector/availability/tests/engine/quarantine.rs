@@ -6,7 +6,7 @@ use bongsu_availability::{Event, QuarantineStep, Release};
 use bongsu_model::{CellState, Outcome, Overlay, Trigger};
 use proptest::prelude::*;
 
-use crate::fleet::{Journey, LOGIN, roster, secs};
+use crate::fleet::{Journey, LOGIN, TEXT, roster, secs};
 use crate::script::{FAIL, Script, region_of, start};
 
 fn login_only(agents: usize, period: u64) -> Script {
@@ -186,6 +186,36 @@ fn a_quarantine_leaves_the_slowness_that_the_others_see() {
             .login_cell(start() + secs(599))
             .quarantined
             .is_empty()
+    );
+}
+
+#[test]
+fn an_agent_that_is_blocked_by_its_own_fault_does_not_blind_the_dependants() {
+    let mut script = Script::planned(region_of(2), 10, &[Journey::Login, Journey::Message]);
+    let mut runs = Vec::new();
+    for n in 0..60 {
+        for agent in 0..2 {
+            let bad = agent == 0 && (5..30).contains(&n);
+            let outcome = if bad { FAIL } else { Outcome::Pass };
+            runs.push(script.login(agent, n, outcome.clone()));
+            runs.push(script.message(agent, n, outcome));
+        }
+    }
+    let (during, after) = runs
+        .into_iter()
+        .partition(|run| run.due < start() + secs(299));
+    script.feed(during);
+    let text = script.cell(TEXT, start() + secs(300));
+    assert_eq!(
+        (text.state, text.agents, text.seeing),
+        (CellState::Up, 1, 1)
+    );
+    assert_eq!(text.blocked_by, None);
+    script.feed(after);
+    let text = script.cell(TEXT, start() + secs(599));
+    assert_eq!(
+        (text.state, text.agents, text.seeing),
+        (CellState::Up, 2, 2)
     );
 }
 
