@@ -22,6 +22,18 @@ pub enum TargetError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Neither the system nor the profile says which certificates to trust.
+    #[error(
+        "target `{target}` is reached over TLS and there is no certificate to trust: install the \
+         system's CA certificates, or set `ca` in the target"
+    )]
+    NoRoots {
+        /// The target.
+        target: TargetName,
+    },
+    /// The TLS library refuses its own configuration.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// The system's resolver configuration cannot be used.
     #[error("the system's resolver configuration cannot be used; set `resolver` in the target")]
     Resolver(#[from] crate::dns::ResolverError),
@@ -50,13 +62,23 @@ impl Target {
     /// `ca`) and sets up the profile's resolver.
     ///
     /// # Errors
-    /// When `ca_pem` is unusable, or there is neither a `resolver` nor a usable configuration of
+    /// When `ca_pem` is unusable, when nothing is trusted that TLS could be verified by, or there is neither a `resolver` nor a usable configuration of
     /// the system's.
     pub fn new(profile: TargetProfile, ca_pem: Option<&[u8]>) -> Result<Self, TargetError> {
-        let tls = crate::tls::client_config(ca_pem).map_err(|problem| TargetError::Roots {
+        let roots = crate::tls::trust_roots(ca_pem).map_err(|problem| TargetError::Roots {
             target: profile.target.clone(),
             problem,
         })?;
+        Self::trusting(roots, profile)
+    }
+
+    fn trusting(roots: rustls::RootCertStore, profile: TargetProfile) -> Result<Self, TargetError> {
+        if roots.is_empty() && is_reached_over_tls(&profile) {
+            // Every handshake would fail, and each would be charged to the platform.
+            let target = profile.target.clone();
+            return Err(TargetError::NoRoots { target });
+        }
+        let tls = crate::tls::client_config(roots).map_err(TargetError::Tls)?;
         let resolver = Resolver::new(profile.resolver)?;
         Ok(Self {
             profile,
@@ -87,5 +109,41 @@ impl Target {
 
     pub(crate) fn allows_private(&self) -> bool {
         self.profile.reach == Reach::Private
+    }
+}
+
+fn is_reached_over_tls(profile: &TargetProfile) -> bool {
+    let is_tls = |(_, url): &(String, String)| {
+        let scheme = url.split("://").next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
+    };
+    profile.base.iter().any(is_tls) || profile.ws.iter().any(is_tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_language::{SourceFile, load_target};
+
+    use super::*;
+
+    #[test]
+    fn without_a_root_to_trust_nothing_is_reached_over_tls() {
+        for (addresses, expected) in [
+            ("base.api = \"http://a.test\"", false),
+            (
+                "base.api = \"http://a.test\"\nws.api = \"wss://a.test\"",
+                true,
+            ),
+            ("base.api = \"https://a.test\"", true),
+        ] {
+            let text = format!(
+                "format = 1\ntarget = \"test\"\n{addresses}\nhosts = [\"a.test\"]\n\
+                 [pool.users]\naccounts = [{{ name = \"users-1\", login = \"users-1\" }}]\n"
+            );
+            let profile = load_target(&SourceFile::new("target.toml", text)).expect("it is right");
+            let made = Target::trusting(rustls::RootCertStore::empty(), profile);
+            let is_refused = matches!(made, Err(TargetError::NoRoots { .. }));
+            assert_eq!(is_refused, expected, "{addresses}");
+        }
     }
 }

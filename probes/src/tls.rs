@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 
 use crate::failure::{Fault, broken};
 
-/// The platform's roots and those in `ca_pem`, ring, no resumption, HTTP/1.1 only.
-pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig, String> {
+/// The platform's roots and those in `ca_pem`.
+pub(crate) fn trust_roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     // Unreadable or odd roots of the platform are no reason to stop: a server that needs one
     // fails by name, and targets with a `ca` of their own need none of them.
@@ -32,6 +32,11 @@ pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<ClientConfig, Strin
             return Err("it holds no certificate".to_owned());
         }
     }
+    Ok(roots)
+}
+
+/// Trusts `roots`; ring, no resumption, HTTP/1.1 only.
+pub(crate) fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -206,6 +206,7 @@ fn describe(error: &minijinja::Error) -> String {
         ErrorKind::MissingArgument | ErrorKind::TooManyArguments => {
             "a filter has the wrong number of arguments".into()
         }
+        ErrorKind::WriteFailure => "a filter gives more than 1 MiB of text".into(),
         kind => format!("{kind}"),
     }
 }

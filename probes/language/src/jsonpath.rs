@@ -183,6 +183,42 @@ mod tests {
     }
 
     #[test]
+    fn no_path_panics_whatever_it_says() {
+        let body = json!({"a": [1, 2, 3], "b": {"c": null}, "s": "가나"});
+        for text in [
+            "$.a[::0]",
+            "$.a[::-1]",
+            "$.a[-1:-9:-1]",
+            "$.a[9:1]",
+            "$.a[-9007199254740991]",
+            "$.a[9007199254740991]",
+            "$.a[99999999999999999999]",
+            "$.a[0:9007199254740991:9007199254740991]",
+            "$.a[-9007199254740991:9007199254740991:-9007199254740991]",
+            "$.a[?@ > 1]",
+            "$.a[?match(@, '(')]",
+            "$.s[?search(@, '[z-a]')]",
+            "$..[?count(@.*) > 0]",
+            "$..[?length(@) > 1]",
+            "$..[?value(@.c) == null]",
+            "$..[?unknown(@)]",
+            "$['\\ud800']",
+            "$[\"a\", 'b', 0, *, ?@.c]",
+            "$.가",
+            "$.s[0]",
+        ] {
+            if let Ok(path) = JsonPath::parse(text) {
+                let _ = path.select(&body);
+                let _ = path.select(&json!(null));
+            }
+        }
+        assert_eq!(
+            JsonPath::parse("$.a[::-1]").unwrap().select(&body),
+            [&json!(3), &json!(2), &json!(1)]
+        );
+    }
+
+    #[test]
     fn a_broken_path_says_where() {
         let error = JsonPath::parse("$.items[*.id").unwrap_err();
         assert!(error.offset > 1, "{error:?}");

@@ -11,7 +11,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::expression::percent_encode;
 
-
 /// Shortest secret in bytes: a shorter one would black out ordinary words, or be guessed.
 pub const SECRET_BYTES_MIN: usize = 6;
 

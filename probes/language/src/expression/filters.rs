@@ -19,15 +19,36 @@ pub(crate) fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// Longest text that a filter gives, in bytes: as long as what may be sent. Filters in a row, or a
+/// `replace` by an answer's own words, would make of one text more than the memory holds.
+const FILTERED_BYTES_MAX: usize = 1024 * 1024;
+
 pub(super) fn register(engine: &mut minijinja::Environment<'static>) {
-    engine.add_filter("lower", |text: String| text.to_lowercase());
-    engine.add_filter("upper", |text: String| text.to_uppercase());
+    engine.add_filter("lower", |text: String| bounded(text.to_lowercase()));
+    engine.add_filter("upper", |text: String| bounded(text.to_uppercase()));
     engine.add_filter("trim", |text: String| text.trim().to_owned());
     engine.add_filter("b64", |text: String| {
-        base64::engine::general_purpose::STANDARD.encode(text)
+        bounded(base64::engine::general_purpose::STANDARD.encode(text))
     });
-    engine.add_filter("url", |text: String| percent_encode(&text));
+    engine.add_filter("url", |text: String| bounded(percent_encode(&text)));
     engine.add_filter("replace", |text: String, from: String, to: String| {
-        text.replace(&from, &to)
+        let added = text.matches(&from).count().saturating_mul(to.len());
+        if text.len().saturating_add(added) > FILTERED_BYTES_MAX {
+            return Err(too_long());
+        }
+        Ok(text.replace(&from, &to))
     });
+}
+
+fn bounded(text: String) -> Result<String, minijinja::Error> {
+    if text.len() > FILTERED_BYTES_MAX {
+        Err(too_long())
+    } else {
+        Ok(text)
+    }
+}
+
+/// The kind that [`super::describe`] knows for it: the engine has none of this name.
+fn too_long() -> minijinja::Error {
+    minijinja::Error::from(minijinja::ErrorKind::WriteFailure)
 }

@@ -92,6 +92,32 @@ fn nothing_but_numbers_is_multiplied() {
 }
 
 #[test]
+fn filters_make_no_text_that_the_memory_cannot_hold() {
+    let thousandfold = format!("'{}'", "x".repeat(100));
+    for text in [
+        format!("'a' {}", "| b64 ".repeat(80)),
+        format!(
+            "{thousandfold} {}",
+            "| replace('x', 'xxxxxxxxxx') ".repeat(8)
+        ),
+        format!("'abc' {}", "| replace('', 'abcdefghi') ".repeat(9)),
+    ] {
+        let expression = Expression::parse(&text, Grammar::Value).unwrap();
+        let result = expression.evaluate(&Fixed);
+        let why = "a filter gives more than 1 MiB of text".to_owned();
+        assert_eq!(result, Err(EvaluationError::Failed(why)), "{text}");
+    }
+}
+
+#[test]
+fn arithmetic_beyond_all_numbers_is_an_error() {
+    for text in ["big * big * big", "big + big", "0 - big * big * big * big"] {
+        let expression = Expression::parse(text, Grammar::Value).unwrap();
+        assert!(expression.evaluate(&Fixed).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_is_outside_the_grammar_is_refused() {
     for text in [
         "",

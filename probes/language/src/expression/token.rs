@@ -83,6 +83,12 @@ fn read(rest: &str, first: char) -> Result<(TokenKind, usize), (String, String)>
         '+' | '-' | '*' => (TokenKind::Operator, 1),
         '=' | '!' | '<' | '>' if rest[1..].starts_with('=') => (TokenKind::Comparison, 2),
         '<' | '>' => (TokenKind::Comparison, 1),
+        '=' => {
+            return Err((
+                "`=` has no meaning in an expression".into(),
+                "write `==` to compare".into(),
+            ));
+        }
         other => return Err(unknown(&other.to_string())),
     })
 }
