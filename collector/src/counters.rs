@@ -46,7 +46,7 @@ impl Gauge {
 }
 
 /// Status codes that ingest answers with.
-pub const CODES: [u16; 11] = [200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 503];
+pub const CODES: [u16; 10] = [200, 400, 401, 403, 404, 405, 413, 415, 429, 503];
 
 /// Requests to ingest by status code.
 #[derive(Debug, Default)]

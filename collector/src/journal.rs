@@ -21,6 +21,7 @@ use std::thread::JoinHandle;
 
 use bongsu_model::Clock;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 pub use reader::{ReadError, Reader, RunDetail, RunFilter, StoredRun};
 pub use record::{Event, Kind, Record, Stored};
@@ -57,6 +58,7 @@ pub enum AppendError {
 pub struct Journal {
     requests: SyncSender<Request>,
     counters: Arc<Counters>,
+    ended: CancellationToken,
 }
 
 /// The writing thread; it ends after [`Journal::stop`].
@@ -85,11 +87,22 @@ impl Journal {
             Arc::clone(&counters),
             progress,
         );
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer.run(&incoming))
+            .spawn(move || {
+                // Dropped by a panic too.
+                let _guard = guard;
+                writer.run(&incoming);
+            })
             .map_err(|error| StorageError::Other(error.to_string()))?;
-        Ok((Self { requests, counters }, WriterThread(thread), derive))
+        let journal = Self {
+            requests,
+            counters,
+            ended,
+        };
+        Ok((journal, WriterThread(thread), derive))
     }
 
     /// Appends records, all or none, and returns when they are durable.
@@ -107,6 +120,12 @@ impl Journal {
             });
         }
         stored.await.unwrap_or(Err(AppendError::Stopping))
+    }
+
+    /// Waits until the writer has ended: without [`Journal::stop`] it failed, and nothing can be
+    /// kept any more.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Asks the writer to end after what already waits. Blocks while the queue is full.

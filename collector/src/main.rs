@@ -23,7 +23,7 @@ const WRONG: u8 = 2;
 /// derived from them and shown on the board, in the API and on /metrics. A commented example of
 /// the configuration is deploy/config/collector.toml.
 ///
-/// Exit codes: 0 stopped as asked, 1 could not start, 2 wrong configuration or usage.
+/// Exit codes: 0 stopped as asked, 1 could not start or go on, 2 wrong configuration or usage.
 /// The log goes to standard error; BONGSU_LOG filters it (`info` by default, `debug`,
 /// `bongsu_collector::ingest=debug`).
 #[derive(Parser)]
@@ -85,13 +85,21 @@ async fn run(config: Config, catalogue: Catalogue) -> Result<(), String> {
         web = %collector.web_addr(),
         "the collector is up"
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let failed = tokio::select! {
+        _ = terminate.recv() => false,
+        _ = interrupt.recv() => false,
+        () = collector.failed() => true,
+    };
     tracing::info!("stopping");
     collector.shutdown().await;
     tracing::info!("stopped");
+    if failed {
+        return Err(
+            "the journal's writer failed, as the log above says; what was acknowledged is kept, \
+             start the collector again"
+                .to_owned(),
+        );
+    }
     Ok(())
 }
 

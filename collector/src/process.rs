@@ -168,6 +168,12 @@ impl Collector {
         let _ = self.shared.watch().wait_for(|picture| picture.ready).await;
     }
 
+    /// Waits until it can take in nothing any more: the journal's writer failed, and only a new
+    /// start helps.
+    pub async fn failed(&self) {
+        self.journal.ended().await;
+    }
+
     /// Takes no more requests, ends what is open, closes the journal.
     pub async fn shutdown(self) {
         self.stop.cancel();

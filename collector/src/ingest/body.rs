@@ -13,6 +13,9 @@ use super::limits::Reservation;
 /// A body that has not come whole by then is given up: at 16 MiB that is a link of 2 Mbit/s.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
 
+/// Seconds after which a sender whose body did not come may try again.
+const AGAIN_AFTER: u64 = 5;
+
 /// Of a refused body at most this much is read, and for so long: 64 MiB is what the OTLP
 /// specification lets a client send.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
@@ -77,6 +80,16 @@ pub(super) async fn read(
     bytes_max: u64,
     held: &mut Reservation,
 ) -> Result<Vec<u8>, Refused> {
+    read_within(BODY_WITHIN, headers, body, bytes_max, held).await
+}
+
+async fn read_within(
+    within: Duration,
+    headers: &HeaderMap,
+    body: &mut BodyDataStream,
+    bytes_max: u64,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Refused> {
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
@@ -101,14 +114,16 @@ pub(super) async fn read(
         }
         Ok(bytes)
     };
-    tokio::time::timeout(BODY_WITHIN, whole)
+    tokio::time::timeout(within, whole)
         .await
         .unwrap_or_else(|_| {
-            let message = format!(
-                "the body did not come whole within {} s",
-                BODY_WITHIN.as_secs()
-            );
-            Err(Refused::new(StatusCode::REQUEST_TIMEOUT, message))
+            let message = format!("the body did not come whole within {} s", within.as_secs());
+            // Not 408, after which a sender of OTLP gives its records up: the link may mend.
+            Err(Refused::later(
+                StatusCode::SERVICE_UNAVAILABLE,
+                message,
+                AGAIN_AFTER,
+            ))
         })
 }
 
@@ -238,6 +253,28 @@ mod tests {
                 "{values:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_given_up_and_may_be_sent_again() {
+        let stuck = axum::body::Body::from_stream(
+            futures_util::stream::once(async { Ok::<_, std::io::Error>("some") })
+                .chain(futures_util::stream::pending()),
+        );
+        let counters = std::sync::Arc::new(Counters::default());
+        let mut held = Reservation::for_test(&counters, 1 << 20);
+        let mut body = stuck.into_data_stream();
+        let within = Duration::from_millis(20);
+        let refused = read_within(within, &HeaderMap::new(), &mut body, 1 << 20, &mut held)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            refused.message.contains("did not come whole"),
+            "{refused:?}"
+        );
+        drop(held);
+        assert_eq!(counters.in_flight_bytes.get(), 0);
     }
 
     proptest! {

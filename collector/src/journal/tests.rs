@@ -130,6 +130,8 @@ enum Fault {
     Before,
     /// All is written, but its sync fails: it may or may not survive.
     Sync,
+    /// The code behind it has a mistake.
+    Panic,
 }
 
 #[derive(Debug)]
@@ -148,10 +150,11 @@ impl Storage for Faulty {
         if fault == Fault::Before {
             return Err(StorageError::Full);
         }
+        assert!(fault != Fault::Panic, "as a mistake might");
         let stored = self.disk.append(received, group)?;
         match fault {
             Fault::Sync => Err(StorageError::Io("fsync: Input/output error".to_owned())),
-            Fault::None | Fault::Before => Ok(stored),
+            Fault::None | Fault::Before | Fault::Panic => Ok(stored),
         }
     }
 
@@ -577,4 +580,20 @@ fn after_a_stop_the_file_alone_is_the_journal_even_if_readers_had_it_open() {
     );
     assert_eq!(copied.end().unwrap().seq, 2);
     drop(reader);
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_is_told_of_and_what_it_acknowledged_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, fault) = faulty(folder.path());
+    let journal = running.journal.clone();
+    assert_eq!(journal.append(vec![run(1)]).await, Ok(vec![Stored::New(1)]));
+    *fault.lock().unwrap() = Fault::Panic;
+    let refused = journal.append(vec![run(2)]).await;
+    assert_eq!(refused, Err(AppendError::Stopping));
+    tokio::time::timeout(Duration::from_secs(30), journal.ended())
+        .await
+        .unwrap();
+    running.close();
+    assert_eq!(Reader::new(folder.path()).count_runs().unwrap(), 1);
 }
