@@ -54,6 +54,7 @@ impl<'a> Run<'a> {
             .map_or(Duration::ZERO, |since| now.since(since));
         let deadline = budget(step, deadline, elapsed);
         let mut tries = Tries::none();
+        let mut not_yet = None;
         let last = loop {
             let own = Deadline::after(step.attempt_timeout(), Budget::Step);
             let limit = deadline.earlier(own);
@@ -61,7 +62,7 @@ impl<'a> Run<'a> {
             own_up_to_starvation(&mut attempt, limit.overrun());
             tries.count(step, &attempt);
             match tries.next(step, &attempt, deadline, self.now()) {
-                Next::Done => break attempt,
+                Next::Done => break cut_by_poll(step, attempt, deadline, not_yet),
                 Next::JourneyIsOver => {
                     break Attempt {
                         fault: Some(Fault::journey_deadline()),
@@ -70,13 +71,21 @@ impl<'a> Run<'a> {
                 }
                 Next::After(wait) => {
                     tries.remember(step, &attempt);
-                    tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
-                        () = self.told_to_stop(step) => break Attempt {
+                    let ended = tokio::select! {
+                        () = tokio::time::sleep(wait) => Waited::Long,
+                        () = self.told_to_stop(step) => Waited::Stopped,
+                    };
+                    if ended == Waited::Stopped {
+                        break Attempt {
                             fault: Some(Fault::interrupted()),
                             ..attempt
-                        },
+                        };
                     }
+                    not_yet = attempt
+                        .fault
+                        .as_ref()
+                        .is_some_and(is_not_yet)
+                        .then_some(attempt);
                 }
             }
         };
@@ -121,6 +130,38 @@ fn own_up_to_starvation(attempt: &mut Attempt, overrun: Duration) {
                 overrun.as_secs_f64()
             ),
         });
+    }
+}
+
+/// How a wait between two attempts ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    Long,
+    Stopped,
+}
+
+/// What a poll ends with. Where its time is up soon after it was asked once more, that there was
+/// no answer yet says nothing; that the condition did not hold before does.
+fn cut_by_poll(
+    step: &Step,
+    attempt: Attempt,
+    deadline: Deadline,
+    not_yet: Option<Attempt>,
+) -> Attempt {
+    let (Some(poll), Some(before)) = (&step.poll, not_yet) else {
+        return attempt;
+    };
+    let is_cut = deadline.budget() == Budget::Poll
+        && deadline.has_passed()
+        && attempt.fault.as_ref().is_some_and(Fault::is_network)
+        && attempt.ended.since(attempt.started) < poll.every;
+    if is_cut {
+        Attempt {
+            ended: attempt.ended,
+            ..before
+        }
+    } else {
+        attempt
     }
 }
 

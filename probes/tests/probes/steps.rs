@@ -86,6 +86,26 @@ timeout = "300ms"
 "#;
 
 #[tokio::test]
+async fn a_poll_that_is_cut_while_it_asks_tells_what_did_not_hold() {
+    // Asked at 0 and 300 ms; the second has 200 ms, which is less than `every`.
+    let cut = POLL.replace(
+        "every = \"100ms\", for = \"900ms\"",
+        "every = \"300ms\", for = \"500ms\"",
+    );
+    // Asked at 0 and 100 ms; the second has 800 ms: that is a silence.
+    for (text, expected) in [
+        (cut.as_str(), "fail(expectation): json $.state"),
+        (POLL, "fail(timeout): first_byte"),
+    ] {
+        let server = in_turn(vec![state("pending"), Behaviour::Hang]).await;
+        let report = run(&short(text), &context(target(&server.base()))).await;
+        check_sane(&report);
+        let wait = step(&report, "wait");
+        assert_eq!((ending(wait).as_str(), wait.polls), (expected, 2));
+    }
+}
+
+#[tokio::test]
 async fn a_retry_makes_the_run_flaky_and_keeps_the_first_attempt() {
     let answers = vec![
         Behaviour::Answer(json(503, "{}")),
