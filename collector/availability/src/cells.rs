@@ -1,5 +1,7 @@
 //! The first machine: every cell with the users that measure it. Runs and plans in, changes out.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bongsu_model::{
@@ -13,9 +15,11 @@ use crate::cell::sight::{Newest, Seen};
 use crate::cell::{Cell, Evidence, Mark, Weight};
 use crate::counters::Counters;
 use crate::fleet::quarantine;
-use crate::history::{Arrival, Fault, History, Recorded, Timing};
+use crate::history::{Arrival, History, Recorded, Timing};
 use crate::span::Span;
 use crate::{QuarantineStep, Release, Settings};
+
+use standing::Standing;
 
 /// Ids of burst and manual runs remembered of one user, so that none counts twice: three minutes
 /// of bursts five seconds apart, while none is live for longer than 2T + D + L.
@@ -71,15 +75,6 @@ pub(crate) struct Live {
     pub(crate) user: usize,
     pub(crate) fresh_until: Timestamp,
     pub(crate) cells: Vec<usize>,
-}
-
-/// An agent was quarantined in a cell, or is no longer.
-#[derive(Debug)]
-pub(crate) struct Standing {
-    pub(crate) agent: AgentIx,
-    pub(crate) cell: usize,
-    pub(crate) step: QuarantineStep,
-    pub(crate) run: Option<RunId>,
 }
 
 /// Who ran, from where.
@@ -358,87 +353,6 @@ impl Cells {
         }
     }
 
-    fn hold(&mut self, standing: Standing, since: Timestamp, now: Timestamp) {
-        let Standing { agent, cell, .. } = standing;
-        self.cells[cell].hold(agent, since);
-        self.stand_before(agent, cell);
-        for user in self.users_on(agent, cell) {
-            let fault = self.fault(user, cell);
-            self.users[user].history.hold(fault, since, now);
-        }
-        self.standing.push(standing);
-    }
-
-    fn release(&mut self, agent: AgentIx, cell: usize, why: Release, now: Timestamp) {
-        let first = self.cells[cell].release(agent, now, &self.settings);
-        self.stand_before(agent, cell);
-        let from = match why {
-            Release::Corroborated => first.unwrap_or(now),
-            Release::Passes | Release::Left => now,
-        };
-        let target = &self.cells[cell].key.target;
-        let mut others = self
-            .cells
-            .iter()
-            .filter(|other| other.key.target == *target);
-        let still_held = others.any(|other| other.sight.is_held(agent));
-        for user in self.users_on(agent, cell) {
-            match self.fault(user, cell) {
-                Fault::Upstream if still_held => {}
-                fault => self.users[user].history.release(fault, from, now),
-            }
-        }
-        self.standing.push(Standing {
-            agent,
-            cell,
-            step: QuarantineStep::Released { why },
-            run: None,
-        });
-    }
-
-    /// Tells the other cells of the same target and region whether the agent is quarantined in
-    /// this one: where this one blocks it, it does not vote.
-    fn stand_before(&mut self, agent: AgentIx, cell: usize) {
-        let is_held = self.cells[cell].sight.is_held(agent);
-        let key = self.cells[cell].key.clone();
-        for (other, facts) in self.cells.iter_mut().enumerate() {
-            let CellKey { target, region, .. } = &facts.key;
-            if other == cell || *target != key.target || *region != key.region {
-                continue;
-            }
-            let before = &mut facts.sight.voters.entry(agent).or_default().held_before;
-            let changed = if is_held {
-                before.insert(key.feature.clone())
-            } else {
-                before.remove(&key.feature)
-            };
-            if changed {
-                self.unsettled.insert(other);
-            }
-        }
-    }
-
-    /// What a hold in `cell` means for one of the agent's users.
-    fn fault(&self, user: usize, cell: usize) -> Fault {
-        if self.users[user].cell == cell {
-            Fault::Here
-        } else {
-            Fault::Upstream
-        }
-    }
-
-    /// The agent's users on the target of `cell`.
-    fn users_on(&self, agent: AgentIx, cell: usize) -> Vec<usize> {
-        let target = &self.cells[cell].key.target;
-        let is_its = |user: &usize| {
-            let User {
-                agent: of, cell, ..
-            } = self.users[*user];
-            of == agent && self.cells[cell].key.target == *target
-        };
-        (0..self.users.len()).filter(is_its).collect()
-    }
-
     /// Whether a touch counts: the first of an agent in each period T of the feature's own
     /// journey. A feature without one keeps the evidence and stays unmeasured.
     fn may_touch(&mut self, agent: AgentIx, cell: usize, started: Timestamp) -> bool {
@@ -463,14 +377,6 @@ impl Cells {
         let users = self.users_of[cell].iter();
         let timings = users.filter_map(|user| self.users[*user].history.timing(now));
         self.cells[cell].period = timings.map(|timing| timing.period).min();
-    }
-
-    /// The agent has nothing to do with the cell any more.
-    fn leave(&mut self, agent: AgentIx, cell: usize, now: Timestamp) {
-        self.cells[cell].leave(agent);
-        if self.cells[cell].sight.is_held(agent) {
-            self.release(agent, cell, Release::Left, now);
-        }
     }
 
     fn users_in(&self, agent: AgentIx, cell: usize) -> Vec<usize> {

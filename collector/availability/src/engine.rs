@@ -10,15 +10,16 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bongsu_model::{
-    AgentId, Catalogue, CellKey, CellState, FeatureId, Heartbeat, PlanEntry, PlanRecord, RegionId,
-    RunFacts, RunId, TargetName, Timestamp,
+    AgentId, Catalogue, CellKey, CellState, FeatureId, Heartbeat, PlanRecord, RegionId, RunFacts,
+    RunId, TargetName, Timestamp,
 };
 
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
-use crate::cells::{Cells, Live, Speaker, Taken, USERS_OF_AGENT_MAX};
+use crate::cells::{Cells, Live, Speaker, Taken};
 use crate::fleet::incident::{Incidents, Moved, Step};
 use crate::maintenance::Maintenance;
+use crate::plan;
 use crate::timers::Timers;
 use crate::{
     Change, Counters, Event, FleetState, MaintenanceWindow, Presence, Roster, Settings, Transition,
@@ -37,13 +38,6 @@ const TARGETS_MAX: usize = 1_000;
 /// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
 /// and short enough that it cannot make a history grow.
 const FUTURE_MAX: Duration = Duration::from_secs(300);
-
-/// The shortest T that is believed: no agent starts a journey more than once a second, and a
-/// history of shorter periods would not be bounded.
-const PERIOD_MIN: Duration = Duration::from_secs(1);
-
-/// Entries of one plan: a hundred journeys, cold and warm, five times over.
-const ENTRIES_MAX: usize = USERS_OF_AGENT_MAX;
 
 /// What a timer is for. The order decides between equal deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -216,10 +210,7 @@ impl Engine {
             self.counters.duplicates += 1;
             return;
         }
-        let told = record.entries.len();
-        record.entries.retain(is_sane);
-        record.entries.truncate(ENTRIES_MAX);
-        self.counters.refused += (told - record.entries.len()) as u64;
+        self.counters.refused += plan::refuse(&mut record);
         for entry in &record.entries {
             if self.targets.len() < TARGETS_MAX || self.targets.contains(&entry.target) {
                 self.targets.insert(entry.target.clone());
@@ -495,12 +486,6 @@ impl Engine {
             .position(|listed| listed.id == *region)
             .unwrap_or(usize::MAX)
     }
-}
-
-/// Whether an agent would run the entry: it refuses a deadline that its cadence does not hold.
-fn is_sane(entry: &PlanEntry) -> bool {
-    let period = entry.cadence.period();
-    period >= PERIOD_MIN && entry.deadline < period
 }
 
 /// Counts of agents as a number to take a share of.

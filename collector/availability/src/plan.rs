@@ -1,12 +1,22 @@
 //! Which plan an agent worked on when: the spans in which slots were expected of it.
 
+use std::time::Duration;
+
 use bongsu_model::{PlanEntry, PlanRecord, Timestamp};
 
+use crate::cells::USERS_OF_AGENT_MAX;
 use crate::history::KEPT;
 use crate::span::{Span, union, without};
 
 /// Plans kept of one agent: a plan is changed by people, and the oldest leave after a day.
 const PLANS_MAX: usize = 256;
+
+/// The shortest T that is believed: no agent starts a journey more than once a second, and a
+/// history of shorter periods would not be bounded.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
+
+/// Entries of one plan: a hundred journeys, cold and warm, five times over.
+const ENTRIES_MAX: usize = USERS_OF_AGENT_MAX;
 
 /// The plans of one agent, and when it was not listed.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +99,21 @@ impl Plans {
     }
 }
 
+/// Takes out of a plan what no agent would run, and what is beyond the bound. Returns how many
+/// entries that were.
+pub(crate) fn refuse(record: &mut PlanRecord) -> u64 {
+    let told = record.entries.len();
+    record.entries.retain(is_sane);
+    record.entries.truncate(ENTRIES_MAX);
+    (told - record.entries.len()) as u64
+}
+
+/// Whether an agent would run the entry: it refuses a deadline that its cadence does not hold.
+fn is_sane(entry: &PlanEntry) -> bool {
+    let period = entry.cadence.period();
+    period >= PERIOD_MIN && entry.deadline < period
+}
+
 fn extend(spans: &mut Vec<(Span, PlanEntry)>, part: Span, entry: &PlanEntry) {
     let before = spans
         .iter_mut()
@@ -102,8 +127,6 @@ fn extend(spans: &mut Vec<(Span, PlanEntry)>, part: Span, entry: &PlanEntry) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bongsu_model::{Cadence, FeatureId, JourneyName, Revision, TargetName, Variant};
 
     use super::*;

@@ -135,6 +135,11 @@ pub enum IncidentStep {
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Change {
     /// A cell's state, or what blocks it.
+    ///
+    /// A cell that is in sight again goes where its score leads; with an outage still open it goes
+    /// to recovering if it had begun to recover or has passed since, and otherwise to down. Each
+    /// relapse in an outage doubles the passes that the next recovery takes to begin, up to those
+    /// of [`Settings::passes_to_up`](crate::Settings::passes_to_up).
     Cell {
         /// Which.
         cell: CellKey,
