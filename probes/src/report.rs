@@ -24,6 +24,9 @@ const EVIDENCE_BODY_READ_MAX: usize = 16 * EVIDENCE_BODY_BYTES_MAX;
 const EVIDENCE_HEADERS_MAX: usize = 64;
 const EVIDENCE_HEADER_BYTES_MAX: usize = 512;
 
+/// What stands in the evidence for a body that may hold a secret that was not found.
+const WITHHELD: &str = "(not shown: the step was to capture a secret from it and found none)";
+
 /// Most bytes of a detail, of an expectation and of a URL.
 const TEXT_BYTES_MAX: usize = 1024;
 
@@ -159,8 +162,13 @@ fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
     // Secrets are looked for in what may be shown and some more, not in megabytes.
     let body = &answer.body[..answer.body.len().min(EVIDENCE_BODY_READ_MAX)];
     let body = String::from_utf8_lossy(body);
-    Some(Evidence {
-        headers,
-        body_head: mask.cut(&body, EVIDENCE_BODY_BYTES_MAX),
-    })
+    // An answer that says that nothing was done hands no secret out; any other may, elsewhere
+    // than where it was looked for, or in a body that broke off.
+    let is_withheld = answer.status < 400 && performance.has_unfound_secrets();
+    let body_head = if is_withheld {
+        WITHHELD.to_owned()
+    } else {
+        mask.cut(&body, EVIDENCE_BODY_BYTES_MAX)
+    };
+    Some(Evidence { headers, body_head })
 }

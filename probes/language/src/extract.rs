@@ -1,8 +1,10 @@
 //! Takes captures out of what was observed.
 
+use bongsu_model::Secret;
 use serde_json::Value;
 
 use crate::capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+use crate::environment::collect_texts;
 use crate::jsonpath::JsonPath;
 use crate::observed::Observed;
 use crate::source::Position;
@@ -16,6 +18,15 @@ pub struct Captured {
     pub value: Value,
     /// Whether it may be shown.
     pub secrecy: Secrecy,
+}
+
+impl Captured {
+    /// The texts inside the value, for [`crate::Redactor`].
+    pub fn texts(&self) -> Vec<Secret> {
+        let mut found = Vec::new();
+        collect_texts(&self.value, &mut found);
+        found
+    }
 }
 
 impl std::fmt::Debug for Captured {

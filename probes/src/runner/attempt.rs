@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use bongsu_language::{About, Captured, Environment, Mismatch, Need, Observed, Step};
+use bongsu_language::{About, Captured, Environment, Mismatch, Need, Observed, Secrecy, Step};
 use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, Secret};
 
 use crate::failure::Fault;
@@ -31,6 +31,8 @@ pub(super) struct Attempt {
     pub(super) answer: Option<Answer>,
     /// Texts made of secrets that were sent.
     pub(super) secrets: Vec<Secret>,
+    /// How many of the step's secret captures found their secret.
+    pub(super) secrets_found: usize,
     pub(super) finality: Finality,
     pub(super) effect: Effect,
 }
@@ -66,6 +68,7 @@ impl Attempt {
             captured: Vec::new(),
             answer: None,
             secrets: Vec::new(),
+            secrets_found: 0,
             finality: Finality::Open,
             effect: Effect::Impossible,
         }
@@ -155,10 +158,18 @@ impl Judge<'_> {
     ) -> Result<(), Fault> {
         let mut result = Ok(());
         for capture in &self.step.captures {
+            let extracted = capture.extract(observed);
+            if capture.secrecy == Secrecy::Secret
+                && let Ok(Some(captured)) = &extracted
+            {
+                // Also where it is of no use: it is in the answer, which is evidence.
+                attempt.secrets.extend(captured.texts());
+                attempt.secrets_found += 1;
+            }
             if has_wrong_status && !self.cleanup_uses(&capture.name) {
                 continue;
             }
-            match capture.extract(observed) {
+            match extracted {
                 Ok(captured) => attempt.captured.extend(captured),
                 Err(_) if has_wrong_status => {}
                 Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_language::{Captured, Poll, Retry, RetryOn, Step};
+use bongsu_language::{Captured, Poll, Retry, RetryOn, Secrecy, Step};
 use bongsu_model::{
     BlindReason, EarlierAttempt, FailClass, Monotonic, Secret, StepKind, StepOutcome,
 };
@@ -402,6 +402,14 @@ impl<'a> Performance<'a> {
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.last.fault.as_ref()
+    }
+
+    /// Whether a secret that the step was to capture was not found, so that it may stand anywhere
+    /// in the answer.
+    pub(crate) fn has_unfound_secrets(&self) -> bool {
+        let captures = self.step.captures.iter();
+        let secret = captures.filter(|capture| capture.secrecy == Secrecy::Secret);
+        secret.count() > self.last.secrets_found
     }
 
     pub(crate) fn mismatches(&self) -> &[String] {

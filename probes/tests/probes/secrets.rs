@@ -145,3 +145,35 @@ async fn a_session_cookie_that_a_body_repeats_is_taken_out() {
     let evidence = step(&report, "ask").evidence.clone().unwrap();
     assert_eq!(evidence.body_head, "your session is ***, ko");
 }
+
+#[tokio::test]
+async fn a_secret_that_could_not_be_captured_is_in_no_evidence() {
+    let token = "a-fresh-session-token";
+    let captured = format!("{{\"token\":\"{token}\"}}");
+    let elsewhere = format!("{{\"data\":{{\"token\":\"{token}\"}}}}");
+    let mut broken = crate::support::server::head("content-length: 999\r\n");
+    broken.extend_from_slice(captured.as_bytes());
+    let cases = [
+        // A wrong status, for which the capture is of no use.
+        (Behaviour::Answer(json(202, &captured)), "***"),
+        (Behaviour::Answer(json(500, &captured)), "***"),
+        (Behaviour::Answer(json(200, &elsewhere)), "(not shown"),
+        (Behaviour::AnswerAndClose(broken), "(not shown"),
+        // A refusal is shown: it is what the reader needs.
+        (
+            Behaviour::Answer(json(401, "{\"error\":\"wrong\"}")),
+            "wrong",
+        ),
+    ];
+    for (behaviour, shown) in cases {
+        let server = Server::start(move |_| behaviour.clone()).await;
+        let journey = short(
+            "[[step]]\nname = \"ask\"\nget = \"/x\"\nexpect.status = 200\n\
+             capture.token = { json = \"$.token\", secret = true }\n",
+        );
+        let report = run(&journey, &context(target(&server.base()))).await;
+        let evidence = step(&report, "ask").evidence.clone().unwrap();
+        assert!(evidence.body_head.contains(shown), "{evidence:?}");
+        assert!(!format!("{report:#?}").contains(token), "{report:#?}");
+    }
+}
