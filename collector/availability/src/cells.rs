@@ -194,7 +194,7 @@ impl Cells {
                     mark,
                     weight: Weight::Touch,
                 };
-                if self.is_news(cell, &evidence, run.ended) {
+                if self.is_news(cell, &evidence, run.ended, now) {
                     self.weigh(cell, &evidence, now);
                     changed.push(cell);
                 }
@@ -316,17 +316,23 @@ impl Cells {
             mark,
             weight,
         };
-        let is_news = self.is_news(cell, &evidence, run.ended);
+        let is_news = self.is_news(cell, &evidence, run.ended, now);
         if is_news {
             self.weigh(cell, &evidence, now);
         }
         is_news
     }
 
-    fn is_news(&mut self, cell: usize, evidence: &Evidence, ended: Timestamp) -> bool {
+    fn is_news(
+        &mut self,
+        cell: usize,
+        evidence: &Evidence,
+        ended: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         let voters = &mut self.cells[cell].sight.voters;
         let voter = voters.entry(evidence.agent).or_default();
-        voter.is_news(evidence, ended)
+        voter.is_news(evidence, ended, now)
     }
 
     fn weigh(&mut self, cell: usize, evidence: &Evidence, now: Timestamp) {

@@ -134,3 +134,17 @@ fn a_run_that_hung_while_a_later_one_passed_is_news() {
     script.feed(vec![passed, hung]);
     assert_eq!(script.entered(CellState::Suspect), 1);
 }
+
+#[test]
+fn a_clock_that_was_ahead_does_not_silence_its_agent() {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+    let mut ahead = script.login(0, 0, Outcome::Pass);
+    ahead.started = start() + secs(1_000_000_000);
+    let mut runs = vec![ahead];
+    runs.extend((1..3).map(|agent| script.login(agent, 0, Outcome::Pass)));
+    for n in 1..5 {
+        runs.extend((0..3).map(|agent| script.login(agent, n, Outcome::Pass)));
+    }
+    script.feed(runs);
+    assert_eq!(script.login_cell(start() + secs(50)).passes, 15);
+}
