@@ -107,6 +107,13 @@ async fn sockets_that_end_say_so() {
 }
 
 #[tokio::test]
+async fn pings_are_answered_and_fragments_put_together() {
+    let fragments = ["{\"n\":3,\"te", "xt\":\"hello\"}"];
+    let pinged = report(&[r#"{"type":"ready"}"#], Then::Ping(fragments), RECEIVE).await;
+    assert_eq!(ending(step(&pinged, "receive")), "pass");
+}
+
+#[tokio::test]
 async fn huge_frames_and_floods_are_capped() {
     let huge = format!("{{\"n\":3,\"x\":\"{}\"}}", "y".repeat(2 << 20));
     let frames = [r#"{"type":"ready"}"#, &huge];

@@ -332,7 +332,7 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
         let diagnostic = if steps.iter().any(is_named) {
             Diagnostic::error(
                 position.clone(),
-                format!("`{}` comes not before this step", shown(since)),
+                format!("`{}` does not come before this step", shown(since)),
             )
             .label("its start is not known yet")
             .help("name an earlier step")

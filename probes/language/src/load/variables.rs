@@ -175,7 +175,7 @@ impl<'a> Known<'a> {
                 diagnostics.push(
                     Diagnostic::error(
                         position.clone(),
-                        format!("the fragment needs `{need}`, which `{who}` has not"),
+                        format!("the fragment needs `{need}`, which `{who}` does not have"),
                     )
                     .related(needed_at.clone(), "needed here")
                     .help(format!(
@@ -274,7 +274,7 @@ impl<'a> Known<'a> {
         };
         if self.perhaps.contains(&(actor, name.to_owned())) {
             let message = format!(
-                "`{}` may not be set when this step runs",
+                "`{}` is perhaps not set when this step runs",
                 placed.name.text()
             );
             return Diagnostic::error(placed.position.clone(), message)
@@ -303,8 +303,14 @@ impl<'a> Known<'a> {
             let other = self.actors.get(*other).copied().unwrap_or_default();
             return diagnostic.help(format!("did you mean `{other}.{name}`?"));
         }
-        if let Some(similar) = did_you_mean(name, own.chain(vars)) {
-            return diagnostic.help(format!("did you mean `{similar}`?"));
+        // `alice.sen` names its actor: what is meant is one of hers, and she is named again.
+        let named = who.filter(|who| placed.name.path.len() > 1 && placed.name.path[0] == *who);
+        let (similar, prefix) = match named {
+            Some(actor) => (did_you_mean(name, own), format!("{actor}.")),
+            None => (did_you_mean(name, own.chain(vars)), String::new()),
+        };
+        if let Some(similar) = similar {
+            return diagnostic.help(format!("did you mean `{prefix}{similar}`?"));
         }
         match self.holder {
             Holder::Fragment => diagnostic.help(format!(

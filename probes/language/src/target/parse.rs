@@ -122,7 +122,10 @@ impl Parser<'_> {
             match host_of(url, schemes) {
                 None => {
                     let _ = self
-                        .error(&entry.node.span, format!("`{}` is not a URL", shown(url)))
+                        .error(
+                            &entry.node.span,
+                            format!("`{}` is no address for `{key}`", shown(url)),
+                        )
                         .help(format!(
                             "begin with {plain} or {secure} and a host; no user, no query"
                         ));

@@ -9,6 +9,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 /// What is done after the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(crate) enum Then {
     Close,
     /// The connection ends without a goodbye.
     Drop,
+    /// A ping, and once it is answered a message in two fragments.
+    Ping([&'static str; 2]),
     /// Frames that nobody asked for, without end.
     Flood,
 }
@@ -88,6 +92,22 @@ async fn attend(
         }
         Then::Drop => {
             socket.get_mut().shutdown().await.ok()?;
+        }
+        Then::Ping([first, second]) => {
+            socket
+                .send(Message::Ping(b"?".to_vec().into()))
+                .await
+                .ok()?;
+            while !socket.next().await?.ok()?.is_pong() {}
+            let fragment = |text: &'static str, data, is_last| {
+                Message::Frame(Frame::message(text, OpCode::Data(data), is_last))
+            };
+            socket.send(fragment(first, Data::Text, false)).await.ok()?;
+            socket
+                .send(fragment(second, Data::Continue, true))
+                .await
+                .ok()?;
+            while let Some(Ok(_)) = socket.next().await {}
         }
         Then::Flood => loop {
             socket.send(Message::text("{}")).await.ok()?;
