@@ -209,6 +209,8 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn key() -> PoolKey {
@@ -316,5 +318,29 @@ mod tests {
                 .lease_named(&[(key(), leased[0].account.name.clone())])
                 .is_none()
         );
+    }
+
+    proptest! {
+        /// The account that worked last is never withdrawn, whatever else goes wrong: an outage,
+        /// which fails all alike, withdraws none, and a pool is never emptied by bad luck.
+        #[test]
+        fn a_pool_is_never_withdrawn_as_a_whole(
+            seen in prop::collection::vec((0_usize..3, any::<bool>()), 1..80),
+        ) {
+            let mut accounts = accounts(3);
+            for (second, (account, works)) in (1..).zip(seen) {
+                if works {
+                    accounts.worked(&key(), &name(account), at(second));
+                } else {
+                    accounts.failed(&key(), &name(account), at(second));
+                }
+                prop_assert!(accounts.withdrawn(at(second)) < 3);
+            }
+            let withdrawn = accounts.withdrawn(at(100));
+            for second in 100..120 {
+                (0..3).for_each(|n| accounts.failed(&key(), &name(n), at(second)));
+            }
+            prop_assert!(accounts.withdrawn(at(120)) <= withdrawn.max(2));
+        }
     }
 }
