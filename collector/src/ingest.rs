@@ -61,8 +61,9 @@ pub fn router(shared: Arc<Shared>, journal: Journal) -> Router {
 async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let mut body = body.into_data_stream();
+    let received = ingest.shared.clock.wall();
     let answer = match ingest.answer(&head, &mut body).await {
-        Ok(body) => answer::success(body),
+        Ok(body) => answer::success(body, received),
         Err(refused) => {
             body::discard(&mut body).await;
             tracing::debug!(

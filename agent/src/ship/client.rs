@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Clock, Secret, Timestamp};
+use bongsu_wire::RECEIVED_HEADER;
 use bytes::Bytes;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
@@ -13,9 +14,6 @@ use super::answer::{self, Answer, Raw, http_date};
 use super::offset::{ClockOffset, Received};
 use crate::config::{CollectorConfig, SecretError};
 use crate::gate::NetworkGate;
-
-/// Our collector's time of receipt, in Unix nanoseconds.
-const RECEIVED_HEADER: &str = "bongsu-received-ns";
 
 /// Real time that a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

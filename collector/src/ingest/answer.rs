@@ -3,7 +3,8 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use bongsu_wire::{PartialSuccess, logs_response, status_body, trace_response};
+use bongsu_model::Timestamp;
+use bongsu_wire::{PartialSuccess, RECEIVED_HEADER, logs_response, status_body, trace_response};
 
 use super::judge::Refusal;
 use crate::journal::Stored;
@@ -92,9 +93,12 @@ impl Refused {
     }
 }
 
-/// A 200 with this body.
-pub(super) fn success(body: Vec<u8>) -> Response {
-    response(StatusCode::OK, body)
+/// A 200 with this body, which says when the request was received.
+pub(super) fn success(body: Vec<u8>, received: Timestamp) -> Response {
+    let mut response = response(StatusCode::OK, body);
+    let received = HeaderValue::from(received.as_unix_nanos());
+    response.headers_mut().insert(RECEIVED_HEADER, received);
+    response
 }
 
 /// An error with a `google.rpc.Status`.

@@ -55,9 +55,15 @@ async fn plain_gzip_and_zstd_are_taken_and_full_success_is_an_empty_answer() {
         (Some("GZIP"), gzip(&body)),
         (Some("zstd"), zstd(&body)),
     ] {
+        let sent = now().as_unix_nanos();
         let answer = check(encoding, body).await;
         assert_eq!(answer.partial(), None, "{encoding:?}");
         assert!(answer.body.is_empty(), "{encoding:?}");
+        let received = answer.received.unwrap();
+        assert!(
+            (sent..=now().as_unix_nanos()).contains(&received),
+            "{received}"
+        );
     }
 }
 

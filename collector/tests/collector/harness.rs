@@ -75,6 +75,8 @@ pub(crate) async fn wait(condition: impl Fn() -> bool) {
 /// What a collector answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// When the collector says it received the request, in Unix nanoseconds.
+    pub(crate) received: Option<u64>,
     pub(crate) code: u16,
     pub(crate) retry_after: Option<u64>,
     pub(crate) body: Vec<u8>,
@@ -149,7 +151,9 @@ impl Client {
 async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {
     let response = request.send().await.ok()?;
     let retry_after = response.headers().get("retry-after");
+    let received = response.headers().get(bongsu_wire::RECEIVED_HEADER);
     Some(Answer {
+        received: received.map(|value| value.to_str().unwrap().parse().unwrap()),
         code: response.status().as_u16(),
         retry_after: retry_after.map(|value| value.to_str().unwrap().parse().unwrap()),
         body: response.bytes().await.ok()?.to_vec(),

@@ -54,7 +54,7 @@ pub use plan::{plan_from_json, plan_to_json};
 pub use refusal::{BodyError, DecodeError, RecordRefusal, RunRefusal};
 pub use resource::AgentResource;
 pub use response::{
-    MESSAGE_BYTES_MAX, PartialSuccess, decode_logs_response, decode_status_body,
+    MESSAGE_BYTES_MAX, PartialSuccess, RECEIVED_HEADER, decode_logs_response, decode_status_body,
     decode_trace_response, logs_response, status_body, trace_response,
 };
 pub use root::facts_match_id;

@@ -15,6 +15,10 @@ use crate::refusal::DecodeError;
 /// takes.
 pub const MESSAGE_BYTES_MAX: usize = 4_096;
 
+/// The header of a collector's 200 that says when it received the request, in Unix nanoseconds of
+/// its own clock. Agents estimate their clock's offset from it; `Date` only has whole seconds.
+pub const RECEIVED_HEADER: &str = "bongsu-received-ns";
+
 /// Part of a request was refused, for good; or, with nothing refused, a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialSuccess {
