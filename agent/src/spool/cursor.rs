@@ -84,7 +84,11 @@ impl Cursor {
 
     /// Whether the record is still owed to the collector.
     pub(super) fn owes(&self, sequence: u64) -> bool {
-        sequence >= self.fresh || self.gaps.iter().any(|gap| gap.contains(&sequence))
+        let after = self.gaps.partition_point(|gap| gap.start <= sequence);
+        sequence >= self.fresh
+            || after
+                .checked_sub(1)
+                .is_some_and(|at| self.gaps[at].contains(&sequence))
     }
 
     /// As text for its file: `fresh`, then a gap a line.

@@ -74,10 +74,16 @@ pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
 /// What the system says; the old file is then still there.
 pub(crate) fn replace_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let unfinished = path.with_extension("tmp");
-    let mut file = File::create(&unfinished)?;
-    file.write_all(bytes)?;
-    file.sync_data()?;
-    drop(file);
-    std::fs::rename(&unfinished, path)?;
+    let written = File::create(&unfinished)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_data()
+        })
+        .and_then(|()| std::fs::rename(&unfinished, path));
+    if let Err(error) = written {
+        // On a full disk, what was half written would take the room that is missing.
+        let _ = std::fs::remove_file(&unfinished);
+        return Err(error);
+    }
     path.parent().map_or(Ok(()), sync_folder)
 }

@@ -142,13 +142,30 @@ impl Segment {
         Ok(is_whole.then_some(bytes))
     }
 
-    /// The record's payload. None if it is damaged.
+    /// The record's payload. None if it is damaged, or its file gone or cut short: one such record
+    /// must not hold up all that stands behind it.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read now, and another try may help.
     pub(super) fn read_payload(&self, entry: &Entry) -> std::io::Result<Option<Bytes>> {
-        let file = File::open(&self.path)?;
-        let encoded = self.read_encoded(&file, entry)?;
-        Ok(encoded.map(|bytes| Bytes::from(bytes).slice(HEAD_BYTES..)))
+        let read = File::open(&self.path).and_then(|file| self.read_encoded(&file, entry));
+        match read {
+            Ok(encoded) => Ok(encoded.map(|bytes| Bytes::from(bytes).slice(HEAD_BYTES..))),
+            Err(error) if is_lasting(&error) => {
+                tracing::error!(path = %self.path.display(), %error, "a spooled record is lost");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether trying again can never help: the file was removed or cut, or its sector is bad.
+fn is_lasting(error: &std::io::Error) -> bool {
+    /// `EIO`, for which the standard library has no kind.
+    const BAD_SECTOR: i32 = 5;
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::UnexpectedEof
+    ) || error.raw_os_error() == Some(BAD_SECTOR)
 }

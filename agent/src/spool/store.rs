@@ -1,5 +1,7 @@
 //! The spool on disk: append, look up, drop when full, forget when acknowledged.
 
+mod room;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -8,8 +10,12 @@ use bytes::Bytes;
 
 use super::cursor::Cursor;
 use super::disk::{Disk, DiskFile, replace_durably, sync_folder};
-use super::record::{self, PAYLOAD_BYTES_MAX, Record, RecordKind};
-use super::segment::{Entry, MAGIC, Segment};
+use super::record::{self, PAYLOAD_BYTES_MAX, Record};
+use super::segment::{MAGIC, Segment};
+
+/// Fresh windows before one of the backlog: at a rate at which the fresh lane is never empty, the
+/// backlog still gets a fifth of the requests, and a fresh run waits for one request at most.
+const FRESH_IN_A_ROW_MAX: u32 = 4;
 
 /// Why the spool could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +71,8 @@ pub(super) struct Store {
     active: Option<(Segment, Box<dyn DiskFile>)>,
     next: u64,
     pub(super) cursors: BTreeMap<String, Cursor>,
+    /// Acknowledgements of fresh records in a row, by collector.
+    fresh_in_a_row: BTreeMap<String, u32>,
     cursors_changed: bool,
     unsynced: bool,
     pub(super) counts: SpoolCounts,
@@ -114,11 +122,14 @@ impl Store {
         let mut cursors = BTreeMap::new();
         for name in collectors {
             let path = cursor_path(folder, name);
-            let cursor = match std::fs::read_to_string(&path) {
-                Ok(text) => Cursor::from_text(&text).unwrap_or_else(|| {
-                    counts.cursors_lost += 1;
-                    Cursor::unseen(next)
-                }),
+            let cursor = match std::fs::read(&path) {
+                // Damage may be no text at all.
+                Ok(bytes) => {
+                    Cursor::from_text(&String::from_utf8_lossy(&bytes)).unwrap_or_else(|| {
+                        counts.cursors_lost += 1;
+                        Cursor::unseen(next)
+                    })
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Cursor::unseen(next),
                 Err(error) => return Err(unusable(&path)(error)),
             };
@@ -133,6 +144,7 @@ impl Store {
             active: None,
             next,
             cursors,
+            fresh_in_a_row: BTreeMap::new(),
             cursors_changed: true,
             unsynced: false,
             counts,
@@ -232,114 +244,6 @@ impl Store {
             .chain(self.active.as_ref().map(|(segment, _)| segment))
     }
 
-    fn make_room(&mut self, bytes: u64) {
-        if self.disk_bytes() + bytes > self.bytes_max {
-            self.forget_every_acknowledged();
-        }
-        while self.disk_bytes() + bytes > self.bytes_max {
-            if self.sealed.is_empty() && self.active.is_some() {
-                self.seal();
-            }
-            if !self.drop_oldest_passes() && !self.drop_oldest_segment() {
-                return;
-            }
-        }
-    }
-
-    /// Rewrites the oldest segment that has passed runs without them. False if none has any.
-    fn drop_oldest_passes(&mut self) -> bool {
-        let has_passes = |segment: &Segment| {
-            segment
-                .entries
-                .iter()
-                .any(|e| e.kind == RecordKind::PassedRun)
-        };
-        if !self.sealed.iter().any(has_passes) {
-            self.seal();
-        }
-        let Some(at) = self.sealed.iter().position(has_passes) else {
-            return false;
-        };
-        match self.rewrite_without_passes(&self.sealed[at]) {
-            Ok(Some(rewritten)) => {
-                self.count_dropped_passes(at);
-                self.sealed[at] = rewritten;
-            }
-            Ok(None) => {
-                self.count_dropped_passes(at);
-                self.remove_segment(at);
-            }
-            Err(error) => {
-                // No room even for the rest: the segment goes as a whole.
-                tracing::warn!(%error, "a spool segment could not be thinned; all of it is dropped");
-                self.drop_segment(at);
-            }
-        }
-        true
-    }
-
-    fn count_dropped_passes(&mut self, at: usize) {
-        let dropped: Vec<u64> = self.sealed[at]
-            .entries
-            .iter()
-            .filter(|entry| entry.kind == RecordKind::PassedRun && self.is_owed(entry.sequence))
-            .map(|entry| entry.sequence)
-            .collect();
-        self.counts.dropped_passes += dropped.len() as u64;
-    }
-
-    fn rewrite_without_passes(&self, segment: &Segment) -> std::io::Result<Option<Segment>> {
-        let kept: Vec<&Entry> = segment
-            .entries
-            .iter()
-            .filter(|entry| entry.kind != RecordKind::PassedRun)
-            .collect();
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let source = std::fs::File::open(&segment.path)?;
-        let mut bytes = MAGIC.to_vec();
-        let mut rewritten = Segment::empty(segment.path.clone());
-        for entry in kept {
-            if let Some(encoded) = segment.read_encoded(&source, entry)? {
-                rewritten.appended(&encoded);
-                bytes.extend(encoded);
-            }
-        }
-        replace_durably(&segment.path, &bytes)?;
-        Ok(Some(rewritten))
-    }
-
-    /// Drops the oldest segment, those with plans last. False if there is none.
-    fn drop_oldest_segment(&mut self) -> bool {
-        if self.sealed.is_empty() {
-            self.seal();
-        }
-        let has_plan =
-            |segment: &Segment| segment.entries.iter().any(|e| e.kind == RecordKind::Plan);
-        let at = self.sealed.iter().position(|segment| !has_plan(segment));
-        let Some(at) = at.or_else(|| (!self.sealed.is_empty()).then_some(0)) else {
-            return false;
-        };
-        self.drop_segment(at);
-        true
-    }
-
-    fn drop_segment(&mut self, at: usize) {
-        for entry in &self.sealed[at].entries {
-            if !self.is_owed(entry.sequence) {
-                continue;
-            }
-            match entry.kind {
-                RecordKind::PassedRun => self.counts.dropped_passes += 1,
-                RecordKind::Plan | RecordKind::Run | RecordKind::Evidence => {
-                    self.counts.dropped_others += 1;
-                }
-            }
-        }
-        self.remove_segment(at);
-    }
-
     fn remove_segment(&mut self, at: usize) {
         let Some(segment) = self.sealed.remove(at) else {
             return;
@@ -347,8 +251,18 @@ impl Store {
         if let Err(error) = std::fs::remove_file(&segment.path) {
             tracing::warn!(path = %segment.path.display(), %error, "a spool segment could not be removed");
         }
+        // Beside its own records those that were thinned out around it: a gap without records
+        // would stay for ever.
+        let hole_start = at
+            .checked_sub(1)
+            .map_or(0, |before| self.sealed[before].span().end);
+        let hole_end = self
+            .segments()
+            .map(|segment| segment.span().start)
+            .find(|start| *start > hole_start)
+            .unwrap_or_else(|| segment.span().end);
         for cursor in self.cursors.values_mut() {
-            cursor.forget(&segment.span());
+            cursor.forget(&(hole_start..hole_end));
         }
         self.cursors_changed = true;
     }
@@ -360,12 +274,26 @@ impl Store {
     /// Takes records as acknowledged by a collector, and removes segments that nobody needs.
     pub(super) fn acknowledge(&mut self, collector: &str, sequences: &[u64]) {
         if let Some(cursor) = self.cursors.get_mut(collector) {
+            if let Some(first) = sequences.first() {
+                let row = self.fresh_in_a_row.entry(collector.to_owned()).or_default();
+                *row = if *first >= cursor.fresh() {
+                    *row + 1
+                } else {
+                    0
+                };
+            }
             for sequence in sequences {
                 cursor.acknowledge(*sequence);
             }
             self.cursors_changed = true;
         }
         self.forget_acknowledged();
+    }
+
+    /// Whether the fresh lane has been served so often in a row that the backlog has its turn.
+    pub(super) fn is_backlogs_turn(&self, collector: &str) -> bool {
+        let row = self.fresh_in_a_row.get(collector);
+        row.is_some_and(|row| *row >= FRESH_IN_A_ROW_MAX)
     }
 
     fn forget_acknowledged(&mut self) {
@@ -440,7 +368,8 @@ impl Store {
         let mut depth = SpoolDepth {
             dropped: self.counts.dropped_passes
                 + self.counts.dropped_others
-                + self.counts.write_failures,
+                + self.counts.write_failures
+                + self.counts.damaged_records,
             ..SpoolDepth::default()
         };
         let owed_from = self

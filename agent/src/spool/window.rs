@@ -91,20 +91,25 @@ impl Store {
 
     fn choose(&self, collector: &str) -> Option<(Lane, Vec<Entry>)> {
         let cursor = self.cursors.get(collector)?;
-        let plans: Vec<Entry> = self
-            .in_ranges(cursor.gaps())
-            .filter(|entry| entry.kind == RecordKind::Plan)
-            .take(RECORDS_MAX)
-            .collect();
+        let is_plan = |entry: &Entry| entry.kind == RecordKind::Plan;
+        let plans = cut(self.in_ranges(cursor.gaps()).filter(is_plan));
         if !plans.is_empty() {
             return Some((Lane::Plan, plans));
+        }
+        let backlog = || {
+            let entries = cut(self.in_ranges(cursor.gaps()));
+            (!entries.is_empty()).then_some((Lane::Backlog, entries))
+        };
+        if self.is_backlogs_turn(collector)
+            && let Some(turn) = backlog()
+        {
+            return Some(turn);
         }
         let fresh = cut(self.in_ranges(std::slice::from_ref(&(cursor.fresh()..u64::MAX))));
         if !fresh.is_empty() {
             return Some((Lane::Fresh, fresh));
         }
-        let backlog = cut(self.in_ranges(cursor.gaps()));
-        (!backlog.is_empty()).then_some((Lane::Backlog, backlog))
+        backlog()
     }
 
     fn in_ranges<'s>(&'s self, ranges: &'s [Range<u64>]) -> impl Iterator<Item = Entry> + 's {

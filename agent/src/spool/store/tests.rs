@@ -164,6 +164,80 @@ fn when_full_the_oldest_passes_go_first_then_anything_and_plans_last() {
     assert_eq!(store.depth().dropped, lost);
 }
 
+#[test]
+fn a_fresh_lane_that_is_never_empty_does_not_starve_the_backlog() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 1 << 20).store;
+    store.append(&record(RecordKind::Run, 0, 10)).unwrap();
+    let mut lanes = Vec::new();
+    for n in 100..106 {
+        store.append(&record(RecordKind::Run, n, 10)).unwrap();
+        let window = store
+            .next_window("main", at(n), FRESH_FOR)
+            .unwrap()
+            .unwrap();
+        let sequences: Vec<u64> = window.records.iter().map(|record| record.0).collect();
+        store.acknowledge("main", &sequences);
+        lanes.push(window.lane);
+    }
+    let backlog = lanes.iter().filter(|lane| **lane == Lane::Backlog).count();
+    assert_eq!((lanes[0], backlog), (Lane::Fresh, 1), "{lanes:?}");
+}
+
+#[test]
+fn plans_of_many_starts_go_out_in_requests_of_a_bounded_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 64 << 20).store;
+    for n in 0..6 {
+        store
+            .append(&record(RecordKind::Plan, n, 300 << 10))
+            .unwrap();
+    }
+    let window = store
+        .next_window("main", at(999), FRESH_FOR)
+        .unwrap()
+        .unwrap();
+    assert_eq!((window.lane, window.records.len()), (Lane::Plan, 1));
+    assert_eq!(drain(&mut store, "main", at(999)).len(), 6);
+}
+
+#[test]
+fn a_segment_that_was_removed_or_cut_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 64 << 10).store;
+    for n in 0..20 {
+        store.append(&record(RecordKind::Run, n, 1_000)).unwrap();
+    }
+    let paths = segment_paths(folder.path()).unwrap();
+    std::fs::remove_file(&paths[0]).unwrap();
+    let cut = std::fs::OpenOptions::new().write(true).open(&paths[1]);
+    cut.unwrap().set_len(8).unwrap();
+    let got = drain(&mut store, "main", at(20));
+    let lost = store.counts.damaged_records;
+    assert!(lost >= 2 && !got.is_empty(), "{lost} lost, {got:?}");
+    assert_eq!(got.len() as u64 + lost, 20);
+    assert_eq!(store.depth().dropped, lost, "the heartbeat tells of it");
+}
+
+#[test]
+fn thinning_leaves_no_gaps_without_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 64 << 10).store;
+    for n in 0..2_000 {
+        let kind = if n % 3 == 1 {
+            RecordKind::Run
+        } else {
+            RecordKind::PassedRun
+        };
+        store.append(&record(kind, n, 500)).unwrap();
+        // What is old is backlog, as for a collector that is away.
+        store.next_window("main", at(n + 100), FRESH_FOR).unwrap();
+    }
+    let gaps = store.cursors["main"].gaps().len();
+    let segments = store.segments().count();
+    assert!(gaps <= segments, "{gaps} gaps for {segments} segments");
+}
+
 /// A disk that takes only so many bytes, as a full one does: part of a write may succeed.
 #[derive(Debug, Clone)]
 struct SmallDisk {
@@ -259,10 +333,12 @@ fn a_damaged_cursor_sends_everything_again() {
     drain(&mut store, "main", at(0));
     store.sync().unwrap();
     drop(store);
-    std::fs::write(folder.path().join("main.cursor"), "bongsu-cursor 1\n9").unwrap();
-    let mut store = open(folder.path(), 1 << 20).store;
-    assert_eq!(store.counts.cursors_lost, 1);
-    assert_eq!(drain(&mut store, "main", at(0)).len(), 1);
+    for damage in [&b"bongsu-cursor 1\n9"[..], b"\xff\xfe\x00no text"] {
+        std::fs::write(folder.path().join("main.cursor"), damage).unwrap();
+        let mut store = open(folder.path(), 1 << 20).store;
+        assert_eq!(store.counts.cursors_lost, 1);
+        assert_eq!(drain(&mut store, "main", at(0)).len(), 1);
+    }
 }
 
 #[test]
