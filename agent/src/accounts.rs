@@ -26,6 +26,24 @@ pub(crate) struct Lease {
     pub(crate) account: Account,
 }
 
+/// Why named accounts could not be leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unleased {
+    /// One is in use, or needed by the slots: later.
+    InUse,
+    /// One is no longer among this agent's accounts.
+    Gone,
+}
+
+/// What becomes of a pool that holds less than two accounts per actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Small {
+    /// It is for the slots alone.
+    Withheld,
+    /// It is lent all the same, since otherwise nothing ever could be.
+    Lent,
+}
+
 #[derive(Debug)]
 struct Member {
     account: Account,
@@ -121,27 +139,62 @@ impl Accounts {
         Ok(member.account.clone())
     }
 
-    /// Leases these very accounts, to pay a debt of theirs; None while one of them is in use or
-    /// gone.
-    pub(crate) fn lease_named(&mut self, wanted: &[(PoolKey, AccountName)]) -> Option<Vec<Lease>> {
+    /// Leases as [`Self::lease`] does, but only if a slot of the same kind would still find its
+    /// accounts: what is done beside the slots must never make one of them blind.
+    pub(crate) fn lease_to_spare(
+        &mut self,
+        target: &TargetName,
+        pools: &[PoolName],
+        now: Timestamp,
+    ) -> Option<Vec<Lease>> {
+        let leases = self.lease(target, pools, now).ok()?;
+        self.keep_if_spare(leases, Small::Withheld)
+    }
+
+    /// Leases these very accounts, to pay a debt of theirs, and leaves as many free for the slots
+    /// where the pool is large enough for that.
+    ///
+    /// # Errors
+    /// Whether waiting can help.
+    pub(crate) fn lease_named(
+        &mut self,
+        wanted: &[(PoolKey, AccountName)],
+    ) -> Result<Vec<Lease>, Unleased> {
         let mut leases = Vec::with_capacity(wanted.len());
         for (key, name) in wanted {
-            let member = self.pools.get_mut(key).and_then(|members| {
-                members
-                    .iter_mut()
-                    .find(|m| m.account.name == *name && !m.is_leased)
-            });
-            let Some(member) = member else {
-                self.release(&leases);
-                return None;
-            };
-            member.is_leased = true;
-            leases.push(Lease {
-                key: key.clone(),
-                account: member.account.clone(),
-            });
+            match self.member(key, name) {
+                Some(member) if !member.is_leased => {
+                    member.is_leased = true;
+                    leases.push(Lease {
+                        key: key.clone(),
+                        account: member.account.clone(),
+                    });
+                }
+                found => {
+                    let reason = found.map_or(Unleased::Gone, |_| Unleased::InUse);
+                    self.release(&leases);
+                    return Err(reason);
+                }
+            }
         }
-        Some(leases)
+        self.keep_if_spare(leases, Small::Lent)
+            .ok_or(Unleased::InUse)
+    }
+
+    /// Keeps the leases if each of their pools has as many free accounts left as they took.
+    fn keep_if_spare(&mut self, leases: Vec<Lease>, small: Small) -> Option<Vec<Lease>> {
+        let is_spare = leases.iter().all(|lease| {
+            let taken = leases.iter().filter(|other| other.key == lease.key).count();
+            self.pools.get(&lease.key).is_some_and(|members| {
+                let free = members.iter().filter(|m| !m.is_leased).count();
+                free >= taken || (small == Small::Lent && members.len() < 2 * taken)
+            })
+        });
+        if is_spare {
+            return Some(leases);
+        }
+        self.release(&leases);
+        None
     }
 
     /// Gives leased accounts back.
@@ -306,18 +359,38 @@ mod tests {
             lease(&mut accounts, 3, 0).unwrap_err(),
             BlindReason::NoAccount
         );
-        assert_eq!(lease(&mut accounts, 2, 0).unwrap().len(), 2);
+        let others = lease(&mut accounts, 2, 0).unwrap();
+        assert_eq!(others.len(), 2);
         accounts.release(&leased);
+        accounts.release(&others);
         assert!(
             accounts
                 .lease_named(&[(key(), leased[0].account.name.clone())])
-                .is_some()
+                .is_ok()
         );
-        assert!(
-            accounts
-                .lease_named(&[(key(), leased[0].account.name.clone())])
-                .is_none()
+        let again = accounts.lease_named(&[(key(), leased[0].account.name.clone())]);
+        assert_eq!(again.unwrap_err(), Unleased::InUse);
+        let gone = accounts.lease_named(&[(key(), name(9))]);
+        assert_eq!(gone.unwrap_err(), Unleased::Gone);
+    }
+
+    #[test]
+    fn looks_and_payments_leave_the_slots_their_accounts() {
+        let pools = vec![key().pool; 2];
+        let mut four = accounts(4);
+        let look = four.lease_to_spare(&key().target, &pools, at(0)).unwrap();
+        assert!(four.lease_to_spare(&key().target, &pools, at(0)).is_none());
+        assert_eq!(
+            four.lease_named(&[(key(), name(2)), (key(), name(3))])
+                .unwrap_err(),
+            Unleased::InUse
         );
+        assert_eq!(lease(&mut four, 2, 0).unwrap().len(), 2, "for the slot");
+        four.release(&look);
+        let mut two = accounts(2);
+        assert!(two.lease_to_spare(&key().target, &pools, at(0)).is_none());
+        let named = [(key(), name(0)), (key(), name(1))];
+        assert_eq!(two.lease_named(&named).unwrap().len(), 2);
     }
 
     proptest! {

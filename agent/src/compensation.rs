@@ -23,6 +23,9 @@ const PAY_AGAIN_FIRST: Duration = Duration::from_secs(10);
 /// The longest wait between two tries of one debt.
 const PAY_AGAIN_MAX: Duration = Duration::from_secs(3600);
 
+/// The wait when an account of the debt is in use: longer than most runs.
+const PUT_OFF_FOR: Duration = Duration::from_secs(5);
+
 /// A debt older than this is given up: whatever it left has been there for days.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(3 * 86_400);
 
@@ -125,14 +128,15 @@ impl Debts {
         }
     }
 
-    /// The debt that may be tried now, oldest first, of a target that is not in `busy`.
+    /// The debt that may be tried now, of a target that is not in `busy`: those that failed least
+    /// often go first, so that one that can never be paid holds up no other, then the oldest.
     pub(crate) fn next_payable(&self, busy: &[TargetName]) -> Option<Debt> {
         let now = self.clock.monotonic();
         self.lock()
             .values()
             .filter(|open| matches!(open.standing, Standing::Payable(from) if from <= now))
             .filter(|open| !busy.contains(&open.debt.target))
-            .min_by_key(|open| open.debt.since)
+            .min_by_key(|open| (open.tries, open.debt.since))
             .map(|open| open.debt.clone())
     }
 
@@ -169,7 +173,7 @@ impl Debts {
         let to = folder.join(format!("{run}.json"));
         off_thread(move || {
             std::fs::create_dir_all(&folder)?;
-            std::fs::rename(&from, &to)
+            present(std::fs::rename(&from, &to))
         })
         .await?;
         self.lock().remove(&run);
@@ -179,7 +183,7 @@ impl Debts {
 
     /// Puts the debt off without counting a try: what it needs is in use.
     pub(crate) fn put_off(&self, run: RunId) {
-        let from = self.clock.monotonic() + Duration::from_secs(1);
+        let from = self.clock.monotonic() + PUT_OFF_FOR;
         if let Some(open) = self.lock().get_mut(&run) {
             open.standing = Standing::Payable(from);
         }
@@ -198,7 +202,7 @@ impl Debts {
         let path = self.path(run);
         let folder = self.folder.clone();
         off_thread(move || {
-            std::fs::remove_file(&path)?;
+            present(std::fs::remove_file(&path))?;
             sync_folder(&folder)
         })
         .await?;
@@ -246,6 +250,14 @@ async fn off_thread(
         .await
         .map_err(told)?
         .map_err(told)
+}
+
+/// A file that somebody else removed is as gone as one that we removed.
+fn present(done: std::io::Result<()>) -> std::io::Result<()> {
+    match done {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn told(error: impl std::fmt::Display) -> CompensationError {
@@ -347,6 +359,35 @@ mod tests {
         log.failed(one.run, late).await.unwrap();
         assert_eq!((log.counts().open, log.counts().given_up), (0, 1));
         assert_eq!(debts(data.path()).counts().open, 0);
+    }
+
+    #[tokio::test]
+    async fn a_debt_that_failed_lets_others_go_first() {
+        let data = tempfile::tempdir().unwrap();
+        let before = debts(data.path());
+        before.owe(&debt(1, "superapp")).await.unwrap();
+        before.owe(&debt(2, "superapp")).await.unwrap();
+        drop(before);
+        let log = debts(data.path());
+        log.failed(debt(1, "superapp").run, debt(1, "superapp").since)
+            .await
+            .unwrap();
+        log.lock()
+            .get_mut(&debt(1, "superapp").run)
+            .unwrap()
+            .standing = Standing::Payable(Monotonic::from_origin(Duration::ZERO));
+        assert_eq!(log.next_payable(&[]), Some(debt(2, "superapp")));
+    }
+
+    #[tokio::test]
+    async fn a_debt_whose_file_a_person_removed_is_struck_out() {
+        let data = tempfile::tempdir().unwrap();
+        let log = debts(data.path());
+        let one = debt(1, "superapp");
+        log.owe(&one).await.unwrap();
+        std::fs::remove_file(log.path(one.run)).unwrap();
+        log.paid(one.run).await.unwrap();
+        assert!(!log.has(one.run));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{BlindReason, CleanupState, Outcome, SkipReason, Timestamp, Trigger};
+use bongsu_model::{BlindReason, CleanupState, Outcome, PoolName, SkipReason, Timestamp, Trigger};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,8 @@ pub(crate) struct Dispatcher {
     /// Cancelled on a graceful stop: runs end early and still clean up.
     cancel_runs: CancellationToken,
     pulse: Arc<Pulse>,
+    /// Whether the plan's record still has to be spooled.
+    is_plan_untold: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Dispatcher {
             going: HashMap::new(),
             cancel_runs: CancellationToken::new(),
             pulse,
+            is_plan_untold: false,
         }
     }
 
@@ -93,6 +96,7 @@ impl Dispatcher {
                 }
                 () = stop.cancelled() => break,
             }
+            self.tell_plan().await;
             self.begin_due().await;
         }
         self.drain().await;
@@ -130,7 +134,16 @@ impl Dispatcher {
         let longest = self.plan.planned.iter().map(Planned::deadline).max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());
-        self.shared.spool_plan(&self.plan).await;
+        self.is_plan_untold = true;
+        self.tell_plan().await;
+    }
+
+    /// Spools the plan's record; what a full disk did not take is tried again at the next turn,
+    /// since without it nobody can make sense of the runs.
+    async fn tell_plan(&mut self) {
+        if self.is_plan_untold {
+            self.is_plan_untold = !self.shared.spool_plan(&self.plan).await;
+        }
     }
 
     fn nap(&self) -> Duration {
@@ -197,25 +210,24 @@ impl Dispatcher {
         let Some(planned) = self.plan.find(lineage).cloned() else {
             return;
         };
-        if self.going.len() >= self.bounds.concurrency.get() {
+        // The last room is for a slot.
+        if self.going.len() + 1 >= self.bounds.concurrency.get() {
             return;
         }
-        if let Ok(leases) = self.lease(&planned, now) {
+        let leases =
+            self.shared
+                .accounts()
+                .lease_to_spare(&planned.lineage.target, &pools(&planned), now);
+        if let Some(leases) = leases {
             let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
             self.spawn(planned, in_flight, leases);
         }
     }
 
     fn lease(&self, planned: &Planned, now: Timestamp) -> Result<Vec<Lease>, BlindReason> {
-        let pools: Vec<_> = planned
-            .journey
-            .actors
-            .iter()
-            .map(|actor| actor.pool.clone())
-            .collect();
         self.shared
             .accounts()
-            .lease(&planned.lineage.target, &pools, now)
+            .lease(&planned.lineage.target, &pools(planned), now)
     }
 
     fn describe(
@@ -317,4 +329,10 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// The pool of each actor, in order.
+fn pools(planned: &Planned) -> Vec<PoolName> {
+    let actors = planned.journey.actors.iter();
+    actors.map(|actor| actor.pool.clone()).collect()
 }

@@ -1,42 +1,43 @@
-//! Paying cleanups that runs left owed: one per target at a time, as the very same accounts.
+//! Paying cleanups that runs left owed: one per target at a time, paced, as the very same accounts.
+
+mod pace;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bongsu_model::{CleanupState, TargetName, Trigger};
 use bongsu_probes::{Account, Context, Debt, RunOrder};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Lease, PoolKey};
+use crate::accounts::{Lease, PoolKey, Unleased};
 use crate::plan::Planned;
 use crate::state::Shared;
-
-/// How often debts that wait for their time are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use pace::{Pace, Payment};
 
 /// Pays debts until `stop`; a payment that is going is let finish.
 pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut going: JoinSet<TargetName> = JoinSet::new();
-    let mut busy: Vec<TargetName> = Vec::new();
+    let mut going: JoinSet<(TargetName, Payment)> = JoinSet::new();
+    let mut pace = Pace::default();
     loop {
-        while let Some(debt) = shared.debts.next_payable(&busy) {
-            if stop.is_cancelled() {
+        while !stop.is_cancelled() {
+            let busy = pace.busy(shared.clock.monotonic());
+            let Some(debt) = shared.debts.next_payable(&busy) else {
                 break;
-            }
-            busy.push(debt.target.clone());
+            };
+            pace.begun(debt.target.clone());
             going.spawn(pay_one(shared.clone(), debt, stop.clone()));
         }
+        let nap = pace.nap(shared.clock.monotonic());
         tokio::select! {
             Some(done) = going.join_next(), if !going.is_empty() => match done {
-                Ok(target) => busy.retain(|other| *other != target),
+                Ok((target, payment)) => pace.ended(&target, payment, shared.clock.monotonic()),
                 Err(error) => {
                     tracing::error!(%error, "a payment broke off");
-                    busy.clear();
+                    pace = Pace::default();
                 }
             },
             () = shared.debts.changed() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(nap) => {}
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         if stop.is_cancelled() && going.is_empty() {
@@ -45,7 +46,11 @@ pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-async fn pay_one(shared: Arc<Shared>, debt: Debt, stop: CancellationToken) -> TargetName {
+async fn pay_one(
+    shared: Arc<Shared>,
+    debt: Debt,
+    stop: CancellationToken,
+) -> (TargetName, Payment) {
     let target = debt.target.clone();
     let plan = shared.plan.current();
     let planned = plan
@@ -58,27 +63,39 @@ async fn pay_one(shared: Arc<Shared>, debt: Debt, stop: CancellationToken) -> Ta
     let Some(planned) = planned else {
         tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by a journey that the plan no longer has");
         failed(&shared, &debt).await;
-        return target;
+        return (target, Payment::Untried);
     };
     if planned.journey.revision != debt.journey_revision {
         tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an older text of the journey; today's cleanup is tried");
     }
-    let Some(leases) = lease(&shared, &planned, &debt) else {
-        shared.debts.put_off(debt.run);
-        return target;
+    let leases = match lease(&shared, &planned, &debt) {
+        Ok(leases) => leases,
+        Err(Unleased::InUse) => {
+            shared.debts.put_off(debt.run);
+            return (target, Payment::Untried);
+        }
+        Err(Unleased::Gone) => {
+            tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an account that this agent no longer has");
+            failed(&shared, &debt).await;
+            return (target, Payment::Untried);
+        }
     };
     let accounts = leases.iter().map(|lease| lease.account.clone()).collect();
     let context = context(&shared, &planned, &debt, accounts, stop);
     let state = bongsu_probes::pay(&planned.journey, &debt, &context).await;
     shared.accounts().release(&leases);
-    match state {
+    let payment = match state {
         CleanupState::Done | CleanupState::None => {
             tracing::info!(run = %debt.run, "an owed cleanup is paid");
             shared.debts.settled();
+            Payment::Paid
         }
-        CleanupState::Owed | CleanupState::Leaked => failed(&shared, &debt).await,
-    }
-    target
+        CleanupState::Owed | CleanupState::Leaked => {
+            failed(&shared, &debt).await;
+            Payment::Failed
+        }
+    };
+    (target, payment)
 }
 
 async fn failed(shared: &Shared, debt: &Debt) {
@@ -87,8 +104,8 @@ async fn failed(shared: &Shared, debt: &Debt) {
     }
 }
 
-/// The accounts of the debt, in the order of the journey's actors. None while one is in use.
-fn lease(shared: &Shared, planned: &Planned, debt: &Debt) -> Option<Vec<Lease>> {
+/// The accounts of the debt, in the order of the journey's actors.
+fn lease(shared: &Shared, planned: &Planned, debt: &Debt) -> Result<Vec<Lease>, Unleased> {
     let wanted: Option<Vec<_>> = planned
         .journey
         .actors
@@ -102,7 +119,9 @@ fn lease(shared: &Shared, planned: &Planned, debt: &Debt) -> Option<Vec<Lease>> 
             Some((key, account.clone()))
         })
         .collect();
-    shared.accounts().lease_named(&wanted?)
+    // An actor that the debt does not know: the journey was rewritten since.
+    let wanted = wanted.ok_or(Unleased::Gone)?;
+    shared.accounts().lease_named(&wanted)
 }
 
 fn context(

@@ -132,8 +132,8 @@ impl Shared {
         }
     }
 
-    /// Spools the record of a plan, valid from now on.
-    pub(crate) async fn spool_plan(&self, plan: &Plan) {
+    /// Spools the record of a plan, valid from now on. False if the disk did not take it.
+    pub(crate) async fn spool_plan(&self, plan: &Plan) -> bool {
         let now = self.clock.wall();
         let record = Record {
             kind: RecordKind::Plan,
@@ -147,8 +147,11 @@ impl Shared {
             )),
         };
         match self.spool.append(vec![record], None).await {
-            Ok(Ok(())) | Err(SpoolClosed) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the plan's record is lost"),
+            Ok(Ok(())) | Err(SpoolClosed) => true,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the plan's record could not be spooled");
+                false
+            }
         }
     }
 
