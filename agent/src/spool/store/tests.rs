@@ -9,6 +9,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::spool::RecordKind;
 use crate::spool::disk::SystemDisk;
 use crate::spool::window::{FRESH_FOR, Lane};
 
