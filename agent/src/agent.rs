@@ -156,7 +156,7 @@ impl Agent {
         agent.spawn_background(&config, beat_clients);
         if let Some(listener) = listener {
             let pages = Pages {
-                shared: agent.shared.clone(),
+                shared: Arc::downgrade(&agent.shared),
                 pulse: agent.pulse.clone(),
                 stop: agent.tokens.stop.clone(),
             };

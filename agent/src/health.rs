@@ -1,8 +1,9 @@
 //! `/livez`, `/readyz` and `/metrics`, on loopback.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -15,10 +16,17 @@ use tokio_util::sync::CancellationToken;
 use crate::state::Shared;
 use crate::watchdog::{Life, Pulse};
 
+/// How long requests that are going may take when the agent ends.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// What is said after the end.
+const ENDED: &str = "the agent has ended\n";
+
 /// What the pages tell of.
 #[derive(Debug, Clone)]
 pub(crate) struct Pages {
-    pub(crate) shared: Arc<Shared>,
+    /// Weak, because a visitor's connection outlives the pages, and must not hold the spool open.
+    pub(crate) shared: Weak<Shared>,
     pub(crate) pulse: Arc<Pulse>,
     /// Cancelled when the agent stops.
     pub(crate) stop: CancellationToken,
@@ -48,11 +56,18 @@ pub(crate) async fn serve(listener: TcpListener, pages: Pages, end: Cancellation
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(pages);
-    let served = axum::serve(listener, router)
-        .with_graceful_shutdown(end.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the health pages ended");
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(end.clone().cancelled_owned());
+    let patience = async {
+        end.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        served = serving => if let Err(error) = served {
+            tracing::error!(%error, "the health pages ended");
+        },
+        // Somebody is connected and asks nothing: that must not keep the agent from ending.
+        () = patience => {}
     }
 }
 
@@ -68,7 +83,10 @@ async fn livez(State(pages): State<Pages>) -> (StatusCode, String) {
 
 /// Ready while it works on a plan and may ship; the text says what is amiss in either case.
 async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
-    let plan = pages.shared.plan.current();
+    let Some(shared) = pages.shared.upgrade() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, ENDED.to_owned());
+    };
+    let plan = shared.plan.current();
     let mut text = format!(
         "plan: {} ({} journeys)\n",
         plan.revision,
@@ -79,10 +97,10 @@ async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
         is_ready = false;
         text.push_str("stopping: going runs clean up\n");
     }
-    if let Some(refusal) = pages.shared.plan.refusal() {
+    if let Some(refusal) = shared.plan.refusal() {
         text.push_str(&format!("plan_refused: the old plan stays\n{refusal}\n"));
     }
-    for (name, counts) in &pages.shared.ships {
+    for (name, counts) in &shared.ships {
         if counts.is_paused.load(Ordering::Relaxed) {
             is_ready = false;
             text.push_str(&format!(
@@ -99,7 +117,11 @@ async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
 }
 
 async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
-    match pages.shared.metrics_page().await {
+    let page = match pages.shared.upgrade() {
+        Some(shared) => shared.metrics_page().await.map_err(|e| format!("{e}\n")),
+        None => Err(ENDED.to_owned()),
+    };
+    match page {
         Ok(page) => (
             StatusCode::OK,
             [(
@@ -108,10 +130,10 @@ async fn metrics(State(pages): State<Pages>) -> impl IntoResponse {
             )],
             page,
         ),
-        Err(closed) => (
+        Err(message) => (
             StatusCode::SERVICE_UNAVAILABLE,
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8")],
-            format!("{closed}\n"),
+            message,
         ),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::ship::{Answer, Client};
@@ -16,28 +17,36 @@ const EVERY: Duration = Duration::from_secs(10);
 /// The least real time between two, however fast a simulated clock goes.
 const EVERY_REAL_MIN: Duration = Duration::from_millis(250);
 
-/// Sends heartbeats until `stop`.
-pub(crate) async fn beat(shared: Arc<Shared>, mut clients: Vec<Client>, stop: CancellationToken) {
+/// Sends heartbeats to each collector until `stop`. Each has a beat of its own, since presence is
+/// decided by it: a collector that hangs must not make the agent look absent to another.
+pub(crate) async fn beat(shared: Arc<Shared>, clients: Vec<Client>, stop: CancellationToken) {
+    let beats = clients
+        .into_iter()
+        .map(|client| beat_to(shared.clone(), client));
+    tokio::select! {
+        _ = join_all(beats) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn beat_to(shared: Arc<Shared>, mut client: Client) {
     let every = EVERY
         .div_f64(shared.clock.speed().max(1.0))
         .max(EVERY_REAL_MIN);
+    // Ticks, not rests: an answer that takes long does not stretch the beat.
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        ticks.tick().await;
         let Ok(heartbeat) = shared.heartbeat().await else {
             return;
         };
         let body = bongsu_wire::encode_heartbeat(&heartbeat, &shared.resource);
-        let sending = join_all(clients.iter_mut().map(|client| send(client, &body)));
-        tokio::select! {
-            reached = sending => {
-                if reached.iter().all(|reached| !reached) {
-                    shared.counts.heartbeats_failed.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-            () = stop.cancelled() => return,
-        }
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = stop.cancelled() => return,
+        if !send(&mut client, &body).await {
+            shared
+                .counts
+                .heartbeats_failed
+                .fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct RunCounts {
     pub(crate) unspooled: AtomicU64,
     /// Plans refused.
     pub(crate) plans_refused: AtomicU64,
-    /// Heartbeats that reached no collector.
+    /// Heartbeats that a collector did not take.
     pub(crate) heartbeats_failed: AtomicU64,
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     page.one(
         "bongsu_agent_heartbeats_failed_total",
         "counter",
-        "Heartbeats that reached no collector.",
+        "Heartbeats that a collector did not take.",
         load(&snapshot.runs.heartbeats_failed),
     );
     page.0

@@ -11,6 +11,10 @@ const WEIGHT: f64 = 0.2;
 /// Slower round trips say too little about the clock.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 
+/// Samples further apart than round trip and coarseness explain (half a second each): a clock was
+/// set, and what was known of it is void.
+const STEP_S: f64 = 1.5;
+
 /// Half of the second that an HTTP `Date` leaves open.
 const DATE_DOUBT_S: f64 = 0.5;
 
@@ -51,10 +55,12 @@ impl ClockOffset {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         *estimate = match *estimate {
             Some(old) if old.is_exact && !is_exact => Some(old),
-            Some(old) if old.is_exact == is_exact => Some(Estimate {
-                seconds: old.seconds + WEIGHT * (seconds - old.seconds),
-                is_exact,
-            }),
+            Some(old) if old.is_exact == is_exact && (seconds - old.seconds).abs() <= STEP_S => {
+                Some(Estimate {
+                    seconds: old.seconds + WEIGHT * (seconds - old.seconds),
+                    is_exact,
+                })
+            }
             Some(_) | None => Some(Estimate { seconds, is_exact }),
         };
     }
@@ -93,6 +99,14 @@ mod tests {
             (offset.seconds() - 2.0).abs() < 1e-6,
             "a slow round trip counts for nothing"
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_believed_at_once() {
+        let offset = ClockOffset::default();
+        offset.sample(ms(3_600_000), ms(3_600_000), Received::Exact(ms(0)));
+        offset.sample(ms(100), ms(100), Received::Exact(ms(0)));
+        assert!((offset.seconds() - 0.1).abs() < 1e-6);
     }
 
     #[test]

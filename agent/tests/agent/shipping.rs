@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_agent::{Agent, Config, Link, SystemClock};
-use bongsu_model::{BlindReason, Outcome};
+use bongsu_model::{BlindReason, Clock, Monotonic, Outcome, Timestamp};
 
 use crate::collector::{Scripted, Taken};
 use crate::stage::{LOGIN, Stage, until};
@@ -158,4 +158,45 @@ async fn an_agent_cut_off_from_everything_is_blind_and_tells_later() {
     })
     .await;
     agent.shutdown().await;
+}
+
+/// Real time under a speed that makes a heartbeat due every 250 ms.
+#[derive(Debug)]
+struct Hurried(SystemClock);
+
+impl Clock for Hurried {
+    fn wall(&self) -> Timestamp {
+        self.0.wall()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+
+    fn speed(&self) -> f64 {
+        40.0
+    }
+}
+
+#[tokio::test]
+async fn a_collector_that_hangs_does_not_slow_the_heartbeat_to_another() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    // It takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let more = format!(
+        "[[collector]]\nname = \"silent\"\nurl = \"http://{}\"\ntoken = {{ file = \"token\" }}",
+        silent.local_addr().unwrap()
+    );
+    let config = Config::load(&stage.write_agent(&more)).unwrap();
+    let clock = Arc::new(Hurried(SystemClock::new()));
+    let agent = Agent::start(config, clock).await.unwrap();
+    let five = until("five heartbeats", || {
+        stage.collector.heartbeats().len() >= 5
+    });
+    // Behind the silent one there would be one in 20 s.
+    tokio::time::timeout(Duration::from_secs(20), five)
+        .await
+        .expect("the beat is kept");
+    agent.kill().await;
 }
