@@ -74,7 +74,7 @@ impl Dispatcher {
             going: HashMap::new(),
             cancel_runs: CancellationToken::new(),
             pulse,
-            is_plan_untold: false,
+            is_plan_untold: true,
         }
     }
 
@@ -104,6 +104,7 @@ impl Dispatcher {
 
     /// Takes on the newest plan. Going runs end on the plan that they began with.
     async fn adopt(&mut self) {
+        let known = self.plan.revision.clone();
         self.plan = self.plans.borrow_and_update().clone();
         for target in &self.plan.targets {
             target.set_link(self.shared.gate.link());
@@ -134,7 +135,7 @@ impl Dispatcher {
         let longest = self.plan.planned.iter().map(Planned::deadline).max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());
-        self.is_plan_untold = true;
+        self.is_plan_untold |= self.plan.revision != known;
         self.tell_plan().await;
     }
 

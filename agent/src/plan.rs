@@ -12,8 +12,8 @@ use bongsu_model::{Cadence, PlanEntry, PlanRecord, PoolName, Revision, TargetNam
 use bongsu_probes::{Account, Target};
 
 pub use files::{FilesError, read_sources};
+pub(crate) use load::{Fingerprint, fingerprint, load};
 pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};
-pub(crate) use load::{fingerprint, load};
 pub(crate) use reload::{PlanState, Reloader};
 
 use crate::schedule::Lineage;

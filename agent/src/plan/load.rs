@@ -1,13 +1,15 @@
 //! From files to a plan: every problem of every file is told, and then the plan is refused whole.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bongsu_language::{
     AccountSpec, CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
 };
-use bongsu_model::{PoolName, Revision, TargetName};
+use bongsu_model::{PlanRecord, PoolName, Revision, TargetName, Timestamp};
 use bongsu_probes::{Account, Target};
+use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 
 use super::files::{read_source, read_sources};
 use super::{Plan, Planned};
@@ -95,9 +97,50 @@ fn read(config: &PlanConfig) -> Result<Sources, PlanRefusal> {
     })
 }
 
-/// The content of all files as one hash: it changes when any of them does.
-pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Revision, PlanRefusal> {
-    read(config).map(|sources| revision(&sources, config))
+/// What a plan was made from: it changes when any of its files does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    /// The content of journeys, catalogue and targets.
+    revision: Revision,
+    /// Age and size of root certificates and secrets: what they hold goes into no hash.
+    beside: Vec<(PathBuf, Option<(SystemTime, u64)>)>,
+}
+
+impl Fingerprint {
+    pub(super) fn is_of(&self, plan: &Plan) -> bool {
+        self.revision == plan.revision
+    }
+}
+
+/// Reads the files and says what they are.
+pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Fingerprint, PlanRefusal> {
+    let sources = read(config)?;
+    let mut beside = Vec::new();
+    for (file, path) in sources.targets.iter().zip(&config.targets) {
+        // A profile that cannot be read refuses the plan anyway.
+        let Ok(profile) = bongsu_language::load_target(file) else {
+            continue;
+        };
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let accounts = profile.pools.iter().flat_map(|pool| &pool.accounts);
+        let secrets = accounts.flat_map(|account| &account.fields);
+        let secrets = secrets.filter_map(|(_, source)| match source {
+            FieldSource::File(path) => Some(folder.join(path)),
+            FieldSource::Plain(_) | FieldSource::Env(_) => None,
+        });
+        let roots = profile.ca.iter().map(|path| folder.join(path));
+        beside.extend(roots.chain(secrets).map(|path| {
+            let seen = std::fs::metadata(&path);
+            let seen = seen
+                .and_then(|seen| Ok((seen.modified()?, seen.len())))
+                .ok();
+            (path, seen)
+        }));
+    }
+    Ok(Fingerprint {
+        revision: revision(&sources, config),
+        beside,
+    })
 }
 
 /// The slice decides the phases, so that it is part of what the plan says.
@@ -150,11 +193,9 @@ pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
     if journeys.is_empty() && errors.is_empty() {
         problems.push(PlanProblem::plain("the files hold no journey"));
     }
+    problems.extend(named_twice(&targets));
     let planned = planned(&journeys, &targets, config, &mut problems);
-    if !problems.is_empty() {
-        return Err(PlanRefusal(problems));
-    }
-    Ok(Plan {
+    let plan = Plan {
         revision: revision(&sources, config),
         planned,
         journeys,
@@ -169,7 +210,59 @@ pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
             })
             .collect(),
         targets: targets.into_iter().map(|loaded| loaded.target).collect(),
-    })
+    };
+    problems.extend(too_large(&plan.record(Timestamp::MAX)));
+    if !problems.is_empty() {
+        return Err(PlanRefusal(problems));
+    }
+    Ok(plan)
+}
+
+/// Two targets of one name would have the same slots and run ids.
+fn named_twice(targets: &[LoadedTarget]) -> Vec<PlanProblem> {
+    let mut problems = Vec::new();
+    for (at, loaded) in targets.iter().enumerate() {
+        let name = loaded.target.name();
+        if targets[..at]
+            .iter()
+            .any(|other| other.target.name() == name)
+        {
+            problems.push(PlanProblem::plain(format!(
+                "two target profiles are named `{name}`: give each target a name of its own"
+            )));
+        }
+    }
+    problems
+}
+
+/// A plan that no collector takes would leave every run of it without meaning.
+fn too_large(record: &PlanRecord) -> Option<PlanProblem> {
+    let entries = record.entries.len();
+    let problem = if entries > PLAN_ENTRIES_MAX {
+        format!(
+            "{entries} combinations of journey, target and variant; {PLAN_ENTRIES_MAX} are the most"
+        )
+    } else {
+        if let Some(entry) = record
+            .entries
+            .iter()
+            .find(|e| e.touches.len() >= OUTCOMES_MAX)
+        {
+            format!(
+                "journey `{}` touches more than {OUTCOMES_MAX} features: split it",
+                entry.journey
+            )
+        } else {
+            let bytes = bongsu_wire::plan_to_json(record).len();
+            if bytes <= PLAN_BYTES_MAX {
+                return None;
+            }
+            format!("its record has {bytes} bytes; {PLAN_BYTES_MAX} are the most")
+        }
+    };
+    Some(PlanProblem::plain(format!(
+        "the plan is too large: {problem}; give this agent fewer journeys or targets"
+    )))
 }
 
 fn tell(problems: &mut Vec<PlanProblem>, diagnostics: &[Diagnostic], files: &[SourceFile]) {
@@ -362,5 +455,46 @@ fn account(
         Ok(account)
     } else {
         Err(problems)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bongsu_model::{Cadence, FeatureId, JourneyName, PlanEntry, Variant};
+
+    use super::*;
+
+    fn record(entries: usize, touches: usize) -> PlanRecord {
+        let feature = |n: usize| FeatureId::new(&format!("talk.f{n}")).unwrap();
+        let entry = PlanEntry {
+            journey: JourneyName::new("login").unwrap(),
+            target: TargetName::new("superapp").unwrap(),
+            variant: Variant::cold(),
+            feature: feature(0),
+            touches: (1..=touches).map(feature).collect(),
+            cadence: Cadence::new(Duration::from_secs(60), Duration::ZERO).unwrap(),
+            deadline: Duration::from_secs(9),
+        };
+        PlanRecord {
+            revision: Revision::of(b""),
+            valid_from: Timestamp::MAX,
+            entries: vec![entry; entries],
+        }
+    }
+
+    #[test]
+    fn a_plan_that_no_collector_would_take_is_refused() {
+        assert_eq!(too_large(&record(PLAN_ENTRIES_MAX, 1)), None);
+        assert_eq!(too_large(&record(1, OUTCOMES_MAX - 1)), None);
+        for (record, expected) in [
+            (record(PLAN_ENTRIES_MAX + 1, 1), "20001 combinations"),
+            (record(1, OUTCOMES_MAX), "more than 64 features"),
+            (record(PLAN_ENTRIES_MAX, 40), "12582912 are the most"),
+        ] {
+            let problem = too_large(&record).unwrap();
+            assert!(problem.line.contains(expected), "{}", problem.line);
+        }
     }
 }

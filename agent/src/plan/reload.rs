@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use bongsu_model::Revision;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Plan, PlanRefusal, fingerprint, load};
+use super::{Fingerprint, Plan, PlanRefusal, fingerprint, load};
 use crate::config::PlanConfig;
 
 /// The plan being worked on, and why a newer one was refused, if one was.
@@ -58,29 +57,38 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     pub(crate) async fn watch(self, stop: CancellationToken) {
-        // None: the files could not be read at the last look.
-        let mut seen: Option<Revision> = Some(self.state.current().revision.clone());
+        // None: the files could not be read at the last look, or are not those of the plan.
+        let seen = self.look().await.and_then(Result::ok);
+        let mut seen = seen.filter(|found| found.is_of(&self.state.current()));
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.config.reload) => {}
                 () = stop.cancelled() => return,
             }
-            let config = self.config.clone();
-            let looked = tokio::task::spawn_blocking(move || fingerprint(&config)).await;
-            match looked {
-                Ok(Ok(found)) if seen.as_ref() == Some(&found) => {}
-                Ok(Ok(found)) => {
+            match self.look().await {
+                // A refused plan is tried at every look: what it lacks, as a variable's value or
+                // a right to read, may come without any file of it changing.
+                Some(Ok(found))
+                    if seen.as_ref() == Some(&found) && self.state.refusal().is_none() => {}
+                Some(Ok(found)) => {
                     seen = Some(found);
                     self.take_on().await;
                 }
-                Ok(Err(refusal)) => {
-                    if seen.take().is_some() || self.state.refusal().is_none() {
-                        self.refuse(&refusal);
-                    }
+                Some(Err(refusal)) => {
+                    seen = None;
+                    self.refuse(&refusal);
                 }
-                Err(error) => tracing::error!(%error, "the plan could not be looked at"),
+                None => {}
             }
         }
+    }
+
+    async fn look(&self) -> Option<Result<Fingerprint, PlanRefusal>> {
+        let config = self.config.clone();
+        let looked = tokio::task::spawn_blocking(move || fingerprint(&config)).await;
+        looked
+            .inspect_err(|error| tracing::error!(%error, "the plan could not be looked at"))
+            .ok()
     }
 
     async fn take_on(&self) {
@@ -88,11 +96,8 @@ impl Reloader {
         match tokio::task::spawn_blocking(move || load(&config)).await {
             Ok(Ok(plan)) => {
                 self.state.refuse(None);
-                if plan.revision == self.state.current().revision {
-                    tracing::info!(revision = %plan.revision, "the plan is the old one again");
-                    return;
-                }
-                tracing::info!(revision = %plan.revision, journeys = plan.journeys.len(), "a new plan is taken on");
+                // Also a plan of the same revision: its secrets or roots may be new.
+                tracing::info!(revision = %plan.revision, journeys = plan.journeys.len(), "a plan is taken on");
                 self.state.current.send_replace(Arc::new(plan));
             }
             Ok(Err(refusal)) => self.refuse(&refusal),
@@ -101,6 +106,9 @@ impl Reloader {
     }
 
     fn refuse(&self, refusal: &PlanRefusal) {
+        if self.state.refusal() == Some(refusal.lines()) {
+            return;
+        }
         tracing::error!("a new plan is refused, the old one stays:\n{refusal}");
         self.refused
             .plans_refused

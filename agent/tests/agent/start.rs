@@ -1,6 +1,7 @@
 //! Starting with something wrong, and a plan that changes while it is worked on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu_agent::{Agent, Config, SystemClock};
 
@@ -29,7 +30,7 @@ async fn what_cannot_be_used_is_said_with_its_place() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().to_string();
     std::fs::write(stage.path("a-file"), "").unwrap();
-    let cases: [(&str, String, i32, &str); 7] = [
+    let cases: [(&str, String, i32, &str); 8] = [
         (
             "region =",
             "regin =".to_owned(),
@@ -66,6 +67,12 @@ async fn what_cannot_be_used_is_said_with_its_place() {
             "catalogue = \"no.toml\"".to_owned(),
             3,
             "no.toml",
+        ),
+        (
+            "targets = [",
+            "targets = [\"superapp/target-kr-seoul.toml\", ".to_owned(),
+            3,
+            "two target profiles are named `superapp`",
         ),
     ];
     for (from, to, code, expected) in cases {
@@ -152,7 +159,7 @@ async fn a_bad_journey_keeps_the_old_plan_and_a_good_one_is_taken_on() {
         if ready.contains("plan_refused") {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(ready.contains("timeot"), "{ready}");
     assert!(
@@ -188,4 +195,51 @@ async fn a_bad_journey_keeps_the_old_plan_and_a_good_one_is_taken_on() {
     .await;
     assert_eq!(agent.stats().await.plan_refused, None);
     agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_comes_back_mends_a_refused_plan() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    let config = Config::load(&stage.write_agent("")).unwrap();
+    let agent = Agent::start(config, Arc::new(SystemClock::new()))
+        .await
+        .unwrap();
+    until("a run passes", || !stage.collector.runs().is_empty()).await;
+    let path = stage.path("superapp/login-users-001.password");
+    let password = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for is_refused in [true, false] {
+        let mut refusal = None;
+        for _ in 0..500 {
+            refusal = agent.stats().await.plan_refused;
+            if refusal.is_some() == is_refused {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(refusal.is_some(), is_refused, "{refusal:?}");
+        std::fs::write(&path, &password).unwrap();
+    }
+    agent.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_silent_visitor_does_not_keep_the_agent_from_ending() {
+    use tokio::io::AsyncWriteExt as _;
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    let more = "[listen]\naddress = \"127.0.0.1:0\"";
+    let config = Config::load(&stage.write_agent(more)).unwrap();
+    let agent = Agent::start(config, Arc::new(SystemClock::new()))
+        .await
+        .unwrap();
+    let mut visitor = tokio::net::TcpStream::connect(agent.listening().unwrap())
+        .await
+        .unwrap();
+    visitor.write_all(b"GET /livez HT").await.unwrap();
+    until("a run passes", || !stage.collector.runs().is_empty()).await;
+    tokio::time::timeout(Duration::from_secs(20), agent.shutdown())
+        .await
+        .expect("it ends");
 }
