@@ -264,6 +264,18 @@ fn controls(mistakes: &Mistakes, section: Section<'_>) -> Option<ControlsConfig>
                 .to_owned(),
         );
     }
+    if let Some((addresses, span)) = &addresses
+        && let Some((_, twice)) = addresses
+            .iter()
+            .enumerate()
+            .find(|(at, address)| addresses[..*at].contains(address))
+    {
+        mistakes.add_with(
+            span.clone(),
+            format!("the control `{twice}` is named twice"),
+            "name hosts that differ: one that is down must not count as two".to_owned(),
+        );
+    }
     section.finish();
     Some(ControlsConfig {
         every: every.unwrap_or(Duration::from_secs(5)),

@@ -187,3 +187,12 @@ fn a_secret_that_is_missing_or_short_is_named_by_its_place() {
             .contains("BONGSU_TEST_NEVER_SET is not set")
     );
 }
+
+#[test]
+fn one_control_named_twice_is_no_majority() {
+    let message = broken(r#"["a:1", "b:2", "c:3"]"#, r#"["a:1", "b:2", "a:1"]"#);
+    assert!(
+        message.contains("the control `a:1` is named twice"),
+        "{message}"
+    );
+}
