@@ -55,6 +55,8 @@ pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         let mut resource = AgentResource::new(parts.vantage.agent.clone(), VERSION);
+        resource.region = Some(parts.vantage.region.clone());
+        resource.network = Some(parts.vantage.network.clone());
         resource.os_type = Some(std::env::consts::OS.to_owned());
         resource.host_arch = Some(match std::env::consts::ARCH {
             // The words of the semantic conventions.

@@ -108,14 +108,7 @@ impl Bench {
             return Verdict::OtherAgent(refuse(counters::Refusal::Foreign, &message));
         }
         if *claimed != self.vantage {
-            let message = format!(
-                "it claims region {} and network {}, but {} is listed in {} and {}",
-                claimed.region,
-                claimed.network,
-                self.vantage.agent,
-                self.vantage.region,
-                self.vantage.network
-            );
+            let message = self.elsewhere(claimed);
             return Verdict::Refused(refuse(counters::Refusal::Foreign, &message));
         }
         match self.check_time(&run.facts) {
@@ -147,18 +140,28 @@ impl Bench {
     }
 
     fn record(&self, record: DecodedRecord) -> Verdict {
-        let agent = record.resource.agent;
-        if agent != self.vantage.agent {
-            let claimed = Vantage {
-                agent,
-                ..self.vantage.clone()
-            };
-            return Verdict::OtherAgent(Refusal {
-                why: counters::Refusal::Foreign,
-                message: format!("a record: {}", self.not_mine(&claimed)),
-                count: 1,
-            });
+        let resource = record.resource;
+        let claimed = Vantage {
+            agent: resource.agent,
+            region: resource
+                .region
+                .unwrap_or_else(|| self.vantage.region.clone()),
+            network: resource
+                .network
+                .unwrap_or_else(|| self.vantage.network.clone()),
+        };
+        let foreign = |message: String| Refusal {
+            why: counters::Refusal::Foreign,
+            message: format!("a record: {message}"),
+            count: 1,
+        };
+        if claimed.agent != self.vantage.agent {
+            return Verdict::OtherAgent(foreign(self.not_mine(&claimed)));
         }
+        if claimed != self.vantage {
+            return Verdict::Refused(foreign(self.elsewhere(&claimed)));
+        }
+        let agent = claimed.agent;
         Verdict::Kept(match record.record {
             AgentRecord::Plan(plan) => Record::of_agent(Kind::Plan, agent, plan_to_json(&plan)),
             AgentRecord::Heartbeat(heartbeat) => {
@@ -166,6 +169,18 @@ impl Bench {
             }
             AgentRecord::Evidence(evidence) => Record::evidence(agent, &evidence),
         })
+    }
+
+    fn elsewhere(&self, claimed: &Vantage) -> String {
+        format!(
+            "it claims region {} and network {}, but {} is listed in {} and {}; mend the agent's \
+             file or the collector's list",
+            claimed.region,
+            claimed.network,
+            self.vantage.agent,
+            self.vantage.region,
+            self.vantage.network
+        )
     }
 
     fn not_mine(&self, claimed: &Vantage) -> String {

@@ -152,7 +152,11 @@ impl TestAgent {
     }
 
     pub(crate) fn resource(&self) -> AgentResource {
-        AgentResource::new(self.vantage.agent.clone(), "0.1.0")
+        AgentResource {
+            region: Some(self.vantage.region.clone()),
+            network: Some(self.vantage.network.clone()),
+            ..AgentResource::new(self.vantage.agent.clone(), "0.1.0")
+        }
     }
 
     fn cadence(&self) -> Cadence {

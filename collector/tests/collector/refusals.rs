@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bongsu_collector::counters::Refusal;
+use bongsu_collector::journal::Kind;
 use bongsu_collector::process::Collector;
 use bongsu_model::{Clock as _, Outcome, RegionId, Timestamp};
 
@@ -82,6 +83,34 @@ async fn a_token_speaks_for_its_own_agent_only() {
             .await
             .unwrap(),
         1
+    );
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_plan_that_claims_another_region_is_refused_and_covers_no_cell() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = collector(folder.path()).await;
+    let (client, mut agent) = (Client::new(), agents()[0].clone());
+    agent.vantage.region = RegionId::new("b").unwrap();
+    let answer = client
+        .records(collector.otlp_addr(), &agent, agent.plan(now()))
+        .await;
+    let partial = answer.partial().unwrap();
+    assert_eq!(partial.rejected, 1);
+    assert!(
+        partial.message.contains("claims region b") && partial.message.contains("listed in a"),
+        "{}",
+        partial.message
+    );
+    let events = collector
+        .shared()
+        .read(|reader| reader.events_after(0, 100))
+        .await
+        .unwrap();
+    assert!(
+        events.iter().all(|event| event.kind != Kind::Plan),
+        "the plan was journaled"
     );
     collector.shutdown().await;
 }

@@ -1,6 +1,6 @@
 //! The agent as an OTLP resource.
 
-use bongsu_model::AgentId;
+use bongsu_model::{AgentId, NetworkId, RegionId};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
@@ -12,6 +12,11 @@ use crate::names;
 pub struct AgentResource {
     /// The agent; the collector holds it against the token.
     pub agent: AgentId,
+    /// The region that it claims to speak for. Runs say it again on their root span; plans and
+    /// heartbeats have no other place for it.
+    pub region: Option<RegionId>,
+    /// The network that it claims to sit in.
+    pub network: Option<NetworkId>,
     /// The agent's version.
     pub version: String,
     /// The machine that it runs on.
@@ -37,6 +42,8 @@ impl AgentResource {
     pub fn new(agent: AgentId, version: impl Into<String>) -> Self {
         Self {
             agent,
+            region: None,
+            network: None,
             version: version.into(),
             host_name: None,
             host_arch: None,
@@ -54,6 +61,12 @@ impl AgentResource {
         writer.word(names::SERVICE_NAME, names::AGENT_SERVICE);
         writer.text(names::SERVICE_VERSION, &self.version, TEXT_BYTES_MAX);
         writer.word(names::SERVICE_INSTANCE_ID, self.agent.as_str());
+        if let Some(region) = &self.region {
+            writer.word(names::REGION, region.as_str());
+        }
+        if let Some(network) = &self.network {
+            writer.word(names::NETWORK, network.as_str());
+        }
         for (name, text) in [
             (names::HOST_NAME, &self.host_name),
             (names::HOST_ARCH, &self.host_arch),
@@ -83,6 +96,8 @@ impl AgentResource {
         };
         Ok(Self {
             agent: attributes.word(names::SERVICE_INSTANCE_ID)?,
+            region: attributes.optional_word(names::REGION)?,
+            network: attributes.optional_word(names::NETWORK)?,
             version: attributes
                 .text(names::SERVICE_VERSION, TEXT_BYTES_MAX)?
                 .to_owned(),

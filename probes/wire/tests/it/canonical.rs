@@ -12,6 +12,8 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 pub(crate) fn resource() -> AgentResource {
     AgentResource {
+        region: Some("kr-seoul".parse().unwrap()),
+        network: Some("as4766".parse().unwrap()),
         host_name: Some("probe-1".to_owned()),
         host_arch: Some("amd64".to_owned()),
         os_type: Some("linux".to_owned()),
