@@ -69,6 +69,9 @@ fn step_line(step: &StepReport) -> String {
     let status = step
         .network
         .http_status
+        .map(|status| status.to_string())
+        // A wrong status is told as the failure's detail already.
+        .filter(|status| step.detail.as_ref() != Some(status))
         .map_or_else(String::new, |status| format!(" {status}"));
     let kind = match step.kind {
         StepKind::Step => "",

@@ -250,8 +250,10 @@ impl<'s> Section<'s> {
 
     fn wrong_type(&self, key: &str, value: &DeValue<'_>, span: Range<usize>, expected: &str) {
         let found = value.type_str();
-        self.mistakes
-            .add(span, format!("`{key}` is {expected}, not of type {found}"));
+        self.mistakes.add(
+            span,
+            format!("`{key}` must be {expected}, not of type {found}"),
+        );
     }
 }
 

@@ -104,7 +104,7 @@ fn wrong_toml_and_wrong_values_name_their_place() {
         (
             "id = \"seoul-1\"",
             "id = 7",
-            "`id` is a text in quotes, not of type integer",
+            "`id` must be a text in quotes, not of type integer",
         ),
         (
             "{ env = \"BONGSU_TOKEN\" }",

@@ -172,6 +172,13 @@ fn feature_card(context: &PageContext, board: &BoardAnswer, feature: &FeatureAns
 }
 
 fn headline(board: &BoardAnswer, lang: Lang) -> String {
+    if board.fleet.present == 0 {
+        let text = lang.pick(
+            "소식을 보내는 에이전트가 없어 알 수 없습니다",
+            "No agent is heard from: nothing can be said",
+        );
+        return text.to_owned();
+    }
     let count = |section| {
         board
             .features
