@@ -243,6 +243,21 @@ impl Accounts {
         }
     }
 
+    /// Whether most accounts of one of these pools fail, so that it is not the accounts: none is
+    /// withdrawn then, and nothing is asked beyond the slots until one works again.
+    pub(crate) fn fail_alike(&self, target: &TargetName, pools: &[PoolName]) -> bool {
+        pools.iter().any(|pool| {
+            let key = PoolKey {
+                target: target.clone(),
+                pool: pool.clone(),
+            };
+            self.pools.get(&key).is_some_and(|members| {
+                let failing = members.iter().filter(|m| m.failures >= FAILURES_MIN);
+                2 * failing.count() > members.len()
+            })
+        })
+    }
+
     /// How many accounts are withdrawn.
     pub(crate) fn withdrawn(&self, now: Timestamp) -> usize {
         self.pools
@@ -341,6 +356,24 @@ mod tests {
             accounts.failed(&key(), &name(1), at(second));
         }
         assert_eq!(accounts.withdrawn(at(20)), 0);
+    }
+
+    #[test]
+    fn accounts_fail_alike_when_most_do_and_until_one_works() {
+        let mut accounts = accounts(3);
+        let alike = |accounts: &Accounts| accounts.fail_alike(&key().target, &[key().pool]);
+        accounts.failed(&key(), &name(0), at(1));
+        accounts.failed(&key(), &name(0), at(2));
+        accounts.failed(&key(), &name(1), at(3));
+        assert!(
+            !alike(&accounts),
+            "one may be at fault itself, one failure is chance"
+        );
+        accounts.failed(&key(), &name(1), at(4));
+        assert!(alike(&accounts));
+        assert_eq!(accounts.withdrawn(at(5)), 0);
+        accounts.worked(&key(), &name(1), at(6));
+        assert!(!alike(&accounts));
     }
 
     #[test]

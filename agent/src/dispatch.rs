@@ -215,10 +215,15 @@ impl Dispatcher {
         if self.going.len() + 1 >= self.bounds.concurrency.get() {
             return;
         }
-        let leases =
-            self.shared
-                .accounts()
-                .lease_to_spare(&planned.lineage.target, &pools(&planned), now);
+        let leases = {
+            let (mut accounts, target) = (self.shared.accounts(), &planned.lineage.target);
+            let pools = pools(&planned);
+            // Accounts that are locked or throttled alike are not asked more than the plan does.
+            if accounts.fail_alike(target, &pools) {
+                return;
+            }
+            accounts.lease_to_spare(target, &pools, now)
+        };
         if let Some(leases) = leases {
             let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
             self.spawn(planned, in_flight, leases);
