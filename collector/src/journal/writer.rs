@@ -118,7 +118,6 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<Waiting>) {
         self.counters.queue_depth.lower(group.len() as u64);
-        let received = self.present();
         let lengths: Vec<usize> = group.iter().map(|(records, _)| records.len()).collect();
         let mut records = Vec::new();
         let mut answers = Vec::new();
@@ -126,8 +125,8 @@ impl Writer {
             records.extend(batch);
             answers.push(answer);
         }
-        match self.append(received, &records) {
-            Ok(stored) => {
+        match self.append(&records) {
+            Ok((received, stored)) => {
                 self.count(&records, &stored);
                 let mut rest = stored.as_slice();
                 for (answer, length) in answers.into_iter().zip(lengths) {
@@ -147,19 +146,23 @@ impl Writer {
         }
     }
 
-    fn append(
-        &mut self,
-        received: Timestamp,
-        records: &[Record],
-    ) -> Result<Vec<Stored>, StorageError> {
+    /// Makes the records durable, all with one time of receipt.
+    fn append(&mut self, records: &[Record]) -> Result<(Timestamp, Vec<Stored>), StorageError> {
         if self.broken {
             self.try_recover()?;
         }
-        self.storage.append(received, records).inspect_err(|error| {
-            self.broken = true;
-            self.counters.commit_failures.add(1);
-            tracing::error!(%error, records = records.len(), "the journal refused a commit");
-        })
+        let received = self.present();
+        let stored = self
+            .storage
+            .append(received, records)
+            .inspect_err(|error| {
+                self.broken = true;
+                self.counters.commit_failures.add(1);
+                tracing::error!(%error, records = records.len(), "the journal refused a commit");
+            })?;
+        // What is durable bounds the next time of receipt, whatever the clock does meanwhile.
+        self.end.received = received;
+        Ok((received, stored))
     }
 
     fn count(&self, records: &[Record], stored: &[Stored]) {
