@@ -70,6 +70,22 @@ impl Journey {
         self.deadline() < every
     }
 
+    /// Whether a run changes something on the platform beyond what its steps declare harmless.
+    pub fn has_side_effects(&self) -> bool {
+        self.steps.iter().any(|step| step.effect == Effect::Change)
+    }
+
+    /// The most money, in whole minor units, that a run moves out of the account of the actor
+    /// with this index, cleanup included; none if no step says what it spends.
+    pub fn spends(&self, actor: usize) -> Option<u64> {
+        let all = || self.steps.iter().chain(&self.cleanup);
+        let own = all().filter(|step| step.actors.contains(&actor));
+        let sum = own
+            .filter_map(|step| step.spends)
+            .fold(0, u64::saturating_add);
+        all().any(|step| step.spends.is_some()).then_some(sum)
+    }
+
     /// The actor with this index.
     pub fn actor_name(&self, actor: usize) -> Option<&ActorName> {
         self.actors.get(actor).map(|actor| &actor.name)
@@ -157,6 +173,11 @@ pub struct Step {
     pub when: Option<Expression>,
     /// Most bytes of the answer's body, counted after decompression.
     pub max_body: usize,
+    /// Most money that it moves out of its actor's account, in whole minor units; none if the
+    /// file does not say.
+    pub spends: Option<u64>,
+    /// Whether the kill switch holds it back.
+    pub effect: Effect,
     /// Where its name stands.
     pub position: Position,
     /// Where its `within` stands.
@@ -173,6 +194,15 @@ impl Step {
     pub fn attempt_timeout(&self) -> Duration {
         self.timeout.unwrap_or(STEP_TIMEOUT)
     }
+}
+
+/// Whether a step changes something on the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It only asks, or says that what it changes does not matter, such as a session.
+    None,
+    /// An unsafe verb: something is made, moved or deleted.
+    Change,
 }
 
 /// What a step does.

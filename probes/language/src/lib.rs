@@ -37,8 +37,9 @@ pub use expect::{
 pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
 pub use journey::{
-    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, FragmentUse, Header, HeaderOrigin, HttpAct,
-    Journey, Need, OpenAct, Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
+    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, Effect, FragmentUse, Header, HeaderOrigin,
+    HttpAct, Journey, Need, OpenAct, Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step,
+    Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_journeys};
@@ -46,5 +47,8 @@ pub use observed::Observed;
 pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use source::{Position, SourceFile};
-pub use target::{AccountSpec, FieldSource, HostPattern, Pool, Reach, TargetProfile, load_target};
+pub use target::{
+    AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,
+    load_target,
+};
 pub use template::{Template, ValueTemplate};

@@ -16,6 +16,7 @@ use crate::target::{TargetProfile, parse_target};
 
 mod assemble;
 mod resolve;
+mod spends;
 mod variables;
 mod whole;
 

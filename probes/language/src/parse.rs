@@ -10,7 +10,7 @@ use crate::capture::Capture;
 use crate::document::{Node, Table};
 use crate::expect::Expectations;
 use crate::expression::Expression;
-use crate::journey::{Act, CLEANUP_TIMEOUT, Header, HeaderOrigin, Poll, Retry};
+use crate::journey::{Act, CLEANUP_TIMEOUT, Effect, Header, HeaderOrigin, Poll, Retry};
 use crate::keys;
 use crate::parser::{Parser, PlacedName, shown};
 use crate::source::Position;
@@ -21,9 +21,11 @@ mod capture;
 mod expect;
 mod repeat;
 mod secrets;
+mod spends;
 mod step;
 
 pub(crate) use secrets::{conceal, is_secret_name};
+pub(crate) use spends::Spends;
 
 /// Longest name of a step in characters.
 const STEP_NAME_CHARS_MAX: usize = 100;
@@ -88,6 +90,8 @@ pub(crate) struct StepEntry {
     pub(crate) timeout: Option<(Duration, Position)>,
     pub(crate) when: Option<Expression>,
     pub(crate) max_body: usize,
+    pub(crate) spends: Option<(Spends, Position)>,
+    pub(crate) effect: Effect,
     /// The names that its templates read.
     pub(crate) names: Vec<PlacedName>,
 }

@@ -29,6 +29,8 @@ pub struct TargetProfile {
     pub reach: Reach,
     /// The test accounts.
     pub pools: Vec<Pool>,
+    /// What is held back.
+    pub kill_switch: KillSwitch,
 }
 
 impl TargetProfile {
@@ -50,6 +52,17 @@ pub enum Reach {
     Public,
     /// Loopback and private addresses as well: `allow_private = true`.
     Private,
+}
+
+/// What the kill switch of a target holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KillSwitch {
+    /// Nothing.
+    Off,
+    /// Journeys that change something; cleanup that is owed is still paid.
+    SideEffects,
+    /// Everything that would be sent to the target.
+    Everything,
 }
 
 /// Hosts by name: `talk.superapp.test`, or all below a name: `*.superapp.test`.
@@ -109,6 +122,19 @@ pub struct Pool {
     pub name: PoolName,
     /// Its accounts, at least one.
     pub accounts: Vec<AccountSpec>,
+    /// What each of them may be used for.
+    pub budget: Budget,
+}
+
+/// What one account may be used for; none is without bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Budget {
+    /// Runs in any 24 hours.
+    pub runs: Option<u64>,
+    /// Money that leaves the account in any 24 hours, in whole minor units.
+    pub money: Option<u64>,
+    /// Cleanups that runs of the account may owe at a time.
+    pub uncleaned: Option<u64>,
 }
 
 /// A test account as the profile states it.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+#[path = "it/budgets.rs"]
+mod budgets;
 #[path = "it/evaluate.rs"]
 mod evaluate;
 #[path = "it/goldens.rs"]

@@ -176,6 +176,16 @@ pub(crate) static STEP: Section = Section {
             Shape::Text,
             "a condition; the step is left out unless it is true",
         ),
+        optional(
+            "spends",
+            Shape::Any,
+            "most money that it moves out of its actor's account, in whole minor units",
+        ),
+        optional(
+            "side_effect",
+            Shape::Flag,
+            "false if an unsafe verb changes nothing that the kill switch must hold back",
+        ),
         later("follow", "how many redirects to follow"),
         later("wait_before", "a pause before the step"),
     ],
@@ -388,13 +398,43 @@ pub(crate) static TARGET: Section = Section {
             "whether loopback and private addresses may be reached",
         ),
         optional("pool", Shape::Table, "the test accounts"),
+        optional(
+            "kill_switch",
+            Shape::Text,
+            "what is held back: off, side-effects or everything",
+        ),
     ],
 };
 
 /// The keys of a pool.
 pub(crate) static POOL: Section = Section {
     title: "a pool",
-    keys: &[required("accounts", Shape::Tables, "its accounts")],
+    keys: &[
+        required("accounts", Shape::Tables, "its accounts"),
+        optional(
+            "budget",
+            Shape::Table,
+            "what each account may be used for in any 24 hours",
+        ),
+    ],
+};
+
+/// The keys of a budget.
+pub(crate) static BUDGET: Section = Section {
+    title: "a budget",
+    keys: &[
+        optional("runs", Shape::Integer, "runs of one account in 24 hours"),
+        optional(
+            "money",
+            Shape::Integer,
+            "money that one account moves in 24 hours, in whole minor units",
+        ),
+        optional(
+            "uncleaned",
+            Shape::Integer,
+            "cleanups that one account may owe at a time",
+        ),
+    ],
 };
 
 /// The keys of a secret.

@@ -88,7 +88,7 @@ impl Layout<'_> {
                         acting,
                         since,
                     };
-                    let step = self.step(entry, act, feature, place);
+                    let step = self.step(entry, act, feature, place)?;
                     self.steps.push(step);
                 }
             }
@@ -104,7 +104,7 @@ impl Layout<'_> {
                 acting: self.actors.acting(entry)?,
                 since: None,
             };
-            own.push(self.step(entry, act, feature, place));
+            own.push(self.step(entry, act, feature, place)?);
         }
         own.append(&mut self.cleanup);
         self.cleanup = own;
@@ -133,7 +133,7 @@ impl Layout<'_> {
                 since: find_start(entry, &starts)?,
             };
             starts.push((own_name, self.steps.len()));
-            let step = self.step(entry, act, feature, place);
+            let step = self.step(entry, act, feature, place)?;
             match step.kind {
                 bongsu_model::StepKind::Step => self.steps.push(step),
                 bongsu_model::StepKind::Cleanup => self.cleanup.push(step),
@@ -153,8 +153,19 @@ impl Layout<'_> {
         Some(())
     }
 
-    fn step(&self, entry: &StepEntry, act: &Act, feature: &FeatureId, place: Place) -> Step {
-        Step {
+    /// None if `spends` names no constant.
+    fn step(
+        &self,
+        entry: &StepEntry,
+        act: &Act,
+        feature: &FeatureId,
+        place: Place,
+    ) -> Option<Step> {
+        let spends = match &entry.spends {
+            None => None,
+            Some((spends, _)) => Some(spends.amount(&self.file.vars)?),
+        };
+        Some(Step {
             name: place.name,
             index: 0,
             kind: entry.kind,
@@ -176,9 +187,11 @@ impl Layout<'_> {
             timeout: entry.timeout.as_ref().map(|(timeout, _)| *timeout),
             when: entry.when.clone(),
             max_body: entry.max_body,
+            spends,
+            effect: entry.effect,
             position: entry.position.clone(),
             within_position: entry.within.as_ref().map(|(_, position)| position.clone()),
-        }
+        })
     }
 
     /// The act with the journey's base and default headers.

@@ -4,6 +4,7 @@
 use bongsu_model::StepKind;
 
 use super::Numbered;
+use super::spends::check_spends;
 use super::variables::{Known, Persona};
 use crate::diagnostic::Diagnostic;
 use crate::journey::{Act, Url};
@@ -105,6 +106,7 @@ pub(super) fn check_fragment(file: &FragmentFile, diagnostics: &mut Vec<Diagnost
         known.add_captures(step, &[0]);
         known.begin_cleanup();
     }
+    check_spends(&file.steps, &file.cleanup, &[], diagnostics);
     check_owed(&file.steps, &file.cleanup, diagnostics);
 }
 
@@ -168,6 +170,7 @@ pub(super) fn check_journey(
         known.add_captures(step, &acting);
         known.begin_cleanup();
     }
+    check_spends(&file.steps, &file.cleanup, &file.vars, diagnostics);
     check_owed(&file.steps, &file.cleanup, diagnostics);
     super::whole::check_limits(file, source, diagnostics);
 }

@@ -147,6 +147,7 @@ impl Journey {
                 }
             }
         }
+        diagnostics.extend(self.beyond_budget(target));
         diagnostics.extend(self.missing_addresses(target));
         diagnostics.extend(self.refused_hosts(target));
         diagnostics

@@ -4,7 +4,7 @@ use bongsu_model::{FeatureId, StepKind, Verb};
 
 use crate::document::{Node, NodeValue, Table};
 use crate::expression::{Expression, Grammar};
-use crate::journey::{Act, BODY_BYTES_MAX, HttpAct, OpenAct};
+use crate::journey::{Act, BODY_BYTES_MAX, Effect, HttpAct, OpenAct};
 use crate::keys;
 use crate::parse::expect::Of;
 use crate::parse::{Doing, StepEntry};
@@ -51,16 +51,41 @@ impl StepVerb {
                 "slow", "within", "since", "timeout", "max_body", "when",
             ],
             Self::Http(_) => &[
-                "feature", "query", "headers", "json", "form", "body", "expect", "fail_if",
-                "capture", "poll", "retry", "slow", "within", "since", "timeout", "max_body",
+                "feature",
+                "query",
+                "headers",
+                "json",
+                "form",
+                "body",
+                "expect",
+                "fail_if",
+                "capture",
+                "poll",
+                "retry",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "max_body",
                 "when",
+                "spends",
+                "side_effect",
             ],
             Self::Open => &[
                 "feature", "query", "headers", "socket", "expect", "capture", "slow", "within",
                 "since", "timeout", "when",
             ],
             Self::Send => &[
-                "feature", "json", "body", "slow", "within", "since", "timeout", "when",
+                "feature",
+                "json",
+                "body",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "when",
+                "spends",
+                "side_effect",
             ],
             Self::Receive => &[
                 "feature", "where", "expect", "capture", "slow", "within", "since", "timeout",
@@ -139,8 +164,27 @@ impl Parser<'_> {
             timeout: self.placed_duration(table, "timeout"),
             when: self.when(table),
             max_body: self.max_body(table),
+            spends: self.spends(table),
+            effect: Self::effect(table, verb.map(|(_, verb)| verb)),
             names: self.take_names(),
             position,
+        }
+    }
+
+    /// An unsafe verb changes something unless the step says that it does not.
+    fn effect(table: &Table, verb: Option<StepVerb>) -> Effect {
+        let is_unsafe = match verb {
+            Some(StepVerb::Http(verb)) => verb.has_side_effects(),
+            Some(StepVerb::Send) => true,
+            Some(StepVerb::Open | StepVerb::Receive | StepVerb::Close | StepVerb::Use) | None => {
+                false
+            }
+        };
+        let said = table.get("side_effect").and_then(Node::as_bool);
+        if is_unsafe && said != Some(false) {
+            Effect::Change
+        } else {
+            Effect::None
         }
     }
 

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use bongsu_model::{AccountName, PoolName, TargetName};
 
-use super::{AccountSpec, FieldSource, HostPattern, Pool, Reach, TargetProfile};
+use super::{
+    AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,
+};
 use crate::diagnostic::Diagnostic;
 use crate::document::{Entry, Node, Table, parse_document};
 use crate::keys;
@@ -14,6 +16,13 @@ use crate::source::{Source, SourceFile};
 
 /// Most accounts of one pool.
 const ACCOUNTS_MAX: usize = 10_000;
+
+/// The words of `kill_switch`.
+const KILL_SWITCH: &[(&str, KillSwitch)] = &[
+    ("off", KillSwitch::Off),
+    ("side-effects", KillSwitch::SideEffects),
+    ("everything", KillSwitch::Everything),
+];
 
 /// Reads a target profile.
 ///
@@ -46,6 +55,9 @@ pub(crate) fn parse_target(parser: &mut Parser<'_>, table: &Table) -> Option<Tar
     let ws = parser.addresses(table, "ws", &["ws://", "wss://"], &hosts);
     let resolver = parser.resolver(table);
     let allow_private = table.get("allow_private").and_then(Node::as_bool) == Some(true);
+    let kill_switch = table
+        .get("kill_switch")
+        .and_then(|node| parser.word(node, "a state of the kill switch", KILL_SWITCH));
     let mut pools = Vec::new();
     for entry in table.table("pool").map_or(&[][..], |pools| &pools.entries) {
         pools.extend(parser.accounts(entry));
@@ -66,6 +78,7 @@ pub(crate) fn parse_target(parser: &mut Parser<'_>, table: &Table) -> Option<Tar
             Reach::Public
         },
         pools,
+        kill_switch: kill_switch.unwrap_or(KillSwitch::Off),
     })
 }
 
@@ -205,7 +218,44 @@ impl Parser<'_> {
             }
             accounts.push(account);
         }
-        Some(Pool { name, accounts })
+        Some(Pool {
+            name,
+            accounts,
+            budget: self.budget(pool),
+        })
+    }
+
+    fn budget(&mut self, pool: &Table) -> Budget {
+        let Some(entry) = pool.entry("budget") else {
+            return Budget::default();
+        };
+        let Some(table) = entry.node.as_table() else {
+            return Budget::default();
+        };
+        self.check_keys(table, &entry.key_span, &keys::BUDGET);
+        if table.entries.is_empty() {
+            let _ = self
+                .error(&entry.node.span, "this budget bounds nothing")
+                .help("say `runs`, `money` or `uncleaned`, or remove it");
+        }
+        Budget {
+            runs: self.budget_bound(table, "runs"),
+            money: self.budget_bound(table, "money"),
+            uncleaned: self.budget_bound(table, "uncleaned"),
+        }
+    }
+
+    fn budget_bound(&mut self, table: &Table, key: &str) -> Option<u64> {
+        let node = table.get(key)?;
+        match u64::try_from(node.as_integer()?) {
+            Ok(bound) if bound > 0 => Some(bound),
+            _ => {
+                let _ = self
+                    .error(&node.span, format!("`{key}` must be 1 or more"))
+                    .help("to hold a whole target back use `kill_switch`");
+                None
+            }
+        }
     }
 
     fn account(&mut self, table: &Table, node: &Node) -> Option<AccountSpec> {
