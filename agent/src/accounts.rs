@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bongsu_model::{AccountName, BlindReason, PoolName, TargetName, Timestamp};
+use bongsu_model::{
+    AccountName, BlindReason, Outcome, PoolName, SkipReason, TargetName, Timestamp,
+};
 use bongsu_probes::Account;
 
 /// How long an account that failed alone is left alone.
@@ -25,6 +27,9 @@ pub(crate) struct Lease {
     pub(crate) key: PoolKey,
     pub(crate) account: Account,
 }
+
+/// Whether the actor with this index may play an account.
+pub(crate) type Usable<'a> = dyn Fn(usize, &PoolKey, &AccountName) -> bool + 'a;
 
 /// Why named accounts could not be leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,46 +96,58 @@ impl Accounts {
         }
     }
 
-    /// Leases one account for each of `pools` of `target`, all or none.
+    /// Leases one account that is `usable` for each of `pools` of `target`, all or none.
     ///
     /// # Errors
-    /// Why the run is blind: none is free, or all that are were withdrawn.
+    /// What becomes of the run: none is free, or all that are were withdrawn, or are used up.
     pub(crate) fn lease(
         &mut self,
         target: &TargetName,
         pools: &[PoolName],
         now: Timestamp,
-    ) -> Result<Vec<Lease>, BlindReason> {
+        usable: &Usable<'_>,
+    ) -> Result<Vec<Lease>, Outcome> {
         let mut leases = Vec::with_capacity(pools.len());
-        for pool in pools {
+        for (actor, pool) in pools.iter().enumerate() {
             let key = PoolKey {
                 target: target.clone(),
                 pool: pool.clone(),
             };
-            match self.lease_one(&key, now) {
+            let is_usable = |name: &AccountName| usable(actor, &key, name);
+            match self.lease_one(&key, now, &is_usable) {
                 Ok(account) => leases.push(Lease { key, account }),
-                Err(reason) => {
+                Err(outcome) => {
                     self.release(&leases);
-                    return Err(reason);
+                    return Err(outcome);
                 }
             }
         }
         Ok(leases)
     }
 
-    fn lease_one(&mut self, key: &PoolKey, now: Timestamp) -> Result<Account, BlindReason> {
-        let members = self.pools.get_mut(key).ok_or(BlindReason::NoAccount)?;
+    fn lease_one(
+        &mut self,
+        key: &PoolKey,
+        now: Timestamp,
+        is_usable: &dyn Fn(&AccountName) -> bool,
+    ) -> Result<Account, Outcome> {
+        let blind = Outcome::Blind;
+        let Some(members) = self.pools.get_mut(key) else {
+            return Err(blind(BlindReason::NoAccount));
+        };
         let is_withdrawn = |m: &Member| m.withdrawn_until.is_some_and(|until| now < until);
         let free = members
             .iter_mut()
-            .filter(|m| !m.is_leased && !is_withdrawn(m))
+            .filter(|m| !m.is_leased && !is_withdrawn(m) && is_usable(&m.account.name))
             .min_by_key(|m| m.last_lease);
         let Some(member) = free else {
-            let withdrawn = members.iter().any(|m| !m.is_leased && is_withdrawn(m));
-            return Err(if withdrawn {
-                BlindReason::DirtyAccount
+            let mut others = members.iter().filter(|m| !m.is_leased);
+            return Err(if others.clone().any(|m| !is_withdrawn(m)) {
+                Outcome::Skipped(SkipReason::Budget)
+            } else if others.any(is_withdrawn) {
+                blind(BlindReason::DirtyAccount)
             } else {
-                BlindReason::NoAccount
+                blind(BlindReason::NoAccount)
             });
         };
         self.leases += 1;
@@ -146,8 +163,9 @@ impl Accounts {
         target: &TargetName,
         pools: &[PoolName],
         now: Timestamp,
+        usable: &Usable<'_>,
     ) -> Option<Vec<Lease>> {
-        let leases = self.lease(target, pools, now).ok()?;
+        let leases = self.lease(target, pools, now, usable).ok()?;
         self.keep_if_spare(leases, Small::Withheld)
     }
 
@@ -309,9 +327,15 @@ mod tests {
         Timestamp::from_unix_seconds(seconds)
     }
 
-    fn lease(accounts: &mut Accounts, count: usize, now: u64) -> Result<Vec<Lease>, BlindReason> {
+    fn every_account(_: usize, _: &PoolKey, _: &AccountName) -> bool {
+        true
+    }
+
+    const NO_ACCOUNT: Outcome = Outcome::Blind(BlindReason::NoAccount);
+
+    fn lease(accounts: &mut Accounts, count: usize, now: u64) -> Result<Vec<Lease>, Outcome> {
         let pools = vec![key().pool; count];
-        accounts.lease(&key().target, &pools, at(now))
+        accounts.lease(&key().target, &pools, at(now), &every_account)
     }
 
     #[test]
@@ -319,10 +343,7 @@ mod tests {
         let mut accounts = accounts(3);
         let first = lease(&mut accounts, 2, 0).unwrap();
         assert_ne!(first[0].account.name, first[1].account.name);
-        assert_eq!(
-            lease(&mut accounts, 2, 0).unwrap_err(),
-            BlindReason::NoAccount
-        );
+        assert_eq!(lease(&mut accounts, 2, 0).unwrap_err(), NO_ACCOUNT);
         assert_eq!(lease(&mut accounts, 1, 0).unwrap().len(), 1);
         accounts.release(&first);
         assert_eq!(lease(&mut accounts, 2, 0).unwrap().len(), 2);
@@ -339,12 +360,27 @@ mod tests {
         assert_eq!(only[0].account.name, name(1));
         assert_eq!(
             lease(&mut accounts, 1, 4).unwrap_err(),
-            BlindReason::DirtyAccount
+            Outcome::Blind(BlindReason::DirtyAccount)
         );
         assert_eq!(
             lease(&mut accounts, 1, 700).unwrap()[0].account.name,
             name(0)
         );
+    }
+
+    #[test]
+    fn an_account_that_is_not_usable_is_passed_over_and_none_is_a_matter_of_budget() {
+        let mut accounts = accounts(2);
+        let pools = [key().pool];
+        let but_first = |_: usize, _: &PoolKey, account: &AccountName| *account != name(0);
+        for _ in 0..2 {
+            let leases = accounts.lease(&key().target, &pools, at(0), &but_first);
+            let leases = leases.unwrap();
+            assert_eq!(leases[0].account.name, name(1));
+            accounts.release(&leases);
+        }
+        let refused = accounts.lease(&key().target, &pools, at(0), &|_, _, _| false);
+        assert_eq!(refused.unwrap_err(), Outcome::Skipped(SkipReason::Budget));
     }
 
     #[test]
@@ -388,10 +424,7 @@ mod tests {
             })
             .collect();
         accounts.replace(vec![(key(), list)]);
-        assert_eq!(
-            lease(&mut accounts, 3, 0).unwrap_err(),
-            BlindReason::NoAccount
-        );
+        assert_eq!(lease(&mut accounts, 3, 0).unwrap_err(), NO_ACCOUNT);
         let others = lease(&mut accounts, 2, 0).unwrap();
         assert_eq!(others.len(), 2);
         accounts.release(&leased);
@@ -411,8 +444,13 @@ mod tests {
     fn looks_and_payments_leave_the_slots_their_accounts() {
         let pools = vec![key().pool; 2];
         let mut four = accounts(4);
-        let look = four.lease_to_spare(&key().target, &pools, at(0)).unwrap();
-        assert!(four.lease_to_spare(&key().target, &pools, at(0)).is_none());
+        let look = four
+            .lease_to_spare(&key().target, &pools, at(0), &every_account)
+            .unwrap();
+        assert!(
+            four.lease_to_spare(&key().target, &pools, at(0), &every_account)
+                .is_none()
+        );
         assert_eq!(
             four.lease_named(&[(key(), name(2)), (key(), name(3))])
                 .unwrap_err(),
@@ -421,7 +459,10 @@ mod tests {
         assert_eq!(lease(&mut four, 2, 0).unwrap().len(), 2, "for the slot");
         four.release(&look);
         let mut two = accounts(2);
-        assert!(two.lease_to_spare(&key().target, &pools, at(0)).is_none());
+        assert!(
+            two.lease_to_spare(&key().target, &pools, at(0), &every_account)
+                .is_none()
+        );
         let named = [(key(), name(0)), (key(), name(1))];
         assert_eq!(two.lease_named(&named).unwrap().len(), 2);
     }

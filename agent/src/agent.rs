@@ -9,6 +9,7 @@ use bongsu_probes::Link;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budgets;
 use crate::compensation::{CompensationOpenError, Debts};
 use crate::config::Config;
 use crate::controls::Controls;
@@ -335,6 +336,7 @@ fn shared(
         plan: Arc::new(PlanState::new(plan)),
         spool,
         debts: Arc::new(debts),
+        budgets: Budgets::new(config.data.join("budgets")),
         controls: Arc::new(Controls::new(config.controls.clone(), clock, gate)),
         ships: config
             .collectors

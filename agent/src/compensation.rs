@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bongsu_model::{Clock, Monotonic, RunId, TargetName, Timestamp};
+use bongsu_model::{AccountName, Clock, Monotonic, RunId, TargetName, Timestamp};
 use bongsu_probes::{CompensationError, CompensationLog, Debt};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
@@ -113,6 +113,18 @@ impl Debts {
             open.standing = Standing::Payable(now + PAY_AGAIN_FIRST);
             self.changed.notify_one();
         }
+    }
+
+    /// How many cleanups runs that have ended owe with this account of the target. Accounts of
+    /// one name in two pools are counted together: too much rather than too little.
+    pub(crate) fn owed_by(&self, target: &TargetName, account: &AccountName) -> u64 {
+        let all = self.lock();
+        let owed = all.values().filter(|open| {
+            open.standing != Standing::RunGoing
+                && open.debt.target == *target
+                && open.debt.accounts.iter().any(|(_, name)| name == account)
+        });
+        owed.count() as u64
     }
 
     pub(crate) fn counts(&self) -> DebtCounts {
@@ -296,7 +308,7 @@ fn read_all(folder: &Path, now: Monotonic) -> std::io::Result<BTreeMap<RunId, Op
 
 #[cfg(test)]
 mod tests {
-    use bongsu_model::{AccountName, ActorName, JourneyName, Revision, Variant};
+    use bongsu_model::{ActorName, JourneyName, Revision, Variant};
     use bongsu_probes::SystemClock;
 
     use super::*;

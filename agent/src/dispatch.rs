@@ -1,10 +1,11 @@
 //! The agent's loop: slots and looks begin when they are due, within the bounds of rooms and accounts.
 
+mod permit;
 mod run;
 
 pub(crate) use run::cleanup_left;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{Lease, PoolKey};
+use crate::accounts::Lease;
+use crate::budget::Share;
 use crate::burst::{Bursts, Standing};
 use crate::config;
 use crate::inflight::RunInFlight;
@@ -22,6 +24,7 @@ use crate::plan::{Plan, Planned};
 use crate::schedule::{Decision, DueSlot, Lineage, Schedule};
 use crate::state::{Shared, nonce};
 use crate::watchdog::Pulse;
+use permit::Permit;
 use run::{Ended, Order};
 
 /// Longest sleep: a wall clock that is set must be noticed.
@@ -45,6 +48,8 @@ pub(crate) struct Dispatcher {
     bursts: Bursts,
     runs: JoinSet<Ended>,
     going: HashMap<tokio::task::Id, Going>,
+    /// Lineages whose newest valid run was not good: they may use the reserve of budgets.
+    troubled: HashSet<Lineage>,
     /// Cancelled on a graceful stop: runs end early and still clean up.
     cancel_runs: CancellationToken,
     pulse: Arc<Pulse>,
@@ -72,6 +77,7 @@ impl Dispatcher {
             bursts: Bursts::default(),
             runs: JoinSet::new(),
             going: HashMap::new(),
+            troubled: HashSet::new(),
             cancel_runs: CancellationToken::new(),
             pulse,
             is_plan_untold: true,
@@ -122,16 +128,16 @@ impl Dispatcher {
             .collect();
         self.schedule.replace(&entries, now);
         self.bursts.replace(&periods, now);
-        self.shared.accounts().replace(
-            self.plan
-                .accounts
-                .iter()
-                .map(|(target, pool, accounts)| {
-                    let (target, pool) = (target.clone(), pool.clone());
-                    (PoolKey { target, pool }, accounts.clone())
-                })
-                .collect(),
-        );
+        let pools = self.plan.accounts.iter();
+        let budgets = pools.clone().map(|pool| {
+            let names = pool.accounts.iter().map(|account| account.name.clone());
+            (pool.key.clone(), pool.budget, names.collect())
+        });
+        self.shared.budgets.replace(budgets.collect()).await;
+        let accounts = pools.map(|pool| (pool.key.clone(), pool.accounts.clone()));
+        self.shared.accounts().replace(accounts.collect());
+        self.troubled
+            .retain(|lineage| self.plan.find(lineage).is_some());
         let longest = self.plan.planned.iter().map(Planned::deadline).max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());
@@ -185,15 +191,18 @@ impl Dispatcher {
         let in_flight = self.describe(&planned, trigger, slot.due, slot.slot, now);
         let refusal = match slot.decision {
             Decision::Skip(reason) => Some(Outcome::Skipped(reason)),
+            Decision::Run if permit::is_held_back(&planned) => {
+                Some(Outcome::Skipped(SkipReason::KillSwitch))
+            }
             Decision::Run if self.going.len() >= self.bounds.concurrency.get() => {
                 Some(Outcome::Skipped(SkipReason::RateLimit))
             }
-            Decision::Run => match self.lease(&planned, now) {
+            Decision::Run => match self.lease(&planned, slot.slot, now) {
                 Ok(leases) => {
                     self.spawn(planned, in_flight, leases);
                     return;
                 }
-                Err(reason) => Some(Outcome::Blind(reason)),
+                Err(outcome) => Some(outcome),
             },
         };
         if slot.decision == Decision::Run {
@@ -212,9 +221,10 @@ impl Dispatcher {
             return;
         };
         // The last room is for a slot.
-        if self.going.len() + 1 >= self.bounds.concurrency.get() {
+        if self.going.len() + 1 >= self.bounds.concurrency.get() || permit::is_held_back(&planned) {
             return;
         }
+        let permit = self.permit(&planned, None, now);
         let leases = {
             let (mut accounts, target) = (self.shared.accounts(), &planned.lineage.target);
             let pools = pools(&planned);
@@ -222,7 +232,9 @@ impl Dispatcher {
             if accounts.fail_alike(target, &pools) {
                 return;
             }
-            accounts.lease_to_spare(target, &pools, now)
+            accounts.lease_to_spare(target, &pools, now, &|actor, key, name| {
+                permit.allows(actor, key, name)
+            })
         };
         if let Some(leases) = leases {
             let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
@@ -230,10 +242,27 @@ impl Dispatcher {
         }
     }
 
-    fn lease(&self, planned: &Planned, now: Timestamp) -> Result<Vec<Lease>, BlindReason> {
+    fn lease(&self, planned: &Planned, slot: u64, now: Timestamp) -> Result<Vec<Lease>, Outcome> {
+        let permit = self.permit(planned, Some(slot), now);
+        let usable = |actor: usize, key: &_, name: &_| permit.allows(actor, key, name);
         self.shared
             .accounts()
-            .lease(&planned.lineage.target, &pools(planned), now)
+            .lease(&planned.lineage.target, &pools(planned), now, &usable)
+    }
+
+    fn permit<'a>(&'a self, planned: &'a Planned, slot: Option<u64>, now: Timestamp) -> Permit<'a> {
+        Permit {
+            shared: &self.shared,
+            plan: &self.plan,
+            planned,
+            share: if self.troubled.contains(&planned.lineage) {
+                Share::Whole
+            } else {
+                Share::Routine
+            },
+            slot,
+            now,
+        }
     }
 
     fn describe(
@@ -258,10 +287,14 @@ impl Dispatcher {
     }
 
     fn spawn(&mut self, planned: Planned, in_flight: RunInFlight, leases: Vec<Lease>) {
+        let charged = in_flight.started;
+        self.shared
+            .budgets
+            .charge(&leases, &planned.journey, charged);
         let order = Order {
             planned,
             in_flight: in_flight.clone(),
-            accounts: leases.iter().map(|lease| lease.account.clone()).collect(),
+            leases: leases.clone(),
             cancel: self.cancel_runs.clone(),
         };
         let lineage = order.planned.lineage.clone();
@@ -313,8 +346,14 @@ impl Dispatcher {
         };
         run::learn_of_accounts(&self.shared, &going.leases, &ended);
         match &ended.verdict {
-            Outcome::Fail(_) => self.bursts.failed(&going.lineage, ended.ended),
-            Outcome::Pass | Outcome::Slow => self.bursts.passed(&going.lineage),
+            Outcome::Fail(_) => {
+                self.bursts.failed(&going.lineage, ended.ended);
+                self.troubled.insert(going.lineage);
+            }
+            Outcome::Pass | Outcome::Slow => {
+                self.bursts.passed(&going.lineage);
+                self.troubled.remove(&going.lineage);
+            }
             Outcome::Blocked(_) | Outcome::Blind(_) | Outcome::Skipped(_) => {}
         }
     }

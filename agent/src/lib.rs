@@ -15,6 +15,7 @@
 
 mod accounts;
 mod agent;
+mod budget;
 mod burst;
 mod compensation;
 pub mod config;

@@ -54,6 +54,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) controls_reachable: usize,
     pub(crate) controls: usize,
     pub(crate) accounts_withdrawn: u64,
+    pub(crate) accounts_used_up: u64,
+    pub(crate) held_back: u64,
     pub(crate) clock_offset_s: f64,
     pub(crate) plan_lineages: usize,
     pub(crate) is_plan_refused: bool,
@@ -128,6 +130,18 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
         "gauge",
         "Test accounts left alone because they fail while others work.",
         snapshot.accounts_withdrawn,
+    );
+    page.one(
+        "bongsu_agent_accounts_used_up",
+        "gauge",
+        "Test accounts whose budget of runs or money is used up.",
+        snapshot.accounts_used_up,
+    );
+    page.one(
+        "bongsu_agent_targets_held_back",
+        "gauge",
+        "Targets whose kill switch is on.",
+        snapshot.held_back,
     );
     page.family(
         "bongsu_agent_clock_offset_seconds",
@@ -304,6 +318,8 @@ mod tests {
             controls_reachable: 2,
             controls: 3,
             accounts_withdrawn: 0,
+            accounts_used_up: 0,
+            held_back: 0,
             clock_offset_s: -0.25,
             plan_lineages: 2,
             is_plan_refused: false,

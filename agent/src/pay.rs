@@ -4,6 +4,7 @@ mod pace;
 
 use std::sync::Arc;
 
+use bongsu_language::KillSwitch;
 use bongsu_model::{CleanupState, TargetName, Trigger};
 use bongsu_probes::{Account, Context, Debt, RunOrder};
 use tokio::task::JoinSet;
@@ -65,6 +66,10 @@ async fn pay_one(
         failed(&shared, &debt).await;
         return (target, Payment::Untried);
     };
+    if planned.target.profile().kill_switch == KillSwitch::Everything {
+        shared.debts.put_off(debt.run);
+        return (target, Payment::Untried);
+    }
     if planned.journey.revision != debt.journey_revision {
         tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an older text of the journey; today's cleanup is tried");
     }

@@ -1,5 +1,6 @@
 //! What the agent is to run: journeys, catalogue and targets, taken as a whole or refused as one.
 
+mod budget;
 mod files;
 mod load;
 mod reload;
@@ -7,8 +8,8 @@ mod reload;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_language::Journey;
-use bongsu_model::{Cadence, PlanEntry, PlanRecord, PoolName, Revision, TargetName, Timestamp};
+use bongsu_language::{Budget, Journey, KillSwitch};
+use bongsu_model::{Cadence, PlanEntry, PlanRecord, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
 
 pub use files::{FilesError, read_sources};
@@ -16,6 +17,7 @@ pub(crate) use load::{Fingerprint, fingerprint, load};
 pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};
 pub(crate) use reload::{PlanState, Reloader};
 
+use crate::accounts::PoolKey;
 use crate::schedule::Lineage;
 
 /// A journey with slots of its own.
@@ -42,7 +44,15 @@ pub(crate) struct Plan {
     pub(crate) journeys: Vec<Arc<Journey>>,
     pub(crate) targets: Vec<Arc<Target>>,
     /// This agent's share of each pool.
-    pub(crate) accounts: Vec<(TargetName, PoolName, Vec<Account>)>,
+    pub(crate) accounts: Vec<PlannedPool>,
+}
+
+/// This agent's share of a pool.
+#[derive(Debug)]
+pub(crate) struct PlannedPool {
+    pub(crate) key: PoolKey,
+    pub(crate) budget: Budget,
+    pub(crate) accounts: Vec<Account>,
 }
 
 impl Plan {
@@ -53,6 +63,14 @@ impl Plan {
             valid_from,
             entries: self.planned.iter().map(entry).collect(),
         }
+    }
+
+    /// Targets whose kill switch is on.
+    pub(crate) fn held_back(&self) -> usize {
+        let targets = self.targets.iter();
+        targets
+            .filter(|target| target.profile().kill_switch != KillSwitch::Off)
+            .count()
     }
 
     pub(crate) fn find(&self, lineage: &Lineage) -> Option<&Planned> {

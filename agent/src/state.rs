@@ -8,6 +8,7 @@ use bongsu_wire::AgentResource;
 use bytes::Bytes;
 
 use crate::accounts::Accounts;
+use crate::budget::Budgets;
 use crate::compensation::Debts;
 use crate::controls::Controls;
 use crate::gate::NetworkGate;
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) plan: Arc<PlanState>,
     pub(crate) spool: Spool,
     pub(crate) debts: Arc<Debts>,
+    pub(crate) budgets: Budgets,
     pub(crate) controls: Arc<Controls>,
     pub(crate) counts: Arc<RunCounts>,
     pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
@@ -45,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) plan: Arc<PlanState>,
     pub(crate) spool: Spool,
     pub(crate) debts: Arc<Debts>,
+    pub(crate) budgets: Budgets,
     pub(crate) controls: Arc<Controls>,
     pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
 }
@@ -77,6 +80,7 @@ impl Shared {
             plan: parts.plan,
             spool: parts.spool,
             debts: parts.debts,
+            budgets: parts.budgets,
             controls: parts.controls,
             counts: Arc::default(),
             ships: parts.ships,
@@ -190,6 +194,8 @@ impl Shared {
             controls_reachable: checks.iter().filter(|check| check.reachable).count(),
             controls: checks.len(),
             accounts_withdrawn: self.accounts().withdrawn(self.clock.wall()) as u64,
+            accounts_used_up: self.budgets.used_up(self.clock.wall()) as u64,
+            held_back: self.plan.current().held_back() as u64,
             clock_offset_s: self.offset.seconds(),
             plan_lineages: self.plan.current().planned.len(),
             is_plan_refused: self.plan.refusal().is_some(),

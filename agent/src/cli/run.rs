@@ -140,6 +140,15 @@ async fn run_all(
         if cancel.is_cancelled() {
             break;
         }
+        if target.target.profile().kill_switch.holds_back(journey) {
+            say_error(&format!(
+                "skipped: {}: the kill switch of target `{}` holds it back",
+                journey.name,
+                target.target.name()
+            ));
+            worst = worse(worst, Exit::Blind);
+            continue;
+        }
         let Some(accounts) = accounts(journey, target) else {
             say_error(&format!(
                 "error: {}: the pools of target `{}` hold too few accounts for its actors",

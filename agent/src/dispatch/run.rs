@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bongsu_model::{
-    CleanupState, Outcome, Revision, RunId, RunIdentity, StepKind, StepOutcome, Timestamp, Trigger,
+    BlindReason, CleanupState, Outcome, Revision, RunId, RunIdentity, StepKind, StepOutcome,
+    Timestamp, Trigger,
 };
-use bongsu_probes::{Account, Context, RunOrder};
+use bongsu_probes::{Context, RunOrder};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Lease;
@@ -58,8 +59,8 @@ impl RunInFlight {
 pub(super) struct Order {
     pub(super) planned: Planned,
     pub(super) in_flight: RunInFlight,
-    /// One per actor, in order.
-    pub(super) accounts: Vec<Account>,
+    /// One per actor, in order; charged for the run, which is not on disk yet.
+    pub(super) leases: Vec<Lease>,
     pub(super) cancel: CancellationToken,
 }
 
@@ -77,6 +78,11 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
     if let Ok(Err(error)) = shared.spool.begin(in_flight.clone()).await {
         tracing::warn!(run = %in_flight.id, %error, "a run could not be noted as begun");
     }
+    let charged = in_flight.started;
+    if let Err(error) = shared.budgets.save(&order.leases).await {
+        tracing::error!(run = %in_flight.id, %error, "a run is not begun: its budget cannot be noted");
+        return unnoted(in_flight, &shared).await;
+    }
     let context = Context {
         clock: shared.clock.clone(),
         order: RunOrder {
@@ -91,12 +97,20 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
             clock_offset_s: shared.offset.seconds(),
         },
         target: order.planned.target,
-        accounts: order.accounts,
+        accounts: order
+            .leases
+            .iter()
+            .map(|lease| lease.account.clone())
+            .collect(),
         compensation: shared.debts.clone(),
         cancel: order.cancel,
         self_check: shared.controls.clone(),
     };
-    let report = bongsu_probes::run(&order.planned.journey, &context).await;
+    let journey = &order.planned.journey;
+    let report = bongsu_probes::run(journey, &context).await;
+    shared
+        .budgets
+        .settle(&order.leases, journey, &report, charged);
     shared.spool_report(&report).await;
     Ended {
         verdict: report.facts.outcomes.verdict().clone(),
@@ -109,6 +123,19 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
             })
             .map(|step| step.actor_index as usize)
             .collect(),
+    }
+}
+
+/// Nothing is sent that is not in the budget on disk: the slot proves nothing.
+async fn unnoted(in_flight: RunInFlight, shared: &Shared) -> Ended {
+    let ended = shared.clock.wall();
+    let verdict = Outcome::Blind(BlindReason::Internal);
+    let report = in_flight.without_steps(verdict.clone(), CleanupState::None, ended);
+    shared.spool_report(&report).await;
+    Ended {
+        verdict,
+        ended,
+        against: Vec::new(),
     }
 }
 

@@ -11,8 +11,10 @@ use bongsu_model::{PlanRecord, PoolName, Revision, TargetName, Timestamp};
 use bongsu_probes::{Account, Target};
 use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 
+use super::budget::too_small_budgets;
 use super::files::{read_source, read_sources};
-use super::{Plan, Planned};
+use super::{Plan, Planned, PlannedPool};
+use crate::accounts::PoolKey;
 use crate::config::{PlanConfig, SecretSource};
 use crate::schedule::{self, Lineage};
 use crate::units::Slice;
@@ -60,7 +62,12 @@ impl std::fmt::Display for PlanRefusal {
         for problem in &self.0 {
             writeln!(f, "{}\n", problem.drawing.trim_end())?;
         }
-        write!(f, "the plan is refused: {} problems", self.0.len())
+        let problems = if self.0.len() == 1 {
+            "problem"
+        } else {
+            "problems"
+        };
+        write!(f, "the plan is refused: {} {problems}", self.0.len())
     }
 }
 
@@ -202,16 +209,21 @@ pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
         accounts: targets
             .iter()
             .flat_map(|loaded| {
-                let name = loaded.target.name();
-                loaded
-                    .pools
-                    .iter()
-                    .map(|(pool, accounts)| (name.clone(), pool.clone(), accounts.clone()))
+                let profile = loaded.target.profile();
+                loaded.pools.iter().map(|(pool, accounts)| PlannedPool {
+                    key: PoolKey {
+                        target: profile.target.clone(),
+                        pool: pool.clone(),
+                    },
+                    budget: profile.pool(pool).map(|p| p.budget).unwrap_or_default(),
+                    accounts: accounts.clone(),
+                })
             })
             .collect(),
         targets: targets.into_iter().map(|loaded| loaded.target).collect(),
     };
     problems.extend(too_large(&plan.record(Timestamp::MAX)));
+    problems.extend(too_small_budgets(&plan).into_iter().map(PlanProblem::plain));
     if !problems.is_empty() {
         return Err(PlanRefusal(problems));
     }

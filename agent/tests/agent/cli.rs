@@ -178,6 +178,14 @@ async fn a_run_that_proves_nothing_is_blind() {
     let (code, text) = bongsu_with(run(&stage, &[])).await;
     assert_eq!(code, Some(4), "{text}");
     assert!(text.contains("blind (internal)"), "{text}");
+
+    let profile = std::fs::read_to_string(stage.target()).unwrap();
+    let stopped = format!("kill_switch = \"everything\"\n{profile}");
+    std::fs::write(stage.target(), stopped).unwrap();
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(4), "{text}");
+    let expected = "skipped: login: the kill switch of target `superapp` holds it back";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use bongsu_model::{AccountName, PoolName, TargetName};
 
+use crate::journey::Journey;
+
 mod parse;
 
 pub use parse::load_target;
@@ -63,6 +65,17 @@ pub enum KillSwitch {
     SideEffects,
     /// Everything that would be sent to the target.
     Everything,
+}
+
+impl KillSwitch {
+    /// Whether it holds the runs of this journey back.
+    pub fn holds_back(self, journey: &Journey) -> bool {
+        match self {
+            Self::Off => false,
+            Self::SideEffects => journey.has_side_effects(),
+            Self::Everything => true,
+        }
+    }
 }
 
 /// Hosts by name: `talk.superapp.test`, or all below a name: `*.superapp.test`.

@@ -14,7 +14,7 @@ fn profile(more: &str) -> TargetProfile {
          accounts = [{{ name = \"a\", login = \"a\" }}, {{ name = \"b\", login = \"b\" }}]\n"
     );
     let file = SourceFile::new("target.toml", text);
-    load_target(&file).unwrap_or_else(|all| panic!("{}", drawn(&all, &[file.clone()])))
+    load_target(&file).unwrap_or_else(|all| panic!("{}", drawn(&all, std::slice::from_ref(&file))))
 }
 
 fn journey(pay: &str, back: &str) -> SourceFile {
