@@ -11,12 +11,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bongsu-model", &[]),
     ("bongsu-language", &["bongsu-model"]),
     ("bongsu-wire", &["bongsu-model"]),
+    ("bongsu-telemetry", &["bongsu-model"]),
     ("bongsu-probes", &["bongsu-model", "bongsu-language"]),
     (
         "bongsu-agent",
         &[
             "bongsu-probes",
             "bongsu-language",
+            "bongsu-telemetry",
             "bongsu-wire",
             "bongsu-model",
         ],
@@ -28,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "bongsu-availability",
             "bongsu-wire",
             "bongsu-language",
+            "bongsu-telemetry",
             "bongsu-model",
         ],
     ),
