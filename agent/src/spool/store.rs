@@ -273,14 +273,12 @@ impl Store {
 
     /// Takes records as acknowledged by a collector, and removes segments that nobody needs.
     pub(super) fn acknowledge(&mut self, collector: &str, sequences: &[u64]) {
+        let backlog_waits = self.has_backlog(collector);
         if let Some(cursor) = self.cursors.get_mut(collector) {
             if let Some(first) = sequences.first() {
                 let row = self.fresh_in_a_row.entry(collector.to_owned()).or_default();
-                *row = if *first >= cursor.fresh() {
-                    *row + 1
-                } else {
-                    0
-                };
+                let overtakes = backlog_waits && *first >= cursor.fresh();
+                *row = if overtakes { *row + 1 } else { 0 };
             }
             for sequence in sequences {
                 cursor.acknowledge(*sequence);
@@ -290,7 +288,7 @@ impl Store {
         self.forget_acknowledged();
     }
 
-    /// Whether the fresh lane has been served so often in a row that the backlog has its turn.
+    /// Whether the fresh lane overtook the backlog so often in a row that it has its turn.
     pub(super) fn is_backlogs_turn(&self, collector: &str) -> bool {
         let row = self.fresh_in_a_row.get(collector);
         row.is_some_and(|row| *row >= FRESH_IN_A_ROW_MAX)

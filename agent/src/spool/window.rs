@@ -112,6 +112,13 @@ impl Store {
         backlog()
     }
 
+    /// Whether anything waits in the collector's backlog.
+    pub(super) fn has_backlog(&self, collector: &str) -> bool {
+        self.cursors
+            .get(collector)
+            .is_some_and(|cursor| self.in_ranges(cursor.gaps()).next().is_some())
+    }
+
     fn in_ranges<'s>(&'s self, ranges: &'s [Range<u64>]) -> impl Iterator<Item = Entry> + 's {
         ranges.iter().flat_map(move |range| {
             self.segments()

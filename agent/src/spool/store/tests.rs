@@ -186,6 +186,29 @@ fn a_fresh_lane_that_is_never_empty_does_not_starve_the_backlog() {
 }
 
 #[test]
+fn after_a_long_good_time_an_outage_is_told_of_fresh_runs_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 1 << 20).store;
+    let send = |store: &mut Store, now: u64| {
+        let window = store.next_window("main", at(now), FRESH_FOR).unwrap();
+        let window = window.unwrap();
+        let sequences: Vec<u64> = window.records.iter().map(|record| record.0).collect();
+        store.acknowledge("main", &sequences);
+        window.lane
+    };
+    for n in 0..10 {
+        store.append(&record(RecordKind::Run, n, 10)).unwrap();
+        assert_eq!(send(&mut store, n), Lane::Fresh);
+    }
+    // The collector is away, and comes back.
+    for n in 10..300 {
+        store.append(&record(RecordKind::Run, n, 10)).unwrap();
+    }
+    assert_eq!(send(&mut store, 300), Lane::Fresh);
+    assert_eq!(send(&mut store, 300), Lane::Backlog);
+}
+
+#[test]
 fn plans_of_many_starts_go_out_in_requests_of_a_bounded_size() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path(), 64 << 20).store;
