@@ -77,6 +77,7 @@ fn step(name: &str, index: u32, actor: (&str, u32), from: u64, took: u64) -> Ste
             dns_answers: vec!["127.0.0.1".parse().unwrap()],
             tls_version: Some("1.3".to_owned()),
             tls_cipher: Some("TLS_AES_128_GCM_SHA256".to_owned()),
+            tls_next_protocol: None,
             tls_not_after: Some(NOW + Duration::from_secs(86_400 * 30)),
         },
         detail: None,

@@ -161,6 +161,8 @@ pub struct NetworkFacts {
     pub tls_version: Option<String>,
     /// The cipher suite, by its IANA name.
     pub tls_cipher: Option<String>,
+    /// What ALPN agreed on, `h2` or `http/1.1`; absent where the server names nothing.
+    pub tls_next_protocol: Option<String>,
     /// When the server's certificate ends.
     pub tls_not_after: Option<Timestamp>,
 }

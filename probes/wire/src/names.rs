@@ -204,6 +204,8 @@ definitions! {
         "`1.2` or `1.3`.";
     TLS_CIPHER = "tls.cipher", Step, "string", "1",
         "The cipher suite, by its IANA name.";
+    TLS_NEXT_PROTOCOL = "tls.next_protocol", Step, "string", "1",
+        "What ALPN agreed on: `h2` or `http/1.1`; absent where the server named nothing.";
     TLS_NOT_AFTER = "tls.server.not_after", Step, "string", "1",
         "When the server's certificate ends, RFC 3339 in UTC.";
 

@@ -61,6 +61,8 @@ fn encode_tls(network: &NetworkFacts, writer: &mut Writer) {
     }
     let cipher = network.tls_cipher.as_deref();
     writer.optional_text(names::TLS_CIPHER, cipher, TEXT_BYTES_MAX);
+    let next = network.tls_next_protocol.as_deref();
+    writer.optional_text(names::TLS_NEXT_PROTOCOL, next, TEXT_BYTES_MAX);
     if let Some(not_after) = network.tls_not_after {
         writer.word(names::TLS_NOT_AFTER, &rfc3339(not_after));
     }
@@ -98,6 +100,7 @@ pub(crate) fn decode(attributes: Attributes<'_>) -> Result<NetworkFacts, Attribu
         dns_answers,
         tls_version: text(names::TLS_PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
         tls_cipher: text(names::TLS_CIPHER, TEXT_BYTES_MAX)?,
+        tls_next_protocol: text(names::TLS_NEXT_PROTOCOL, TEXT_BYTES_MAX)?,
         tls_not_after,
     })
 }

@@ -82,8 +82,11 @@ prop_compose! {
                 Some((a, b, c)) => (Some(a), Some(b), Some(c)),
                 None => (None, None, None),
             }),
-        (tls_version, tls_cipher) in
-            (proptest::option::of(text()), proptest::option::of(text())),
+        (tls_version, tls_cipher, tls_next_protocol) in (
+            proptest::option::of(text()),
+            proptest::option::of(text()),
+            proptest::option::of(text()),
+        ),
         (server_port, http_status, body_bytes) in (
             any::<Option<u16>>(),
             any::<Option<u16>>(),
@@ -95,7 +98,7 @@ prop_compose! {
     ) -> NetworkFacts {
         NetworkFacts {
             server_address, server_port, peer_address, url, http_status, http_version, body_bytes,
-            dns_answers, tls_version, tls_cipher, tls_not_after,
+            dns_answers, tls_version, tls_cipher, tls_next_protocol, tls_not_after,
         }
     }
 }
