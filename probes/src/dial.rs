@@ -29,18 +29,30 @@ pub(crate) enum Security {
     Tls,
 }
 
-/// Where to connect to.
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, over TLS alone: a server says by ALPN that it speaks it.
+    Http2,
+}
+
+/// Where to connect to, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Endpoint {
     pub(crate) security: Security,
+    /// The newest that ALPN offers the server.
+    pub(crate) newest: Protocol,
     /// A lower-case name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
 impl Endpoint {
-    /// The endpoint of an `http`, `https`, `ws` or `wss` URL.
-    pub(crate) fn of(url: &http::Uri) -> Result<Self, Fault> {
+    /// The endpoint of an `http`, `https`, `ws` or `wss` URL, of which no more than `newest` is
+    /// wanted.
+    pub(crate) fn of(url: &http::Uri, newest: Protocol) -> Result<Self, Fault> {
         let (security, default_port) = match url.scheme_str() {
             Some("https" | "wss") => (Security::Tls, 443),
             Some("http" | "ws") => (Security::Plain, 80),
@@ -70,10 +82,18 @@ impl Endpoint {
             .unwrap_or(host);
         Ok(Self {
             security,
+            newest,
             host: host.to_ascii_lowercase(),
             port,
         })
     }
+}
+
+/// An open stream, and what is to be spoken over it.
+#[derive(Debug)]
+pub(crate) struct Dialled {
+    pub(crate) stream: Metered,
+    pub(crate) protocol: Protocol,
 }
 
 /// Opens a stream to `endpoint`, ending the phases dns, connect and tls on the way.
@@ -83,7 +103,7 @@ pub(crate) async fn dial(
     watch: &mut Stopwatch,
     facts: &mut NetworkFacts,
     deadline: Deadline,
-) -> Result<Metered, Fault> {
+) -> Result<Dialled, Fault> {
     facts.server_address = Some(endpoint.host.clone());
     facts.server_port = Some(endpoint.port);
     if !target.profile().allows(&endpoint.host) {
@@ -100,18 +120,21 @@ pub(crate) async fn dial(
     let address = resolve(endpoint, target, watch, facts, deadline).await?;
     facts.peer_address = Some(address);
     let stream = connect(SocketAddr::new(address, endpoint.port), watch, deadline).await?;
-    let stream: Box<dyn Stream> = match endpoint.security {
-        Security::Plain => Box::new(stream),
+    let (stream, protocol): (Box<dyn Stream>, _) = match endpoint.security {
+        Security::Plain => (Box::new(stream), Protocol::Http1),
         Security::Tls => {
-            let shaking = crate::tls::shake_hands(target.tls.clone(), &endpoint.host, stream);
+            let config = target.tls.offering(endpoint.newest);
+            let shaking = crate::tls::shake_hands(config, &endpoint.host, stream);
             let shaken = deadline.bound(shaking).await;
             watch.end(Phase::Tls);
             let stream = shaken.map_err(|struck| Fault::struck(struck, Phase::Tls))??;
             crate::tls::record(&stream, facts);
-            Box::new(stream)
+            let protocol = crate::tls::agreed(&stream);
+            (Box::new(stream), protocol)
         }
     };
-    Ok(Metered::new(stream, watch.clock()))
+    let stream = Metered::new(stream, watch.clock());
+    Ok(Dialled { stream, protocol })
 }
 
 async fn resolve(
@@ -187,11 +210,12 @@ mod tests {
             ("https://[::1]/x", Security::Tls, "::1", 443),
         ];
         for (url, security, host, port) in cases {
-            let endpoint = Endpoint::of(&url.parse().unwrap()).unwrap();
+            let endpoint = Endpoint::of(&url.parse().unwrap(), Protocol::Http2).unwrap();
             assert_eq!(
                 endpoint,
                 Endpoint {
                     security,
+                    newest: Protocol::Http2,
                     host: host.to_owned(),
                     port
                 },
@@ -207,7 +231,7 @@ mod tests {
         ] {
             let url = bad.parse::<http::Uri>();
             assert!(
-                url.is_err() || Endpoint::of(&url.unwrap()).is_err(),
+                url.is_err() || Endpoint::of(&url.unwrap(), Protocol::Http1).is_err(),
                 "{bad}"
             );
         }

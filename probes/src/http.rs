@@ -1,20 +1,29 @@
-//! One HTTP/1.1 exchange with its phases: nothing is pooled or followed behind our back, and
-//! nothing is resent but a safe request that crossed the end of a kept connection.
+//! One HTTP exchange with its phases: nothing is pooled, followed or resent behind our back.
+//!
+//! Over TLS the server chooses by ALPN between HTTP/2 and HTTP/1.1; without TLS it is HTTP/1.1.
+//! An actor's next request to the same endpoint goes over the same connection. Where the server
+//! had closed that one before the request, so that it cannot have been acted upon, it goes over a
+//! new connection, which its phases dns, connect and tls tell; a request that may have been seen is
+//! never sent again, whatever its method: it fails.
 
 mod body;
 mod connection;
 mod cookies;
+mod crew;
+mod kept;
+mod multiplexed;
 
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
 
 use crate::clock::Deadline;
-use crate::dial::{Endpoint, Security, dial};
+use crate::dial::{Endpoint, Protocol, Security, dial};
 use crate::failure::Fault;
 use crate::phases::{Phase, Stopwatch};
 use crate::target::Target;
-pub(crate) use connection::Connections;
+use connection::{Connection, Message, Taken, Unanswered};
 pub(crate) use cookies::CookieJar;
+pub(crate) use kept::Connections;
 
 /// What is sent.
 #[derive(Debug, Clone)]
@@ -69,7 +78,7 @@ async fn perform(
     mut line: Line<'_>,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
-    let endpoint = Endpoint::of(&request.url)?;
+    let endpoint = Endpoint::of(&request.url, Protocol::Http2)?;
     let message = message(request, &endpoint)?;
     let kept = if line.target.is_cut() {
         None
@@ -80,16 +89,13 @@ async fn perform(
     };
     let (mut connection, head) = match kept {
         None => send_anew(message, &endpoint, &mut line, exchange).await?,
-        Some(mut connection) => {
-            let again = request.method.is_safe().then(|| message.clone());
-            let head = send(message, &mut connection, &mut line).await;
-            match again {
-                Some(again) if is_crossed(&head, &connection) => {
-                    send_anew(again, &endpoint, &mut line, exchange).await?
-                }
-                _ => (connection, head),
+        Some(mut connection) => match send(message, &mut connection, &mut line).await {
+            Err(unanswered) if unanswered.taken == Taken::Never => {
+                let message = self::message(request, &endpoint)?;
+                send_anew(message, &endpoint, &mut line, exchange).await?
             }
-        }
+            head => (connection, head),
+        },
     };
     let Line {
         connections,
@@ -97,7 +103,7 @@ async fn perform(
         deadline,
         ..
     } = line;
-    let head = head?;
+    let head = head.map_err(|unanswered| unanswered.fault)?;
     let (parts, incoming) = head.into_parts();
     exchange.network.http_status = Some(parts.status.as_u16());
     exchange.network.http_version = Some(version(parts.version).to_owned());
@@ -120,62 +126,50 @@ async fn perform(
     Ok(())
 }
 
-type Head = Result<http::Response<hyper::body::Incoming>, Fault>;
-
-/// Whether a request on a kept connection met the server's closing it: not a byte came back. A
-/// server may do so at any time, and one request may cross it on the way; then a safe request is
-/// sent once more, over a new connection (RFC 9110, section 9.2.2), which tells a closed
-/// connection from a broken platform. One with side effects is never sent again: it fails.
-fn is_crossed(head: &Head, connection: &connection::Connection) -> bool {
-    let has_broken = head
-        .as_ref()
-        .is_err_and(|fault| fault.class() == Some(FailClass::Send));
-    has_broken && connection.meter().first_read().is_none()
-}
+type Head = Result<http::Response<hyper::body::Incoming>, Unanswered>;
 
 /// Sends over a new connection.
 async fn send_anew(
-    message: http::Request<connection::Payload>,
+    message: Message,
     endpoint: &Endpoint,
     line: &mut Line<'_>,
     exchange: &mut Exchange,
-) -> Result<(connection::Connection, Head), Fault> {
+) -> Result<(Connection, Head), Fault> {
     let facts = &mut exchange.network;
-    let stream = dial(endpoint, line.target, line.watch, facts, line.deadline).await?;
-    let mut connection = connection::open(stream).await?;
+    let dialled = dial(endpoint, line.target, line.watch, facts, line.deadline).await?;
+    let opened = line.deadline.bound(connection::open(dialled)).await;
+    let mut connection = opened.map_err(|struck| Fault::struck(struck, Phase::Wait))??;
     let head = send(message, &mut connection, line).await;
     Ok((connection, head))
 }
 
 /// Sends and waits for the head of the answer, ending the phase wait; where it broke off in the
 /// middle of the head, receive as well.
-async fn send(
-    message: http::Request<connection::Payload>,
-    connection: &mut connection::Connection,
-    line: &mut Line<'_>,
-) -> Head {
+async fn send(message: Message, connection: &mut Connection, line: &mut Line<'_>) -> Head {
     let Line {
         watch, deadline, ..
     } = line;
     let sent = deadline.bound(connection.send(message)).await;
-    let first_byte = connection.meter().first_read();
+    let first_byte = connection.first_byte();
     watch.end_at(
         Phase::Wait,
         first_byte.unwrap_or_else(|| watch.clock().monotonic()),
     );
     // Where bytes came but no whole head, the time after the first of them was spent receiving.
     let phase = first_byte.map_or(Phase::Wait, |_| Phase::Receive);
-    let head = sent.unwrap_or_else(|struck| Err(Fault::struck(struck, phase)));
+    let head = sent.unwrap_or_else(|struck| {
+        Err(Unanswered {
+            fault: Fault::struck(struck, phase),
+            taken: Taken::Perhaps,
+        })
+    });
     if head.is_err() && first_byte.is_some() {
         watch.end(Phase::Receive);
     }
     head
 }
 
-fn message(
-    request: &Request,
-    endpoint: &Endpoint,
-) -> Result<http::Request<connection::Payload>, Fault> {
+fn message(request: &Request, endpoint: &Endpoint) -> Result<Message, Fault> {
     let path = request
         .url
         .path_and_query()
@@ -223,6 +217,7 @@ pub(crate) fn header_lines(headers: &http::HeaderMap) -> Vec<(String, String)> {
 fn version(version: http::Version) -> &'static str {
     match version {
         http::Version::HTTP_10 => "1.0",
+        http::Version::HTTP_2 => "2",
         _ => "1.1",
     }
 }
@@ -238,7 +233,12 @@ fn is_reusable(headers: &http::HeaderMap, version: http::Version) -> bool {
                 .windows(5)
                 .any(|word| word == b"close")
         });
-    version == http::Version::HTTP_11 && !closes
+    match version {
+        // Over HTTP/2 there is no such line: GOAWAY says it.
+        http::Version::HTTP_2 => true,
+        http::Version::HTTP_11 => !closes,
+        _ => false,
+    }
 }
 
 /// The failure that an answer which is not proper HTTP is.

@@ -2,7 +2,7 @@
 //!
 //! Everything between a step and the wire is this crate's own, because every instant of it is
 //! the product: name resolution without a cache, one address, TCP, TLS that is always verified and
-//! never resumed, HTTP/1.1 without pool, resend or redirect, WebSockets over the same streams. The
+//! never resumed, HTTP/2 or HTTP/1.1 without pool, resend or redirect, WebSockets over HTTP/1.1. The
 //! phases of an attempt come from one chain of clock readings and add up to its total.
 //!
 //! What must hold:

@@ -2,7 +2,6 @@
 
 mod reach;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bongsu_language::{Reach, TargetProfile};
@@ -54,7 +53,7 @@ pub struct Target {
     profile: TargetProfile,
     is_cut: AtomicBool,
     pub(crate) resolver: Resolver,
-    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) tls: crate::tls::Configs,
 }
 
 impl Target {
@@ -78,13 +77,13 @@ impl Target {
             let target = profile.target.clone();
             return Err(TargetError::NoRoots { target });
         }
-        let tls = crate::tls::client_config(roots).map_err(TargetError::Tls)?;
+        let tls = crate::tls::Configs::new(roots).map_err(TargetError::Tls)?;
         let resolver = Resolver::new(profile.resolver)?;
         Ok(Self {
             profile,
             is_cut: AtomicBool::new(false),
             resolver,
-            tls: Arc::new(tls),
+            tls,
         })
     }
 

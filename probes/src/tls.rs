@@ -1,4 +1,4 @@
-//! TLS: always verified, never resumed, its facts recorded.
+//! TLS: always verified, never resumed, its facts recorded; ALPN says which HTTP is spoken.
 
 mod certificate;
 
@@ -13,7 +13,41 @@ use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::dial::Protocol;
 use crate::failure::{Fault, broken};
+
+/// The names of HTTP/2 and HTTP/1.1 in ALPN (RFC 9113, section 3.2; RFC 7301, section 6).
+const ALPN_HTTP2: &[u8] = b"h2";
+const ALPN_HTTP1: &[u8] = b"http/1.1";
+
+/// How the handshakes with a target are made, by what they offer.
+#[derive(Debug)]
+pub(crate) struct Configs {
+    http2: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+}
+
+impl Configs {
+    /// Trusts `roots`; ring, no resumption.
+    pub(crate) fn new(roots: RootCertStore) -> Result<Self, String> {
+        let mut http1 = client_config(roots)?;
+        http1.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
+        let mut http2 = http1.clone();
+        http2.alpn_protocols.insert(0, ALPN_HTTP2.to_vec());
+        Ok(Self {
+            http2: Arc::new(http2),
+            http1: Arc::new(http1),
+        })
+    }
+
+    /// Offers `newest` and what is older than it.
+    pub(crate) fn offering(&self, newest: Protocol) -> Arc<ClientConfig> {
+        Arc::clone(match newest {
+            Protocol::Http1 => &self.http1,
+            Protocol::Http2 => &self.http2,
+        })
+    }
+}
 
 /// The platform's roots and those in `ca_pem`.
 pub(crate) fn trust_roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, String> {
@@ -35,8 +69,7 @@ pub(crate) fn trust_roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, String
     Ok(roots)
 }
 
-/// Trusts `roots`; ring, no resumption, HTTP/1.1 only.
-pub(crate) fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
+fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -44,7 +77,6 @@ pub(crate) fn client_config(roots: RootCertStore) -> Result<ClientConfig, String
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
@@ -76,10 +108,21 @@ pub(crate) fn record(stream: &TlsStream<TcpStream>, facts: &mut NetworkFacts) {
     facts.tls_cipher = session
         .negotiated_cipher_suite()
         .and_then(|suite| suite.suite().as_str().map(iana_name));
+    facts.tls_next_protocol = session
+        .alpn_protocol()
+        .map(|name| String::from_utf8_lossy(name).into_owned());
     facts.tls_not_after = session
         .peer_certificates()
         .and_then(|chain| chain.first())
         .and_then(|leaf| certificate::not_after(leaf));
+}
+
+/// What is spoken from here on: HTTP/1.1 where the server agreed on nothing.
+pub(crate) fn agreed(stream: &TlsStream<TcpStream>) -> Protocol {
+    match stream.get_ref().1.alpn_protocol() {
+        Some(ALPN_HTTP2) => Protocol::Http2,
+        Some(_) | None => Protocol::Http1,
+    }
 }
 
 /// Names a TLS 1.3 suite as IANA does: rustls writes `TLS13_…` to tell it from older suites.
@@ -106,6 +149,12 @@ fn detail(error: &io::Error) -> String {
             _ => "bad_certificate",
         }
         .to_owned(),
+        Some(
+            rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)
+            | rustls::Error::PeerMisbehaved(
+                rustls::PeerMisbehaved::SelectedUnofferedApplicationProtocol,
+            ),
+        ) => "alpn".to_owned(),
         Some(rustls::Error::AlertReceived(_)) => "alert".to_owned(),
         Some(rustls::Error::InvalidMessage(_)) => "malformed".to_owned(),
         Some(_) => "handshake".to_owned(),

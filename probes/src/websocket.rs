@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::clock::Deadline;
-use crate::dial::{Endpoint, Metered, dial};
+use crate::dial::{Endpoint, Metered, Protocol, dial};
 use crate::failure::{Fault, broken};
 use crate::http::{Answer, Exchange, Line, header_lines, host_header};
 use crate::phases::{Phase, Stopwatch};
@@ -77,9 +77,11 @@ async fn upgrade(
         deadline,
         ..
     } = line;
-    let endpoint = Endpoint::of(url)?;
+    // An upgrade is a thing of HTTP/1.1, so nothing else is offered.
+    let endpoint = Endpoint::of(url, Protocol::Http1)?;
     let request = upgrade_request(url, headers, &endpoint)?;
-    let stream = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;
+    let dialled = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;
+    let stream = dialled.stream;
     let meter = stream.meter();
     let mut config = WebSocketConfig::default();
     config.max_frame_size = Some(FRAME_BYTES_MAX);

@@ -17,6 +17,7 @@ pub(crate) struct Meter(Arc<Mutex<Notes>>);
 #[derive(Debug, Default)]
 struct Notes {
     first_read: Option<Monotonic>,
+    bytes_read: usize,
     broke: Option<io::ErrorKind>,
 }
 
@@ -33,6 +34,11 @@ impl Meter {
     /// When the first byte since the reset was read.
     pub(crate) fn first_read(&self) -> Option<Monotonic> {
         self.notes().first_read
+    }
+
+    /// How many bytes were read since the reset, counting from its first.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.notes().bytes_read
     }
 
     /// The first error of the stream since the reset.
@@ -84,9 +90,13 @@ impl AsyncRead for Metered {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            let now = self.clock.monotonic();
-            self.meter.notes().first_read.get_or_insert(now);
+        let count = buffer.filled().len() - before;
+        if count > 0 {
+            let mut notes = self.meter.notes();
+            notes.bytes_read = notes.bytes_read.saturating_add(count);
+            notes
+                .first_read
+                .get_or_insert_with(|| self.clock.monotonic());
         }
         self.note(&result);
         result

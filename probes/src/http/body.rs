@@ -36,14 +36,18 @@ impl Reader {
             max,
             is_over: false,
         };
-        let encoding = headers
-            .get(http::header::CONTENT_ENCODING)
+        let mut encodings = headers.get_all(http::header::CONTENT_ENCODING).iter();
+        let encoding = encodings
+            .next()
             .map(|value| value.as_bytes().to_ascii_lowercase());
+        if encodings.next().is_some() {
+            return Err(unknown_encoding());
+        }
         let decoder = match encoding.as_deref() {
             None | Some(b"" | b"identity") => Decoder::Identity(sink),
             Some(b"gzip" | b"x-gzip") => Decoder::Gzip(Box::new(GzipDecoder::new(sink))),
             Some(b"br") => Decoder::Brotli(Box::new(BrotliDecoder::new(sink))),
-            Some(_) => return Err(Fault::platform(FailClass::Expectation, "encoding")),
+            Some(_) => return Err(unknown_encoding()),
         };
         Ok(Self {
             decoder,
@@ -107,6 +111,11 @@ impl Reader {
             Err(_) => Err(malformed()),
         }
     }
+}
+
+/// An encoding that we did not ask for, or several, one inside the other.
+fn unknown_encoding() -> Fault {
+    Fault::platform(FailClass::Expectation, "encoding")
 }
 
 fn too_large() -> Fault {

@@ -1,84 +1,156 @@
-//! Open HTTP/1.1 connections: driven by whoever uses them, kept between the steps of a run.
+//! One open connection, HTTP/1.1 or HTTP/2: driven by whoever uses it.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use bongsu_model::{FailClass, Monotonic, NetworkFacts};
+use bongsu_model::{FailClass, Monotonic};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
-use crate::dial::{Endpoint, Meter, Metered};
+use crate::dial::{Dialled, Meter, Metered, Protocol};
 use crate::failure::{Fault, broken};
-use crate::phases::Stopwatch;
 
 use super::body::Reader;
+use super::crew::Crew;
 use super::malformed;
+use super::multiplexed::{self, Stage};
 
 /// The body of a request.
 pub(super) type Payload = Full<Bytes>;
+
+/// A request as HTTP/1.1 says it.
+pub(super) type Message = http::Request<Payload>;
 
 pub(super) fn payload(bytes: Option<Bytes>) -> Payload {
     Full::new(bytes.unwrap_or_default())
 }
 
-/// Most header lines of an answer.
+/// Most header lines of an answer, in both versions.
 const HEADERS_MAX: usize = 128;
 
-/// Most bytes of an answer's head: 128 lines of 512 bytes.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of an answer's head: 128 lines of 512 bytes. HTTP/2 counts its lines decoded, and
+/// 32 bytes more for each.
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest idle time after which a connection is used again. Servers close idle connections
-/// after 5 s and more; a request that crosses such a close on the way would fail for no reason
-/// of the platform's.
-const IDLE_MAX: Duration = Duration::from_secs(2);
-
-/// Most connections that an actor keeps: journeys name a handful of hosts.
-const KEPT_MAX: usize = 8;
-
-type Driver = Pin<Box<http1::Connection<TokioIo<Metered>, Payload>>>;
-
-/// One connection. It makes progress only inside its own methods, so no task runs beside it.
+/// One connection. It makes progress only inside its own methods, so no task runs beside it, and
+/// all of it ends where it is dropped. Meanwhile nobody answers a server's pings, which is why a
+/// connection is used again only after a short pause.
 pub(super) struct Connection {
-    sender: http1::SendRequest<Payload>,
-    driver: Option<Driver>,
+    sender: Sender,
+    driver: Driver,
     meter: Meter,
 }
 
-/// Prepares HTTP/1.1 on `stream`; nothing is sent yet.
-pub(super) async fn open(stream: Metered) -> Result<Connection, Fault> {
+enum Sender {
+    Http1(http1::SendRequest<Payload>),
+    Http2(http2::SendRequest<Payload>),
+}
+
+/// What drives a connection of HTTP/1.1.
+type Half = Pin<Box<http1::Connection<TokioIo<Metered>, Payload>>>;
+
+enum Driver {
+    /// None when it has ended.
+    Http1(Option<Half>),
+    Http2(Crew),
+}
+
+/// Why there is no head of an answer.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) fault: Fault,
+    pub(super) taken: Taken,
+}
+
+/// Whether the server may have seen a request that was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Nothing of it was sent, because the connection had been closed; or the server says by a
+    /// GOAWAY without an error that it closed the connection before this request and will not act
+    /// upon it (RFC 9113, sections 6.8 and 8.7).
+    Never,
+    /// Some of it was sent.
+    Perhaps,
+}
+
+/// Prepares what was agreed on over a new stream. Of a request nothing is sent yet.
+pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
+    let Dialled { stream, protocol } = dialled;
     let meter = stream.meter();
-    let (sender, driver) = http1::Builder::new()
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEAD_BYTES_MAX)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| Fault::internal(format!("no HTTP on a new connection: {error}")))?;
+    let io = TokioIo::new(stream);
+    let (sender, driver) = match protocol {
+        Protocol::Http1 => {
+            let (sender, driver) = http1::Builder::new()
+                .max_headers(HEADERS_MAX)
+                .max_header_size(HEAD_BYTES_MAX)
+                .handshake(io)
+                .await
+                .map_err(|error| {
+                    Fault::internal(format!("no HTTP on a new connection: {error}"))
+                })?;
+            let driver = Driver::Http1(Some(Box::pin(driver)));
+            (Sender::Http1(sender), driver)
+        }
+        Protocol::Http2 => {
+            let crew = Crew::default();
+            let (sender, connection) = multiplexed::builder(crew.foreman())
+                .handshake(io)
+                .await
+                .map_err(|_| cut_off(&meter))?;
+            crew.hire(async move {
+                // Its error, if any, reaches the request through their common channel.
+                let _ = connection.await;
+            });
+            (Sender::Http2(sender), Driver::Http2(crew))
+        }
+    };
     Ok(Connection {
         sender,
-        driver: Some(Box::pin(driver)),
+        driver,
         meter,
     })
 }
 
 impl Connection {
-    pub(super) fn meter(&self) -> &Meter {
-        &self.meter
-    }
-
     /// Sends the request and waits for the head of the answer.
     pub(super) async fn send(
         &mut self,
-        request: http::Request<Payload>,
-    ) -> Result<http::Response<Incoming>, Fault> {
+        message: Message,
+    ) -> Result<http::Response<Incoming>, Unanswered> {
         self.meter.reset();
-        let answering = self.sender.send_request(request);
-        let answered = driven(&mut self.driver, answering).await;
-        answered.map_err(|error| self.fault(&error))
+        let answered = match &mut self.sender {
+            Sender::Http1(sender) => {
+                driven(&mut self.driver, sender.try_send_request(message)).await
+            }
+            Sender::Http2(sender) => {
+                let message = multiplexed::translate(message).map_err(|fault| Unanswered {
+                    fault,
+                    taken: Taken::Never,
+                })?;
+                driven(&mut self.driver, sender.try_send_request(message)).await
+            }
+        };
+        let head = answered.map_err(|error| self.unanswered(&error))?;
+        if head.headers().len() > HEADERS_MAX {
+            return Err(Unanswered {
+                fault: Fault::platform(FailClass::BodyTooLarge, "headers"),
+                taken: Taken::Perhaps,
+            });
+        }
+        Ok(head)
+    }
+
+    /// When the first byte of the answer came, as far as that can be told: over HTTP/2 other
+    /// frames come before an answer's, so there it is not known before the whole head is.
+    pub(super) fn first_byte(&self) -> Option<Monotonic> {
+        match self.sender {
+            Sender::Http1(_) => self.meter.first_read(),
+            Sender::Http2(_) => None,
+        }
     }
 
     /// Reads the body to its end or its cap.
@@ -88,120 +160,102 @@ impl Connection {
         reader: &mut Reader,
     ) -> Result<(), Fault> {
         while let Some(frame) = driven(&mut self.driver, incoming.frame()).await {
-            let frame = frame.map_err(|error| self.fault(&error))?;
+            let frame = frame.map_err(|error| self.fault(&error, Stage::Body))?;
             if let Ok(bytes) = frame.into_data() {
                 reader.take(&bytes).await?;
             }
+        }
+        if matches!(self.sender, Sender::Http2(_)) && is_cut_short(&incoming) {
+            return Err(Fault::platform(FailClass::Send, "rst_stream no_error"));
         }
         reader.finish().await
     }
 
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
-    async fn is_ready(&mut self) -> bool {
+    pub(super) async fn is_ready(&mut self) -> bool {
         // The runtime looks at its sockets first: an end that came meanwhile is to be seen below.
         tokio::task::yield_now().await;
         let driver = &mut self.driver;
         // One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
         poll_fn(|cx| {
-            if driver
-                .as_mut()
-                .is_some_and(|d| d.as_mut().poll(cx).is_ready())
-            {
-                *driver = None;
-            }
+            driver.poll(cx);
             Poll::Ready(())
         })
         .await;
-        self.driver.is_some() && self.sender.is_ready()
+        match (&self.sender, &self.driver) {
+            (Sender::Http1(sender), Driver::Http1(driver)) => driver.is_some() && sender.is_ready(),
+            (Sender::Http2(sender), _) => sender.is_ready(),
+            (Sender::Http1(_), Driver::Http2(_)) => false,
+        }
     }
 
-    fn fault(&self, error: &hyper::Error) -> Fault {
+    /// Whether its exchange has left nothing behind that would run into the next one.
+    pub(super) fn is_worth_keeping(&self) -> bool {
+        match &self.driver {
+            Driver::Http1(driver) => driver.is_some(),
+            Driver::Http2(crew) => multiplexed::is_idle(crew),
+        }
+    }
+
+    fn unanswered(&self, error: &TrySendError<Message>) -> Unanswered {
+        let is_untouched = error.message().is_some() || multiplexed::is_turned_away(error.error());
+        Unanswered {
+            fault: self.fault(error.error(), Stage::Head),
+            taken: if is_untouched {
+                Taken::Never
+            } else {
+                Taken::Perhaps
+            },
+        }
+    }
+
+    fn fault(&self, error: &hyper::Error, stage: Stage) -> Fault {
         if error.is_parse_too_large() {
             return Fault::platform(FailClass::BodyTooLarge, "headers");
         }
         if error.is_parse() {
             return malformed();
         }
-        // The stream knows best how it broke; hyper calls an early end an incomplete message.
-        let detail = self
-            .meter
-            .broke()
-            .map_or_else(|| "closed".to_owned(), broken);
-        Fault::platform(FailClass::Send, detail)
+        multiplexed::fault(error, stage, self.meter.bytes_read())
+            .unwrap_or_else(|| cut_off(&self.meter))
+    }
+}
+
+/// The connection ended. The stream knows best how; hyper calls an early end an incomplete message.
+fn cut_off(meter: &Meter) -> Fault {
+    let detail = meter.broke().map_or_else(|| "closed".to_owned(), broken);
+    Fault::platform(FailClass::Send, detail)
+}
+
+/// Whether the server reset a stream without an error before its body was whole, which hyper takes
+/// for the body's end (RFC 9113, section 8.1, allows that reset after a complete answer only).
+fn is_cut_short(incoming: &Incoming) -> bool {
+    !incoming.is_end_stream() && incoming.size_hint().exact() != Some(0)
+}
+
+impl Driver {
+    /// Lets the connection do what it can do now.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::Http1(driver) => {
+                if let Some(running) = driver
+                    && running.as_mut().poll(cx).is_ready()
+                {
+                    // Its error, if any, reaches the request through their common channel.
+                    *driver = None;
+                }
+            }
+            Self::Http2(crew) => crew.poll(cx),
+        }
     }
 }
 
 /// Polls `future` and, beside it, the connection that it depends on.
-async fn driven<T>(driver: &mut Option<Driver>, future: impl Future<Output = T>) -> T {
+async fn driven<T>(driver: &mut Driver, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     poll_fn(|cx| {
-        if let Some(running) = driver
-            && running.as_mut().poll(cx).is_ready()
-        {
-            // Its error, if any, reaches the future through their common channel.
-            *driver = None;
-        }
+        driver.poll(cx);
         future.as_mut().poll(cx)
     })
     .await
-}
-
-struct Kept {
-    endpoint: Endpoint,
-    connection: Connection,
-    facts: NetworkFacts,
-    since: Monotonic,
-    clock: std::sync::Arc<dyn bongsu_model::Clock>,
-}
-
-/// The connections that an actor keeps open between steps. They end with the run.
-#[derive(Default)]
-pub(crate) struct Connections(Vec<Kept>);
-
-impl std::fmt::Debug for Connections {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Connections({})", self.0.len())
-    }
-}
-
-impl Connections {
-    /// A usable connection to `endpoint`, if one is kept; `facts` gets what is known of it.
-    pub(super) async fn take(
-        &mut self,
-        endpoint: &Endpoint,
-        facts: &mut NetworkFacts,
-    ) -> Option<Connection> {
-        let at = self.0.iter().position(|kept| kept.endpoint == *endpoint)?;
-        let mut kept = self.0.swap_remove(at);
-        let idle = kept.clock.monotonic().since(kept.since);
-        if idle > IDLE_MAX || !kept.connection.is_ready().await {
-            return None;
-        }
-        facts.server_address = kept.facts.server_address;
-        facts.server_port = kept.facts.server_port;
-        facts.peer_address = kept.facts.peer_address;
-        facts.tls_version = kept.facts.tls_version;
-        facts.tls_cipher = kept.facts.tls_cipher;
-        facts.tls_not_after = kept.facts.tls_not_after;
-        Some(kept.connection)
-    }
-
-    /// Keeps a connection whose exchange is over; where the room is full it is closed instead.
-    pub(super) fn keep(
-        &mut self,
-        endpoint: Endpoint,
-        connection: Connection,
-        facts: &NetworkFacts,
-        watch: &Stopwatch,
-    ) {
-        if self.0.len() < KEPT_MAX && connection.driver.is_some() {
-            self.0.push(Kept {
-                endpoint,
-                connection,
-                facts: facts.clone(),
-                since: watch.ended(),
-                clock: watch.clock().clone(),
-            });
-        }
-    }
 }

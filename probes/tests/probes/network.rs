@@ -10,6 +10,7 @@ use bongsu_probes::{Link, Target, run};
 
 use crate::support::dns::{Answer, Dns};
 use crate::support::server::{Behaviour, Server, json, refusing};
+use crate::support::tls::authority;
 use crate::support::{
     Guilty, check_sane, context, ending, short, step, target, target_with, verdict,
 };
@@ -116,43 +117,6 @@ async fn refused_connections_are_charged_to_connect() {
     assert_eq!(ended, "fail(connect): refused");
 }
 
-struct Authority {
-    pem: String,
-    key: rcgen::KeyPair,
-    params: rcgen::CertificateParams,
-}
-
-fn authority(name: &str) -> Authority {
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, name);
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let pem = params.self_signed(&key).unwrap().pem();
-    Authority { pem, key, params }
-}
-
-impl Authority {
-    fn acceptor(&self, name: &str, last_year: i32) -> tokio_rustls::TlsAcceptor {
-        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
-        params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let issuer = rcgen::Issuer::from_params(&self.params, &self.key);
-        let certificate = params.signed_by(&key, &issuer).unwrap();
-        let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        tokio_rustls::TlsAcceptor::from(Arc::new(config))
-    }
-}
-
 #[tokio::test]
 async fn certificates_are_always_verified() {
     let ours = authority("ours");
@@ -160,11 +124,14 @@ async fn certificates_are_always_verified() {
     let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
     let keys = format!("{}\nallow_private = true\nca = \"ca.pem\"", dns.key());
     let cases = [
-        (ours.acceptor("api.test", 2090), "pass"),
-        (ours.acceptor("other.test", 2090), "fail(tls): wrong_name"),
-        (ours.acceptor("api.test", 2001), "fail(tls): expired"),
+        (ours.acceptor("api.test", 2090, &[]), "pass"),
         (
-            foreign.acceptor("api.test", 2090),
+            ours.acceptor("other.test", 2090, &[]),
+            "fail(tls): wrong_name",
+        ),
+        (ours.acceptor("api.test", 2001, &[]), "fail(tls): expired"),
+        (
+            foreign.acceptor("api.test", 2090, &[]),
             "fail(tls): unknown_issuer",
         ),
     ];

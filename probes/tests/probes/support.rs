@@ -1,8 +1,10 @@
 //! What the tests share: journeys from text, contexts, a recording log, misbehaving servers.
 
 pub(crate) mod dns;
+pub(crate) mod http2;
 pub(crate) mod server;
 pub(crate) mod socket;
+pub(crate) mod tls;
 
 use std::sync::{Arc, Mutex};
 
