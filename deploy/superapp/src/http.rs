@@ -60,10 +60,16 @@ pub(crate) struct Cut;
 /// Answers a request of a service, or cuts its connection.
 pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
     caller.world.counts.add(Count::Requests);
-    match caller.place.service {
+    let is_http2 = request.version() == hyper::Version::HTTP_2;
+    let mut answer = match caller.place.service {
         Service::Account => account_api::answer(caller, request).await,
         Service::Talk => talk_api::answer(caller, request).await,
+    }?;
+    if is_http2 {
+        // There is no upgrade to offer (RFC 9113, section 8.6).
+        answer.headers_mut().remove(UPGRADE);
     }
+    Ok(answer)
 }
 
 /// Lets the faults act on a request: it may be delayed, hang, be cut, or be answered here.

@@ -1,5 +1,6 @@
 //! One listener of a service for one calling region: accepts, refuses or resets, as the faults say.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +12,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::Count;
 use crate::faults::Door;
-use crate::http::{self, Caller};
+use crate::http::{self, Caller, Cut};
 use crate::line::{HardCut, Line, reset_on_close};
-use crate::tls::HostCertificates;
+use crate::tls::{ALPN_HTTP2, HostCertificates};
 use crate::world::{Place, World};
 
 /// Most connections of one listener at once: nine agents with 16 runs of two actors, rounded up.
@@ -26,6 +30,13 @@ const BACKLOG: i32 = 256;
 /// Longest TLS handshake, and longest wait for a request's head.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 const HEAD_MAX: Duration = Duration::from_secs(30);
+/// Most requests at once over one HTTP/2 connection: an actor makes one at a time.
+const STREAMS_MAX: u32 = 16;
+/// Largest head of a request over HTTP/2, and memory for what was not yet read of its body.
+const HEAD_BYTES_MAX: u32 = 16 * 1024;
+const WINDOW: u32 = 64 * 1024;
+/// Resets of one HTTP/2 connection that are borne before it is closed.
+const RESETS_MAX: usize = 32;
 /// Between two tries to take the port back.
 const REBIND_GAP: Duration = Duration::from_millis(20);
 
@@ -171,16 +182,88 @@ impl Listener {
             place: self.place.clone(),
             hard,
         };
-        let service = service_fn(move |request| http::answer(caller.clone(), request));
-        let served = hyper::server::conn::http1::Builder::new()
+        let ended = CancellationToken::new();
+        let _ends_its_streams = ended.clone().drop_guard();
+        tokio::select! {
+            // What is to be cut sends nothing more, so that a reset is the connection's.
+            biased;
+            () = ended.cancelled() => (),
+            served = speak(stream, caller, ended.clone()) => if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            },
+        }
+    }
+}
+
+/// Answers the requests of a connection in the version of HTTP that its handshake agreed on. Where
+/// a fault cuts a request off, `ended` is cancelled: the whole connection goes, also over HTTP/2,
+/// where one request could be reset alone.
+async fn speak(
+    stream: TlsStream<Line>,
+    caller: Caller,
+    ended: CancellationToken,
+) -> hyper::Result<()> {
+    let tasks = caller.world.tasks.clone();
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
+    let streams = Streams {
+        tasks,
+        ended: ended.clone(),
+    };
+    let service = service_fn(move |request| {
+        let (caller, ended) = (caller.clone(), ended.clone());
+        async move {
+            match http::answer(caller, request).await {
+                Ok(answer) => Ok::<_, Infallible>(answer),
+                Err(Cut) => {
+                    ended.cancel();
+                    std::future::pending().await
+                }
+            }
+        }
+    });
+    let io = TokioIo::new(stream);
+    if is_http2 {
+        hyper::server::conn::http2::Builder::new(streams)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(HEAD_MAX)
+            .keep_alive_timeout(HANDSHAKE_MAX)
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(RESETS_MAX)
+            .serve_connection(io, service)
+            .await
+    } else {
+        hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(io, service)
             .with_upgrades()
-            .await;
-        if let Err(error) = served {
-            tracing::debug!(%error, "a connection ended early");
-        }
+            .await
+    }
+}
+
+/// Runs the requests of one HTTP/2 connection: the platform joins them, they end with it.
+#[derive(Debug, Clone)]
+struct Streams {
+    tasks: TaskTracker,
+    ended: CancellationToken,
+}
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, request: F) {
+        let ended = self.ended.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = ended.cancelled() => (),
+                _ = request => (),
+            }
+        });
     }
 }
 

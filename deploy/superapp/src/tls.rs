@@ -12,6 +12,9 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::component::Service;
 use crate::fault::CertificateFlaw;
 
+/// HTTP/2 as ALPN names it: what is spoken where the client offers it, as with real platforms.
+pub(crate) const ALPN_HTTP2: &[u8] = b"h2";
+
 /// Why no certificates could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -101,7 +104,7 @@ fn leaf(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![ALPN_HTTP2.to_vec(), b"http/1.1".to_vec()];
     // A resumed session shows no certificate, which would hide a flaw that came in between.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

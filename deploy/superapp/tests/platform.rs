@@ -8,5 +8,6 @@ mod platform {
     mod broken;
     mod client;
     mod many;
+    mod multiplexed;
     mod names;
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
 use bongsu_model::{
-    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName,
+    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName, Verb,
 };
 use bongsu_probes::{Account, Context, NoSelfCheck, SystemClock, Target, pay, run};
 use bongsu_superapp::{
-    CertificateFlaw, Component, DnsFailure, Fault, FaultKind, FaultPoint, Platform, PlatformConfig,
-    PlatformFeature, TestAccount,
+    CertificateFlaw, Component, Count, DnsFailure, Fault, FaultKind, FaultPoint, Platform,
+    PlatformConfig, PlatformFeature, TestAccount,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -171,6 +171,20 @@ async fn the_shipped_journeys_pass_and_leave_nothing_behind() {
         "{sign_in:#?}"
     );
     assert!(sign_in.network.tls_not_after.is_some());
+    for step in &report.steps {
+        let version = match step.verb {
+            Verb::Ws => Some("1.1"),
+            Verb::Send | Verb::Receive | Verb::Close => None,
+            _ => Some("2"),
+        };
+        assert_eq!(step.network.http_version.as_deref(), version, "{step:#?}");
+    }
+    let audit = scene.platform.audit();
+    let (connections, requests) = (
+        audit.count(Count::Connections),
+        audit.count(Count::Requests),
+    );
+    assert!(connections < requests, "{connections} for {requests}");
 }
 
 /// Breaks `on`, runs both journeys, and compares the failing step's end and both verdicts.
@@ -320,6 +334,13 @@ async fn a_broken_relay_fails_messages_and_not_login() {
         scene_of("fail(timeout): within", "fail(timeout)"),
     )
     .await;
+    // A relay fronts no host: the connection ends after the request's head.
+    for (kind, ended) in [
+        (FaultKind::Refuse, "fail(send): closed"),
+        (FaultKind::Reset, "fail(send): reset"),
+    ] {
+        check(RELAY, kind, scene_of(ended, "fail(send)")).await;
+    }
     check(
         TALK,
         FaultKind::Refuse,
