@@ -102,7 +102,9 @@ pub enum StepOutcome {
 /// Durations of the phases of the deciding attempt: disjoint, absent where not reached.
 ///
 /// They add up to the attempt's total. `wait` runs from the first byte sent to the first byte of
-/// the answer (the sending of small bodies is folded in), `receive` to the last byte read.
+/// the answer (the sending of bodies is folded in), `receive` to the last byte read. Over HTTP/2,
+/// where other frames come before an answer's, `wait` runs to the whole head of the answer. A
+/// request over a connection that was open already has neither `dns` nor `connect` nor `tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Phases {
     /// Resolving the name.
@@ -111,9 +113,9 @@ pub struct Phases {
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
-    /// From the request to the first byte of the answer.
+    /// From the request to the first byte of the answer, over HTTP/2 to its whole head.
     pub wait: Option<Duration>,
-    /// From the first byte of the answer to its last.
+    /// From there to the answer's last byte.
     pub receive: Option<Duration>,
 }
 

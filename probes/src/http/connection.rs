@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bongsu_model::{FailClass, Monotonic};
 use bytes::Bytes;
+use futures_util::future::Either;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
@@ -40,23 +41,23 @@ pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// all of it ends where it is dropped. Meanwhile nobody answers a server's pings, which is why a
 /// connection is used again only after a short pause.
 pub(super) struct Connection {
-    sender: Sender,
-    driver: Driver,
+    halves: Halves,
     meter: Meter,
 }
 
-enum Sender {
-    Http1(http1::SendRequest<Payload>),
-    Http2(http2::SendRequest<Payload>),
-}
+type Driver = Pin<Box<http1::Connection<TokioIo<Metered>, Payload>>>;
 
-/// What drives a connection of HTTP/1.1.
-type Half = Pin<Box<http1::Connection<TokioIo<Metered>, Payload>>>;
-
-enum Driver {
-    /// None when it has ended.
-    Http1(Option<Half>),
-    Http2(Crew),
+/// The half that takes requests, and the half that does the work.
+enum Halves {
+    Http1 {
+        sender: http1::SendRequest<Payload>,
+        /// None when it has ended.
+        driver: Option<Driver>,
+    },
+    Http2 {
+        sender: http2::SendRequest<Payload>,
+        crew: Crew,
+    },
 }
 
 /// Why there is no head of an answer.
@@ -82,7 +83,7 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
     let Dialled { stream, protocol } = dialled;
     let meter = stream.meter();
     let io = TokioIo::new(stream);
-    let (sender, driver) = match protocol {
+    let halves = match protocol {
         Protocol::Http1 => {
             let (sender, driver) = http1::Builder::new()
                 .max_headers(HEADERS_MAX)
@@ -92,8 +93,10 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
                 .map_err(|error| {
                     Fault::internal(format!("no HTTP on a new connection: {error}"))
                 })?;
-            let driver = Driver::Http1(Some(Box::pin(driver)));
-            (Sender::Http1(sender), driver)
+            Halves::Http1 {
+                sender,
+                driver: Some(Box::pin(driver)),
+            }
         }
         Protocol::Http2 => {
             let crew = Crew::default();
@@ -105,14 +108,10 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
                 // Its error, if any, reaches the request through their common channel.
                 let _ = connection.await;
             });
-            (Sender::Http2(sender), Driver::Http2(crew))
+            Halves::Http2 { sender, crew }
         }
     };
-    Ok(Connection {
-        sender,
-        driver,
-        meter,
-    })
+    Ok(Connection { halves, meter })
 }
 
 impl Connection {
@@ -122,18 +121,17 @@ impl Connection {
         message: Message,
     ) -> Result<http::Response<Incoming>, Unanswered> {
         self.meter.reset();
-        let answered = match &mut self.sender {
-            Sender::Http1(sender) => {
-                driven(&mut self.driver, sender.try_send_request(message)).await
-            }
-            Sender::Http2(sender) => {
+        let answering = match &mut self.halves {
+            Halves::Http1 { sender, .. } => Either::Left(sender.try_send_request(message)),
+            Halves::Http2 { sender, .. } => {
                 let message = multiplexed::translate(message).map_err(|fault| Unanswered {
                     fault,
                     taken: Taken::Never,
                 })?;
-                driven(&mut self.driver, sender.try_send_request(message)).await
+                Either::Right(sender.try_send_request(message))
             }
         };
+        let answered = driven(&mut self.halves, answering).await;
         let head = answered.map_err(|error| self.unanswered(&error))?;
         if head.headers().len() > HEADERS_MAX {
             return Err(Unanswered {
@@ -147,9 +145,9 @@ impl Connection {
     /// When the first byte of the answer came, as far as that can be told: over HTTP/2 other
     /// frames come before an answer's, so there it is not known before the whole head is.
     pub(super) fn first_byte(&self) -> Option<Monotonic> {
-        match self.sender {
-            Sender::Http1(_) => self.meter.first_read(),
-            Sender::Http2(_) => None,
+        match self.halves {
+            Halves::Http1 { .. } => self.meter.first_read(),
+            Halves::Http2 { .. } => None,
         }
     }
 
@@ -159,13 +157,13 @@ impl Connection {
         mut incoming: Incoming,
         reader: &mut Reader,
     ) -> Result<(), Fault> {
-        while let Some(frame) = driven(&mut self.driver, incoming.frame()).await {
+        while let Some(frame) = driven(&mut self.halves, incoming.frame()).await {
             let frame = frame.map_err(|error| self.fault(&error, Stage::Body))?;
             if let Ok(bytes) = frame.into_data() {
                 reader.take(&bytes).await?;
             }
         }
-        if matches!(self.sender, Sender::Http2(_)) && is_cut_short(&incoming) {
+        if matches!(self.halves, Halves::Http2 { .. }) && is_cut_short(&incoming) {
             return Err(Fault::platform(FailClass::Send, "rst_stream no_error"));
         }
         reader.finish().await
@@ -175,25 +173,24 @@ impl Connection {
     pub(super) async fn is_ready(&mut self) -> bool {
         // The runtime looks at its sockets first: an end that came meanwhile is to be seen below.
         tokio::task::yield_now().await;
-        let driver = &mut self.driver;
+        let halves = &mut self.halves;
         // One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
         poll_fn(|cx| {
-            driver.poll(cx);
+            halves.poll(cx);
             Poll::Ready(())
         })
         .await;
-        match (&self.sender, &self.driver) {
-            (Sender::Http1(sender), Driver::Http1(driver)) => driver.is_some() && sender.is_ready(),
-            (Sender::Http2(sender), _) => sender.is_ready(),
-            (Sender::Http1(_), Driver::Http2(_)) => false,
+        match halves {
+            Halves::Http1 { sender, driver } => driver.is_some() && sender.is_ready(),
+            Halves::Http2 { sender, .. } => sender.is_ready(),
         }
     }
 
     /// Whether its exchange has left nothing behind that would run into the next one.
     pub(super) fn is_worth_keeping(&self) -> bool {
-        match &self.driver {
-            Driver::Http1(driver) => driver.is_some(),
-            Driver::Http2(crew) => multiplexed::is_idle(crew),
+        match &self.halves {
+            Halves::Http1 { driver, .. } => driver.is_some(),
+            Halves::Http2 { crew, .. } => multiplexed::is_idle(crew),
         }
     }
 
@@ -233,11 +230,11 @@ fn is_cut_short(incoming: &Incoming) -> bool {
     !incoming.is_end_stream() && incoming.size_hint().exact() != Some(0)
 }
 
-impl Driver {
+impl Halves {
     /// Lets the connection do what it can do now.
     fn poll(&mut self, cx: &mut Context<'_>) {
         match self {
-            Self::Http1(driver) => {
+            Self::Http1 { driver, .. } => {
                 if let Some(running) = driver
                     && running.as_mut().poll(cx).is_ready()
                 {
@@ -245,16 +242,16 @@ impl Driver {
                     *driver = None;
                 }
             }
-            Self::Http2(crew) => crew.poll(cx),
+            Self::Http2 { crew, .. } => crew.poll(cx),
         }
     }
 }
 
 /// Polls `future` and, beside it, the connection that it depends on.
-async fn driven<T>(driver: &mut Driver, future: impl Future<Output = T>) -> T {
+async fn driven<T>(halves: &mut Halves, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     poll_fn(|cx| {
-        driver.poll(cx);
+        halves.poll(cx);
         future.as_mut().poll(cx)
     })
     .await

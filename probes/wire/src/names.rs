@@ -152,9 +152,9 @@ definitions! {
     PHASE_TLS = "bongsu.phase.tls.duration", Step, "double", "s",
         "The TLS handshake.";
     PHASE_WAIT = "bongsu.phase.wait.duration", Step, "double", "s",
-        "From the request to the first byte of the answer.";
+        "From the request to the first byte of the answer, over HTTP/2 to its whole head.";
     PHASE_RECEIVE = "bongsu.phase.receive.duration", Step, "double", "s",
-        "From the first byte of the answer to its last.";
+        "From there to the last byte of the answer.";
     ERROR_TYPE = "error.type", Step, "string", "1",
         "The failure class; only with outcome `fail`.";
     ERROR_DETAIL = "bongsu.error.detail", Step, "string", "1",
