@@ -210,7 +210,12 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         },
     );
     let clock_ahead = section.or("clock_ahead", default.clock_ahead, |value| {
-        parse_duration(value.text()?)
+        let ahead = parse_duration(value.text()?)?;
+        if ahead <= bongsu_availability::FUTURE_MAX {
+            Ok(ahead)
+        } else {
+            Err("use 5m at most: runs further ahead would be kept and never counted".to_owned())
+        }
     });
     section.finish();
     Some(Limits {

@@ -14,6 +14,7 @@ mod pages;
 mod query;
 mod respond;
 pub mod source;
+pub mod standing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ use answer::{
 };
 use api::ApiError;
 use source::{ReadRunsError, RunsWanted, Source, board_of};
+use standing::Standing;
 
 /// Readers that listen to events at a time: a quarter of the connections that are let in, so that
 /// forgotten browser tabs cannot shut out those who ask.
@@ -253,6 +255,7 @@ async fn prometheus(
             picture: &picture,
             runs: &web.source.run_counts(),
             own: &web.metrics(),
+            standing: Standing::of(&picture, &*web.source),
         },
         format,
     );

@@ -159,6 +159,8 @@ pub struct AgentView {
     pub last_heartbeat: Option<Timestamp>,
     /// What it said.
     pub heartbeat: Option<Heartbeat>,
+    /// Whether it works on a plan whose record never came: its cells are unmeasured then.
+    pub plan_unknown: bool,
     /// When its newest run was received.
     pub last_run: Option<Timestamp>,
     /// Whether most of its newest runs are blind.

@@ -37,7 +37,7 @@ const TARGETS_MAX: usize = 1_000;
 
 /// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
 /// and short enough that it cannot make a history grow.
-const FUTURE_MAX: Duration = Duration::from_secs(300);
+pub const FUTURE_MAX: Duration = Duration::from_secs(300);
 
 /// What a timer is for. The order decides between equal deadlines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -34,7 +34,7 @@ pub use board::{
     IncidentView, RunRef, Windows,
 };
 pub use counters::Counters;
-pub use engine::{Engine, HistorySpan};
+pub use engine::{Engine, FUTURE_MAX, HistorySpan};
 pub use event::{Event, MaintenanceWindow, Scope};
 pub use ledger::Ledger;
 pub use roster::{Region, Roster};

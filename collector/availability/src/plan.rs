@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_model::{PlanEntry, PlanRecord, Timestamp};
+use bongsu_model::{PlanEntry, PlanRecord, Revision, Timestamp};
 
 use crate::cells::USERS_OF_AGENT_MAX;
 use crate::history::KEPT;
@@ -34,6 +34,11 @@ impl Plans {
     /// Whether the plan was taken in before.
     pub(crate) fn knows(&self, record: &PlanRecord) -> bool {
         self.place(record).is_ok()
+    }
+
+    /// Whether a plan of this revision was taken in.
+    pub(crate) fn knows_revision(&self, revision: &Revision) -> bool {
+        self.records.iter().any(|known| known.revision == *revision)
     }
 
     /// Takes a plan in. False if it is known already.

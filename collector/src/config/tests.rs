@@ -116,6 +116,7 @@ fn bad_values_are_refused_with_a_remedy() {
             "requests_per_second = 0",
             "use a number above 0",
         ),
+        ("clock_ahead", "clock_ahead = \"2h\"", "use 5m at most"),
         ("weight", "weight = -1.0", "must be a number above 0"),
         (
             "token_sha256",

@@ -228,7 +228,7 @@ fn a_commit_that_fails_is_a_refused_acknowledgement_and_work_goes_on_after_it() 
     assert!(running.append(vec![run(2)]).is_err());
     *fault.lock().unwrap() = Fault::None;
     assert_eq!(running.append(vec![run(2)]), Ok(vec![Stored::New(2)]));
-    assert_eq!(running.counters.commit_failures.get(), 1);
+    assert_eq!(running.counters.commit_failures.get(), 2);
     running.close();
 }
 

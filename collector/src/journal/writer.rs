@@ -148,8 +148,10 @@ impl Writer {
 
     /// Makes the records durable, all with one time of receipt.
     fn append(&mut self, records: &[Record]) -> Result<(Timestamp, Vec<Stored>), StorageError> {
+        let refused = |counters: &Counters| counters.commit_failures.add(1);
         if self.broken {
-            self.try_recover()?;
+            self.try_recover()
+                .inspect_err(|_| refused(&self.counters))?;
         }
         let received = self.present();
         let stored = self
@@ -157,7 +159,7 @@ impl Writer {
             .append(received, records)
             .inspect_err(|error| {
                 self.broken = true;
-                self.counters.commit_failures.add(1);
+                refused(&self.counters);
                 tracing::error!(%error, records = records.len(), "the journal refused a commit");
             })?;
         // What is durable bounds the next time of receipt, whatever the clock does meanwhile.

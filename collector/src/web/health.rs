@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use super::Web;
+use super::standing::Standing;
 
 pub(super) fn routes() -> Router<Arc<Web>> {
     Router::new()
@@ -17,14 +18,17 @@ pub(super) fn routes() -> Router<Arc<Web>> {
 }
 
 async fn ready(State(web): State<Arc<Web>>) -> Response {
-    let picture = web.source.picture();
-    let why_not = if picture.ready {
-        return plain(StatusCode::OK, "ready\n");
-    } else if picture.has_content() {
-        "deriving has failed, and what is shown stands still; the log says why: restart the \
-         collector\n"
-    } else {
-        "the journal is being replayed\n"
+    let why_not = match Standing::of(&web.source.picture(), &*web.source) {
+        Standing::Current => return plain(StatusCode::OK, "ready\n"),
+        Standing::Replaying => "the journal is being replayed\n",
+        Standing::Halted => {
+            "deriving has failed, and what is shown stands still; the log says why: restart the \
+             collector\n"
+        }
+        Standing::Behind => {
+            "nothing new was decided for a while, and what is shown stands still: the journal \
+             cannot be written, or deriving is behind; the log says which\n"
+        }
     };
     plain(StatusCode::SERVICE_UNAVAILABLE, why_not)
 }

@@ -1,7 +1,7 @@
 //! `/metrics`: the board and the fleet for Prometheus, as text or OpenMetrics.
 //!
-//! State series never disappear: each state has its series, 0 or 1, and a ratio that is not
-//! known is NaN. An agent label is only on `bongsu_agent_*`.
+//! State series never disappear: each state has its series, 0 or 1, all are unknown while the
+//! picture is not of now, and a ratio that is not known is NaN. An agent label is only on `bongsu_agent_*`.
 
 mod exposition;
 
@@ -11,6 +11,7 @@ use bongsu_model::{CellState, FeatureState};
 pub use exposition::Format;
 
 use super::answer::{AgentAnswer, BoardAnswer, FeatureAnswer, RegionAnswer};
+use super::standing::Standing;
 use crate::counters::{Metric, MetricKind};
 use crate::published::Published;
 use crate::tally::RunCount;
@@ -29,34 +30,43 @@ pub struct Sight<'a> {
     pub runs: &'a [RunCount],
     /// The collector's own counters.
     pub own: &'a [Metric],
+    /// Whether all that is the present.
+    pub standing: Standing,
+}
+
+impl Sight<'_> {
+    /// A picture that stands still would say that what worked then works now.
+    fn is_current(&self) -> bool {
+        self.standing == Standing::Current
+    }
 }
 
 /// The whole text.
 pub fn write(sight: &Sight<'_>, format: Format) -> String {
     let mut out = Exposition::new(format);
-    // A board that is not derived yet would say that an outage is over.
-    if sight.picture.ready {
-        features(&mut out, sight.boards);
-        cells(&mut out, sight.boards);
-        runs(&mut out, sight.runs);
+    features(&mut out, sight);
+    cells(&mut out, sight);
+    runs(&mut out, sight.runs);
+    // Before the replay nothing is known of the fleet, and 0 would say that it is gone.
+    if sight.picture.has_content() {
         agents(&mut out, sight.agents);
         fleet(&mut out, sight);
     }
     out.family(
         "bongsu_collector_ready",
         MetricKind::Gauge,
-        "1 once the journal was replayed; before that there are no states.",
+        "1 while the journal was replayed and deriving keeps up; else every state is unknown.",
     );
-    out.flag::<&str>(&[], sight.picture.ready);
+    out.flag::<&str>(&[], sight.is_current());
     own(&mut out, sight.own);
     out.finish()
 }
 
 type Row<'a> = (&'a BoardAnswer, &'a FeatureAnswer);
 
-fn features(out: &mut Exposition, boards: &[BoardAnswer]) {
+fn features(out: &mut Exposition, sight: &Sight<'_>) {
+    let boards = sight.boards.iter();
     let rows: Vec<Row<'_>> = boards
-        .iter()
         .flat_map(|board| board.features.iter().map(move |feature| (board, feature)))
         .collect();
     out.family(
@@ -65,13 +75,18 @@ fn features(out: &mut Exposition, boards: &[BoardAnswer]) {
         "State of a feature over its regions: 1 for the state it is in.",
     );
     for (board, feature) in &rows {
+        let shown = if sight.is_current() {
+            feature.state
+        } else {
+            FeatureState::Unknown
+        };
         for state in FeatureState::ALL {
             let labels = [
                 ("target", board.target.as_str()),
                 ("feature", feature.id.as_str()),
                 ("state", state.as_str()),
             ];
-            out.flag(&labels, feature.state == *state);
+            out.flag(&labels, shown == *state);
         }
     }
     out.family(
@@ -121,9 +136,9 @@ fn features(out: &mut Exposition, boards: &[BoardAnswer]) {
     }
 }
 
-fn cells(out: &mut Exposition, boards: &[BoardAnswer]) {
+fn cells(out: &mut Exposition, sight: &Sight<'_>) {
+    let boards = sight.boards.iter();
     let rows: Vec<(&BoardAnswer, &FeatureAnswer, &RegionAnswer)> = boards
-        .iter()
         .flat_map(|board| {
             board.features.iter().flat_map(move |feature| {
                 feature
@@ -147,10 +162,15 @@ fn cells(out: &mut Exposition, boards: &[BoardAnswer]) {
     );
     for row in &rows {
         let [target, feature, region] = labels(row);
+        let shown = if sight.is_current() {
+            row.2.state
+        } else {
+            CellState::Unknown
+        };
         for state in CellState::ALL {
             let state_label = ("state", state.as_str().to_owned());
             let labels = [target.clone(), feature.clone(), region.clone(), state_label];
-            out.flag(&labels, row.2.state == *state);
+            out.flag(&labels, shown == *state);
         }
     }
     out.family(
@@ -262,6 +282,11 @@ fn agents(out: &mut Exposition, agents: &[AgentAnswer]) {
         "bongsu_agent_plan_refused",
         "1 while the agent refuses a newer plan.",
         &|agent| flag(agent.plan_refused.is_some()),
+    );
+    gauge(
+        "bongsu_agent_plan_unknown",
+        "1 while the record of the plan that the agent works on did not come.",
+        &|agent| flag(agent.plan_unknown),
     );
     gauge(
         "bongsu_agent_cells",

@@ -95,6 +95,7 @@ impl Fixture {
         let mut picture = Published::clone(&fixture.picture);
         match age {
             Some(age) => {
+                picture.as_of = NOW - age;
                 let boards = picture.boards.values_mut();
                 boards.for_each(|board| board.as_of = NOW - age);
             }
@@ -543,6 +544,7 @@ fn agents() -> Vec<AgentView> {
         region: region(at),
         presence,
         last_heartbeat: heartbeat.as_ref().map(|_| ago(3)),
+        plan_unknown: id == "busan-2",
         last_run: heartbeat.as_ref().map(|_| ago(1)),
         blind: id == "tokyo-1",
         cells: 10,

@@ -1,10 +1,12 @@
 //! `/metrics` as Prometheus reads it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::http::Method;
 
-use super::visit::{ask, get, golden};
+use super::fixture::Fixture;
+use super::visit::{ask, get, get_of, golden};
 
 #[tokio::test]
 async fn the_text_is_as_its_golden() {
@@ -78,4 +80,42 @@ async fn openmetrics_is_given_to_those_who_ask() {
             .contains("# TYPE bongsu_runs counter\nbongsu_runs_total{")
     );
     assert!(answer.text.ends_with("# EOF\n"));
+}
+
+/// Lines of a state set that are 1, by the state.
+fn states_that_hold(text: &str, family: &str) -> BTreeSet<String> {
+    let prefix = format!("{family}{{");
+    text.lines()
+        .filter(|line| line.starts_with(&prefix) && line.ends_with(" 1"))
+        .map(|line| line.split("state=\"").nth(1).unwrap())
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_not_of_now_is_unknown_and_keeps_its_series() {
+    let current = get("/metrics").await.text;
+    let only = BTreeSet::from(["unknown".to_owned()]);
+    for family in ["bongsu_feature_state", "bongsu_cell_state"] {
+        assert!(states_that_hold(&current, family).len() > 1);
+    }
+    assert!(current.contains("\nbongsu_collector_ready 1\n"));
+    for fixture in [
+        Fixture::with_picture(Some(Duration::from_secs(60))),
+        Fixture::stalled(),
+    ] {
+        let text = get_of(fixture, "/metrics").await.text;
+        for family in ["bongsu_feature_state", "bongsu_cell_state"] {
+            assert_eq!(states_that_hold(&text, family), only, "{family}");
+        }
+        let count = |text: &str| {
+            text.lines()
+                .filter(|l| l.starts_with("bongsu_cell_state{"))
+                .count()
+        };
+        assert_eq!(count(&text), count(&current));
+        assert!(text.contains("\nbongsu_collector_ready 0\n"));
+    }
+    let replaying = get_of(Fixture::with_picture(None), "/metrics").await.text;
+    assert_eq!(states_that_hold(&replaying, "bongsu_feature_state"), only);
 }

@@ -237,6 +237,7 @@ impl Engine {
             presence: agent.pulse.presence,
             last_heartbeat: agent.pulse.received,
             heartbeat: agent.pulse.heartbeat.clone(),
+            plan_unknown: works_on_unknown(agent),
             last_run: agent.last_run,
             blind: agent.eyes.is_blind(now),
             cells: u32_of(covered),
@@ -251,6 +252,13 @@ impl Engine {
     fn ids(&self, agents: &[AgentIx]) -> Vec<AgentId> {
         agents.iter().map(|agent| self.agents.id(*agent)).collect()
     }
+}
+
+/// Whether the agent's newest heartbeat names a plan that is not on record.
+fn works_on_unknown(agent: &Agent) -> bool {
+    let heartbeat = agent.pulse.heartbeat.as_ref();
+    let named = heartbeat.and_then(|heartbeat| heartbeat.plan_revision.as_ref());
+    named.is_some_and(|revision| !agent.plans.knows_revision(revision))
 }
 
 /// Which history is asked for.

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use bongsu_availability::{Event, MaintenanceWindow, Scope};
-use bongsu_model::{Cadence, CellState, JourneyName, Outcome, PlanEntry, Trigger, Variant};
+use bongsu_model::{
+    Cadence, CellState, JourneyName, Outcome, PlanEntry, Revision, Trigger, Variant,
+};
 
-use crate::fleet::{DEADLINE, Journey, LOGIN, Layout, feature_id, secs, target};
+use crate::fleet::{
+    DEADLINE, Journey, LOGIN, Layout, agent_id, feature_id, heartbeat, secs, target,
+};
 use crate::script::{FAIL, Script, region_of, start};
 
 #[test]
@@ -182,4 +186,23 @@ fn an_old_maintenance_window_changes_nothing_when_a_plan_is_told_again() {
     }
     assert_eq!(script.login_cell(now), before);
     assert_eq!(before.availability.hours_24.own, Some(0.0));
+}
+
+#[test]
+fn an_agent_that_works_on_a_plan_that_never_came_is_told_apart() {
+    let mut script = Script::new(region_of(1), 10);
+    let beat = |script: &mut Script, second: u64, revision: Option<Revision>| {
+        let at = start() + secs(second);
+        let mut heartbeat = heartbeat(at);
+        heartbeat.plan_revision = revision;
+        let agent = agent_id(0);
+        script.give(at, Event::Heartbeat { agent, heartbeat });
+        script.engine.agents(at)[0].plan_unknown
+    };
+    let plan = || Some(Revision::of(b"plan"));
+    assert!(!beat(&mut script, 1, None), "it names none");
+    assert!(beat(&mut script, 2, plan()));
+    script.plan(0, &[Journey::Login], start() + secs(3));
+    assert!(!beat(&mut script, 4, plan()));
+    assert!(beat(&mut script, 5, Some(Revision::of(b"another"))));
 }

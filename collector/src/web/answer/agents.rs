@@ -106,6 +106,8 @@ pub struct AgentAnswer {
     pub plan_revision: Option<Revision>,
     /// Why it refused a newer plan, if it did.
     pub plan_refused: Option<String>,
+    /// Whether that plan's record never came: what the agent covers is unmeasured then.
+    pub plan_unknown: bool,
     /// What its neutral controls answered.
     pub controls: Vec<ControlAnswer>,
     /// Cells that its plan covers.
@@ -142,6 +144,7 @@ impl AgentAnswer {
             spool: heartbeat.map(|h| SpoolAnswer::new(&h.spool)),
             cleanup_debts: heartbeat.map(|h| h.cleanup_debts),
             plan_revision: heartbeat.and_then(|h| h.plan_revision.clone()),
+            plan_unknown: view.plan_unknown,
             plan_refused: heartbeat.and_then(|h| h.plan_refused.clone()),
             controls: heartbeat
                 .map(|h| h.controls.iter().map(ControlAnswer::new).collect())

@@ -29,7 +29,7 @@ pub fn agents_page(context: &PageContext, answer: &AgentsAnswer) -> String {
     let content = html! {
         div.subject data-part="subject" {
             div {
-                h1 role="status" { (headline(&answer.fleet, lang)) }
+                h1 { (headline(&answer.fleet, lang)) }
                 @if !answer.fleet.outliers.is_empty() {
                     p.wrong {
                         (lang.pick("절반 넘는 셀에서 격리됨", "Quarantined in half of their cells"))
@@ -103,6 +103,12 @@ fn agent_row(context: &PageContext, agent: &AgentAnswer) -> Markup {
             td {
                 @if let Some(revision) = &agent.plan_revision { span.mono { (revision) } }
                 @else { "–" }
+                @if agent.plan_unknown {
+                    br; span.wrong { (lang.pick(
+                        "이 계획의 기록이 오지 않음: 다시 보내게 함",
+                        "The record of this plan never came: it is asked for",
+                    )) }
+                }
                 @if let Some(refused) = &agent.plan_refused {
                     br; span.wrong { (lang.pick("새 계획을 거부함", "Refused a newer plan")) ": " (refused) }
                 }

@@ -26,13 +26,15 @@ pub(super) fn availability_table(lang: Lang, availability: &AvailabilityAnswer) 
                     th scope="row" title=(lang.pick(
                         "다른 기능에 막힌 시간은 뺀 값", "Without time blocked by other features",
                     )) { (lang.pick("자체", "Own")) }
-                    @for (_, window) in windows { (own_cell(lang, window.own, window.coverage)) }
+                    @for (_, window) in windows { (ratio_cell(lang, window.own, window.coverage)) }
                 }
                 tr {
                     th scope="row" title=(lang.pick(
                         "사용자가 겪은 값: 막힌 시간도 장애로 셈", "What users got: blocked time is down",
                     )) { (lang.pick("체감", "Perceived")) }
-                    @for (_, window) in windows { td { (figures::percent(window.perceived)) } }
+                    @for (_, window) in windows {
+                        (ratio_cell(lang, window.perceived, window.coverage))
+                    }
                 }
                 tr.coverage {
                     th scope="row" title=(lang.pick(
@@ -45,17 +47,17 @@ pub(super) fn availability_table(lang: Lang, availability: &AvailabilityAnswer) 
     }
 }
 
-/// An own availability; marked when too little of the window is known to rely on it.
-fn own_cell(lang: Lang, own: Option<f64>, coverage: f64) -> Markup {
-    let thin = own.is_some() && coverage < COVERAGE_ENOUGH;
+/// An availability; marked when too little of the window is known to rely on it.
+fn ratio_cell(lang: Lang, ratio: Option<f64>, coverage: f64) -> Markup {
+    let thin = ratio.is_some() && coverage < COVERAGE_ENOUGH;
     let note = lang.pick(
         "관측이 부족한 값",
         "Insufficient data: little of the window is known",
     );
     html! {
         td class=[thin.then_some("thin")] title=[thin.then_some(note)] {
-            (figures::percent(own))
-            @if thin { span.unseen { " (" (note) ")" } }
+            (figures::percent(ratio))
+            @if thin { span aria-hidden="true" { "?" } span.unseen { " (" (note) ")" } }
         }
     }
 }

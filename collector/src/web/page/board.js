@@ -11,10 +11,16 @@
   let streaming = false;
 
   const main = () => document.querySelector("main");
+  const headline = (node) => node.querySelector("h1").textContent.trim();
+
+  // Says a new headline to those who do not see it: a live region must stay in place to be heard.
+  function announce(fresh) {
+    const text = headline(fresh);
+    if (text !== headline(main())) document.getElementById("announcement").textContent = text;
+  }
 
   function swap(fresh) {
     const old = main();
-    for (const name of ["asOf", "now"]) old.dataset[name] = fresh.dataset[name];
     const parts = (node) => [...node.querySelectorAll("[data-part]")];
     const before = parts(old);
     const after = parts(fresh);
@@ -40,8 +46,6 @@
   async function refresh() {
     if (document.hidden) { again = true; return; }
     if (loading) { again = true; return; }
-    const selection = document.getSelection();
-    if (selection && !selection.isCollapsed) { again = true; return; }
     loading = true;
     again = false;
     try {
@@ -49,7 +53,14 @@
       if (answer.ok) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.querySelector("main");
-        if (fresh) { swap(fresh); fetchedAt = performance.now(); }
+        if (fresh) {
+          for (const name of ["asOf", "now"]) main().dataset[name] = fresh.dataset[name];
+          fetchedAt = performance.now();
+          // What somebody has selected stays until they let go of it.
+          const selection = document.getSelection();
+          if (selection && !selection.isCollapsed) again = true;
+          else { announce(fresh); swap(fresh); }
+        }
       }
     } catch { /* the age that ticks on says that nothing came */ }
     loading = false;

@@ -84,7 +84,7 @@ pub fn board_page(context: &PageContext, board: &BoardAnswer) -> String {
     let content = html! {
         div.hero data-part="hero" {
             div {
-                h1 role="status" { (headline(board, lang)) }
+                h1 { (headline(&board.fleet, &board.features, lang)) }
                 p.fleet { (fleet_line(&board.fleet, lang)) }
             }
             (torch::ridge(torch::lit(&board.features), lang))
@@ -171,44 +171,65 @@ fn feature_card(context: &PageContext, board: &BoardAnswer, feature: &FeatureAns
     }
 }
 
-fn headline(board: &BoardAnswer, lang: Lang) -> String {
-    if board.fleet.present == 0 {
+fn headline(fleet: &FleetAnswer, features: &[FeatureAnswer], lang: Lang) -> String {
+    if fleet.present == 0 {
         let text = lang.pick(
             "소식을 보내는 에이전트가 없어 알 수 없습니다",
             "No agent is heard from: nothing can be said",
         );
         return text.to_owned();
     }
-    let count = |section| {
-        board
-            .features
-            .iter()
-            .filter(|f| Section::of(f) == section)
-            .count()
-    };
-    let unseen = board
-        .features
-        .iter()
-        .filter(|f| f.state == FeatureState::Unknown && f.blocked_by.is_none())
-        .count();
-    let (out, recovering, normal) = (
-        count(Section::Outage),
-        count(Section::Recovering),
-        count(Section::Normal),
+    let count = |is: &dyn Fn(&FeatureAnswer) -> bool| features.iter().filter(|f| is(f)).count();
+    let state = |state| count(&|f| f.state == state);
+    let out = count(&|f| Section::of(f) == Section::Outage);
+    let partial = state(FeatureState::PartialOutage);
+    let (recovering, degraded) = (
+        state(FeatureState::Recovering),
+        state(FeatureState::Degraded),
     );
-    match (lang, out, recovering, normal, unseen) {
-        (Lang::Ko, 0, 0, 0, _) => "아직 확인된 기능이 없습니다".to_owned(),
-        (Lang::En, 0, 0, 0, _) => "Nothing has been seen yet".to_owned(),
-        (Lang::Ko, 0, 0, _, 0) => "측정 중인 모든 기능이 정상입니다".to_owned(),
-        (Lang::En, 0, 0, _, 0) => "Everything that is measured works".to_owned(),
-        (Lang::Ko, 0, 0, _, n) => format!("확인된 기능은 정상, {n}개는 확인할 수 없습니다"),
-        (Lang::En, 0, 0, _, n) => format!("What is seen works; {n} cannot be seen"),
-        (Lang::Ko, 0, n, _, _) => format!("기능 {n}개가 복구 중입니다"),
-        (Lang::En, 0, 1, _, _) => "1 feature is recovering".to_owned(),
-        (Lang::En, 0, n, _, _) => format!("{n} features are recovering"),
-        (Lang::Ko, n, _, _, _) => format!("기능 {n}개를 쓸 수 없습니다"),
-        (Lang::En, 1, _, _, _) => "1 feature is out".to_owned(),
-        (Lang::En, n, _, _, _) => format!("{n} features are out"),
+    let working = state(FeatureState::Operational);
+    let unseen = count(&|f| f.state == FeatureState::Unknown && f.blocked_by.is_none());
+    match lang {
+        Lang::Ko if out > 0 => outage_ko(out, partial),
+        Lang::En if out > 0 => outage_en(out, partial),
+        Lang::Ko if recovering > 0 => format!("기능 {recovering}개가 복구 중입니다"),
+        Lang::En if recovering == 1 => "1 feature is recovering".to_owned(),
+        Lang::En if recovering > 0 => format!("{recovering} features are recovering"),
+        Lang::Ko if degraded > 0 => format!("기능 {degraded}개가 느리거나 불안정합니다"),
+        Lang::En if degraded == 1 => "1 feature is slow or unsteady".to_owned(),
+        Lang::En if degraded > 0 => format!("{degraded} features are slow or unsteady"),
+        Lang::Ko if working == 0 => "확인된 기능이 없습니다".to_owned(),
+        Lang::En if working == 0 => "Nothing is seen".to_owned(),
+        Lang::Ko if unseen > 0 => format!("확인된 기능은 정상, {unseen}개는 확인할 수 없습니다"),
+        Lang::En if unseen > 0 => format!("What is seen works; {unseen} cannot be seen"),
+        Lang::Ko => "측정 중인 모든 기능이 정상입니다".to_owned(),
+        Lang::En => "Everything that is measured works".to_owned(),
+    }
+}
+
+/// `out` features cannot be used, `partial` of them in some regions only.
+fn outage_ko(out: usize, partial: usize) -> String {
+    if partial == out {
+        format!("기능 {out}개를 일부 지역에서 쓸 수 없습니다")
+    } else if partial > 0 {
+        format!("기능 {out}개를 쓸 수 없습니다 (그중 {partial}개는 일부 지역)")
+    } else {
+        format!("기능 {out}개를 쓸 수 없습니다")
+    }
+}
+
+fn outage_en(out: usize, partial: usize) -> String {
+    let (features, are) = if out == 1 {
+        ("feature", "is")
+    } else {
+        ("features", "are")
+    };
+    if partial == out {
+        format!("{out} {features} {are} out in some regions")
+    } else if partial > 0 {
+        format!("{out} {features} {are} out, {partial} of them in some regions")
+    } else {
+        format!("{out} {features} {are} out")
     }
 }
 
@@ -349,4 +370,79 @@ pub(super) fn service_name<'a>(board: &'a BoardAnswer, id: &'a ServiceId, lang: 
             let names: &NamesAnswer = &service.names;
             lang.name(names)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::page::torch::tests::feature;
+
+    fn fleet(present: u32) -> FleetAnswer {
+        FleetAnswer {
+            state: bongsu_availability::FleetState::Sighted,
+            agents: 9,
+            present,
+            blind: Vec::new(),
+            outliers: Vec::new(),
+            quarantined_cells: 0,
+            incidents_open: 0,
+        }
+    }
+
+    #[test]
+    fn the_headline_says_no_more_than_the_cards() {
+        use FeatureState::{
+            Degraded, MajorOutage, Operational, PartialOutage, Recovering, Unknown, Unmeasured,
+        };
+        for (states, ko, en) in [
+            (
+                &[Operational, Unmeasured][..],
+                "측정 중인 모든 기능이 정상입니다",
+                "Everything that is measured works",
+            ),
+            (
+                &[Operational, Unknown],
+                "확인된 기능은 정상, 1개는 확인할 수 없습니다",
+                "What is seen works; 1 cannot be seen",
+            ),
+            (
+                &[Operational, Degraded],
+                "기능 1개가 느리거나 불안정합니다",
+                "1 feature is slow or unsteady",
+            ),
+            (
+                &[Degraded, Recovering, Recovering],
+                "기능 2개가 복구 중입니다",
+                "2 features are recovering",
+            ),
+            (
+                &[Operational, PartialOutage],
+                "기능 1개를 일부 지역에서 쓸 수 없습니다",
+                "1 feature is out in some regions",
+            ),
+            (
+                &[MajorOutage, PartialOutage, Recovering],
+                "기능 2개를 쓸 수 없습니다 (그중 1개는 일부 지역)",
+                "2 features are out, 1 of them in some regions",
+            ),
+            (
+                &[MajorOutage],
+                "기능 1개를 쓸 수 없습니다",
+                "1 feature is out",
+            ),
+            (
+                &[Unknown, Unmeasured],
+                "확인된 기능이 없습니다",
+                "Nothing is seen",
+            ),
+        ] {
+            let features: Vec<_> = states.iter().map(|state| feature(*state, None)).collect();
+            assert_eq!(headline(&fleet(9), &features, Lang::Ko), ko);
+            assert_eq!(headline(&fleet(9), &features, Lang::En), en);
+        }
+        let blocked = [feature(Unknown, Some("account.login"))];
+        assert_eq!(headline(&fleet(9), &blocked, Lang::En), "1 feature is out");
+        let silent = headline(&fleet(0), &blocked, Lang::En);
+        assert!(silent.starts_with("No agent is heard from"));
+    }
 }

@@ -9,11 +9,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::{Lang, figures, icon, torch};
 use crate::web::answer::Time;
-use crate::web::assets;
-
-/// Data older than this, in wall time, is called stale: a picture is published every second, and
-/// a commit of the journal may hold it up for some.
-const STALE_AFTER: Duration = Duration::from_secs(15);
+use crate::web::{assets, standing};
 
 /// How often a page without JavaScript is loaded again, in seconds.
 const RELOAD_SECONDS: u32 = 15;
@@ -45,9 +41,9 @@ impl PageContext {
         self.address(path, self.lang, self.target_asked.then_some(&self.target))
     }
 
-    /// [`STALE_AFTER`] in seconds of the present.
+    /// From what age on the data is called stale, in seconds of the present.
     fn stale_after(&self) -> Duration {
-        STALE_AFTER.mul_f64(self.speed.clamp(0.0, 1e6))
+        standing::stale_after(self.speed)
     }
 
     fn address(&self, path: &str, lang: Lang, target: Option<&TargetName>) -> String {
@@ -75,6 +71,7 @@ pub(super) fn page(context: &PageContext, title: &str, as_of: Time, content: &Ma
                     data-speed=(context.speed) data-stale-after=(context.stale_after().as_secs()) {
                     (content)
                 }
+                p #announcement .unseen role="status" {}
                 (footer(lang))
             }
         }

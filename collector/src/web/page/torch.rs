@@ -88,13 +88,16 @@ pub(super) fn mark() -> Markup {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use bongsu_model::{FeatureId, ServiceId};
 
     use super::*;
     use crate::web::answer::{AvailabilityAnswer, NamesAnswer};
 
-    fn feature(state: FeatureState, blocked_by: Option<&str>) -> FeatureAnswer {
+    pub(in crate::web::page) fn feature(
+        state: FeatureState,
+        blocked_by: Option<&str>,
+    ) -> FeatureAnswer {
         FeatureAnswer {
             id: FeatureId::new("x").unwrap(),
             names: NamesAnswer {
