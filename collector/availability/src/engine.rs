@@ -2,6 +2,7 @@
 
 mod agents;
 mod features;
+mod strips;
 mod views;
 
 pub use views::HistorySpan;
@@ -20,6 +21,7 @@ use crate::cells::{Cells, Live, Speaker, Taken};
 use crate::fleet::incident::{Incidents, Moved, Step};
 use crate::maintenance::Maintenance;
 use crate::plan;
+use crate::strip::Sealed;
 use crate::timers::Timers;
 use crate::{
     Change, Counters, Event, FleetState, MaintenanceWindow, Presence, Roster, Settings, Transition,
@@ -52,6 +54,8 @@ enum TimerKey {
     Cell(usize),
     /// The quiet of an incident is over.
     Incident(u32),
+    /// An hour of history is old enough to be sealed.
+    Seal,
 }
 
 /// Decides what works, from events in the order of the journal.
@@ -65,6 +69,9 @@ pub struct Engine {
     cells: Cells,
     features: Features,
     incidents: Incidents,
+    sealed: Sealed,
+    /// Whether the timer that seals hours runs.
+    sealing: bool,
     fleet: FleetState,
     targets: BTreeSet<TargetName>,
     timers: Timers<TimerKey>,
@@ -86,6 +93,8 @@ impl Engine {
             agents: Agents::default(),
             features: Features::default(),
             incidents: Incidents::default(),
+            sealed: Sealed::default(),
+            sealing: false,
             fleet: FleetState::Sighted,
             targets: BTreeSet::new(),
             timers: Timers::new(),
@@ -116,7 +125,7 @@ impl Engine {
     pub fn advance(&mut self, now: Timestamp) {
         while let Some((at, key)) = self.timers.pop_due(now) {
             self.now = self.now.max(at);
-            self.fire(key);
+            self.fire(at, key);
         }
     }
 
@@ -135,7 +144,7 @@ impl Engine {
         self.counters
     }
 
-    fn fire(&mut self, key: TimerKey) {
+    fn fire(&mut self, at: Timestamp, key: TimerKey) {
         match key {
             TimerKey::Cell(cell) => {
                 self.settle(&[cell]);
@@ -150,6 +159,7 @@ impl Engine {
                 let steps = self.incidents.close(number, self.now);
                 self.tell_incident(steps);
             }
+            TimerKey::Seal => self.seal(at),
             TimerKey::Presence(agent) => {
                 let before = self.agents[agent].pulse.lose();
                 self.tell_presence(agent, before);
@@ -218,6 +228,7 @@ impl Engine {
         }
         self.agents[agent].plans.insert(record, self.now);
         self.replan(agent);
+        self.seal_hours();
     }
 
     /// Brings slots, coverage and waiting runs in line with the agent's plans.

@@ -178,6 +178,13 @@ impl History {
             .sum()
     }
 
+    /// Whether a plan called for runs in any of `window`.
+    pub(crate) fn is_planned(&self, window: Span) -> bool {
+        self.segments
+            .iter()
+            .any(|segment| segment.span.clip(window).nanos() > 0)
+    }
+
     /// Whether anything in `window` was told differently before.
     pub(crate) fn is_revised(&self, window: Span) -> bool {
         let restated = self

@@ -26,6 +26,7 @@ mod plan;
 mod roster;
 mod settings;
 mod span;
+mod strip;
 mod timers;
 mod transition;
 
@@ -39,6 +40,7 @@ pub use event::{Event, MaintenanceWindow, Scope};
 pub use ledger::Ledger;
 pub use roster::{Region, Roster};
 pub use settings::Settings;
+pub use strip::{RegionStrip, Sight, Strip, StripBucket, StripWindow};
 pub use transition::{
     Change, Confidence, EVIDENCE_MAX, FleetState, IncidentId, IncidentPhase, IncidentStep,
     Presence, QuarantineStep, Release, Transition,

@@ -3,7 +3,7 @@
 use bongsu_model::{CellKey, Timestamp};
 
 use crate::MaintenanceWindow;
-use crate::span::Span;
+use crate::span::{Span, union};
 
 /// Windows kept: three a day for a year. The oldest leave.
 const WINDOWS_MAX: usize = 1_000;
@@ -47,6 +47,15 @@ impl Maintenance {
         excluded
             .map(|window| Span::new(window.from, window.until))
             .collect()
+    }
+
+    /// The time in which work on the cell goes on, announced in time or not: a union.
+    pub(crate) fn shown(&self, cell: &CellKey) -> Vec<Span> {
+        let over = self.over(cell);
+        union(
+            over.map(|window| Span::new(window.from, window.until))
+                .collect(),
+        )
     }
 
     /// The first instant after `now` at which a window begins or ends.

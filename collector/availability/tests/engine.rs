@@ -32,3 +32,5 @@ mod quarantine;
 mod rules;
 #[path = "engine/sight.rs"]
 mod sight;
+#[path = "engine/strips.rs"]
+mod strips;

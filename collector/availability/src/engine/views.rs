@@ -48,11 +48,7 @@ impl Engine {
         let Some(feature) = self.features.get(target, id) else {
             return unmeasured(id);
         };
-        let mut cells = feature.cells.clone();
-        cells.sort_by_key(|cell| {
-            let region = &self.cells.cells[*cell].key.region;
-            (self.region_order(region), region)
-        });
+        let cells = self.cells_of(target, id);
         let met: Vec<[Met; 3]> = cells.iter().map(|cell| self.met(*cell, now)).collect();
         let over_regions = |window: usize| {
             let met = cells.iter().zip(&met);
@@ -84,6 +80,17 @@ impl Engine {
             regions,
             incident: self.incidents.covering(target, id),
         }
+    }
+
+    /// The cells of a feature, in the roster's order of their regions.
+    pub(super) fn cells_of(&self, target: &TargetName, id: &FeatureId) -> Vec<usize> {
+        let feature = self.features.get(target, id);
+        let mut cells = feature.map_or_else(Vec::new, |feature| feature.cells.clone());
+        cells.sort_by_key(|cell| {
+            let region = &self.cells.cells[*cell].key.region;
+            (self.region_order(region), region)
+        });
+        cells
     }
 
     /// The listed agents as of `now`, by id.
@@ -149,7 +156,7 @@ impl Engine {
         buckets
     }
 
-    fn bucket(&self, cells: &[usize], window: Span, now: Timestamp) -> HistoryBucket {
+    pub(super) fn bucket(&self, cells: &[usize], window: Span, now: Timestamp) -> HistoryBucket {
         let met = |cell: &usize| (self.weight(*cell), Met::of(&self.cells, *cell, window, now));
         let met: Vec<(f64, Met)> = cells.iter().map(met).collect();
         let mut samples = Ledger::default();
