@@ -5,6 +5,7 @@ mod document;
 mod effective;
 mod quantity;
 mod roster;
+mod trace_link;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use bongsu_model::TargetName;
 
 pub use diagnostic::{ConfigError, Problem};
 pub use roster::{Agent, Roster, RosterError, TokenHash};
+pub use trace_link::TraceLink;
 
 use document::Section;
 use quantity::{parse_bytes, parse_duration};
@@ -80,6 +82,8 @@ pub struct Config {
     pub listen: Listen,
     /// What is refused.
     pub limits: Limits,
+    /// Where a run's trace is looked at, if it is kept anywhere else.
+    pub trace_link: Option<TraceLink>,
     /// Regions, and the agents that may speak for them.
     pub roster: Roster,
 }
@@ -148,6 +152,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     });
     let listen = listen(root);
     let limits = limits(root);
+    let trace_link = trace_link(root);
     let roster = roster::read(root);
     Some(Config {
         data: data?,
@@ -159,6 +164,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         bytes_max: bytes_max?,
         listen: listen?,
         limits: limits?,
+        trace_link: trace_link?,
         roster: roster?,
     })
 }
@@ -223,6 +229,16 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         requests_per_second: requests_per_second?,
         clock_ahead: clock_ahead?,
     })
+}
+
+/// None only after a problem; no link where the table is not there.
+fn trace_link(root: &Section<'_>) -> Option<Option<TraceLink>> {
+    let section = root.section("trace_link");
+    let link = section.or("url", None, |value| {
+        TraceLink::parse(value.text()?).map(Some)
+    });
+    section.finish();
+    link
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     writeln!(out, "body_bytes_max = \"{}\"", bytes(limits.body_bytes_max))?;
     writeln!(out, "requests_per_second = {}", limits.requests_per_second)?;
     writeln!(out, "clock_ahead = \"{}\"", duration(limits.clock_ahead))?;
+    if let Some(link) = &config.trace_link {
+        writeln!(out, "\n[trace_link]\nurl = {:?}", link.as_str())?;
+    }
     for region in config.roster.regions() {
         let (ko, en) = (&region.names.ko, &region.names.en);
         writeln!(out, "\n[[region]]\nid = \"{}\"", region.id)?;

@@ -134,6 +134,31 @@ fn bad_values_are_refused_with_a_remedy() {
 }
 
 #[test]
+fn a_trace_link_is_none_until_it_is_given_and_then_checked() {
+    let config = |text: &str| Config::parse(text, Path::new("conf/collector.toml"));
+    assert_eq!(config(EXAMPLE).unwrap().trace_link, None);
+    let url = "https://grafana.example/explore?panes={\"a\":\"{trace_id}\"}";
+    let given = format!("{EXAMPLE}\n[trace_link]\nurl = '{url}'\n");
+    let read = config(&given).unwrap();
+    assert_eq!(read.trace_link.as_ref().unwrap().as_str(), url);
+    assert!(
+        read.effective()
+            .contains("[trace_link]\nurl = \"https://grafana.example/explore?panes={\\\"a\\\"")
+    );
+    for (line, says) in [
+        ("url = \"grafana\"", "begins with `https://`"),
+        ("url = 5", "expected a text in quotes"),
+        (
+            "ulr = \"https://a.example/{trace_id}\"",
+            "did you mean `url`?",
+        ),
+    ] {
+        let shown = problems(&format!("{EXAMPLE}\n[trace_link]\n{line}\n"));
+        assert!(shown.contains(says), "{line}:\n{shown}");
+    }
+}
+
+#[test]
 fn two_agents_cannot_share_a_token_or_an_id() {
     let agent = &EXAMPLE[EXAMPLE.find("[[agent]]").unwrap()..];
     let twice = format!("{EXAMPLE}\n{agent}");
