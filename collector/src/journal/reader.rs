@@ -1,19 +1,27 @@
 //! Reads the journal on connections of their own, which cannot write.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use bongsu_model::{AgentId, FeatureId, RunFacts, RunId, RunReport, TargetName, Timestamp};
+use bongsu_model::{
+    AgentId, FeatureId, RegionId, RunFacts, RunId, RunReport, TargetName, Timestamp,
+};
 use bongsu_wire::{ReportError, StepEvidence};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, ToSql, params};
 
+use super::evidence;
+use super::query::{self, Places, Query};
 use super::record::{Event, Kind};
 use super::sqlite::{FILE, stamp};
-use super::{evidence, query};
 
 /// Connections that are kept open between reads; more readers open their own.
 const IDLE_MAX: usize = 4;
+
+/// How long before it was due a run may be received, by a clock that is ahead: what ingest lets in
+/// by default, twice.
+const RECEIVED_BEFORE_DUE: Duration = Duration::from_secs(600);
 
 /// Evidence records that are shown of one run: more than it can have steps.
 const EVIDENCE_MAX: u32 = 256;
@@ -40,6 +48,10 @@ pub struct RunFilter {
     pub outcome: Option<String>,
     /// By this agent.
     pub agent: Option<AgentId>,
+    /// From this region.
+    pub region: Option<RegionId>,
+    /// Due in this stretch.
+    pub due: Option<Range<Timestamp>>,
     /// Received before this place: where an earlier page ended.
     pub before: Option<u64>,
     /// At most this many, up to 1,000.
@@ -55,6 +67,15 @@ pub struct StoredRun {
     pub received: Timestamp,
     /// Its facts.
     pub facts: RunFacts,
+}
+
+/// The runs before and after a run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Neighbours {
+    /// The one before.
+    pub previous: Option<StoredRun>,
+    /// The one after.
+    pub next: Option<StoredRun>,
 }
 
 /// A run with what people read of it.
@@ -149,15 +170,35 @@ impl Reader {
     /// When the file cannot be read.
     pub fn runs(&self, filter: &RunFilter) -> Result<Vec<StoredRun>, ReadError> {
         self.with(|connection| {
-            let query = query::runs(filter, last(connection)?);
-            let values: Vec<&dyn ToSql> = query.values.iter().map(AsRef::as_ref).collect();
-            let mut statement = connection.prepare_cached(&query.sql)?;
-            let mut rows = statement.query(values.as_slice())?;
-            let mut runs = Vec::new();
-            while let Some(row) = rows.next()? {
-                runs.extend(stored_run(row)?);
-            }
-            Ok(runs)
+            let places = Places {
+                last: last(connection)?,
+                first_due: filter
+                    .due
+                    .as_ref()
+                    .map(|due| first_received(connection, due.start - RECEIVED_BEFORE_DUE))
+                    .transpose()?,
+            };
+            answers(connection, &query::runs(filter, places))
+        })
+    }
+
+    /// The runs of the same agent, journey and variant that started last before `run` and first
+    /// after it, among those received near it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn neighbours(&self, run: &StoredRun) -> Result<Neighbours, ReadError> {
+        self.with(|connection| {
+            let mut near = answers(connection, &query::before(run))?;
+            near.extend(answers(connection, &query::after(run))?);
+            let place = |other: &StoredRun| (other.facts.started, other.facts.id);
+            let here = place(run);
+            let previous = near.iter().filter(|other| place(other) < here);
+            let next = near.iter().filter(|other| place(other) > here);
+            Ok(Neighbours {
+                previous: previous.max_by_key(|other| place(other)).cloned(),
+                next: next.min_by_key(|other| place(other)).cloned(),
+            })
         })
     }
 
@@ -234,6 +275,38 @@ impl Reader {
     }
 }
 
+fn answers(connection: &Connection, query: &Query) -> Result<Vec<StoredRun>, rusqlite::Error> {
+    let values: Vec<&dyn ToSql> = query.values.iter().map(AsRef::as_ref).collect();
+    let mut statement = connection.prepare_cached(&query.sql)?;
+    let mut rows = statement.query(values.as_slice())?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.extend(stored_run(row)?);
+    }
+    Ok(runs)
+}
+
+/// The first place at or after which everything was received at `at` or later: places follow the
+/// times of receipt, so that it is found by halving.
+fn first_received(connection: &Connection, at: Timestamp) -> Result<i64, rusqlite::Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT seq, received FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
+    let (mut low, mut high) = (0, last(connection)? + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found = statement
+            .query_row([middle], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        match found {
+            Some((seq, received)) if stamp(received) < at => low = seq + 1,
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 fn last(connection: &Connection) -> Result<i64, rusqlite::Error> {
     connection.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| {
         row.get(0)
@@ -269,3 +342,6 @@ fn stored_run(row: &Row<'_>) -> Result<Option<StoredRun>, rusqlite::Error> {
         facts,
     }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(1_700_000_000 + seconds)
 }
 
-fn facts(n: u64, outcome: Outcome) -> RunFacts {
+pub(super) fn facts(n: u64, outcome: Outcome) -> RunFacts {
     let vantage = Vantage {
         region: RegionId::new("kr-seoul").unwrap(),
         network: NetworkId::new("as4766").unwrap(),

@@ -75,6 +75,8 @@ impl Source for Shared {
             feature: wanted.feature,
             outcome: wanted.outcome.map(str::to_owned),
             agent: wanted.agent,
+            region: None,
+            due: None,
             before: None,
             limit: wanted.limit,
         };
