@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bongsu_availability::{Engine, Settings};
+use bongsu_availability::{Engine, Settings, Strip};
 use bongsu_model::{Monotonic, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::journal::{Event, Kind, Progress, ReadError};
 use crate::published::Published;
 use crate::state::Shared;
+use crate::strips::StripWanted;
 
 pub(crate) use event::{catalogue_record, roster_record};
 
@@ -37,6 +38,8 @@ pub(crate) struct Derive {
     live: bool,
     version: u64,
     last_published: Option<(Timestamp, Monotonic)>,
+    /// Strips that were made since the last picture: at most one for each question answered.
+    strips: Vec<(StripWanted, Arc<Strip>)>,
 }
 
 impl Derive {
@@ -59,6 +62,7 @@ impl Derive {
             live: false,
             version: 0,
             last_published: None,
+            strips: Vec::new(),
         }
     }
 
@@ -95,8 +99,29 @@ impl Derive {
         self.live = true;
         if changed || self.is_stale(progress.as_of) {
             self.publish(progress.as_of);
+            self.strips.clear();
         }
+        self.answer_strips(progress.as_of);
         Ok(())
+    }
+
+    /// Answers readers who wait for strips. Equal questions get one answer until the next picture.
+    fn answer_strips(&mut self, as_of: Timestamp) {
+        for question in self.shared.strips().take() {
+            let wanted = &question.wanted;
+            let known = self.strips.iter().find(|(known, _)| known == wanted);
+            let strip = known.map_or_else(
+                || {
+                    let (target, feature) = (&wanted.target, &wanted.feature);
+                    Arc::new(self.engine.strip(target, feature, wanted.window, as_of))
+                },
+                |(_, strip)| Arc::clone(strip),
+            );
+            if known.is_none() {
+                self.strips.push((wanted.clone(), Arc::clone(&strip)));
+            }
+            question.answer(strip);
+        }
     }
 
     /// Reads what lies between the engine and `seq`: at the start the whole journal, later what

@@ -19,5 +19,6 @@ pub mod process;
 pub mod published;
 mod serve;
 pub mod state;
+pub mod strips;
 pub mod tally;
 pub mod web;

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::journal::{ReadError, Reader};
 use crate::published::Published;
+use crate::strips::StripDesk;
 use crate::tally::RunTally;
 
 /// Transitions that a slow listener may be behind; beyond them it is told how many it lost. A
@@ -42,6 +43,7 @@ pub struct Shared {
     recent: Mutex<VecDeque<Arc<Transition>>>,
     published: watch::Receiver<Arc<Published>>,
     transitions: broadcast::Sender<Arc<Transition>>,
+    strips: StripDesk,
     reader: Arc<Reader>,
     readers: Arc<Semaphore>,
 }
@@ -59,6 +61,7 @@ impl Shared {
             tally: RunTally::default(),
             stopping,
             recent: Mutex::default(),
+            strips: StripDesk::default(),
             reader: Arc::new(Reader::new(&config.data)),
             config,
             catalogue,
@@ -111,6 +114,11 @@ impl Shared {
             read(&reader)
         });
         reading.await.unwrap_or(Err(ReadError::Interrupted))
+    }
+
+    /// Where strips are asked for.
+    pub(crate) fn strips(&self) -> &StripDesk {
+        &self.strips
     }
 
     /// The journal, for threads that may block.

@@ -29,12 +29,13 @@ use tokio::sync::Semaphore;
 use crate::counters::{Counter, Metric, MetricKind};
 use crate::published::Published;
 use crate::state::Shared;
+use crate::strips::StripWanted;
 use answer::{
     AgentsAnswer, BoardAnswer, FeatureDetailAnswer, FleetAnswer, Naming, RunAnswer,
-    RunDetailAnswer, TransitionAnswer,
+    RunDetailAnswer, StripAnswer, StripSource, TransitionAnswer,
 };
 use api::ApiError;
-use source::{ReadRunsError, RunsWanted, Source, board_of};
+use source::{ReadRunsError, RunsWanted, Source, StripError, board_of};
 use standing::Standing;
 
 /// Readers that listen to events at a time: a quarter of the connections that are let in, so that
@@ -63,6 +64,7 @@ pub fn router_of(source: Arc<dyn Source>) -> Router {
         listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
         listeners_refused: Counter::default(),
         listeners_dropped: Counter::default(),
+        strips_refused: Counter::default(),
         answers: Counter::default(),
     });
     Router::new()
@@ -83,6 +85,7 @@ pub(crate) struct Web {
     listeners: Arc<Semaphore>,
     listeners_refused: Counter,
     listeners_dropped: Counter,
+    strips_refused: Counter,
     answers: Counter,
 }
 
@@ -142,6 +145,48 @@ impl Web {
         })
     }
 
+    /// The strip of a feature with incidents and changes beside it.
+    async fn strip(
+        &self,
+        picture: &Published,
+        wanted: StripWanted,
+    ) -> Result<StripAnswer, ApiError> {
+        let window = wanted.window;
+        let target = wanted.target.clone();
+        let asked = tokio::time::timeout(READ_WITHIN, self.source.strip(wanted));
+        let strip = match asked.await {
+            Ok(Ok(strip)) => strip,
+            Ok(Err(StripError::Busy)) => {
+                self.strips_refused.add(1);
+                return Err(ApiError::unavailable(
+                    "busy",
+                    "too many readers ask for strips at a time; ask again in a moment",
+                ));
+            }
+            Ok(Err(StripError::Ended)) | Err(_) => {
+                return Err(ApiError::unavailable(
+                    "not_deriving",
+                    "deriving has failed or is stopping; the collector's log says why",
+                ));
+            }
+        };
+        let incidents = picture.incidents.get(&target);
+        let recent = self.source.recent_transitions();
+        let newest_first: Vec<_> = recent.iter().rev().map(AsRef::as_ref).collect();
+        let regions = self.source.regions();
+        let source = StripSource {
+            strip: &strip,
+            window,
+            incidents: incidents.map_or(&[], Vec::as_slice),
+            transitions: &newest_first,
+        };
+        let naming = Naming {
+            catalogue: self.source.catalogue(),
+            regions: &regions,
+        };
+        Ok(StripAnswer::new(source, naming))
+    }
+
     async fn runs(&self, wanted: RunsWanted) -> Result<Vec<RunAnswer>, ApiError> {
         in_time(self.source.runs(wanted)).await
     }
@@ -156,7 +201,12 @@ impl Web {
             ApiError::bad("bad_run_id", format!("{error}, as /api/v1/runs lists them"))
         })?;
         let found = in_time(self.source.run(run_id)).await?;
+        let link = self.source.trace_link();
         found
+            .map(|detail| RunDetailAnswer {
+                trace_url: link.map(|link| link.of(detail.run.id)),
+                ..detail
+            })
             .filter(|detail| target.is_none_or(|target| detail.run.target == *target))
             .ok_or_else(|| {
                 ApiError::missing(
@@ -190,6 +240,11 @@ impl Web {
                 "bongsu_collector_event_listeners_dropped",
                 "Readers of events that were dropped because they were too slow.",
                 &self.listeners_dropped,
+            ),
+            (
+                "bongsu_collector_strips_refused",
+                "Readers who were refused a feature's strip because too many wait for theirs.",
+                &self.strips_refused,
             ),
             (
                 "bongsu_collector_web_answers",

@@ -21,5 +21,7 @@ mod refusals;
 mod restart;
 #[path = "collector/start.rs"]
 mod start;
+#[path = "collector/strips.rs"]
+mod strips;
 #[path = "web/suite.rs"]
 mod web;

@@ -12,7 +12,8 @@ use bongsu_model::{
 pub struct IncidentId(Arc<str>);
 
 impl IncidentId {
-    pub(crate) fn new(detected: Timestamp, target: &TargetName, feature: &FeatureId) -> Self {
+    /// The name of the incident of `target` that was detected then, first in `feature`.
+    pub fn new(detected: Timestamp, target: &TargetName, feature: &FeatureId) -> Self {
         let ms = detected.as_unix_nanos() / 1_000_000;
         Self(format!("{ms}.{target}.{feature}").into())
     }

@@ -3,6 +3,7 @@
 mod agents;
 mod board;
 mod run;
+mod strip;
 mod time;
 mod transition;
 
@@ -17,6 +18,7 @@ pub use run::{
     AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RunAnswer,
     RunDetailAnswer, RunsAnswer, StepAnswer,
 };
+pub use strip::{BucketAnswer, RegionStripAnswer, StripAnswer, StripIncidentAnswer, StripSource};
 pub use time::Time;
 pub(crate) use time::to_jiff;
 pub use transition::{FeatureDetailAnswer, TransitionAnswer};

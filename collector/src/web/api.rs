@@ -19,6 +19,12 @@ use super::Web;
 use super::answer::RunsAnswer;
 use super::query::{self, Query};
 use super::respond::with_tag;
+use crate::strips::StripWanted;
+
+/// What runs are asked for by.
+const RUNS_PARAMETERS: [&str; 8] = [
+    "target", "feature", "outcome", "agent", "region", "from", "until", "limit",
+];
 
 const JSON: &str = "application/json; charset=utf-8";
 
@@ -26,6 +32,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/board", get(board))
         .route("/features/{id}", get(feature))
+        .route("/features/{id}/strip", get(strip))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/agents", get(agents))
@@ -61,13 +68,30 @@ async fn feature(
     Ok(json(&headers, &web.feature_detail(&board, &id)?))
 }
 
+async fn strip(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target", "window"])?;
+    let picture = web.picture().await?;
+    let wanted = StripWanted {
+        target: query.target(&*web.source, &picture)?,
+        feature: query::feature(&id, web.source.catalogue())?,
+        window: query.window()?,
+    };
+    Ok(json(&headers, &web.strip(&picture, wanted).await?))
+}
+
 async fn runs(
     State(web): State<Arc<Web>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = Query::of(&uri);
-    query.only(&["target", "feature", "outcome", "agent", "limit"])?;
+    query.only(&RUNS_PARAMETERS)?;
     let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     let wanted = query.runs_wanted(target.clone(), &*web.source, &picture)?;

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use bongsu_availability::Transition;
+use bongsu_availability::{Strip, Transition};
 use bongsu_model::{Catalogue, Names, RegionId, RunId, TargetName, Timestamp, Vantage};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{RunAnswer, RunDetailAnswer};
-use super::source::{ReadRunsError, RunsWanted, Source};
+use super::answer::{RunAnswer, RunDetailAnswer, RunMention};
+use super::source::{ReadRunsError, RunsWanted, Source, StripError};
+use crate::config::TraceLink;
 use crate::counters::Metric;
-use crate::journal::{RunDetail, RunFilter};
+use crate::journal::{Neighbours, RunDetail, RunFilter, StoredRun};
 use crate::published::Published;
 use crate::state::Shared;
+use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
 impl Source for Shared {
@@ -75,8 +77,8 @@ impl Source for Shared {
             feature: wanted.feature,
             outcome: wanted.outcome.map(str::to_owned),
             agent: wanted.agent,
-            region: None,
-            due: None,
+            region: wanted.region,
+            due: wanted.due,
             before: None,
             limit: wanted.limit,
         };
@@ -92,10 +94,29 @@ impl Source for Shared {
 
     fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>> {
         Box::pin(async move {
-            let found = self.read(move |reader| reader.run(&id)).await;
-            let found = found.map_err(|error| ReadRunsError(error.to_string()))?;
-            Ok(found.map(|detail| opened(&detail)))
+            let found = self.read(move |reader| {
+                let Some(detail) = reader.run(&id)? else {
+                    return Ok(None);
+                };
+                let neighbours = reader.neighbours(&detail.run)?;
+                Ok(Some((detail, neighbours)))
+            });
+            let found = found
+                .await
+                .map_err(|error| ReadRunsError(error.to_string()))?;
+            Ok(found.map(|(detail, neighbours)| opened(&detail, &neighbours)))
         })
+    }
+
+    fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>> {
+        Box::pin(async move {
+            let asked = self.strips().ask(wanted).map_err(|_| StripError::Busy)?;
+            asked.await.map_err(|_| StripError::Ended)
+        })
+    }
+
+    fn trace_link(&self) -> Option<&TraceLink> {
+        self.config.trace_link.as_ref()
     }
 
     fn run_counts(&self) -> Vec<RunCount> {
@@ -112,15 +133,20 @@ impl Source for Shared {
 }
 
 /// The run with its steps, and with what its failed steps saw.
-fn opened(detail: &RunDetail) -> RunDetailAnswer {
+fn opened(detail: &RunDetail, neighbours: &Neighbours) -> RunDetailAnswer {
     let (facts, received) = (&detail.run.facts, detail.run.received);
-    let report = match detail.report() {
-        Ok(Some(report)) => report,
-        Ok(None) => return RunDetailAnswer::thinned(facts, received),
-        Err(error) => {
-            tracing::warn!(run = %facts.id, %error, "the steps of a run cannot be read");
-            return RunDetailAnswer::thinned(facts, received);
-        }
-    };
-    RunDetailAnswer::new(&report, received)
+    let report = detail.report().unwrap_or_else(|error| {
+        tracing::warn!(run = %facts.id, %error, "the steps of a run cannot be read");
+        None
+    });
+    let answer = report.map_or_else(
+        || RunDetailAnswer::thinned(facts, received),
+        |report| RunDetailAnswer::new(&report, received),
+    );
+    let mention = |run: &StoredRun| RunMention::of(&run.facts);
+    RunDetailAnswer {
+        previous: neighbours.previous.as_ref().map(mention),
+        next: neighbours.next.as_ref().map(mention),
+        ..answer
+    }
 }

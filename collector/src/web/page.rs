@@ -9,12 +9,15 @@ mod icon;
 mod layout;
 mod regions;
 mod run;
+mod runs;
+mod strip;
 mod text;
 mod torch;
 
 pub use agents::agents_page;
 pub use board::board_page;
-pub use feature::feature_page;
+pub use feature::{FeatureMore, feature_page};
 pub use layout::{PageContext, problem_page};
 pub use run::run_page;
+pub use runs::runs_page;
 pub use text::Lang;

@@ -13,17 +13,30 @@ use super::Web;
 use super::api::ApiError;
 use super::assets::Asset;
 use super::page::{
-    Lang, PageContext, agents_page, board_page, feature_page, problem_page, run_page,
+    FeatureMore, Lang, PageContext, agents_page, board_page, feature_page, problem_page, run_page,
+    runs_page,
 };
 use super::query::{self, Query};
 use super::respond::with_tag;
 use super::source::RunsWanted;
 use crate::published::Published;
+use crate::strips::StripWanted;
 
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Runs on a feature's page.
 const RUNS_SHOWN: u32 = 30;
+
+/// Failed runs on a feature's page.
+const FAILURES_SHOWN: u32 = 10;
+
+/// Runs on a page of runs.
+const RUNS_LISTED: u32 = 200;
+
+/// What a page's address may say beside language and environment.
+const KEPT: [&str; 7] = [
+    "window", "feature", "region", "agent", "outcome", "from", "until",
+];
 
 /// How soon a page that could not be shown is asked for again.
 const ASK_AGAIN_SECONDS: &str = "5";
@@ -32,6 +45,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/", get(board))
         .route("/features/{id}", get(feature))
+        .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/agents", get(agents))
         .route("/assets/{name}", get(asset))
@@ -45,6 +59,7 @@ struct Asked {
     picture: Arc<Published>,
     context: PageContext,
     headers: HeaderMap,
+    query: Query,
 }
 
 impl Asked {
@@ -66,6 +81,7 @@ impl Asked {
             target_asked: target.is_ok() && query.get("target").is_some(),
             targets: query::targets(default, &picture),
             path: uri.path().to_owned(),
+            kept: query.kept(&KEPT),
         };
         if let Err(error) = settled.and(target) {
             return Err(Box::new(problem(&context, &error)));
@@ -75,6 +91,7 @@ impl Asked {
             picture,
             context,
             headers,
+            query,
         })
     }
 
@@ -111,25 +128,61 @@ async fn feature(
     };
     let board = asked.web.board(&asked.picture, asked.target());
     let found = query::feature(&id, asked.web.source.catalogue())
-        .and_then(|id| asked.web.feature_detail(&board, &id));
-    let detail = match found {
-        Ok(detail) => detail,
+        .and_then(|id| asked.web.feature_detail(&board, &id))
+        .and_then(|detail| Ok((detail, asked.query.window()?)));
+    let (detail, window) = match found {
+        Ok(found) => found,
         Err(error) => return problem(&asked.context, &error),
     };
-    let wanted = RunsWanted {
+    let newest = |outcome, limit| RunsWanted {
         target: asked.target().clone(),
         feature: Some(detail.feature.id.clone()),
-        outcome: None,
+        outcome,
         agent: None,
-        limit: RUNS_SHOWN,
+        region: None,
+        due: None,
+        limit,
     };
-    let runs = asked.web.runs(wanted).await.ok();
-    asked.page(feature_page(
-        &asked.context,
-        &board,
-        &detail,
-        runs.as_deref(),
-    ))
+    let wanted = StripWanted {
+        target: asked.target().clone(),
+        feature: detail.feature.id.clone(),
+        window,
+    };
+    let (strip, runs, failures) = tokio::join!(
+        asked.web.strip(&asked.picture, wanted),
+        asked.web.runs(newest(None, RUNS_SHOWN)),
+        asked.web.runs(newest(Some("fail"), FAILURES_SHOWN)),
+    );
+    let more = FeatureMore {
+        window,
+        strip: strip.ok(),
+        runs: runs.ok(),
+        failures: failures.ok(),
+    };
+    asked.page(feature_page(&asked.context, &board, &detail, &more))
+}
+
+async fn runs(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let source = &*asked.web.source;
+    let wanted = asked
+        .query
+        .runs_wanted(asked.target().clone(), source, &asked.picture);
+    let wanted = wanted.map(|wanted| RunsWanted {
+        limit: RUNS_LISTED,
+        ..wanted
+    });
+    let runs = match wanted {
+        Ok(wanted) => asked.web.runs(wanted).await,
+        Err(error) => Err(error),
+    };
+    match runs {
+        Ok(runs) => asked.page(runs_page(&asked.context, &runs, RUNS_LISTED)),
+        Err(error) => problem(&asked.context, &error),
+    }
 }
 
 async fn run(

@@ -1,7 +1,10 @@
 //! What an address asks for, checked; each refusal says how to mend it.
 
+use std::ops::Range;
+
 use axum::http::Uri;
-use bongsu_model::{AgentId, Catalogue, FeatureId, TargetName};
+use bongsu_availability::StripWindow;
+use bongsu_model::{AgentId, Catalogue, FeatureId, RegionId, TargetName, Timestamp};
 
 use super::api::ApiError;
 use super::source::{RunsWanted, Source};
@@ -103,14 +106,61 @@ impl Query {
             .transpose()?;
         let outcome = self.get("outcome").map(outcome).transpose()?;
         let agent = self.get("agent").map(|id| agent(id, picture)).transpose()?;
+        let region = self
+            .get("region")
+            .map(|id| region(id, source))
+            .transpose()?;
+        let due = self.due()?;
         let limit = self.get("limit").map_or(Ok(LIMIT_DEFAULT), limit)?;
         Ok(RunsWanted {
             target,
             feature,
             outcome,
             agent,
+            region,
+            due,
             limit,
         })
+    }
+
+    /// The stretch that `from` and `until` name; an end that is not named is open.
+    fn due(&self) -> Result<Option<Range<Timestamp>>, ApiError> {
+        let at = |name| self.get(name).map(|text| instant(name, text)).transpose();
+        let (from, until) = (at("from")?, at("until")?);
+        if from.is_none() && until.is_none() {
+            return Ok(None);
+        }
+        let due = from.unwrap_or(Timestamp::EPOCH)..until.unwrap_or(Timestamp::MAX);
+        if due.is_empty() {
+            return Err(ApiError::bad(
+                "empty_stretch",
+                "`until` must be later than `from`".to_owned(),
+            ));
+        }
+        Ok(Some(due))
+    }
+
+    /// The window of a strip: a day unless another one is asked for.
+    pub(crate) fn window(&self) -> Result<StripWindow, ApiError> {
+        let Some(asked) = self.get("window") else {
+            return Ok(StripWindow::Day);
+        };
+        StripWindow::parse(asked).ok_or_else(|| {
+            ApiError::bad(
+                "unknown_window",
+                format!(
+                    "`{}` is not a window; use {}",
+                    shortened(asked),
+                    listed(StripWindow::ALL.map(StripWindow::as_str))
+                ),
+            )
+        })
+    }
+
+    /// The parameters of `names` that were given, for another address.
+    pub(crate) fn kept(&self, names: &[&'static str]) -> Vec<(&'static str, String)> {
+        let given = |name: &&'static str| Some((*name, self.get(name)?.to_owned()));
+        names.iter().filter_map(given).collect()
     }
 }
 
@@ -159,6 +209,36 @@ fn agent(id: &str, picture: &Published) -> Result<AgentId, ApiError> {
                     "`{}` is not a listed agent; use {}",
                     shortened(id),
                     listed(agents.iter().map(|view| view.agent.as_str()))
+                ),
+            )
+        })
+}
+
+fn region(id: &str, source: &dyn Source) -> Result<RegionId, ApiError> {
+    let regions = source.regions();
+    let known = regions.iter().find(|(region, _)| region.as_str() == id);
+    known.map(|(region, _)| region.clone()).ok_or_else(|| {
+        ApiError::missing(
+            "unknown_region",
+            format!(
+                "`{}` is not a listed region; use {}",
+                shortened(id),
+                listed(regions.iter().map(|(region, _)| region.as_str()))
+            ),
+        )
+    })
+}
+
+fn instant(name: &str, text: &str) -> Result<Timestamp, ApiError> {
+    let at = text.parse::<jiff::Timestamp>().ok();
+    at.and_then(|at| u64::try_from(at.as_nanosecond()).ok())
+        .map(Timestamp::from_unix_nanos)
+        .ok_or_else(|| {
+            ApiError::bad(
+                "bad_time",
+                format!(
+                    "`{}` in `{name}` is not a time since 1970; write it as `2022-10-15T06:19:00Z`",
+                    shortened(text)
                 ),
             )
         })
@@ -228,6 +308,19 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// A value for an address: all but letters, digits and `-._~` is percent-encoded.
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 fn encoded_byte(digits: &[u8]) -> Option<u8> {
     let digits = digits
         .get(..2)
@@ -251,6 +344,37 @@ mod tests {
         assert_eq!(query.get("e"), None);
         assert!(query.only(&["a", "b", "c", "d"]).is_err());
         assert!(query.only(&["a", "b", "c", "d", "e"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        for text in ["account.login", "2022-10-16T05:30:00Z", "a b&c=d%톡\"<>"] {
+            assert_eq!(decode(&encode(text)), text);
+            assert!(encode(text).is_ascii() && !encode(text).contains(['&', '"', '<', ' ']));
+        }
+    }
+
+    #[test]
+    fn a_stretch_has_a_beginning_before_its_end() {
+        let due = |query: &str| Query::of(&format!("/?{query}").parse().unwrap()).due();
+        assert_eq!(due("").unwrap(), None);
+        let second = Timestamp::from_unix_seconds(1);
+        assert_eq!(
+            due("from=1970-01-01T09:00:01%2B09:00").unwrap(),
+            Some(second..Timestamp::MAX)
+        );
+        assert_eq!(
+            due("until=1970-01-01T00:00:01Z").unwrap(),
+            Some(Timestamp::EPOCH..second)
+        );
+        for bad in [
+            "from=yesterday",
+            "until=1665898200",
+            "from=1969-12-31T23:59:59Z",
+            "from=2022-10-16T05:30:00Z&until=2022-10-16T05:30:00Z",
+        ] {
+            assert!(due(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

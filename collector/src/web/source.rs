@@ -1,8 +1,9 @@
 //! What the web layer shows, wherever it comes from: the running collector, or a test's fixture.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use bongsu_availability::{Board, FeatureView, Transition, Windows};
+use bongsu_availability::{Board, FeatureView, Strip, Transition, Windows};
 use bongsu_model::{
     AgentId, Catalogue, FeatureId, FeatureState, Names, RegionId, RunId, TargetName, Timestamp,
     Vantage,
@@ -13,8 +14,10 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer};
+use crate::config::TraceLink;
 use crate::counters::Metric;
 use crate::published::Published;
+use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
 /// The board of `target`. Before the journal was replayed all features are unmeasured.
@@ -56,6 +59,10 @@ pub struct RunsWanted {
     pub outcome: Option<&'static str>,
     /// By this agent.
     pub agent: Option<AgentId>,
+    /// From this region.
+    pub region: Option<RegionId>,
+    /// Due in this stretch.
+    pub due: Option<Range<Timestamp>>,
     /// At most this many.
     pub limit: u32,
 }
@@ -64,6 +71,17 @@ pub struct RunsWanted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read runs: {0}")]
 pub struct ReadRunsError(pub String);
+
+/// Why there is no strip now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StripError {
+    /// Too many readers wait for theirs.
+    #[error("too many readers ask for strips at a time")]
+    Busy,
+    /// Deriving has ended.
+    #[error("nothing is derived any more")]
+    Ended,
+}
 
 /// Where the web layer takes what it shows from.
 pub trait Source: std::fmt::Debug + Send + Sync + 'static {
@@ -103,8 +121,14 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// The newest runs, newest first.
     fn runs(&self, wanted: RunsWanted) -> BoxFuture<'_, Result<Vec<RunAnswer>, ReadRunsError>>;
 
-    /// One run with its steps.
+    /// One run with its steps, and with the runs before and after it.
     fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>>;
+
+    /// A feature over time, region by region.
+    fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>>;
+
+    /// Where a run's trace is looked at.
+    fn trace_link(&self) -> Option<&TraceLink>;
 
     /// How many runs ended how since the collector started.
     fn run_counts(&self) -> Vec<RunCount>;

@@ -11,9 +11,9 @@ use bongsu_model::{BootId, Heartbeat, Outcome, Revision, SpoolDepth, Timestamp};
 use crate::fleet::{PERIOD, TestAgent, agents, fail};
 use crate::harness::{Client, PATIENCE, SetClock, collector_with};
 
-const START: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 
-fn at(seconds: u64) -> Timestamp {
+pub(crate) fn at(seconds: u64) -> Timestamp {
     START + Duration::from_secs(seconds)
 }
 
@@ -34,7 +34,7 @@ fn heartbeat(agent: &TestAgent, sent: Timestamp) -> Vec<u8> {
 
 /// The first picture as of `now`. It holds all that was acknowledged before the clock was set to
 /// `now`: the writer stamps it after the commit, and deriving keeps the journal's order.
-async fn picture(collector: &Collector, now: Timestamp) -> Arc<Published> {
+pub(crate) async fn picture(collector: &Collector, now: Timestamp) -> Arc<Published> {
     let mut watch = collector.shared().watch();
     let settled = watch.wait_for(|picture| picture.as_of >= now);
     let picture = tokio::time::timeout(PATIENCE, settled)
@@ -52,7 +52,7 @@ fn shown(picture: &Published) -> String {
 }
 
 /// Plans, then twenty minutes of heartbeats and runs, an outage of region `a` in the middle.
-async fn live(collector: &Collector, clock: &SetClock) {
+pub(crate) async fn live(collector: &Collector, clock: &SetClock) {
     let (client, to) = (Client::new(), collector.otlp_addr());
     for agent in agents() {
         let answer = client.records(to, &agent, agent.plan(START)).await;

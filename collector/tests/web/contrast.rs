@@ -7,6 +7,44 @@ use super::visit::get;
 /// The least contrast of text of any size (WCAG 2.1 level AA).
 const CONTRAST_MIN: f64 = 4.5;
 
+/// The least contrast of what is drawn and has to be seen (WCAG 2.1, 1.4.11).
+const DRAWN_CONTRAST_MIN: f64 = 3.0;
+
+#[tokio::test]
+async fn every_bar_can_be_seen_on_its_ground_by_day_and_by_night() {
+    let sheet = get("/assets/board.css").await.text;
+    let (day, night) = sheet.split_once("prefers-color-scheme: dark").unwrap();
+    let night = night.split_once("box-sizing").unwrap().0;
+    for (when, colours) in [("day", colours(day)), ("night", colours(night))] {
+        let mut pairs = vec![];
+        for phase in [
+            "dns", "connect", "tls", "wait", "receive", "earlier", "rest",
+        ] {
+            // On the card, and on the shade of what follows the measuring.
+            pairs.extend([
+                (format!("p-{phase}"), "card"),
+                (format!("p-{phase}"), "quiet-bg"),
+            ]);
+        }
+        // The marks of the strip, each on its wash, and its fill on the card.
+        for (mark, wash) in [
+            ("blocked", "blocked-bg"),
+            ("quiet", "quiet-bg"),
+            ("good", "card"),
+            ("bad", "card"),
+        ] {
+            pairs.push((mark.to_owned(), wash));
+        }
+        for (drawn, ground) in pairs {
+            let contrast = contrast(colours[drawn.as_str()], colours[ground]);
+            assert!(
+                contrast >= DRAWN_CONTRAST_MIN,
+                "{drawn} on {ground} by {when}: {contrast:.2}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_text_can_be_read_on_its_ground_by_day_and_by_night() {
     let sheet = get("/assets/board.css").await.text;

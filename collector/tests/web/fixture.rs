@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bongsu_availability::{
     AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
-    FleetView, Ledger, Presence, QuarantineStep, RunRef, Transition, Windows,
+    FleetView, Ledger, Presence, QuarantineStep, RunRef, Strip, Transition, Windows,
 };
+use bongsu_collector::config::TraceLink;
 use bongsu_collector::counters::{Metric, MetricKind};
 use bongsu_collector::published::Published;
+use bongsu_collector::strips::StripWanted;
 use bongsu_collector::tally::RunCount;
-use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer};
-use bongsu_collector::web::source::{ReadRunsError, RunsWanted, Source};
+use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer, RunMention};
+use bongsu_collector::web::source::{ReadRunsError, RunsWanted, Source, StripError};
 use bongsu_model::{
     AgentId, BootId, Catalogue, CellKey, CellState, ControlCheck, FailClass, Feature, FeatureId,
     FeatureState, Heartbeat, Names, NetworkId, Overlay, Paid, Rank, RegionId, Revision, RunId,
@@ -23,7 +25,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::runs;
+use super::{runs, strips};
 
 /// 2022-10-16 14:30:00 in Seoul.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
@@ -31,7 +33,7 @@ pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
 /// Changes that a reader of events may be behind.
 pub(super) const CHANGES_KEPT: usize = 4;
 
-const REGIONS: [(&str, &str, &str); 3] = [
+pub(super) const REGIONS: [(&str, &str, &str); 3] = [
     ("kr-seoul", "서울", "Seoul"),
     ("kr-busan", "부산", "Busan"),
     ("jp-tokyo", "도쿄", "Tokyo"),
@@ -43,6 +45,8 @@ pub(super) struct Fixture {
     picture: Arc<Published>,
     transitions: broadcast::Sender<Arc<Transition>>,
     reports: Vec<RunReport>,
+    trace_link: Option<TraceLink>,
+    strips: Result<(), StripError>,
     stopping: CancellationToken,
 }
 
@@ -69,7 +73,7 @@ impl Fixture {
                 };
                 (target, board)
             })),
-            incidents: BTreeMap::new(),
+            incidents: BTreeMap::from([(target.clone(), strips::incidents())]),
             agents: agents(),
             fleet: FleetView {
                 state: FleetState::Sighted,
@@ -85,6 +89,8 @@ impl Fixture {
             picture: Arc::new(picture),
             transitions: broadcast::Sender::new(CHANGES_KEPT),
             reports: vec![runs::failed(), runs::passed()],
+            trace_link: None,
+            strips: Ok(()),
             stopping: CancellationToken::new(),
         }
     }
@@ -107,6 +113,30 @@ impl Fixture {
         }
         fixture.picture = Arc::new(picture);
         fixture
+    }
+
+    /// As [`Fixture::new`], with this run instead of its own.
+    pub(super) fn with_run(report: RunReport) -> Self {
+        Self {
+            reports: vec![report],
+            ..Self::new()
+        }
+    }
+
+    /// As [`Fixture::new`], with a place where traces are looked at.
+    pub(super) fn with_trace_link(template: &str) -> Self {
+        Self {
+            trace_link: Some(TraceLink::parse(template).unwrap()),
+            ..Self::new()
+        }
+    }
+
+    /// As [`Fixture::new`], but strips cannot be had.
+    pub(super) fn without_strips(why: StripError) -> Self {
+        Self {
+            strips: Err(why),
+            ..Self::new()
+        }
     }
 
     /// As it is after deriving has failed: the last picture, which is not ready any more.
@@ -199,6 +229,13 @@ impl Source for Fixture {
                     .is_none_or(|word| word == run.verdict.outcome)
             })
             .filter(|run| wanted.agent.as_ref().is_none_or(|id| *id == run.agent))
+            .filter(|run| wanted.region.as_ref().is_none_or(|id| *id == run.region))
+            .filter(|run| {
+                wanted
+                    .due
+                    .as_ref()
+                    .is_none_or(|due| due.contains(&run.due.0))
+            })
             .take(wanted.limit as usize)
             .collect();
         Box::pin(async { Ok(runs) })
@@ -206,8 +243,25 @@ impl Source for Fixture {
 
     fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>> {
         let found = self.reports.iter().find(|report| report.facts.id == id);
-        let found = found.map(|report| RunDetailAnswer::new(report, NOW));
+        let previous = RunMention {
+            run: RunId::from_bytes([0x11; 16]),
+            at: ago(65).into(),
+            agent: agent("seoul-1"),
+        };
+        let found = found.map(|report| RunDetailAnswer {
+            previous: Some(previous),
+            ..RunDetailAnswer::new(report, NOW)
+        });
         Box::pin(async { Ok(found) })
+    }
+
+    fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>> {
+        let strip = strips::strip(&wanted);
+        Box::pin(async move { self.strips.map(|()| Arc::new(strip)) })
+    }
+
+    fn trace_link(&self) -> Option<&TraceLink> {
+        self.trace_link.as_ref()
     }
 
     fn run_counts(&self) -> Vec<RunCount> {
@@ -259,7 +313,7 @@ fn cell(id: &str, at: &str) -> CellKey {
     }
 }
 
-fn ago(seconds: u64) -> Timestamp {
+pub(super) fn ago(seconds: u64) -> Timestamp {
     NOW - Duration::from_secs(seconds)
 }
 

@@ -22,6 +22,12 @@ async fn real_answers_have_the_documented_fields_and_no_others() {
         ("/board?target=staging", "/board"),
         ("/features/account.login", "/features/{id}"),
         ("/features/pay.core", "/features/{id}"),
+        ("/features/account.login/strip", "/features/{id}/strip"),
+        (
+            "/features/talk.message.text/strip?window=1h",
+            "/features/{id}/strip",
+        ),
+        ("/features/pay.core/strip?window=7d", "/features/{id}/strip"),
         ("/runs", "/runs"),
         ("/runs/fafafafafafafafafafafafafafafafa", "/runs/{run_id}"),
         ("/runs/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "/runs/{run_id}"),

@@ -17,10 +17,15 @@ async fn every_page_is_as_its_golden_in_both_languages() {
         ("feature", "/features/account.login"),
         ("run-failed", &format!("/runs/{FAILED}")),
         ("run-passed", &format!("/runs/{PASSED}")),
+        (
+            "runs",
+            "/runs?feature=account.login&outcome=fail&from=2022-10-16T05:00:00Z",
+        ),
         ("agents", "/agents"),
     ] {
         for lang in ["ko", "en"] {
-            let answer = get(&format!("{path}?lang={lang}")).await;
+            let join = if path.contains('?') { '&' } else { '?' };
+            let answer = get(&format!("{path}{join}lang={lang}")).await;
             assert_eq!(answer.status, StatusCode::OK, "{path}");
             golden(&format!("{name}.{lang}.html"), &readable(&answer.text));
         }
@@ -101,6 +106,8 @@ async fn pages_need_nothing_but_this_server() {
         "/",
         "/agents",
         "/features/map.core",
+        "/features/map.core?window=7d",
+        "/runs",
         &format!("/runs/{PASSED}"),
     ] {
         let answer = get(path).await;

@@ -97,9 +97,16 @@ pub(super) fn failed() -> RunReport {
             ..signing_in.network.clone()
         },
         outcome: StepOutcome::Fail(FailClass::Status),
+        phases: Phases {
+            wait: Some(ms(1_950)),
+            ..signing_in.phases
+        },
         attempts: 2,
         detail: Some("503".to_owned()),
-        failed_expectations: vec!["status == 200, but it was 503".to_owned()],
+        failed_expectations: vec![
+            "status: expected 200, got 503".to_owned(),
+            "json `$.session`: expected a text, got <nothing>".to_owned(),
+        ],
         earlier_attempts: vec![EarlierAttempt {
             class: FailClass::Connect,
             detail: "refused".to_owned(),

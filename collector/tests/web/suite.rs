@@ -10,4 +10,6 @@ mod metrics;
 mod openapi;
 mod pages;
 mod runs;
+mod strips;
 mod visit;
+mod waterfall;

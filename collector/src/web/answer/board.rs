@@ -6,7 +6,7 @@ use bongsu_availability::{
 };
 use bongsu_model::{
     AgentId, Catalogue, CellState, FailClass, FeatureId, FeatureState, Names, Overlay, RegionId,
-    RunId, ServiceId, TargetName,
+    RunFacts, RunId, ServiceId, TargetName,
 };
 
 use super::{FleetAnswer, Time};
@@ -238,6 +238,15 @@ pub struct RunMention {
 }
 
 impl RunMention {
+    /// The mention of a run by its facts.
+    pub fn of(facts: &RunFacts) -> Self {
+        Self {
+            run: facts.id,
+            at: Time(facts.started),
+            agent: facts.vantage.agent.clone(),
+        }
+    }
+
     fn new(run: &RunRef) -> Self {
         Self {
             run: run.run,

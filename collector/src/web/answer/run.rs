@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bongsu_model::{
-    ActorName, AgentId, BlindReason, CleanupState, EarlierAttempt, Evidence, FailClass, FeatureId,
-    FeatureOutcome, JourneyName, NetworkFacts, NetworkId, Outcome, Phases, RegionId, Revision,
-    RunFacts, RunId, RunReport, SkipReason, StepKind, StepOutcome, StepReport, TargetName,
-    Timestamp, TriggerKind, Variant, Verb,
+    ActorName, AgentId, BlindReason, BootId, CleanupState, EarlierAttempt, Evidence, FailClass,
+    FeatureId, FeatureOutcome, JourneyName, NetworkFacts, NetworkId, Outcome, Phases, RegionId,
+    Revision, RunFacts, RunId, RunReport, SkipReason, StepKind, StepOutcome, StepReport,
+    TargetName, Timestamp, TriggerKind, Variant, Verb,
 };
 
-use super::Time;
+use super::{RunMention, Time};
 
 /// `GET /api/v1/runs`.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -144,6 +144,16 @@ pub struct RunDetailAnswer {
     pub plan_revision: Revision,
     /// The agent's clock minus the collector's, in seconds.
     pub clock_offset_s: f64,
+    /// The start of the agent that scopes `seq`.
+    pub boot: BootId,
+    /// Counts the runs of one start: a gap is a lost run.
+    pub seq: u64,
+    /// Where its trace is looked at; null until the configuration has a `[trace_link]`.
+    pub trace_url: Option<String>,
+    /// The run of the same agent, journey and variant before it.
+    pub previous: Option<RunMention>,
+    /// The one after it.
+    pub next: Option<RunMention>,
     /// Its steps in order of start; null when they were thinned out to save room.
     pub steps: Option<Vec<StepAnswer>>,
 }
@@ -164,6 +174,11 @@ impl RunDetailAnswer {
             journey_revision: facts.journey_revision.clone(),
             plan_revision: facts.plan_revision.clone(),
             clock_offset_s: facts.clock_offset_s,
+            boot: facts.boot.clone(),
+            seq: facts.seq,
+            trace_url: None,
+            previous: None,
+            next: None,
             steps: None,
         }
     }
@@ -291,7 +306,7 @@ impl PhasesAnswer {
 }
 
 /// What a step saw of the network; null where not reached.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Default, serde::Serialize)]
 pub struct NetworkAnswer {
     /// The name or address that was asked for.
     pub server_address: Option<String>,

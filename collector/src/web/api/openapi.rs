@@ -2,6 +2,7 @@
 
 mod schema;
 
+use bongsu_availability::StripWindow;
 use serde_json::{Value, json};
 
 use super::super::query::{LIMIT_MAX, OUTCOMES};
@@ -25,6 +26,23 @@ pub fn document() -> Value {
                 "FeatureDetail",
                 &[in_path("id", "A feature of the catalogue."), target()],
             ),
+            "/features/{id}/strip": path(
+                "A feature over time, region by region, with incidents and changes beside it.",
+                "Strip",
+                &[
+                    in_path("id", "A feature of the catalogue."),
+                    target(),
+                    query(
+                        "window",
+                        "How far back: an hour by minutes, a day by quarters, a week by hours.",
+                        &json!({
+                            "type": "string",
+                            "enum": StripWindow::ALL.map(StripWindow::as_str),
+                            "default": "24h",
+                        }),
+                    ),
+                ],
+            ),
             "/runs": path(
                 "The newest runs, newest received first.",
                 "Runs",
@@ -37,6 +55,9 @@ pub fn document() -> Value {
                         &json!({ "type": "string", "enum": OUTCOMES }),
                     ),
                     query("agent", "Runs of this agent.", &text()),
+                    query("region", "Runs from this region.", &text()),
+                    query("from", "Runs due at this time or later, RFC 3339.", &text()),
+                    query("until", "Runs due before this time, RFC 3339.", &text()),
                     query(
                         "limit",
                         "At most this many.",

@@ -34,7 +34,10 @@
     const focused = document.activeElement && document.activeElement.id;
     if (same && before.length > 0) {
       before.forEach((part, i) => {
-        if (part.outerHTML !== after[i].outerHTML) part.replaceWith(after[i]);
+        if (part.outerHTML === after[i].outerHTML) return;
+        const scrolled = [...part.querySelectorAll(".scroll")].map((box) => box.scrollLeft);
+        part.replaceWith(after[i]);
+        after[i].querySelectorAll(".scroll").forEach((box, n) => { box.scrollLeft = scrolled[n] || 0; });
       });
     } else {
       old.replaceChildren(...fresh.childNodes);
@@ -88,7 +91,12 @@
   function listen() {
     const events = new EventSource(root.dataset.events);
     events.addEventListener("open", () => { streaming = true; root.classList.add("is-live"); });
-    events.addEventListener("board", refresh);
+    // A heavy page says how seldom it wants to be loaded again; the fallback picks up the rest.
+    const every = Number(main().dataset.every || 0) * 1000;
+    events.addEventListener("board", () => {
+      if (performance.now() - fetchedAt < every) again = true;
+      else refresh();
+    });
     events.addEventListener("error", () => {
       streaming = false;
       root.classList.remove("is-live");

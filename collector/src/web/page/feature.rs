@@ -1,5 +1,7 @@
 //! A feature's page: its regions, its recent changes of state, its recent runs.
 
+use bongsu_availability::StripWindow;
+use bongsu_model::RegionId;
 use maud::{Markup, html};
 
 use super::availability::availability_table;
@@ -7,17 +9,33 @@ use super::board::{labels, service_name, state_line};
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
 use super::regions::regions_table;
+use super::runs::{latency_line, runs_address, runs_table};
+use super::strip::strip_section;
 use super::{Lang, figures};
 use crate::web::answer::{
-    BoardAnswer, FeatureAnswer, FeatureDetailAnswer, RunAnswer, TransitionAnswer,
+    BoardAnswer, FeatureAnswer, FeatureDetailAnswer, NamesAnswer, RunAnswer, StripAnswer,
+    TransitionAnswer, to_jiff,
 };
 
-/// The page of one feature of `board`. `runs` is none when the journal could not be read.
+/// What a feature's page shows beside the feature. None where it could not be read.
+#[derive(Debug)]
+pub struct FeatureMore {
+    /// How far back the strip reaches.
+    pub window: StripWindow,
+    /// The feature over time.
+    pub strip: Option<StripAnswer>,
+    /// Its newest runs.
+    pub runs: Option<Vec<RunAnswer>>,
+    /// Its newest runs that failed.
+    pub failures: Option<Vec<RunAnswer>>,
+}
+
+/// The page of one feature of `board`.
 pub fn feature_page(
     context: &PageContext,
     board: &BoardAnswer,
     detail: &FeatureDetailAnswer,
-    runs: Option<&[RunAnswer]>,
+    more: &FeatureMore,
 ) -> String {
     let lang = context.lang;
     let feature = &detail.feature;
@@ -28,6 +46,7 @@ pub fn feature_page(
         }
         (subject(context, board, feature))
         (freshness(context, detail.as_of))
+        (strip_section(context, more.window, more.strip.as_ref()))
         section.block aria-labelledby="h-regions" data-part="regions" {
             h2 #h-regions { (lang.pick("지역", "Regions")) }
             @if feature.regions.is_empty() {
@@ -45,9 +64,23 @@ pub fn feature_page(
             h2 #h-transitions { (lang.pick("최근 상태 변화", "Recent changes of state")) }
             (transitions(context, feature, &detail.transitions))
         }
+        section.block aria-labelledby="h-failures" data-part="failures" {
+            h2 #h-failures { (lang.pick("최근 실패", "Last failures")) }
+            (listed(context, more.failures.as_deref(), "h-failures"))
+        }
         section.block aria-labelledby="h-runs" data-part="runs" {
-            h2 #h-runs { (lang.pick("최근 실행", "Recent runs")) }
-            (recent_runs(context, runs))
+            div.heading {
+                h2 #h-runs { (lang.pick("최근 실행", "Recent runs")) }
+                nav.ways aria-label=(lang.pick("더 보기", "More")) {
+                    a href=(context.link(&runs_address(&[("feature", feature.id.as_str())]))) {
+                        (lang.pick("모든 실행", "All runs"))
+                    }
+                }
+            }
+            @if let Some(line) = more.runs.as_deref().and_then(|runs| latency_line(lang, runs)) {
+                p.hint { (line) }
+            }
+            (listed(context, more.runs.as_deref(), "h-runs"))
         }
     };
     page(context, lang.name(&feature.names), detail.as_of, &content).into_string()
@@ -113,20 +146,14 @@ fn transition_row(
     transition: &TransitionAnswer,
 ) -> Markup {
     let lang = context.lang;
-    let place = transition.region.as_ref().map(|id| {
-        feature
-            .regions
-            .iter()
-            .find(|region| region.region == *id)
-            .map_or(id.as_str(), |region| lang.name(&region.names))
-    });
+    let regions = feature.regions.iter().map(|r| (&r.region, &r.names));
     html! {
         tr {
             td { (figures::time(transition.at, context.now, &context.zone)) }
-            td { (place.unwrap_or_else(|| lang.pick("기능 전체", "The feature"))) }
+            td { (place(lang, transition, regions)) }
             td {
-                @if transition.kind == "quarantine" {
-                    (quarantine_text(lang, transition))
+                @if matches!(transition.kind, "quarantine" | "incident") {
+                    (what_changed(lang, transition))
                 } @else {
                     @if let Some(from) = transition.from { (lang.state_word(from)) " → " }
                     strong { (lang.state_word(transition.to)) }
@@ -148,6 +175,45 @@ fn transition_row(
     }
 }
 
+/// Where something changed: a region's name, or the feature as a whole.
+fn place<'a>(
+    lang: Lang,
+    transition: &'a TransitionAnswer,
+    mut regions: impl Iterator<Item = (&'a RegionId, &'a NamesAnswer)>,
+) -> &'a str {
+    let Some(id) = &transition.region else {
+        return lang.pick("기능 전체", "The feature");
+    };
+    let known = regions.find(|(region, _)| *region == id);
+    known.map_or(id.as_str(), |(_, names)| lang.name(names))
+}
+
+/// A change in one line: `14:17:48 서울 정상 → 장애`.
+pub(super) fn change_text(
+    context: &PageContext,
+    strip: &StripAnswer,
+    change: &TransitionAnswer,
+) -> String {
+    let lang = context.lang;
+    let at = to_jiff(change.at.0).to_zoned(context.zone.clone());
+    let regions = strip.regions.iter().map(|r| (&r.region, &r.names));
+    let (place, what) = (place(lang, change, regions), what_changed(lang, change));
+    format!("{} {place} {what}", at.strftime("%H:%M:%S"))
+}
+
+fn what_changed(lang: Lang, change: &TransitionAnswer) -> String {
+    match change.kind {
+        "quarantine" => quarantine_text(lang, change),
+        "incident" => lang.incident_step(change.to).to_owned(),
+        _ => {
+            let from = change
+                .from
+                .map(|from| format!("{} → ", lang.state_word(from)));
+            from.unwrap_or_default() + lang.state_word(change.to)
+        }
+    }
+}
+
 fn quarantine_text(lang: Lang, transition: &TransitionAnswer) -> String {
     let agent = transition.agent.as_ref().map_or("", |agent| agent.as_str());
     match (lang, transition.to) {
@@ -158,65 +224,14 @@ fn quarantine_text(lang: Lang, transition: &TransitionAnswer) -> String {
     }
 }
 
-fn recent_runs(context: &PageContext, runs: Option<&[RunAnswer]>) -> Markup {
-    let lang = context.lang;
+/// Runs as a table; none when the journal could not be read.
+fn listed(context: &PageContext, runs: Option<&[RunAnswer]>, labelled_by: &str) -> Markup {
     html! {
         @match runs {
-            None => {
-                p.none.wrong {
-                    (lang.pick("지금은 저널을 읽을 수 없습니다.", "The journal cannot be read now."))
-                }
-            }
-            Some([]) => p.none { (lang.pick("없음", "None")) },
-            Some(runs) => {
-                div.card {
-                    div.scroll tabindex="0" role="region" aria-labelledby="h-runs" {
-                        table.rows {
-                            thead {
-                                tr {
-                                    th scope="col" { (lang.pick("시작", "Started")) }
-                                    th scope="col" { (lang.pick("결과", "Outcome")) }
-                                    th scope="col" { (lang.pick("에이전트", "Agent")) }
-                                    th scope="col" { (lang.pick("여정", "Journey")) }
-                                    th scope="col" { (lang.pick("걸린 시간", "Took")) }
-                                    th scope="col" { (lang.pick("정리", "Cleanup")) }
-                                }
-                            }
-                            tbody { @for run in runs { (run_row(context, run)) } }
-                        }
-                    }
-                }
-            }
+            None => p.none.wrong {
+                (context.lang.pick("지금은 저널을 읽을 수 없습니다.", "The journal cannot be read now."))
+            },
+            Some(runs) => (runs_table(context, runs, labelled_by)),
         }
     }
-}
-
-fn run_row(context: &PageContext, run: &RunAnswer) -> Markup {
-    let lang = context.lang;
-    let icon = Icon::of_outcome(run.verdict.outcome);
-    html! {
-        tr class={ "t-" (icon.name()) } {
-            td {
-                a href=(context.link(&format!("/runs/{}", run.id))) {
-                    (figures::time(run.started, context.now, &context.zone))
-                }
-            }
-            td { (icon) " " strong { (lang.outcome(run.verdict.outcome)) } (verdict_cause(run)) }
-            td { (run.agent) " " small { (run.region) } }
-            td { (run.journey) " " small { (run.variant) " · " (run.trigger) } }
-            td { (figures::latency(run.ended.0.since(run.started.0).as_secs_f64())) }
-            td { (run.cleanup) }
-        }
-    }
-}
-
-/// Why the verdict is what it is: ` (timeout)`, ` (account.login)`.
-pub(super) fn verdict_cause(run: &RunAnswer) -> String {
-    let verdict = &run.verdict;
-    let cause = verdict
-        .class
-        .map(|class| class.as_str())
-        .or_else(|| verdict.by.as_ref().map(|by| by.as_str()))
-        .or(verdict.reason);
-    cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }

@@ -22,6 +22,19 @@ pub(super) fn time(at: Time, now: Timestamp, zone: &TimeZone) -> Markup {
     stamped(at, zone, pattern)
 }
 
+/// A time of day in the zone to the minute, with its date when it is a day or more from `now`.
+pub(super) fn minute(at: Time, now: Timestamp, zone: &TimeZone) -> String {
+    let pattern = if at.0.distance(now) < DAY {
+        "%H:%M"
+    } else {
+        "%m-%d %H:%M"
+    };
+    to_jiff(at.0)
+        .to_zoned(zone.clone())
+        .strftime(pattern)
+        .to_string()
+}
+
 /// A full time in the zone, with its name: `2022-10-16 14:30:00 KST`.
 pub(super) fn full_time(at: Time, zone: &TimeZone) -> Markup {
     stamped(at, zone, "%Y-%m-%d %H:%M:%S %Z")
@@ -100,6 +113,17 @@ pub(super) fn latency(seconds: f64) -> String {
     }
 }
 
+/// Seconds after some instant, or before it: `+42 ms`, `−0.30 ms`, `+0`.
+pub(super) fn offset(seconds: f64) -> String {
+    if seconds.abs() < 0.000_005 {
+        "+0".to_owned()
+    } else if seconds < 0.0 {
+        format!("−{}", latency(-seconds))
+    } else {
+        format!("+{}", latency(seconds))
+    }
+}
+
 /// Bytes with a binary unit.
 pub(super) fn bytes(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -166,6 +190,9 @@ mod tests {
         assert_eq!(latency(0.0042), "4.2 ms");
         assert_eq!(latency(0.25), "250 ms");
         assert_eq!(latency(1.5), "1.50 s");
+        assert_eq!(offset(0.25), "+250 ms");
+        assert_eq!(offset(-1.5), "−1.50 s");
+        assert_eq!(offset(-0.000_001), "+0");
         assert_eq!(bytes(10_239), "10239 B");
         assert_eq!(bytes(20 << 20), "20 MiB");
     }

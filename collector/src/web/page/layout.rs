@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{Lang, figures, icon, torch};
-use crate::web::answer::Time;
+use crate::web::answer::{Time, to_jiff};
+use crate::web::query::encode;
 use crate::web::{assets, standing};
 
 /// How often a page without JavaScript is loaded again, in seconds.
@@ -33,6 +34,8 @@ pub struct PageContext {
     pub targets: Vec<TargetName>,
     /// The path of this page.
     pub path: String,
+    /// The other parameters of this page's address, which it keeps in another language.
+    pub kept: Vec<(&'static str, String)>,
 }
 
 impl PageContext {
@@ -41,13 +44,24 @@ impl PageContext {
         self.address(path, self.lang, self.target_asked.then_some(&self.target))
     }
 
+    /// The address of this page in the other language.
+    fn in_other_language(&self) -> String {
+        let target = self.target_asked.then_some(&self.target);
+        let mut address = self.address(&self.path, self.lang.other(), target);
+        for (name, value) in &self.kept {
+            let _ = write!(address, "&{name}={}", encode(value));
+        }
+        address
+    }
+
     /// From what age on the data is called stale, in seconds of the present.
     fn stale_after(&self) -> Duration {
         standing::stale_after(self.speed)
     }
 
     fn address(&self, path: &str, lang: Lang, target: Option<&TargetName>) -> String {
-        let mut address = format!("{path}?lang={}", lang.tag());
+        let join = if path.contains('?') { '&' } else { '?' };
+        let mut address = format!("{path}{join}lang={}", lang.tag());
         if let Some(target) = target {
             let _ = write!(address, "&target={target}");
         }
@@ -68,7 +82,7 @@ pub(super) fn page(context: &PageContext, title: &str, as_of: Time, content: &Ma
                 (icon::sprite())
                 (header(context))
                 main #content data-as-of=(as_of) data-now=(Time(context.now))
-                    data-speed=(context.speed) data-stale-after=(context.stale_after().as_secs()) {
+                    data-every=[seldom(context)] data-speed=(context.speed) data-stale-after=(context.stale_after().as_secs()) {
                     (content)
                 }
                 p #announcement .unseen role="status" {}
@@ -88,6 +102,12 @@ pub fn problem_page(context: &PageContext, title: &str, message: &str) -> String
         }
     };
     page(context, title, Time(context.now), &content).into_string()
+}
+
+/// The short name of the zone at present: `KST`.
+pub(super) fn zone_name(context: &PageContext) -> String {
+    let now = to_jiff(context.now).to_zoned(context.zone.clone());
+    now.strftime("%Z").to_string()
 }
 
 /// "As of", with the age of the data and a loud note when it is stale.
@@ -114,6 +134,11 @@ pub(super) fn freshness(context: &PageContext, as_of: Time) -> Markup {
     }
 }
 
+/// How seldom a heavy page is loaded again, in seconds: a feature's page has hundreds of buckets.
+fn seldom(context: &PageContext) -> Option<u32> {
+    context.path.starts_with("/features/").then_some(8)
+}
+
 fn head(title: &str) -> Markup {
     html! {
         head {
@@ -133,7 +158,6 @@ fn head(title: &str) -> Markup {
 fn header(context: &PageContext) -> Markup {
     let lang = context.lang;
     let other = lang.other();
-    let target = context.target_asked.then_some(&context.target);
     html! {
         header.top {
             a.brand href=(context.link("/")) {
@@ -155,7 +179,7 @@ fn header(context: &PageContext) -> Markup {
                 span.target { (context.target) }
             }
             a.lang lang=(other.tag()) hreflang=(other.tag())
-                href=(context.address(&context.path, other, target)) {
+                href=(context.in_other_language()) {
                 (other.pick("한국어", "English"))
             }
         }
@@ -168,6 +192,9 @@ fn target_form(context: &PageContext) -> Markup {
     html! {
         form.targets method="get" action=(context.path) {
             input type="hidden" name="lang" value=(lang.tag());
+            @for (name, value) in &context.kept {
+                input type="hidden" name=(name) value=(value);
+            }
             label for="target" { (lang.pick("대상", "Target")) }
             select #target name="target" {
                 @for target in &context.targets {

@@ -1,15 +1,23 @@
-//! A run's page: its verdict, its steps as a waterfall, and what a failed step saw.
+//! A run's page: its verdict and who is charged, its steps on one time axis, what each of them
+//! saw, and the ways on: to its neighbours, to failures near it, to its trace.
 
+mod steps;
+mod timeline;
+mod waterfall;
+
+use std::time::Duration;
+
+use bongsu_model::{CleanupState, Timestamp};
 use maud::{Markup, html};
 
-use super::feature::verdict_cause;
+use super::figures;
 use super::icon::Icon;
 use super::layout::{PageContext, page};
-use super::{Lang, figures};
-use crate::web::answer::{RunDetailAnswer, StepAnswer, Time};
+use super::runs::{runs_address, verdict_cause};
+use crate::web::answer::{OutcomeAnswer, RunDetailAnswer, RunMention, Time};
 
-/// Width of a waterfall in its own units: per mille of the run.
-const WIDTH: f64 = 1000.0;
+/// How far before and after a run others count as near.
+const NEAR: Duration = Duration::from_secs(900);
 
 /// The page of one run.
 pub fn run_page(context: &PageContext, detail: &RunDetailAnswer) -> String {
@@ -30,33 +38,98 @@ pub fn run_page(context: &PageContext, detail: &RunDetailAnswer) -> String {
                     (run.agent) " · " (run.region) " · " (run.network) " · "
                     (figures::full_time(run.started, &context.zone))
                 }
+                p.state { (meaning(context, detail)) }
                 p { small.mono { (run.id) } }
             }
         }
+        (ways(context, detail))
         (facts(context, detail))
         (outcomes(context, detail))
-        section.block aria-labelledby="h-steps" {
-            h2 #h-steps { (lang.pick("단계", "Steps")) }
-            @match &detail.steps {
-                None => p.none {
-                    (lang.pick(
-                        "단계는 자리를 아끼려 지워졌고, 사실만 남아 있습니다.",
-                        "The steps were thinned out to save room; the facts are kept.",
-                    ))
-                },
-                Some(steps) => { (waterfall(context, detail, steps)) }
-            }
-        }
+        (steps_sections(context, detail))
     };
     let title = format!("{} {}", run.journey, lang.outcome(run.verdict.outcome));
     page(context, &title, Time(context.now), &content).into_string()
 }
 
+/// What the verdict means, and which step decided it.
+fn meaning(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
+    let lang = context.lang;
+    let verdict = &detail.run.verdict;
+    let steps = detail.steps.as_deref().unwrap_or_default();
+    let decided = |outcome: &OutcomeAnswer| {
+        let mut failed = steps.iter().enumerate().filter(|(_, step)| {
+            step.outcome == "fail" && step.feature.as_ref() == Some(&outcome.feature)
+        });
+        failed.next()
+    };
+    let fails = detail.run.outcomes.iter().filter(|o| o.outcome == "fail");
+    html! {
+        @for outcome in fails {
+            (lang.pick("책임 기능", "Charged")) ": "
+            a href=(context.link(&format!("/features/{}", outcome.feature))) { (outcome.feature) }
+            @if let Some((place, step)) = decided(outcome) {
+                " · " (lang.pick("실패한 단계", "failed step")) ": "
+                a href={ "#step-" (place) } { (step.name) }
+                " (" (step.actor) ")"
+            }
+            " "
+        }
+        @if verdict.outcome == "blind" {
+            (lang.pick(
+                "에이전트가 볼 수 없었습니다: 정상도 장애도 아닙니다.",
+                "The agent could not see: neither up nor down.",
+            ))
+        }
+        @if verdict.outcome == "skipped" {
+            (lang.pick("일부러 실행하지 않았습니다.", "Not run, on purpose."))
+        }
+    }
+}
+
+/// The ways on from here.
+fn ways(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
+    let lang = context.lang;
+    let run = &detail.run;
+    let near = runs_address(&[
+        ("feature", run.feature.as_str()),
+        ("outcome", "fail"),
+        ("from", &Time(run.due.0 - NEAR).to_string()),
+        ("until", &Time(run.due.0 + NEAR).to_string()),
+    ]);
+    let neighbour = |rel, name, run: Option<&RunMention>| {
+        html! {
+            @match run {
+                Some(run) => {
+                    a rel=(rel) href=(context.link(&format!("/runs/{}", run.run))) {
+                        (name) " " (figures::time(run.at, context.now, &context.zone))
+                    }
+                }
+                None => span.none { (name) ": " (lang.pick("없음", "none")) },
+            }
+        }
+    };
+    html! {
+        nav.ways aria-label=(lang.pick("다른 실행", "Other runs")) {
+            (neighbour("prev", lang.pick("← 앞 실행", "← Previous"), detail.previous.as_ref()))
+            (neighbour("next", lang.pick("다음 실행 →", "Next →"), detail.next.as_ref()))
+            a href=(context.link(&near)) {
+                (lang.pick("이 무렵 이 기능의 실패", "Failures of this feature near this time"))
+            }
+            @if let Some(url) = &detail.trace_url {
+                a href=(url) rel="external noopener noreferrer" {
+                    (lang.pick("이 실행의 트레이스 ↗", "This run’s trace ↗"))
+                }
+            }
+        }
+    }
+}
+
 fn facts(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
     let lang = context.lang;
     let run = &detail.run;
-    let took = run.ended.0.since(run.started.0).as_secs_f64();
-    let late_start = run.started.0.since(run.due.0).as_secs_f64();
+    let took = signed(run.ended.0, run.started.0).max(0.0);
+    let late_start = signed(run.started.0, run.due.0);
+    let late = figures::offset(signed(run.received.0, run.ended.0));
     html! {
         div.card {
             dl.facts {
@@ -69,27 +142,56 @@ fn facts(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
                 (fact(lang.pick("걸린 시간", "Took"), &html! { (figures::latency(took)) }))
                 (fact(lang.pick("예정", "Due"), &html! {
                     (figures::time(run.due, context.now, &context.zone))
-                    " " small { "+" (figures::latency(late_start)) }
+                }))
+                (fact(lang.pick("시작", "Started"), &html! {
+                    (figures::time(run.started, context.now, &context.zone))
+                    " " small { (figures::offset(late_start)) }
                 }))
                 (fact(lang.pick("수신", "Received"), &html! {
                     (figures::time(run.received, context.now, &context.zone))
-                    " " small { "+" (figures::latency(run.late_s)) }
-                }))
-                (fact(lang.pick("정리", "Cleanup"), &html! {
-                    span.wrong[run.cleanup == bongsu_model::CleanupState::Leaked] { (run.cleanup) }
-                }))
-                (fact(lang.pick("재시도로 성공", "Flaky"), &html! {
-                    (if run.flaky { lang.pick("예", "yes") } else { lang.pick("아니요", "no") })
+                    " " small { (late) }
                 }))
                 (fact(lang.pick("시계 차이", "Clock offset"), &html! {
                     (format!("{:+.3} s", detail.clock_offset_s))
                 }))
+                (fact(lang.pick("정리", "Cleanup"), &cleanup(context, run.cleanup)))
+                (fact(lang.pick("재시도로 성공", "Flaky"), &html! {
+                    (if run.flaky { lang.pick("예", "yes") } else { lang.pick("아니요", "no") })
+                }))
+                (fact(lang.pick("에이전트 시작과 차례", "Agent start and number"), &html! {
+                    span.mono { (detail.boot) } " · " (detail.seq)
+                }))
                 (fact(lang.pick("여정 판", "Journey revision"), &html! {
                     span.mono { (detail.journey_revision) }
+                }))
+                (fact(lang.pick("계획 판", "Plan revision"), &html! {
+                    span.mono { (detail.plan_revision) }
                 }))
             }
         }
     }
+}
+
+fn cleanup(context: &PageContext, state: CleanupState) -> Markup {
+    let lang = context.lang;
+    let text = match state {
+        CleanupState::None => lang.pick("치울 것 없음", "nothing to clean up"),
+        CleanupState::Done => lang.pick("끝남", "done"),
+        CleanupState::Leaked => {
+            lang.pick("실패: 남은 것이 있음", "failed: something is left behind")
+        }
+        CleanupState::Owed => {
+            lang.pick("아직 못 함: 빚으로 적힘", "still owed: it is on the books")
+        }
+    };
+    let wrong = matches!(state, CleanupState::Leaked | CleanupState::Owed);
+    html! { span.wrong[wrong] { (text) } }
+}
+
+/// One instant minus another, in seconds.
+fn signed(at: Timestamp, from: Timestamp) -> f64 {
+    let distance = at.distance(from).as_secs_f64();
+    if at < from { -distance } else { distance }
 }
 
 fn fact(name: &str, value: &Markup) -> Markup {
@@ -110,7 +212,12 @@ fn outcomes(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
                             a href=(context.link(&format!("/features/{}", outcome.feature))) {
                                 (outcome.feature)
                             }
-                            span.word { (lang.outcome(outcome.outcome)) }
+                            span.word {
+                                (lang.outcome(outcome.outcome))
+                                @if let Some(class) = outcome.class { " (" (class) ")" }
+                                @if let Some(by) = &outcome.by { " (" (by) ")" }
+                                @if let Some(reason) = outcome.reason { " (" (reason) ")" }
+                            }
                             @if outcome.own { small { (lang.pick("이 여정의 기능", "own")) } }
                         }
                     }
@@ -120,160 +227,32 @@ fn outcomes(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
     }
 }
 
-fn waterfall(context: &PageContext, detail: &RunDetailAnswer, steps: &[StepAnswer]) -> Markup {
+fn steps_sections(context: &PageContext, detail: &RunDetailAnswer) -> Markup {
     let lang = context.lang;
-    let heads = [
-        lang.pick("단계", "Step"),
-        lang.pick("결과", "Outcome"),
-        lang.pick("동작", "Act"),
-        lang.pick("걸린 시간", "Took"),
-        lang.pick("시간 흐름", "When"),
-        "dns",
-        "connect",
-        "tls",
-        "wait",
-        "receive",
-    ];
-    html! {
-        div.card {
-            p.legend aria-hidden="true" {
-                @for phase in ["dns", "connect", "tls", "wait", "receive", "rest"] {
-                    span {
-                        svg viewBox="0 0 8 8" { rect class={ "p-" (phase) } width="8" height="8" rx="2" {} }
-                        (if phase == "rest" { lang.pick("그 밖", "other") } else { phase })
-                    }
-                }
-            }
-            div.scroll tabindex="0" role="region" aria-labelledby="h-steps" {
-                table.rows {
-                    thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                    tbody { @for step in steps { (step_rows(context, detail, step)) } }
-                }
-            }
-        }
-    }
-}
-
-fn step_rows(context: &PageContext, detail: &RunDetailAnswer, step: &StepAnswer) -> Markup {
-    let lang = context.lang;
-    let icon = Icon::of_outcome(step.outcome);
-    let cleanup = step.kind == bongsu_model::StepKind::Cleanup;
-    html! {
-        tr class={ "t-" (icon.name()) } {
-            th scope="row" {
-                (step.name)
-                br;
-                small {
-                    (step.actor)
-                    @if cleanup { " · " (lang.pick("정리", "cleanup")) }
-                    @if let Some(feature) = &step.feature { " · " (feature) }
-                }
-            }
-            td {
-                (icon) " " strong { (lang.outcome(step.outcome)) }
-                @if let Some(class) = step.class { " (" (class) ")" }
-                @if let Some(reason) = step.reason { " (" (reason) ")" }
-                @if step.attempts > 1 { br; small { (step.attempts) "× " (lang.pick("시도", "tried")) } }
-                @if step.polls > 0 { br; small { (step.polls) "× " (lang.pick("물음", "polled")) } }
-            }
-            td { (act(step)) }
-            td.figures { (figures::latency(step.duration_s)) }
-            td { (bar(lang, detail, step)) }
-            @for (_, phase) in step.phases.named() {
-                td.figures { (phase.map_or_else(|| "–".to_owned(), figures::latency)) }
-            }
-        }
-        @if has_more(step) {
-            tr { td colspan="10" { (more(lang, step)) } }
-        }
-    }
-}
-
-fn act(step: &StepAnswer) -> Markup {
-    let network = &step.network;
-    html! {
-        span.mono { (step.verb.http_method().unwrap_or_else(|| step.verb.as_str())) }
-        @if let Some(status) = network.http_status { " " (status) }
-        @if let Some(url) = &network.url {
-            br; small.mono { (url) }
-        } @else if let Some(server) = &network.server_address {
-            br; small.mono { (server) }
-        }
-        @if let Some(peer) = network.peer_address { br; small.mono { (peer) } }
-    }
-}
-
-/// Where in the run the step lies, its phases in order from its last attempt's start.
-fn bar(lang: Lang, detail: &RunDetailAnswer, step: &StepAnswer) -> Markup {
-    let origin = detail.run.started.0;
-    let whole = detail.run.ended.0.since(origin).as_secs_f64().max(1e-6);
-    let place = |seconds: f64| format!("{:.1}", (seconds / whole * WIDTH).clamp(0.0, WIDTH));
-    let from = step.started.0.since(origin).as_secs_f64();
-    let phases = step.phases.named();
-    let known: f64 = phases.iter().filter_map(|(_, phase)| *phase).sum();
-    // The deciding attempt is the last one: its phases end where the step ends.
-    let mut at = from + (step.duration_s - known).max(0.0);
-    let mut bars = Vec::new();
-    for (name, phase) in phases {
-        if let Some(seconds) = phase {
-            bars.push((name, place(at), place(seconds)));
-            at += seconds;
-        }
-    }
-    let label = match lang {
-        Lang::Ko => format!(
-            "{} 뒤 시작, {} 동안",
-            figures::latency(from),
-            figures::latency(step.duration_s)
-        ),
-        Lang::En => format!(
-            "starts after {}, takes {}",
-            figures::latency(from),
-            figures::latency(step.duration_s)
+    let none = match detail.steps.as_deref() {
+        Some([]) => lang.pick("수행된 단계가 없습니다.", "No step was performed."),
+        Some(_) => "",
+        None => lang.pick(
+            "단계는 자리를 아끼려 지워졌고, 사실만 남아 있습니다.",
+            "The steps were thinned out to save room; the facts are kept.",
         ),
     };
     html! {
-        svg.waterfall viewBox="0 0 1000 20" preserveAspectRatio="none" role="img" aria-label=(label) {
-            title { (label) }
-            rect.track x="0" y="8" width="1000" height="4" {}
-            rect.p-rest x=(place(from)) y="3" width=(place(step.duration_s.max(whole / 400.0)))
-                height="14" {}
-            @for (name, x, width) in &bars {
-                rect class={ "p-" (name) } x=(x) y="3" width=(width) height="14" {}
+        section.block aria-labelledby="h-flow" {
+            h2 #h-flow { (lang.pick("시간 흐름", "Waterfall")) }
+            @match detail.steps.as_deref() {
+                Some(steps) if !steps.is_empty() => { (waterfall::waterfall(context, detail, steps)) }
+                _ => p.none { (none) },
             }
         }
-    }
-}
-
-const fn has_more(step: &StepAnswer) -> bool {
-    step.detail.is_some()
-        || !step.failed_expectations.is_empty()
-        || !step.earlier_attempts.is_empty()
-        || step.evidence.is_some()
-}
-
-/// Why it failed, what was expected and what was seen.
-fn more(lang: Lang, step: &StepAnswer) -> Markup {
-    html! {
-        @if let Some(detail) = &step.detail {
-            p.wrong[step.outcome == "fail"] { (lang.pick("내용", "Detail")) ": " (detail) }
-        }
-        @if !step.failed_expectations.is_empty() {
-            p { (lang.pick("어긋난 기대", "Expectations that did not hold")) ":" }
-            @for expectation in &step.failed_expectations { pre.evidence { (expectation) } }
-        }
-        @for attempt in &step.earlier_attempts {
-            p {
-                (lang.pick("앞선 시도", "Earlier attempt")) ": " (attempt.class) ", "
-                (attempt.detail) " (" (figures::latency(attempt.duration_s)) ")"
+        @if let Some(steps) = detail.steps.as_deref().filter(|steps| !steps.is_empty()) {
+            section.block aria-labelledby="h-figures" {
+                h2 #h-figures { (lang.pick("단계별 수치", "Figures")) }
+                (waterfall::figures_table(context, detail, steps))
             }
-        }
-        @if let Some(evidence) = &step.evidence {
-            p { (lang.pick("받은 응답 (가려짐)", "What came back (redacted)")) ":" }
-            pre.evidence {
-                @for (name, value) in &evidence.headers { (name) ": " (value) "\n" }
-                @if !evidence.headers.is_empty() { "\n" }
-                (evidence.body_head)
+            section.block aria-labelledby="h-steps" {
+                h2 #h-steps { (lang.pick("단계에서 본 것", "What the steps saw")) }
+                (steps::steps_list(context, detail, steps))
             }
         }
     }

@@ -108,6 +108,22 @@ impl Lang {
         }
     }
 
+    /// What happened to an incident, in its word of a transition.
+    pub fn incident_step(self, word: &str) -> &str {
+        match word {
+            "opened" => self.pick("사고 시작", "Incident opened"),
+            "widened" => self.pick("사고가 여기로 번짐", "Incident widened to here"),
+            "relapsed" => self.pick("사고 재발", "Incident relapsed"),
+            "open" => self.pick("사고 진행 중", "Incident open"),
+            "recovering" => self.pick("사고 복구 중", "Incident recovering"),
+            "resolved" => self.pick("사고 해소", "Incident resolved"),
+            "closed" => self.pick("사고 종료", "Incident closed"),
+            "lost_sight" => self.pick("사고가 시야에서 벗어남", "Incident out of sight"),
+            "regained_sight" => self.pick("사고가 다시 보임", "Incident in sight again"),
+            other => other,
+        }
+    }
+
     /// A state word of any kind, as transitions carry them.
     pub fn state_word(self, word: &str) -> &str {
         if let Ok(state) = word.parse::<FeatureState>() {
@@ -144,6 +160,20 @@ mod tests {
 
     #[test]
     fn every_word_of_a_transition_is_known_in_both_languages() {
+        for word in [
+            "opened",
+            "widened",
+            "relapsed",
+            "open",
+            "recovering",
+            "resolved",
+            "closed",
+        ] {
+            assert_ne!(Lang::Ko.incident_step(word), word);
+        }
+        for word in ["lost_sight", "regained_sight"] {
+            assert_ne!(Lang::En.incident_step(word), word);
+        }
         for state in FeatureState::ALL {
             assert_ne!(Lang::Ko.state_word(state.as_str()), state.as_str());
         }
