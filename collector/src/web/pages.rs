@@ -72,6 +72,7 @@ impl Asked {
         let accept = accept.and_then(|value| value.to_str().ok());
         let target = query.target(&*web.source, &picture);
         let default = web.source.default_target();
+        let catalogue = web.source.catalogue();
         let context = PageContext {
             lang: Lang::choose(query.get("lang"), accept),
             zone: web.source.zone(),
@@ -80,6 +81,11 @@ impl Asked {
             target: target.as_ref().unwrap_or(default).clone(),
             target_asked: target.is_ok() && query.get("target").is_some(),
             targets: query::targets(default, &picture),
+            names: catalogue
+                .features()
+                .iter()
+                .map(|feature| (feature.id.clone(), feature.names.clone()))
+                .collect(),
             path: uri.path().to_owned(),
             kept: query.kept(&KEPT),
         };

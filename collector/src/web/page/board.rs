@@ -132,14 +132,14 @@ fn services(context: &PageContext, board: &BoardAnswer, section: Section) -> Mar
             @if !features.is_empty() {
                 h3 { (context.lang.name(&service.names)) }
                 @for feature in features {
-                    (feature_card(context, board, feature))
+                    (feature_card(context, feature))
                 }
             }
         }
     }
 }
 
-fn feature_card(context: &PageContext, board: &BoardAnswer, feature: &FeatureAnswer) -> Markup {
+fn feature_card(context: &PageContext, feature: &FeatureAnswer) -> Markup {
     let lang = context.lang;
     let icon = Icon::of_feature(feature.state, feature.blocked_by.is_some());
     html! {
@@ -155,7 +155,7 @@ fn feature_card(context: &PageContext, board: &BoardAnswer, feature: &FeatureAns
                         }
                     }
                     p.state { (state_line(context, feature)) }
-                    (labels(context, &board.features, feature))
+                    (labels(context, feature))
                     (basis(context, feature))
                 }
             }
@@ -289,20 +289,14 @@ pub(super) fn lasting(context: &PageContext, since: Time) -> Markup {
 }
 
 /// What blocks it and what is said beside its state.
-pub(super) fn labels(
-    context: &PageContext,
-    features: &[FeatureAnswer],
-    feature: &FeatureAnswer,
-) -> Markup {
+pub(super) fn labels(context: &PageContext, feature: &FeatureAnswer) -> Markup {
     let lang = context.lang;
     html! {
         @if feature.blocked_by.is_some() || !feature.overlays.is_empty() {
             p.labels {
                 @if let Some(by) = &feature.blocked_by {
-                    @let name = features.iter().find(|f| f.id == *by)
-                        .map_or(by.as_str(), |f| lang.name(&f.names));
                     a.label.blocked href=(context.link(&format!("/features/{by}"))) {
-                        (lang.blocked_by(name))
+                        (lang.blocked_by(context.feature_name(by)))
                     }
                 }
                 (overlay_labels(lang, &feature.overlays))

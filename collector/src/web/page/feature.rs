@@ -44,7 +44,7 @@ pub fn feature_page(
             a href=(context.link("/")) { (lang.pick("현황판", "Board")) }
             " › " (service_name(board, &feature.service, lang))
         }
-        (subject(context, board, feature))
+        (subject(context, feature))
         (freshness(context, detail.as_of))
         (strip_section(context, more.window, more.strip.as_ref()))
         section.block aria-labelledby="h-regions" data-part="regions" {
@@ -86,7 +86,7 @@ pub fn feature_page(
     page(context, lang.name(&feature.names), detail.as_of, &content).into_string()
 }
 
-fn subject(context: &PageContext, board: &BoardAnswer, feature: &FeatureAnswer) -> Markup {
+fn subject(context: &PageContext, feature: &FeatureAnswer) -> Markup {
     let lang = context.lang;
     let icon = Icon::of_feature(feature.state, feature.blocked_by.is_some());
     html! {
@@ -96,7 +96,7 @@ fn subject(context: &PageContext, board: &BoardAnswer, feature: &FeatureAnswer) 
                 div {
                     h1 { (lang.name(&feature.names)) }
                     p.state role="status" { (state_line(context, feature)) }
-                    (labels(context, &board.features, feature))
+                    (labels(context, feature))
                     p { small.mono { (feature.id) } }
                 }
             }
@@ -158,7 +158,7 @@ fn transition_row(
                     @if let Some(from) = transition.from { (lang.state_word(from)) " → " }
                     strong { (lang.state_word(transition.to)) }
                     @if let Some(by) = &transition.blocked_by {
-                        " · " (lang.blocked_by(by.as_str()))
+                        " · " (lang.blocked_by(context.feature_name(by)))
                     }
                 }
             }

@@ -1,9 +1,10 @@
 //! What every page has: head, name, navigation, language and target switch, foot.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bongsu_model::{TargetName, Timestamp};
+use bongsu_model::{FeatureId, Names, TargetName, Timestamp};
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
@@ -32,6 +33,8 @@ pub struct PageContext {
     pub target_asked: bool,
     /// All environments.
     pub targets: Vec<TargetName>,
+    /// What the features are called.
+    pub names: BTreeMap<FeatureId, Names>,
     /// The path of this page.
     pub path: String,
     /// The other parameters of this page's address, which it keeps in another language.
@@ -52,6 +55,12 @@ impl PageContext {
             let _ = write!(address, "&{name}={}", encode(value));
         }
         address
+    }
+
+    /// What users call the feature; its id, if the catalogue has it no more.
+    pub(super) fn feature_name<'a>(&'a self, id: &'a FeatureId) -> &'a str {
+        let names = self.names.get(id);
+        names.map_or(id.as_str(), |names| self.lang.pick(&names.ko, &names.en))
     }
 
     /// From what age on the data is called stale, in seconds of the present.

@@ -69,7 +69,7 @@ fn region_row(context: &PageContext, region: &RegionAnswer) -> Markup {
             th scope="row" { (lang.name(&region.names)) }
             td {
                 (icon) " " strong { (region_word(lang, region)) }
-                @if let Some(by) = &region.blocked_by { " " (lang.blocked_by(by.as_str())) }
+                @if let Some(by) = &region.blocked_by { " " (lang.blocked_by(context.feature_name(by))) }
                 @if let Some(since) = region.since { br; small { (lasting(context, since)) } }
                 @if region.state == CellState::Down && region.confidence == Confidence::Low {
                     br;

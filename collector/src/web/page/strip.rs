@@ -325,7 +325,7 @@ fn incident_row(context: &PageContext, strip: &StripAnswer, buckets: &[BucketAns
                         Some(incident) => td colspan=(stretch.count)
                             class={ "incident" @if !incident.down { " b" } } {
                             span title=(incident_title(context, incident)) {
-                                (incident_word(lang, incident))
+                                (incident_word(context, incident))
                             }
                         },
                         None => td colspan=(stretch.count) {},
@@ -336,11 +336,12 @@ fn incident_row(context: &PageContext, strip: &StripAnswer, buckets: &[BucketAns
     }
 }
 
-fn incident_word(lang: Lang, incident: &StripIncidentAnswer) -> String {
+fn incident_word(context: &PageContext, incident: &StripIncidentAnswer) -> String {
+    let lang = context.lang;
     if incident.down {
         lang.pick("사고", "incident").to_owned()
     } else {
-        lang.blocked_by(incident.root.as_str())
+        lang.blocked_by(context.feature_name(&incident.root))
     }
 }
 
@@ -351,7 +352,7 @@ fn incident_title(context: &PageContext, incident: &StripIncidentAnswer) -> Stri
         at.strftime("%m-%d %H:%M:%S").to_string()
     };
     let mut parts = vec![
-        incident_word(lang, incident),
+        incident_word(context, incident),
         format!("{} {}", lang.pick("시작", "onset"), time(incident.onset)),
         format!(
             "{} {}",
