@@ -3,7 +3,8 @@
 //! A run is a trace: the root span is the run, child spans are its steps, all in one OTLP
 //! request ([`encode_run`], [`decode_traces`], [`decode_report`]). Plans, heartbeats and evidence
 //! are OTLP log records ([`encode_plan`], [`encode_heartbeat`], [`encode_evidence`],
-//! [`decode_logs`]). Every name on the wire is in [`names`], every bound in [`limits`].
+//! [`decode_logs`]). What comes as OTLP/JSON is made protobuf first ([`traces_from_json`],
+//! [`logs_from_json`]). Every name on the wire is in [`names`], every bound in [`limits`].
 //!
 //! The crate is pure: it reads no clock and opens no socket; bytes in, values out.
 //!
@@ -26,6 +27,7 @@ mod body;
 mod date;
 mod evidence;
 mod heartbeat;
+mod json;
 pub mod limits;
 mod logs;
 pub mod names;
@@ -46,16 +48,18 @@ mod weight;
 pub use attribute::{AttributeError, AttributeFault};
 pub use evidence::{StepEvidence, attach_evidence};
 pub use heartbeat::{heartbeat_from_json, heartbeat_to_json};
+pub use json::{logs_from_json, traces_from_json};
 pub use logs::{
     AgentRecord, DecodedRecord, RejectedRecord, decode_logs, encode_evidence, encode_heartbeat,
     encode_plan, merge_logs,
 };
 pub use plan::{plan_from_json, plan_to_json};
-pub use refusal::{BodyError, DecodeError, RecordRefusal, RunRefusal};
+pub use refusal::{BodyError, DecodeError, JsonError, RecordRefusal, RunRefusal};
 pub use resource::AgentResource;
 pub use response::{
     MESSAGE_BYTES_MAX, PartialSuccess, RECEIVED_HEADER, decode_logs_response, decode_status_body,
-    decode_trace_response, logs_response, status_body, trace_response,
+    decode_trace_response, logs_response, logs_response_json, retry_status, status_body,
+    status_json, trace_response, trace_response_json,
 };
 pub use root::facts_match_id;
 pub use schema::{SCHEMA, SchemaError, check_schema, is_readable};

@@ -30,6 +30,16 @@ impl DecodeError {
     }
 }
 
+/// Why a text is not the message in JSON that it should be: the whole request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid {message} in JSON: {problem}")]
+pub struct JsonError {
+    /// The OTLP message that was expected.
+    pub message: &'static str,
+    /// What is wrong, with line and column.
+    pub problem: String,
+}
+
 /// Why one run is refused, the rest of its request being kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunRefusal {
@@ -40,7 +50,10 @@ pub enum RunRefusal {
     #[error("a span id has {0} bytes, not 8")]
     SpanIdLength(usize),
     /// No root span has Bongsu's schema: somebody else's trace.
-    #[error("not a run of Bongsu: no root span has `bongsu.schema`")]
+    #[error(
+        "not a run of Bongsu: no root span has `bongsu.schema`; a collector passes such spans on \
+         only if its [foreign] says so"
+    )]
     Foreign,
     /// Step spans without their root.
     #[error("no root span: all spans of a run travel in one request")]

@@ -1,5 +1,7 @@
 //! What a collector answers: success, partial success, or an error's status.
 
+use std::time::Duration;
+
 use opentelemetry_proto::tonic::collector::logs::v1::{
     ExportLogsPartialSuccess, ExportLogsServiceResponse,
 };
@@ -46,6 +48,30 @@ pub fn logs_response(partial: Option<PartialSuccess>) -> Vec<u8> {
     ExportLogsServiceResponse { partial_success }.encode_to_vec()
 }
 
+/// [`trace_response`] in JSON.
+pub fn trace_response_json(partial: Option<PartialSuccess>) -> Vec<u8> {
+    json_response("rejectedSpans", partial)
+}
+
+/// [`logs_response`] in JSON.
+pub fn logs_response_json(partial: Option<PartialSuccess>) -> Vec<u8> {
+    json_response("rejectedLogRecords", partial)
+}
+
+fn json_response(rejected: &str, partial: Option<PartialSuccess>) -> Vec<u8> {
+    let mut answer = serde_json::Map::new();
+    if let Some(partial) = partial {
+        let message = cut(&partial.message, MESSAGE_BYTES_MAX);
+        // 64-bit numbers are texts in protobuf's JSON.
+        let partial = serde_json::json!({
+            rejected: partial.rejected.to_string(),
+            "errorMessage": message,
+        });
+        answer.insert("partialSuccess".to_owned(), partial);
+    }
+    serde_json::Value::from(answer).to_string().into_bytes()
+}
+
 /// Reads an answer to traces. None is full success, also when an empty partial success is set.
 ///
 /// # Errors
@@ -80,6 +106,35 @@ pub fn status_body(message: &str) -> Vec<u8> {
     .encode_to_vec()
 }
 
+/// [`status_body`] in JSON.
+pub fn status_json(message: &str) -> Vec<u8> {
+    serde_json::json!({ "message": cut(message, MESSAGE_BYTES_MAX) })
+        .to_string()
+        .into_bytes()
+}
+
+/// A `google.rpc.Status` that asks for the same request again after `delay`: what a gRPC answer
+/// carries beside the code, as OTLP has it ("OTLP/gRPC Throttling").
+pub fn retry_status(code: i32, message: &str, delay: Duration) -> Vec<u8> {
+    let delay = ProtobufDuration {
+        seconds: i64::try_from(delay.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(delay.subsec_nanos()).expect("below 10^9"),
+    };
+    let retry = RetryInfo {
+        retry_delay: Some(delay),
+    };
+    let details = vec![Any {
+        type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
+        value: retry.encode_to_vec(),
+    }];
+    RpcStatus {
+        code,
+        message: cut(message, MESSAGE_BYTES_MAX).to_owned(),
+        details,
+    }
+    .encode_to_vec()
+}
+
 /// The message of an error's answer.
 ///
 /// # Errors
@@ -90,7 +145,7 @@ pub fn decode_status_body(bytes: &[u8]) -> Result<String, DecodeError> {
         .map_err(DecodeError::protobuf("google.rpc.Status"))
 }
 
-/// `google.rpc.Status` without its details, which readers skip
+/// `google.rpc.Status`
 /// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>).
 #[derive(Clone, PartialEq, prost::Message)]
 struct RpcStatus {
@@ -98,6 +153,34 @@ struct RpcStatus {
     code: i32,
     #[prost(string, tag = "2")]
     message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+/// `google.rpc.RetryInfo`
+/// (<https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>).
+#[derive(Clone, PartialEq, prost::Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<ProtobufDuration>,
+}
+
+/// `google.protobuf.Duration`.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct ProtobufDuration {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
 }
 
 fn meant(rejected: i64, message: String) -> Option<PartialSuccess> {
@@ -136,6 +219,37 @@ mod tests {
             let logs = logs_response(partial.clone());
             assert_eq!(decode_logs_response(&logs), Ok(partial));
         }
+    }
+
+    #[test]
+    fn answers_in_json_say_the_same() {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert_eq!(text(trace_response_json(None)), "{}");
+        assert_eq!(text(logs_response_json(None)), "{}");
+        let partial = Some(PartialSuccess {
+            rejected: 3,
+            message: "a \"clock\"".to_owned(),
+        });
+        assert_eq!(
+            text(trace_response_json(partial.clone())),
+            r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"a \"clock\""}}"#
+        );
+        assert_eq!(
+            text(logs_response_json(partial)),
+            r#"{"partialSuccess":{"rejectedLogRecords":"3","errorMessage":"a \"clock\""}}"#
+        );
+        assert_eq!(text(status_json("too large")), r#"{"message":"too large"}"#);
+    }
+
+    #[test]
+    fn a_status_that_asks_again_says_when() {
+        let bytes = retry_status(14, "busy", Duration::from_millis(1_500));
+        assert_eq!(decode_status_body(&bytes), Ok("busy".to_owned()));
+        let status = RpcStatus::decode(bytes.as_slice()).unwrap();
+        assert_eq!(status.code, 14);
+        let retry = RetryInfo::decode(status.details[0].value.as_slice()).unwrap();
+        let delay = retry.retry_delay.unwrap();
+        assert_eq!((delay.seconds, delay.nanos), (1, 500_000_000));
     }
 
     #[test]

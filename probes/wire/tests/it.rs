@@ -10,6 +10,8 @@ mod canonical;
 mod dictionary;
 #[path = "it/golden.rs"]
 mod golden;
+#[path = "it/json.rs"]
+mod json;
 #[path = "it/logs.rs"]
 mod logs;
 #[path = "it/refusals.rs"]
