@@ -33,8 +33,10 @@ pub const JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
 /// Where the collector listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
-    /// OTLP/HTTP from agents.
+    /// OTLP over HTTP, from agents and other senders.
     pub otlp: SocketAddr,
+    /// OTLP over gRPC.
+    pub otlp_grpc: SocketAddr,
     /// Board, API, metrics, liveness and readiness.
     pub web: SocketAddr,
 }
@@ -180,13 +182,13 @@ fn listen(root: &Section<'_>) -> Option<Listen> {
             })
         })
     };
-    let (otlp, web) = (
-        address("otlp", "127.0.0.1:4318"),
-        address("web", "127.0.0.1:8300"),
-    );
+    let otlp = address("otlp", "127.0.0.1:4318");
+    let otlp_grpc = address("otlp_grpc", "127.0.0.1:4317");
+    let web = address("web", "127.0.0.1:8300");
     section.finish();
     Some(Listen {
         otlp: otlp?,
+        otlp_grpc: otlp_grpc?,
         web: web?,
     })
 }

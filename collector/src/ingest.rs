@@ -1,8 +1,12 @@
-//! OTLP/HTTP from agents: who speaks, how much, what is said; then the journal, then the answer.
+//! OTLP: who speaks, how much, what is said; then the journal, then the answer.
+//!
+//! Over HTTP and over gRPC the same happens: only how a message is wrapped differs, and how the
+//! answer is worded. What comes as JSON is made protobuf first; what is judged and kept is always
+//! the protobuf.
 //!
 //! A request is answered 200 only when all that it holds is durable or refused for good. What is
 //! wrong with the request as a whole is a 4xx, our own troubles are 503 with `Retry-After`, never
-//! 500, which a conforming sender would not send again.
+//! 500, which a conforming sender would not send again. Over gRPC the codes say the same.
 //!
 //! A record that claims another agent, region or network than its token allows is refused alone,
 //! so that a mixed batch keeps its good records. Only a request in which every record is another
@@ -12,33 +16,62 @@
 mod answer;
 mod auth;
 mod body;
+mod grpc;
+mod http;
 mod judge;
 mod limits;
+mod work;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::BodyDataStream;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::request::Parts;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use bongsu_wire::PartialSuccess;
 
-use crate::counters::Counters;
+use crate::config::Agent;
 use crate::journal::{AppendError, Journal, Record, Stored};
 use crate::state::Shared;
-use answer::{Refused, Signal};
-use body::Coding;
-use judge::{Bench, Judged};
+use answer::Refused;
 use limits::{Admission, Reservation};
-
-/// Uncompressed bodies up to this size are worked on where they are read: below it handing them
-/// to another thread costs as much as it saves.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
+use work::Work;
 
 /// Seconds after which to come again when the queue is full, and when the disk fails.
 const AGAIN_SOON: u64 = 1;
 const AGAIN_LATER: u64 = 5;
+
+/// Where OTLP is taken; each tells the way to the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// OTLP over HTTP.
+    pub http: SocketAddr,
+    /// OTLP over gRPC.
+    pub grpc: SocketAddr,
+}
+
+/// What serves OTLP.
+#[derive(Debug)]
+pub struct Routers {
+    /// All that is served on `[listen] otlp`.
+    pub http: Router,
+    /// All that is served on `[listen] otlp_grpc`.
+    pub grpc: Router,
+}
+
+/// The two ways in, with one admission before both.
+pub fn routers(shared: Arc<Shared>, journal: Journal, ports: Ports) -> Routers {
+    let admission = Admission::new(&shared.config, Arc::clone(&shared.counters));
+    let ingest = Arc::new(Ingest {
+        shared,
+        journal,
+        admission,
+        ports,
+    });
+    Routers {
+        http: http::router(Arc::clone(&ingest)),
+        grpc: grpc::router(ingest),
+    }
+}
 
 /// What every request needs.
 #[derive(Debug)]
@@ -46,71 +79,28 @@ struct Ingest {
     shared: Arc<Shared>,
     journal: Journal,
     admission: Admission,
-}
-
-/// All that is served on `[listen] otlp`.
-pub fn router(shared: Arc<Shared>, journal: Journal) -> Router {
-    let admission = Admission::new(&shared.config, Arc::clone(&shared.counters));
-    Router::new().fallback(receive).with_state(Arc::new(Ingest {
-        shared,
-        journal,
-        admission,
-    }))
-}
-
-async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let mut body = body.into_data_stream();
-    let received = ingest.shared.clock.wall();
-    let answer = match ingest.answer(&head, &mut body).await {
-        Ok(body) => answer::success(body, received),
-        Err(refused) => {
-            body::discard(&mut body).await;
-            tracing::debug!(
-                code = refused.code.as_u16(),
-                reason = refused.message,
-                "refused"
-            );
-            answer::refusal(&refused)
-        }
-    };
-    ingest
-        .shared
-        .counters
-        .requests
-        .count(answer.status().as_u16());
-    answer
+    ports: Ports,
 }
 
 impl Ingest {
-    async fn answer(&self, head: &Parts, body: &mut BodyDataStream) -> Result<Vec<u8>, Refused> {
-        let signal = Signal::of(&head.method, head.uri.path())?;
-        let agent = auth::agent(&head.headers, &self.shared.config.roster)?;
+    /// Who speaks, and the place that it has among the requests that are worked on.
+    fn admit(&self, headers: &HeaderMap) -> Result<(&Agent, Reservation), Refused> {
+        let agent = auth::agent(headers, &self.shared.config.roster)?;
         let now = self.shared.clock.monotonic();
-        self.admission.rate(&agent.vantage.agent, now)?;
-        let mut held = self.admission.enter(&agent.vantage.agent)?;
-        body::check_type(&head.headers)?;
-        let coding = body::coding(&head.headers)?;
-        let bytes_max = self.shared.config.limits.body_bytes_max;
-        let wire = body::read(&head.headers, body, bytes_max, &mut held).await?;
-        let bench = Bench::new(&self.shared.config, agent, self.shared.clock.wall());
-        let counters = Arc::clone(&self.shared.counters);
-        let work = Work {
-            signal,
-            coding,
-            wire,
-            bytes_max,
-            held,
-            bench,
-            counters,
-        };
+        let name = agent.vantage.agent.as_str();
+        self.admission.rate(name, now)?;
+        Ok((agent, self.admission.enter(name)?))
+    }
+
+    /// Works on a request until what it holds is durable; what was refused alone.
+    async fn take(&self, work: Work) -> Result<Option<PartialSuccess>, Refused> {
         // The reservation lives until the records are durable.
         let (judged, _held) = work.spread().await?;
         if let Some(message) = judged.all_foreign {
             return Err(Refused::new(StatusCode::FORBIDDEN, message));
         }
         let stored = self.append(judged.records).await?;
-        Ok(signal.response(answer::partial(&judged.refusals, &stored)))
+        Ok(answer::partial(&judged.refusals, &stored))
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Stored>, Refused> {
@@ -124,59 +114,5 @@ impl Ingest {
             };
             Refused::later(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), again)
         })
-    }
-}
-
-/// The part of a request that needs no waiting, only work.
-#[derive(Debug)]
-struct Work {
-    signal: Signal,
-    coding: Coding,
-    wire: Vec<u8>,
-    bytes_max: u64,
-    held: Reservation,
-    bench: Bench,
-    counters: Arc<Counters>,
-}
-
-impl Work {
-    /// Large and compressed bodies are worked on where blocking is allowed: a few bytes on the
-    /// wire can inflate to the limit.
-    async fn spread(self) -> Result<(Judged, Reservation), Refused> {
-        if self.coding == Coding::Identity && self.wire.len() <= INLINE_BYTES_MAX {
-            return self.run();
-        }
-        match tokio::task::spawn_blocking(move || self.run()).await {
-            Ok(done) => done,
-            Err(error) => {
-                tracing::error!(%error, "working on a request failed");
-                let message = "the collector failed on this request; it will be looked into";
-                Err(Refused::later(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    message,
-                    AGAIN_LATER,
-                ))
-            }
-        }
-    }
-
-    fn run(mut self) -> Result<(Judged, Reservation), Refused> {
-        self.counters.wire_bytes.add(self.wire.len() as u64);
-        let bytes = body::inflate(self.coding, self.wire, self.bytes_max, &mut self.held)?;
-        self.counters.body_bytes.add(bytes.len() as u64);
-        let judged = match self.signal {
-            Signal::Traces => self.bench.traces(&bytes),
-            Signal::Logs => self.bench.logs(&bytes),
-        };
-        let judged = judged.map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-            Refused::new(StatusCode::BAD_REQUEST, format!("{error}{cause}"))
-        })?;
-        judged
-            .refusals
-            .iter()
-            .for_each(|refusal| self.counters.refuse(refusal.why));
-        Ok((judged, self.held))
     }
 }

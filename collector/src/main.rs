@@ -19,7 +19,7 @@ const WRONG: u8 = 2;
 
 /// Takes runs in from agents and tells which features work.
 ///
-/// Agents send runs over OTLP/HTTP; each is on disk before it is acknowledged. What works is
+/// Agents send runs over OTLP, by HTTP or gRPC; each is on disk before it is acknowledged. What works is
 /// derived from them and shown on the board, in the API and on /metrics. A commented example of
 /// the configuration is deploy/config/collector.toml.
 ///
@@ -82,6 +82,7 @@ async fn run(config: Config, catalogue: Catalogue) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     tracing::info!(
         otlp = %collector.otlp_addr(),
+        otlp_grpc = %collector.otlp_grpc_addr(),
         web = %collector.web_addr(),
         "the collector is up"
     );

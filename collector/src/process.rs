@@ -13,14 +13,15 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::derive::{Derive, catalogue_record, roster_record};
+use crate::ingest::{self, Ports, Routers};
 use crate::journal::{
     AppendError, Journal, Kind, ReadError, Record, Retention, Sqlite, Storage, StorageError,
     WriterThread,
 };
 use crate::published::Published;
-use crate::serve::{ListenError, bind, serve};
+use crate::serve::{ListenError, Speaks, bind, serve};
 use crate::state::Shared;
-use crate::{ingest, web};
+use crate::web;
 
 /// Why a collector did not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum StartError {
 /// A collector that runs in this process. Stop it by [`Collector::shutdown`].
 #[derive(Debug)]
 pub struct Collector {
-    otlp: SocketAddr,
+    ports: Ports,
     web: SocketAddr,
     shared: Arc<Shared>,
     journal: Journal,
@@ -95,7 +96,8 @@ impl Collector {
             let behind_s = behind.as_secs();
             return Err(StartError::ClockBehind { behind_s });
         }
-        let (otlp_listener, otlp) = bind("otlp", config.listen.otlp).await?;
+        let (http_listener, http) = bind("otlp", config.listen.otlp).await?;
+        let (grpc_listener, grpc) = bind("otlp_grpc", config.listen.otlp_grpc).await?;
         let (web_listener, web) = bind("web", config.listen.web).await?;
         let counters = Arc::new(Counters::default());
         let retention = Retention {
@@ -134,7 +136,7 @@ impl Collector {
             .spawn(move || derive.run(&progress))
             .map_err(StartError::Thread)?;
         let mut collector = Self {
-            otlp,
+            ports: Ports { http, grpc },
             web,
             shared,
             journal,
@@ -143,13 +145,18 @@ impl Collector {
             servers: TaskTracker::new(),
             stop,
         };
-        collector.listen(otlp_listener, web_listener);
+        collector.listen(http_listener, grpc_listener, web_listener);
         Ok(collector)
     }
 
-    /// Where agents send to.
+    /// Where agents send to: OTLP over HTTP.
     pub fn otlp_addr(&self) -> SocketAddr {
-        self.otlp
+        self.ports.http
+    }
+
+    /// Where OTLP is taken over gRPC.
+    pub fn otlp_grpc_addr(&self) -> SocketAddr {
+        self.ports.grpc
     }
 
     /// Where the board is.
@@ -195,10 +202,12 @@ impl Collector {
         .await;
     }
 
-    fn listen(&mut self, otlp: TcpListener, web: TcpListener) {
-        if !self.otlp.ip().is_loopback() {
-            tracing::warn!(address = %self.otlp,
-                "agents' tokens travel unencrypted here; put a TLS proxy in front");
+    fn listen(&mut self, http: TcpListener, grpc: TcpListener, web: TcpListener) {
+        for address in [self.ports.http, self.ports.grpc] {
+            if !address.ip().is_loopback() {
+                tracing::warn!(%address,
+                    "senders' tokens travel unencrypted here; put a TLS proxy in front");
+            }
         }
         if !self.web.ip().is_loopback() {
             tracing::warn!(address = %self.web,
@@ -208,17 +217,20 @@ impl Collector {
         if self.shared.config.roster.agents().is_empty() {
             tracing::warn!("no agent may speak: list them as [[agent]] in the configuration");
         }
-        let counters = &self.shared.counters;
-        let routers = [
-            (
-                otlp,
-                ingest::router(Arc::clone(&self.shared), self.journal.clone()),
-            ),
-            (web, web::router(Arc::clone(&self.shared))),
-        ];
-        for (listener, router) in routers {
-            let (counters, stop) = (Arc::clone(counters), self.stop.clone());
-            self.servers.spawn(serve(listener, router, counters, stop));
+        let routers = ingest::routers(Arc::clone(&self.shared), self.journal.clone(), self.ports);
+        let Routers {
+            http: http_router,
+            grpc: grpc_router,
+        } = routers;
+        let web_router = web::router(Arc::clone(&self.shared));
+        for (listener, router, speaks) in [
+            (http, http_router, Speaks::EitherHttp),
+            (grpc, grpc_router, Speaks::EitherHttp),
+            (web, web_router, Speaks::Http1),
+        ] {
+            let (counters, stop) = (Arc::clone(&self.shared.counters), self.stop.clone());
+            self.servers
+                .spawn(serve(listener, router, speaks, counters, stop));
         }
     }
 }

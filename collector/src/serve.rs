@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::rt::{Executor, Read, Write};
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +24,24 @@ pub(crate) const CONNECTIONS_MAX: usize = 1_024;
 /// A connection that sends no whole request head for so long is closed. Agents speak every ten
 /// seconds.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
+
+/// What a client says first that speaks HTTP/2 (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Bytes that an HTTP/2 client may send ahead of being read, over all its requests: what a
+/// connection holds outside of the memory that ingest reserves. At 20 ms of round trip that lets
+/// 6 MB a second through.
+const HTTP2_WINDOW: u32 = 128 * 1024;
+
+/// Open requests of one HTTP/2 connection: as many as one agent may have worked on.
+const HTTP2_STREAMS_MAX: u32 = 16;
+
+/// Bytes of the headers of one HTTP/2 request.
+const HTTP2_HEADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// An HTTP/2 client is asked so often whether it is still there, and given so long to answer.
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
+const HTTP2_PING_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long open requests may take to come to their end when the collector stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
@@ -68,29 +89,51 @@ pub(crate) async fn bind(
     Ok((listener, bound))
 }
 
+/// The versions of HTTP that a listener understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/1.1, or HTTP/2 with prior knowledge: whatever the client begins with.
+    EitherHttp,
+}
+
 /// Serves `router` until `stop`, then lets open requests end.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    speaks: Speaks,
     counters: Arc<Counters>,
     stop: CancellationToken,
 ) {
-    serve_at_most(CONNECTIONS_MAX, listener, router, counters, stop).await;
+    let connections = TaskTracker::new();
+    let served = Served {
+        router,
+        speaks,
+        counters,
+        stop,
+        connections,
+    };
+    serve_at_most(CONNECTIONS_MAX, listener, served).await;
 }
 
-async fn serve_at_most(
-    connections_max: usize,
-    listener: TcpListener,
+/// What the connections of a listener share.
+#[derive(Debug, Clone)]
+struct Served {
     router: Router,
+    speaks: Speaks,
     counters: Arc<Counters>,
     stop: CancellationToken,
-) {
+    /// The connections, and the requests of HTTP/2.
+    connections: TaskTracker,
+}
+
+async fn serve_at_most(connections_max: usize, listener: TcpListener, served: Served) {
     let room = Arc::new(Semaphore::new(connections_max));
-    let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => break,
+            () = served.stop.cancelled() => break,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -102,51 +145,115 @@ async fn serve_at_most(
         };
         match Arc::clone(&room).try_acquire_owned() {
             Ok(permit) => {
-                let (router, counters) = (router.clone(), Arc::clone(&counters));
-                connections.spawn(connection(stream, router, counters, permit, stop.clone()));
+                served
+                    .connections
+                    .spawn(connection(stream, served.clone(), permit));
             }
             // Dropping the stream closes it: whoever wants to speak comes again.
-            Err(_) => counters.connections_refused.add(1),
+            Err(_) => served.counters.connections_refused.add(1),
         }
     }
     drop(listener);
-    connections.close();
-    if tokio::time::timeout(DRAIN_WITHIN, connections.wait())
+    served.connections.close();
+    if tokio::time::timeout(DRAIN_WITHIN, served.connections.wait())
         .await
         .is_err()
     {
         tracing::warn!(
-            open = connections.len(),
+            open = served.connections.len(),
             "connections were cut when the collector stopped"
         );
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    router: Router,
-    counters: Arc<Counters>,
-    permit: OwnedSemaphorePermit,
-    stop: CancellationToken,
-) {
-    let _open = Open::new(counters);
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN);
-    let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = stop.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            // A stream of events would never end by itself.
-            tokio::time::timeout(DRAIN_WITHIN, served).await.unwrap_or(Ok(()))
-        }
+async fn connection(stream: TcpStream, served: Served, permit: OwnedSemaphorePermit) {
+    let _open = Open::new(Arc::clone(&served.counters));
+    let ended = match served.speaks {
+        Speaks::Http1 => served.http1(TokioIo::new(stream)).await,
+        Speaks::EitherHttp => served.either(stream).await,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
     drop(permit);
+}
+
+impl Served {
+    async fn either(self, mut stream: TcpStream) -> Result<(), hyper::Error> {
+        let begun = tokio::select! {
+            begun = tokio::time::timeout(HEAD_WITHIN, begin(&mut stream)) => begun,
+            () = self.stop.cancelled() => return Ok(()),
+        };
+        let Ok(Ok((start, is_http2))) = begun else {
+            return Ok(());
+        };
+        let (read, write) = stream.into_split();
+        let io = tokio::io::join(std::io::Cursor::new(start).chain(read), write);
+        if is_http2 {
+            self.http2(TokioIo::new(io)).await
+        } else {
+            self.http1(TokioIo::new(io)).await
+        }
+    }
+
+    async fn http1(self, io: impl Read + Write + Unpin + 'static) -> Result<(), hyper::Error> {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN);
+        let connection = http.serve_connection(io, TowerToHyperService::new(self.router));
+        tokio::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                // A stream of events would never end by itself.
+                tokio::time::timeout(DRAIN_WITHIN, connection).await.unwrap_or(Ok(()))
+            }
+        }
+    }
+
+    async fn http2(self, io: impl Read + Write + Unpin + 'static) -> Result<(), hyper::Error> {
+        let mut http = http2::Builder::new(Tracked(self.connections));
+        http.timer(TokioTimer::new())
+            .keep_alive_interval(HTTP2_PING_EVERY)
+            .keep_alive_timeout(HTTP2_PING_WITHIN)
+            .initial_stream_window_size(HTTP2_WINDOW)
+            .initial_connection_window_size(HTTP2_WINDOW)
+            .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            .max_header_list_size(HTTP2_HEADER_BYTES_MAX);
+        let connection = http.serve_connection(io, TowerToHyperService::new(self.router));
+        tokio::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(DRAIN_WITHIN, connection).await.unwrap_or(Ok(()))
+            }
+        }
+    }
+}
+
+/// Reads until it is clear which version of HTTP begins: what was read, and whether it is 2.
+async fn begin(stream: &mut TcpStream) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut start = Vec::with_capacity(HTTP2_PREFACE.len());
+    while HTTP2_PREFACE.starts_with(&start) && start.len() < HTTP2_PREFACE.len() {
+        let left = HTTP2_PREFACE.len() - start.len();
+        if stream.take(left as u64).read_buf(&mut start).await? == 0 {
+            break;
+        }
+    }
+    let is_http2 = start == HTTP2_PREFACE;
+    Ok((start, is_http2))
+}
+
+/// Runs the requests of an HTTP/2 connection beside it, where the listener waits for them.
+#[derive(Debug, Clone)]
+struct Tracked(TaskTracker);
+
+impl<F: Future<Output: Send + 'static> + Send + 'static> Executor<F> for Tracked {
+    fn execute(&self, request: F) {
+        self.0.spawn(request);
+    }
 }
 
 /// Counts an open connection until it is dropped, also by a request that panics.
@@ -171,6 +278,16 @@ mod tests {
 
     use super::*;
 
+    fn served(router: Router, counters: &Arc<Counters>, stop: &CancellationToken) -> Served {
+        Served {
+            router,
+            speaks: Speaks::EitherHttp,
+            counters: Arc::clone(counters),
+            stop: stop.clone(),
+            connections: TaskTracker::new(),
+        }
+    }
+
     /// One request on a connection that stays open; None if it was closed without an answer.
     async fn ask(stream: &mut TcpStream) -> Option<u8> {
         stream
@@ -186,13 +303,8 @@ mod tests {
     async fn connections_beyond_the_bound_are_closed_counted_and_may_come_again() {
         let (listener, address) = bind("web", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (counters, stop) = (Arc::new(Counters::default()), CancellationToken::new());
-        let serving = tokio::spawn(serve_at_most(
-            2,
-            listener,
-            Router::new(),
-            Arc::clone(&counters),
-            stop.clone(),
-        ));
+        let served = served(Router::new(), &counters, &stop);
+        let serving = tokio::spawn(serve_at_most(2, listener, served));
         let mut first = TcpStream::connect(address).await.unwrap();
         let mut second = TcpStream::connect(address).await.unwrap();
         assert_eq!(ask(&mut first).await, Some(b'4'));
@@ -225,13 +337,8 @@ mod tests {
         let (listener, address) = bind("web", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (counters, stop) = (Arc::new(Counters::default()), CancellationToken::new());
         let router = Router::new().fallback(async || -> &'static str { panic!("as a page might") });
-        let serving = tokio::spawn(serve_at_most(
-            1,
-            listener,
-            router,
-            Arc::clone(&counters),
-            stop.clone(),
-        ));
+        let served = served(router, &counters, &stop);
+        let serving = tokio::spawn(serve_at_most(1, listener, served));
         let again = async {
             for _ in 0..3 {
                 loop {

@@ -13,8 +13,12 @@ mod crash;
 mod disk;
 #[path = "collector/fleet.rs"]
 mod fleet;
+#[path = "collector/grpc.rs"]
+mod grpc;
 #[path = "collector/harness.rs"]
 mod harness;
+#[path = "collector/json.rs"]
+mod json;
 #[path = "collector/refusals.rs"]
 mod refusals;
 #[path = "collector/restart.rs"]

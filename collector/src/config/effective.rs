@@ -24,6 +24,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     writeln!(out, "bytes_max = \"{}\"", bytes(config.bytes_max))?;
     writeln!(out, "\n[listen]")?;
     writeln!(out, "otlp = \"{}\"", config.listen.otlp)?;
+    writeln!(out, "otlp_grpc = \"{}\"", config.listen.otlp_grpc)?;
     writeln!(out, "web = \"{}\"", config.listen.web)?;
     let limits = &config.limits;
     writeln!(out, "\n[limits]")?;

@@ -1,10 +1,15 @@
-//! What a sender hears: protobuf always, in the words of OTLP.
+//! What a sender hears, in the words of OTLP and in the form that it speaks.
+
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use bongsu_model::Timestamp;
-use bongsu_wire::{PartialSuccess, RECEIVED_HEADER, logs_response, status_body, trace_response};
+use bongsu_wire::{
+    PartialSuccess, RECEIVED_HEADER, logs_response, logs_response_json, status_body, status_json,
+    trace_response, trace_response_json,
+};
 
 use super::judge::Refusal;
 use crate::journal::Stored;
@@ -15,8 +20,36 @@ const REASONS_MAX: usize = 5;
 /// Characters of one reason: longer ones quote what the sender wrote.
 const REASON_CHARS_MAX: usize = 300;
 
-/// The media type of OTLP in protobuf.
-pub(super) const PROTOBUF: &str = "application/x-protobuf";
+/// Why there is no place for metrics.
+pub(super) const NO_METRICS: &str =
+    "metrics are not taken: availability is derived here, from runs";
+
+/// What a message over HTTP is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Form {
+    #[default]
+    Protobuf,
+    Json,
+}
+
+impl Form {
+    /// The form that the content type names, its parameters aside.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let found = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let essence = found.split(';').next().unwrap_or_default().trim();
+        [Self::Protobuf, Self::Json]
+            .into_iter()
+            .find(|form| essence.eq_ignore_ascii_case(form.media_type()))
+    }
+
+    /// Its media type in OTLP.
+    pub(super) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Protobuf => "application/x-protobuf",
+            Self::Json => "application/json",
+        }
+    }
+}
 
 /// What a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +67,7 @@ impl Signal {
             "/v1/traces" => Self::Traces,
             "/v1/logs" => Self::Logs,
             "/v1/metrics" => {
-                return Err(Refused::new(
-                    StatusCode::NOT_FOUND,
-                    "metrics are not taken: availability is derived here, from runs",
-                ));
+                return Err(Refused::new(StatusCode::NOT_FOUND, NO_METRICS));
             }
             _ => {
                 return Err(Refused::new(
@@ -54,10 +84,12 @@ impl Signal {
     }
 
     /// The body of a 200.
-    pub(super) fn response(self, partial: Option<PartialSuccess>) -> Vec<u8> {
-        match self {
-            Self::Traces => trace_response(partial),
-            Self::Logs => logs_response(partial),
+    pub(super) fn response(self, form: Form, partial: Option<PartialSuccess>) -> Vec<u8> {
+        match (self, form) {
+            (Self::Traces, Form::Protobuf) => trace_response(partial),
+            (Self::Traces, Form::Json) => trace_response_json(partial),
+            (Self::Logs, Form::Protobuf) => logs_response(partial),
+            (Self::Logs, Form::Json) => logs_response_json(partial),
         }
     }
 }
@@ -69,8 +101,8 @@ pub(super) struct Refused {
     pub(super) code: StatusCode,
     /// Why, for people.
     pub(super) message: String,
-    /// After how many seconds the same request may be sent again, if it may.
-    again: Option<u64>,
+    /// After how long the same request may be sent again, if it may.
+    pub(super) again: Option<Duration>,
 }
 
 impl Refused {
@@ -88,25 +120,34 @@ impl Refused {
         Self {
             code,
             message: message.into(),
-            again: Some(seconds),
+            again: Some(Duration::from_secs(seconds)),
         }
     }
 }
 
 /// A 200 with this body, which says when the request was received.
-pub(super) fn success(body: Vec<u8>, received: Timestamp) -> Response {
-    let mut response = response(StatusCode::OK, body);
+pub(super) fn success(form: Form, body: Vec<u8>, received: Timestamp) -> Response {
+    let mut response = response(StatusCode::OK, form, body);
     let received = HeaderValue::from(received.as_unix_nanos());
     response.headers_mut().insert(RECEIVED_HEADER, received);
     response
 }
 
 /// An error with a `google.rpc.Status`.
-pub(super) fn refusal(refused: &Refused) -> Response {
-    let mut response = response(refused.code, status_body(&refused.message));
+pub(super) fn refusal(form: Form, refused: &Refused) -> Response {
+    tracing::debug!(
+        code = refused.code.as_u16(),
+        reason = refused.message,
+        "refused"
+    );
+    let body = match form {
+        Form::Protobuf => status_body(&refused.message),
+        Form::Json => status_json(&refused.message),
+    };
+    let mut response = response(refused.code, form, body);
     let headers = response.headers_mut();
-    if let Some(seconds) = refused.again {
-        headers.insert(header::RETRY_AFTER, seconds.into());
+    if let Some(again) = refused.again {
+        headers.insert(header::RETRY_AFTER, again.as_secs().into());
     }
     if refused.code == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -146,19 +187,21 @@ pub(super) fn partial(refusals: &[Refusal], stored: &[Stored]) -> Option<Partial
     })
 }
 
-fn clipped(reason: &str) -> String {
+/// `reason`, cut to a length that fits beside others.
+pub(super) fn clipped(reason: &str) -> String {
     match reason.char_indices().nth(REASON_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &reason[..end]),
         None => reason.to_owned(),
     }
 }
 
-fn response(code: StatusCode, body: Vec<u8>) -> Response {
+fn response(code: StatusCode, form: Form, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = code;
+    let media_type = HeaderValue::from_static(form.media_type());
     response
         .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+        .insert(header::CONTENT_TYPE, media_type);
     response
 }
 

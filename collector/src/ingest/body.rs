@@ -7,7 +7,7 @@ use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt as _;
 
-use super::answer::{PROTOBUF, Refused};
+use super::answer::{Form, Refused};
 use super::limits::Reservation;
 
 /// A body that has not come whole by then is given up: at 16 MiB that is a link of 2 Mbit/s.
@@ -39,19 +39,23 @@ pub(super) enum Coding {
     Zstd,
 }
 
-/// Refuses what is not OTLP in protobuf.
-pub(super) fn check_type(headers: &HeaderMap) -> Result<(), Refused> {
-    let found = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = found.map(|value| value.split(';').next().unwrap_or_default().trim());
-    match essence {
-        Some(essence) if essence.eq_ignore_ascii_case(PROTOBUF) => Ok(()),
-        _ => Err(Refused::new(
+/// What the body says it is written in.
+pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refused> {
+    Form::of(headers).ok_or_else(|| {
+        let found = headers.get(header::CONTENT_TYPE);
+        let found = found.map_or_else(
+            || "this request has none".to_owned(),
+            |found| format!("this request has {found:?}"),
+        );
+        Refused::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("OTLP is taken as {PROTOBUF} only"),
-        )),
-    }
+            format!(
+                "OTLP is taken with the Content-Type {} or {}; {found}",
+                Form::Protobuf.media_type(),
+                Form::Json.media_type()
+            ),
+        )
+    })
 }
 
 /// How the body says it is compressed.
@@ -190,11 +194,11 @@ fn drain(
 }
 
 fn broken(coding: &str, error: &std::io::Error) -> Refused {
-    let message = format!("the body is not whole {coding}, as its Content-Encoding says: {error}");
+    let message = format!("the body is not whole {coding}, as its headers say: {error}");
     Refused::new(StatusCode::BAD_REQUEST, message)
 }
 
-fn too_large(bytes_max: u64) -> Refused {
+pub(super) fn too_large(bytes_max: u64) -> Refused {
     Refused::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         format!(

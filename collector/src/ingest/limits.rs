@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
-use bongsu_model::{AgentId, Monotonic};
+use bongsu_model::Monotonic;
 
 use super::answer::Refused;
 use crate::config::Config;
@@ -30,7 +30,8 @@ const BURST_SECONDS: f64 = 4.0;
 /// Who may come in.
 #[derive(Debug)]
 pub(super) struct Admission {
-    agents: HashMap<AgentId, Sender>,
+    /// By name.
+    agents: HashMap<String, Sender>,
     per_second: f64,
     bytes_max: u64,
     counters: Arc<Counters>,
@@ -61,7 +62,7 @@ impl Admission {
             .roster
             .agents()
             .iter()
-            .map(|agent| agent.vantage.agent.clone());
+            .map(|agent| agent.vantage.agent.to_string());
         Self {
             agents: agents
                 .map(|agent| {
@@ -79,7 +80,7 @@ impl Admission {
     }
 
     /// Takes one request out of the agent's bucket.
-    pub(super) fn rate(&self, agent: &AgentId, now: Monotonic) -> Result<(), Refused> {
+    pub(super) fn rate(&self, agent: &str, now: Monotonic) -> Result<(), Refused> {
         let Some(sender) = self.agents.get(agent) else {
             return Ok(());
         };
@@ -113,7 +114,7 @@ impl Admission {
     }
 
     /// Takes a place among the requests that are worked on.
-    pub(super) fn enter(&self, agent: &AgentId) -> Result<Reservation, Refused> {
+    pub(super) fn enter(&self, agent: &str) -> Result<Reservation, Refused> {
         let own = self.agents.get(agent);
         let own = own.map_or_else(Arc::default, |sender| Arc::clone(&sender.in_flight));
         self.counters.in_flight.raise(1);
@@ -213,43 +214,43 @@ mod tests {
     #[test]
     fn an_agent_may_send_a_burst_and_then_its_rate() {
         let admission = admission("requests_per_second = 2");
-        let agent = AgentId::new("seoul-1").unwrap();
+        let agent = "seoul-1";
         for _ in 0..8 {
-            admission.rate(&agent, at(0)).unwrap();
+            admission.rate(agent, at(0)).unwrap();
         }
-        let refused = admission.rate(&agent, at(0)).unwrap_err();
+        let refused = admission.rate(agent, at(0)).unwrap_err();
         assert_eq!(refused.code, StatusCode::TOO_MANY_REQUESTS);
-        assert!(admission.rate(&agent, at(400)).is_err());
-        admission.rate(&agent, at(500)).unwrap();
-        assert!(admission.rate(&agent, at(500)).is_err());
+        assert!(admission.rate(agent, at(400)).is_err());
+        admission.rate(agent, at(500)).unwrap();
+        assert!(admission.rate(agent, at(500)).is_err());
     }
 
     #[test]
     fn one_agent_takes_its_share_of_the_places_and_no_more() {
         let admission = admission("requests_per_second = 50");
-        let agent = AgentId::new("seoul-1").unwrap();
+        let agent = "seoul-1";
         let mut places: Vec<_> = (0..IN_FLIGHT_OF_AGENT_MAX)
-            .map(|_| admission.enter(&agent).unwrap())
+            .map(|_| admission.enter(agent).unwrap())
             .collect();
-        let refused = admission.enter(&agent).unwrap_err();
+        let refused = admission.enter(agent).unwrap_err();
         assert_eq!(refused.code, StatusCode::TOO_MANY_REQUESTS);
-        let other = AgentId::new("busan-1").unwrap();
-        places.push(admission.enter(&other).unwrap());
+        let other = "busan-1";
+        places.push(admission.enter(other).unwrap());
         places.remove(0);
-        admission.enter(&agent).unwrap();
+        admission.enter(agent).unwrap();
     }
 
     #[test]
     fn places_and_bytes_are_given_back() {
         let admission = admission("requests_per_second = 50");
         // Agents that are not on the roster have no share: the bound on all is what is left.
-        let agent = AgentId::new("busan-1").unwrap();
+        let agent = "busan-1";
         let mut places: Vec<_> = (0..IN_FLIGHT_MAX)
-            .map(|_| admission.enter(&agent).unwrap())
+            .map(|_| admission.enter(agent).unwrap())
             .collect();
-        assert!(admission.enter(&agent).is_err());
+        assert!(admission.enter(agent).is_err());
         places.pop();
-        let mut held = admission.enter(&agent).unwrap();
+        let mut held = admission.enter(agent).unwrap();
         held.grow(64 << 20).unwrap();
         assert!(places[0].grow(1).is_err());
         drop(held);

@@ -135,16 +135,25 @@ async fn other_encodings_types_methods_and_signals_are_refused_in_their_own_way(
     let folder = tempfile::tempdir().unwrap();
     let collector = collector(folder.path()).await;
     let (client, to) = (Client::new(), collector.otlp_addr());
-    let headers = vec![
-        ("authorization", format!("Bearer {}", agents()[0].token)),
-        ("content-type", "application/json".to_owned()),
-    ];
-    let json = client
-        .post(to, "/v1/traces", &headers, b"{}".to_vec())
-        .await
-        .unwrap();
-    assert_eq!(json.code, 415);
-    assert!(json.message().contains("application/x-protobuf"));
+    for content_type in [
+        "text/plain",
+        "application/jsonl",
+        "application/octet-stream",
+        "",
+    ] {
+        let headers = vec![
+            ("authorization", format!("Bearer {}", agents()[0].token)),
+            ("content-type", content_type.to_owned()),
+        ];
+        let answer = client
+            .post(to, "/v1/traces", &headers, b"{}".to_vec())
+            .await
+            .unwrap();
+        assert_eq!(answer.code, 415, "{content_type}");
+        for says in ["application/x-protobuf or application/json", content_type] {
+            assert!(answer.message().contains(says), "{}", answer.message());
+        }
+    }
     let metrics = client.runs_at(to, "/v1/metrics", &agents()[0]).await;
     assert_eq!(metrics.code, 404);
     assert!(metrics.message().contains("metrics are not taken"));

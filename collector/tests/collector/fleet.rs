@@ -41,7 +41,7 @@ pub(crate) fn config_text(data: &Path) -> String {
     let catalogue = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/journeys/catalogue.toml");
     let mut text = format!(
         "format = 1\ndata = {data:?}\ncatalogue = {catalogue:?}\ndefault_target = \"superapp\"\n\
-         [listen]\notlp = \"127.0.0.1:0\"\nweb = \"127.0.0.1:0\"\n\
+         [listen]\notlp = \"127.0.0.1:0\"\notlp_grpc = \"127.0.0.1:0\"\nweb = \"127.0.0.1:0\"\n\
          [limits]\nbody_bytes_max = \"1MiB\"\nrequests_per_second = 100000\n"
     );
     for region in ["a", "b"] {

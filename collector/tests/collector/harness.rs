@@ -79,6 +79,7 @@ pub(crate) struct Answer {
     pub(crate) received: Option<u64>,
     pub(crate) code: u16,
     pub(crate) retry_after: Option<u64>,
+    pub(crate) content_type: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -132,7 +133,8 @@ impl Client {
         if !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/x-protobuf");
         }
-        for (name, value) in headers {
+        // An empty value stands for no such header.
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             request = request.header(*name, value);
         }
         answer(request).await
@@ -152,7 +154,9 @@ async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {
     let response = request.send().await.ok()?;
     let retry_after = response.headers().get("retry-after");
     let received = response.headers().get(bongsu_wire::RECEIVED_HEADER);
+    let content_type = response.headers().get("content-type");
     Some(Answer {
+        content_type: content_type.map(|value| value.to_str().unwrap().to_owned()),
         received: received.map(|value| value.to_str().unwrap().parse().unwrap()),
         code: response.status().as_u16(),
         retry_after: retry_after.map(|value| value.to_str().unwrap().parse().unwrap()),

@@ -143,9 +143,11 @@ impl Layout {
              zone = \"Asia/Seoul\"\n\n\
              [listen]\n\
              otlp = \"{otlp}\"\n\
+             otlp_grpc = \"{}\"\n\
              web = \"{web}\"\n\n\
              [limits]\n\
-             requests_per_second = 200\n"
+             requests_per_second = 200\n",
+            SocketAddr::new(otlp.ip(), 0)
         );
         for region in REGIONS {
             let _ = write!(

@@ -97,6 +97,7 @@ fn print_welcome(fleet: &Fleet, folder: &Path, headless: bool) {
         "  OTLP/HTTP  http://{}/v1/traces",
         fleet.collector.otlp_addr()
     );
+    println!("  OTLP/gRPC  {}", fleet.collector.otlp_grpc_addr());
     println!("  files      {}", folder.display());
     if headless {
         println!("Ctrl-C ends it.");

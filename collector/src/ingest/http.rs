@@ -1,0 +1,69 @@
+//! OTLP/HTTP: a POST for each signal, in protobuf or JSON; the answer is in the request's form.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::BodyDataStream;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+
+use super::answer::{self, Form, Refused, Signal};
+use super::judge::Bench;
+use super::work::Work;
+use super::{Ingest, body, grpc};
+
+/// All that is served on `[listen] otlp`.
+pub(super) fn router(ingest: Arc<Ingest>) -> Router {
+    Router::new().fallback(receive).with_state(ingest)
+}
+
+async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let mut body = body.into_data_stream();
+    let received = ingest.shared.clock.wall();
+    if grpc::is_grpc(&head.headers) {
+        let way = format!(
+            "this port takes OTLP over HTTP; send gRPC to port {}, or use the protocol \
+             http/protobuf",
+            ingest.ports.grpc.port()
+        );
+        return grpc::misdirected(&ingest.shared.counters, way);
+    }
+    let form = Form::of(&head.headers);
+    let answer = match answer(&ingest, &head, &mut body).await {
+        Ok(body) => answer::success(form.unwrap_or_default(), body, received),
+        Err(refused) => {
+            body::discard(&mut body).await;
+            answer::refusal(form.unwrap_or_default(), &refused)
+        }
+    };
+    let code = answer.status().as_u16();
+    ingest.shared.counters.requests.count(code);
+    answer
+}
+
+async fn answer(
+    ingest: &Ingest,
+    head: &Parts,
+    body: &mut BodyDataStream,
+) -> Result<Vec<u8>, Refused> {
+    let signal = Signal::of(&head.method, head.uri.path())?;
+    let (agent, mut held) = ingest.admit(&head.headers)?;
+    let form = body::form(&head.headers)?;
+    let coding = body::coding(&head.headers)?;
+    let config = &ingest.shared.config;
+    let bytes_max = config.limits.body_bytes_max;
+    let wire = body::read(&head.headers, body, bytes_max, &mut held).await?;
+    let work = Work {
+        signal,
+        form,
+        coding,
+        wire,
+        bytes_max,
+        held,
+        bench: Bench::new(config, agent, ingest.shared.clock.wall()),
+        counters: Arc::clone(&ingest.shared.counters),
+    };
+    Ok(signal.response(form, ingest.take(work).await?))
+}
