@@ -3,8 +3,6 @@
 //! Each collector has a task of its own, so that a slow one holds up no other. What goes next is
 //! the spool's choice: plans, then the fresh lane, then the backlog, each in order.
 
-mod answer;
-mod backoff;
 mod client;
 mod dead_letter;
 mod offset;
@@ -14,10 +12,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bongsu_model::Clock;
+pub(crate) use bongsu_wire::Answer;
+use bongsu_wire::Backoff;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use answer::Answer;
 pub use client::ClientError;
 pub(crate) use client::{Client, Surroundings};
 pub(crate) use dead_letter::DeadLetters;
@@ -25,7 +24,13 @@ use dead_letter::{DeadLetter, Kept};
 pub(crate) use offset::ClockOffset;
 
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
-use backoff::{Backoff, jitter};
+
+/// The first wait after a failure; it doubles with each.
+const WAIT_FIRST: Duration = Duration::from_millis(250);
+
+/// The longest wait of our own: fresh runs are live evidence for some 30 s, so a collector that
+/// comes back must hear of them well within that.
+const WAIT_LONGEST: Duration = Duration::from_secs(5);
 
 /// How often a collector is asked again that refused the token.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -65,7 +70,7 @@ impl Shipper {
     /// Ships until `stop`, then for as long as `drained` is not cancelled and there is more.
     pub(crate) async fn ship(mut self, stop: CancellationToken, abandon: CancellationToken) {
         let mut appended = self.spool.appended();
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(WAIT_FIRST, WAIT_LONGEST);
         loop {
             appended.borrow_and_update();
             let now = self.clock.wall();
@@ -246,6 +251,11 @@ impl Shipper {
             Err(error) => tracing::warn!(%error, "a dead letter could not be written"),
         }
     }
+}
+
+/// A random number in 0..1, 0.5 if the system has none to give.
+fn jitter() -> f64 {
+    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
 }
 
 /// OTLP requests merge by concatenation: their one field is repeated.

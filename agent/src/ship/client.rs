@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Clock, Secret, Timestamp};
-use bongsu_wire::RECEIVED_HEADER;
+use bongsu_wire::{Answer, RECEIVED_HEADER, RawAnswer, http_date, read_answer};
 use bytes::Bytes;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
 };
 
-use super::answer::{self, Answer, Raw, http_date};
 use super::offset::{ClockOffset, Received};
 use crate::config::{CollectorConfig, SecretError};
 use crate::gate::NetworkGate;
@@ -161,13 +160,13 @@ impl Client {
                 if (200..300).contains(&status) {
                     self.learn_offset(sent, answered, &headers);
                 }
-                let raw = Raw {
+                let raw = RawAnswer {
                     path,
                     status,
                     retry_after: headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()),
                     body: &body,
                 };
-                answer::read(&raw, answered)
+                read_answer(&raw, answered)
             }
             Ok(Err(reason)) => Answer::Retry {
                 reason,

@@ -8,7 +8,6 @@
 //! in a value, knows no `"NaN"`, and builds 300 bytes of structures for each `{}`. Tests hold this
 //! against it.
 
-mod protobuf;
 mod shape;
 
 use std::fmt;
@@ -18,6 +17,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, de};
 
+use crate::protobuf;
 use crate::refusal::JsonError;
 use shape::{Field, Kind, Shape};
 

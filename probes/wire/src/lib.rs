@@ -6,6 +6,9 @@
 //! [`decode_logs`]). What comes as OTLP/JSON is made protobuf first ([`traces_from_json`],
 //! [`logs_from_json`]). Every name on the wire is in [`names`], every bound in [`limits`].
 //!
+//! What a server's answer means to a sender, and how long it waits, is here too ([`read_answer`],
+//! [`Backoff`]): agent and collector both send.
+//!
 //! The crate is pure: it reads no clock and opens no socket; bytes in, values out.
 //!
 //! # What a decoder holds
@@ -22,10 +25,13 @@
 //! Whole numbers on the wire are signed: times reach to the year 2262, counts to 2^63 − 1.
 //! Durations are seconds in doubles, exact to the nanosecond up to [`limits::DURATION_MAX`].
 
+mod answer;
 mod attribute;
+mod backoff;
 mod body;
 mod date;
 mod evidence;
+mod foreign;
 mod heartbeat;
 mod json;
 pub mod limits;
@@ -34,6 +40,7 @@ pub mod names;
 mod network;
 mod outcomes;
 mod plan;
+mod protobuf;
 mod refusal;
 mod resource;
 mod response;
@@ -45,8 +52,11 @@ mod step;
 mod traces;
 mod weight;
 
+pub use answer::{Answer, RawAnswer, http_date, read_answer};
 pub use attribute::{AttributeError, AttributeFault};
+pub use backoff::Backoff;
 pub use evidence::{StepEvidence, attach_evidence};
+pub use foreign::{ForeignSpans, Sorted, take_foreign};
 pub use heartbeat::{heartbeat_from_json, heartbeat_to_json};
 pub use json::{logs_from_json, traces_from_json};
 pub use logs::{

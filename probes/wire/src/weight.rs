@@ -120,17 +120,17 @@ fn weigh(mut bytes: &[u8], message: Message, budget: usize, depth: usize) -> Opt
 }
 
 /// One field of a message.
-struct Field<'a> {
-    number: u64,
+pub(crate) struct Field<'a> {
+    pub(crate) number: u64,
     /// Its bytes; empty for a varint.
-    content: &'a [u8],
+    pub(crate) content: &'a [u8],
     /// What follows the field.
-    rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Field<'a> {
     /// None at the end, or where the bytes are malformed.
-    fn first(bytes: &'a [u8]) -> Option<Self> {
+    pub(crate) fn first(bytes: &'a [u8]) -> Option<Self> {
         let (key, rest) = varint(bytes)?;
         let (content, rest) = match key & 7 {
             0 => (&[][..], varint(rest)?.1),

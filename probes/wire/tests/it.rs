@@ -8,6 +8,8 @@
 mod canonical;
 #[path = "it/dictionary.rs"]
 mod dictionary;
+#[path = "it/foreign.rs"]
+mod foreign;
 #[path = "it/golden.rs"]
 mod golden;
 #[path = "it/json.rs"]

@@ -1,4 +1,4 @@
-//! What a collector's answer means, exactly as OTLP/HTTP has it. Pure.
+//! What the answer of an OTLP/HTTP server means, exactly as the specification has it.
 //!
 //! Source: opentelemetry-proto 1.11.0, docs/specification.md, "OTLP/HTTP Response". One deviation:
 //! 401 and 403 pause the queue instead of dropping it, so that an expired token costs no data.
@@ -9,19 +9,19 @@ use bongsu_model::Timestamp;
 
 /// What is to be done with what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// It is acknowledged; this many items were refused, for good.
     Accepted {
         /// Spans or log records that were refused.
         rejected: u64,
-        /// What the collector said of it.
+        /// What the server said of it.
         message: String,
     },
-    /// Send the same bytes again, not before the delay if there is one.
+    /// Send the same again, not before the delay if there is one.
     Retry {
         /// Why, for the log.
         reason: String,
-        /// The collector's wish.
+        /// The server's wish.
         after: Option<Duration>,
     },
     /// The token is not accepted: keep everything, and ask again later.
@@ -40,18 +40,22 @@ pub(crate) enum Answer {
 
 /// An answer as it came.
 #[derive(Debug)]
-pub(crate) struct Raw<'a> {
-    pub(crate) path: &'a str,
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<&'a str>,
-    pub(crate) body: &'a [u8],
+pub struct RawAnswer<'a> {
+    /// Where it was sent to: `/v1/traces` or `/v1/logs`.
+    pub path: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The header `Retry-After`, if there was one.
+    pub retry_after: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
 }
 
-/// Longest wait that a collector can ask for: a wrong date must not silence an agent for days.
+/// Longest wait that a server can ask for: a wrong date must not silence a sender for days.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
 /// Reads an answer that came at `now`.
-pub(crate) fn read(raw: &Raw<'_>, now: Timestamp) -> Answer {
+pub fn read_answer(raw: &RawAnswer<'_>, now: Timestamp) -> Answer {
     match raw.status {
         200..=299 => accepted(raw),
         429 | 502 | 503 | 504 => Answer::Retry {
@@ -68,11 +72,11 @@ pub(crate) fn read(raw: &Raw<'_>, now: Timestamp) -> Answer {
     }
 }
 
-fn accepted(raw: &Raw<'_>) -> Answer {
+fn accepted(raw: &RawAnswer<'_>) -> Answer {
     let partial = if raw.path == "/v1/traces" {
-        bongsu_wire::decode_trace_response(raw.body)
+        crate::decode_trace_response(raw.body)
     } else {
-        bongsu_wire::decode_logs_response(raw.body)
+        crate::decode_logs_response(raw.body)
     };
     match partial {
         Ok(None) => Answer::Accepted {
@@ -91,8 +95,8 @@ fn accepted(raw: &Raw<'_>) -> Answer {
     }
 }
 
-fn reason(raw: &Raw<'_>) -> String {
-    match bongsu_wire::decode_status_body(raw.body) {
+fn reason(raw: &RawAnswer<'_>) -> String {
+    match crate::decode_status_body(raw.body) {
         Ok(message) if !message.is_empty() => format!("status {}: {message}", raw.status),
         Ok(_) | Err(_) => format!("status {}", raw.status),
     }
@@ -108,7 +112,7 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 /// Reads the date format that HTTP prefers (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
+pub fn http_date(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -155,13 +159,13 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
-        let raw = Raw {
+        let raw = RawAnswer {
             path: "/v1/traces",
             status,
             retry_after,
             body,
         };
-        read(&raw, Timestamp::from_unix_seconds(784_111_777))
+        read_answer(&raw, Timestamp::from_unix_seconds(784_111_777))
     }
 
     #[test]
@@ -226,12 +230,12 @@ mod tests {
 
     #[test]
     fn a_partial_success_is_an_acknowledgement_with_a_loss() {
-        let partial = bongsu_wire::PartialSuccess {
+        let partial = crate::PartialSuccess {
             rejected: 3,
             message: "unknown journey".to_owned(),
         };
         assert_eq!(
-            answer(200, None, &bongsu_wire::trace_response(Some(partial))),
+            answer(200, None, &crate::trace_response(Some(partial))),
             Answer::Accepted {
                 rejected: 3,
                 message: "unknown journey".to_owned()
@@ -253,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_collectors_reason_is_told() {
-        let body = bongsu_wire::status_body("the body is cut short");
+        let body = crate::status_body("the body is cut short");
         assert_eq!(
             answer(400, None, &body),
             Answer::Refused {
