@@ -3,8 +3,10 @@
 mod diagnostic;
 mod document;
 mod effective;
+mod forward;
 mod quantity;
 mod roster;
+mod secret;
 mod trace_link;
 
 use std::net::SocketAddr;
@@ -14,7 +16,11 @@ use std::time::Duration;
 use bongsu_model::TargetName;
 
 pub use diagnostic::{ConfigError, Problem};
+pub use forward::{
+    Compression, FORWARDS_MAX, ForeignPolicy, Forward, Forwarding, PeerName, Sender,
+};
 pub use roster::{Agent, Roster, RosterError, TokenHash};
+pub use secret::{SecretError, SecretSource};
 pub use trace_link::TraceLink;
 
 use document::Section;
@@ -88,6 +94,8 @@ pub struct Config {
     pub trace_link: Option<TraceLink>,
     /// Regions, and the agents that may speak for them.
     pub roster: Roster,
+    /// Where spans go on to, and whose besides the agents'.
+    pub forwarding: Forwarding,
 }
 
 impl Config {
@@ -156,6 +164,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     let limits = limits(root);
     let trace_link = trace_link(root);
     let roster = roster::read(root);
+    let forwarding = forward::read(root, roster.as_ref(), folder);
     Some(Config {
         data: data?,
         catalogue: catalogue?,
@@ -168,6 +177,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         limits: limits?,
         trace_link: trace_link?,
         roster: roster?,
+        forwarding: forwarding?,
     })
 }
 

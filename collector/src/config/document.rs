@@ -240,6 +240,22 @@ impl<'v> Value<'v> {
             .ok_or_else(|| self.expected("a number"))
     }
 
+    /// As true or false.
+    pub(super) fn boolean(&self) -> Result<bool, String> {
+        self.0
+            .as_bool()
+            .ok_or_else(|| self.expected("true or false"))
+    }
+
+    /// As a table: its keys and values.
+    pub(super) fn entries(&self) -> Result<Vec<(&'v str, Value<'v>)>, String> {
+        let table = self.0.as_table().ok_or_else(|| self.expected("a table"))?;
+        Ok(table
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), Value(value.get_ref())))
+            .collect())
+    }
+
     /// As a table of texts: the text of `key`.
     pub(super) fn text_of(&self, key: &str) -> Result<&'v str, String> {
         let table = self.0.as_table().ok_or_else(|| self.expected("a table"))?;

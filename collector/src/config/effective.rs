@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::quantity::{bytes, duration};
-use super::{Config, FORMAT};
+use super::{Compression, Config, FORMAT, ForeignPolicy, Forward, SecretSource};
 
 /// As TOML, with every default filled in and token hashes cut.
 pub(super) fn render(config: &Config) -> String {
@@ -53,5 +53,49 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         )?;
         writeln!(out, "token_sha256 = \"{}…\"", &agent.token.to_hex()[..8])?;
     }
+    writeln!(out, "\n[foreign]")?;
+    match config.forwarding.foreign {
+        ForeignPolicy::Refuse => writeln!(out, "spans = \"refuse\"")?,
+        ForeignPolicy::Forward { bytes_max } => {
+            writeln!(out, "spans = \"forward\"")?;
+            writeln!(out, "bytes_max = \"{}\"", bytes(bytes_max))?;
+        }
+    }
+    for sender in config.forwarding.senders() {
+        writeln!(out, "\n[[sender]]\nid = \"{}\"", sender.id)?;
+        writeln!(out, "token_sha256 = \"{}…\"", &sender.token.to_hex()[..8])?;
+    }
+    for forward in &config.forwarding.forwards {
+        write_forward(forward, out)?;
+    }
     Ok(())
+}
+
+fn write_forward(forward: &Forward, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n[[forward]]\nname = \"{}\"", forward.name)?;
+    writeln!(out, "url = {:?}", forward.url)?;
+    let headers: Vec<String> = forward
+        .headers
+        .iter()
+        .map(|(name, source)| match source {
+            SecretSource::Env(variable) => format!("{name} = {{ env = {variable:?} }}"),
+            SecretSource::File(file) => format!("{name} = {{ file = {file:?} }}"),
+        })
+        .collect();
+    if !headers.is_empty() {
+        writeln!(out, "headers = {{ {} }}", headers.join(", "))?;
+    }
+    if let Some(ca) = &forward.ca {
+        writeln!(out, "ca = {ca:?}")?;
+    }
+    let compression = match forward.compression {
+        Compression::Gzip => "gzip",
+        Compression::None => "none",
+    };
+    writeln!(out, "compression = \"{compression}\"")?;
+    writeln!(
+        out,
+        "runs = {}\nforeign = {}",
+        forward.runs, forward.foreign
+    )
 }

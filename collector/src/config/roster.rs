@@ -215,12 +215,7 @@ fn agent(section: &Section<'_>) -> Option<Agent> {
     let agent = section.required("id", |value| value.name(AgentId::new));
     let region = section.required("region", |value| value.name(RegionId::new));
     let network = section.required("network", |value| value.name(NetworkId::new));
-    let token = section.required("token_sha256", |value| {
-        TokenHash::from_hex(value.text()?).ok_or_else(|| {
-            "expected 64 hex digits: the token's SHA-256, from `printf %s TOKEN | sha256sum`"
-                .to_owned()
-        })
-    });
+    let token = section.required("token_sha256", token_hash);
     section.finish();
     Some(Agent {
         vantage: Vantage {
@@ -229,5 +224,13 @@ fn agent(section: &Section<'_>) -> Option<Agent> {
             network: network?,
         },
         token: token?,
+    })
+}
+
+/// The hash of a token, as the file gives it.
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a parser")]
+pub(super) fn token_hash(value: Value<'_>) -> Result<TokenHash, String> {
+    TokenHash::from_hex(value.text()?).ok_or_else(|| {
+        "expected 64 hex digits: the token's SHA-256, from `printf %s TOKEN | sha256sum`".to_owned()
     })
 }

@@ -161,6 +161,7 @@ fn a_trace_link_is_none_until_it_is_given_and_then_checked() {
 #[test]
 fn two_agents_cannot_share_a_token_or_an_id() {
     let agent = &EXAMPLE[EXAMPLE.find("[[agent]]").unwrap()..];
+    let agent = agent.split("\n\n").next().unwrap();
     let twice = format!("{EXAMPLE}\n{agent}");
     assert!(problems(&twice).contains("agent `seoul-1` is listed twice"));
     let other = agent.replace("seoul-1", "seoul-2");
@@ -173,4 +174,184 @@ fn a_hash_shows_little_of_itself_in_debug() {
     let hash = TokenHash::of(b"token");
     assert_eq!(TokenHash::from_hex(&hash.to_hex()), Some(hash));
     assert!(format!("{hash:?}").len() < 20);
+}
+
+const FORWARD: &str = "\n[[forward]]\nname = \"tempo\"\nurl = \"http://127.0.0.1:14318/\"\n";
+
+/// The example with foreign spans forwarded, and `more` at its end.
+fn forwarding(more: &str) -> String {
+    let text = EXAMPLE.replace("spans = \"refuse\"", "spans = \"forward\"");
+    format!("{text}\n{more}")
+}
+
+fn sender(id: &str, token: &str) -> String {
+    let hash = TokenHash::of(token.as_bytes()).to_hex();
+    format!("\n[[sender]]\nid = \"{id}\"\ntoken_sha256 = \"{hash}\"\n")
+}
+
+#[test]
+fn a_destination_has_defaults_and_its_secrets_are_places() {
+    let text = forwarding(&format!(
+        "{FORWARD}headers = {{ Authorization = {{ file = \"h\" }}, x-scope = {{ env = \"SCOPE\" }} }}\n{}",
+        sender("shop", "secret of shop")
+    ));
+    let config = Config::parse(&text, Path::new("conf/collector.toml")).unwrap();
+    let forwarding = &config.forwarding;
+    let bytes_max = 256 << 20;
+    assert_eq!(forwarding.foreign, ForeignPolicy::Forward { bytes_max });
+    let [forward] = forwarding.forwards.as_slice() else {
+        panic!("{forwarding:?}");
+    };
+    assert_eq!(forward.url, "http://127.0.0.1:14318");
+    assert_eq!((forward.runs, forward.foreign), (true, true));
+    assert_eq!(forward.compression, Compression::Gzip);
+    let [(first, file), (second, env)] = forward.headers.as_slice() else {
+        panic!("{forward:?}");
+    };
+    assert_eq!(
+        (first.as_str(), second.as_str()),
+        ("authorization", "x-scope")
+    );
+    assert_eq!(*file, SecretSource::File("conf/h".into()));
+    assert_eq!(*env, SecretSource::Env("SCOPE".to_owned()));
+    let token = TokenHash::of(b"secret of shop");
+    let sender = forwarding.sender_by_token(&token).unwrap();
+    assert_eq!(sender.id.as_str(), "shop");
+    let shown = config.effective();
+    let whole = [token, config.roster.agents()[0].token]
+        .iter()
+        .map(TokenHash::to_hex)
+        .fold(shown.clone(), |text, hex| {
+            assert!(!text.contains(&hex));
+            text.replace(&format!("{}…", &hex[..8]), &hex)
+        });
+    let again = Config::parse(&whole, Path::new("elsewhere.toml")).unwrap();
+    assert_eq!(again.effective(), shown);
+    assert_eq!(again.forwarding, config.forwarding);
+}
+
+#[test]
+fn what_is_wrong_with_destinations_and_senders_is_told() {
+    let tempo = |more: &str| format!("{FORWARD}{more}\n");
+    for (text, says) in [
+        (
+            forwarding(&tempo("headers = { authorization = \"Bearer abc\" }")),
+            "header `authorization`: a secret is named, never written",
+        ),
+        (
+            forwarding(&tempo("headers = { a = { env = \"A\", file = \"b\" } }")),
+            "a secret is named, never written",
+        ),
+        (
+            forwarding(&tempo("headers = { content-type = { env = \"A\" } }")),
+            "the header `content-type` is set by the collector",
+        ),
+        (
+            forwarding(&tempo("headers = { \"a b\" = { env = \"A\" } }")),
+            "`a b` is not the name of a header",
+        ),
+        (forwarding(&tempo("urll = \"x\"")), "unknown key `urll`"),
+        (
+            forwarding(&tempo("compression = \"zstd\"")),
+            "use gzip or none",
+        ),
+        (
+            forwarding(&tempo("runs = false\nforeign = false")),
+            "neither runs nor foreign spans",
+        ),
+        (forwarding(&tempo("runs = 1")), "expected true or false"),
+        (
+            forwarding(&format!("{FORWARD}{FORWARD}")),
+            "`tempo` is listed twice",
+        ),
+        (
+            forwarding(&FORWARD.replace("14318/", "14318/v1/traces")),
+            "/v1/traces is added",
+        ),
+        (
+            forwarding(&FORWARD.replace("http://", "http://me:pass@")),
+            "a URL carries no credentials",
+        ),
+        (
+            forwarding(&FORWARD.replace("http://", "grpc://")),
+            "is not an http:// or https:// address",
+        ),
+        (forwarding(&FORWARD.replace("tempo", "Te mpo")), "`Te mpo`"),
+        (forwarding(""), "foreign spans have nowhere to go"),
+        (
+            forwarding(&tempo("foreign = false")),
+            "foreign spans have nowhere to go",
+        ),
+        (
+            format!("{EXAMPLE}{}", sender("shop", "t")),
+            "a sender may only have its spans passed on",
+        ),
+        (
+            forwarding(&format!("{FORWARD}{}", sender("seoul-1", "t"))),
+            "`seoul-1` is listed twice",
+        ),
+        (
+            forwarding(&format!(
+                "{FORWARD}{}{}",
+                sender("a", "t"),
+                sender("b", "t")
+            )),
+            "`b` has the token of another",
+        ),
+        (
+            EXAMPLE.replace("spans = \"refuse\"", "spans = \"drop\""),
+            "`drop` is neither refuse nor forward",
+        ),
+        (
+            EXAMPLE.replace("spans = \"refuse\"", "bytes_max = \"1MiB\""),
+            "the queue needs 64MiB or more",
+        ),
+    ] {
+        let shown = problems(&text);
+        assert!(shown.contains(says), "{says}:\n{shown}");
+        assert!(
+            !shown.contains("me:pass") || says.contains("URL"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_there_says_where_it_should_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("h");
+    let source = SecretSource::File(file.clone());
+    assert!(
+        source
+            .resolve()
+            .unwrap_err()
+            .to_string()
+            .contains("cannot read the secret file")
+    );
+    std::fs::write(&file, " \n").unwrap();
+    assert!(
+        source
+            .resolve()
+            .unwrap_err()
+            .to_string()
+            .contains("is empty")
+    );
+    std::fs::write(&file, "Bearer abc\n").unwrap();
+    assert_eq!(source.resolve().unwrap().expose(), "Bearer abc");
+    std::fs::write(&file, vec![b'a'; 70_000]).unwrap();
+    assert!(
+        source
+            .resolve()
+            .unwrap_err()
+            .to_string()
+            .contains("is this the right file?")
+    );
+    let unset = SecretSource::Env("BONGSU_TEST_NEVER_SET".to_owned());
+    assert!(
+        unset
+            .resolve()
+            .unwrap_err()
+            .to_string()
+            .contains("BONGSU_TEST_NEVER_SET is not set")
+    );
 }
