@@ -1,7 +1,7 @@
 //! What the collector counts of itself, each with its name on `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A count that only grows.
 #[derive(Debug, Default)]
@@ -96,6 +96,77 @@ impl Refusal {
     }
 }
 
+type ForwardFamily = (
+    &'static str,
+    &'static str,
+    MetricKind,
+    fn(&ForwardCounts) -> u64,
+);
+
+/// The families of what is counted of each destination.
+const FORWARD_FAMILIES: [ForwardFamily; 10] = [
+    (
+        "bongsu_collector_forward_runs_sent",
+        "Runs passed on, by destination.",
+        MetricKind::Counter,
+        |counts| counts.runs_sent.get(),
+    ),
+    (
+        "bongsu_collector_forward_runs_refused",
+        "Runs that a destination refused for good.",
+        MetricKind::Counter,
+        |counts| counts.runs_refused.get(),
+    ),
+    (
+        "bongsu_collector_forward_runs_dropped",
+        "Runs of which retention took the spans before a destination had them.",
+        MetricKind::Counter,
+        |counts| counts.runs_dropped.get(),
+    ),
+    (
+        "bongsu_collector_forward_runs_waiting",
+        "Runs that wait for a destination.",
+        MetricKind::Gauge,
+        |counts| counts.runs_waiting.get(),
+    ),
+    (
+        "bongsu_collector_forward_foreign_sent",
+        "Foreign spans passed on, by destination.",
+        MetricKind::Counter,
+        |counts| counts.foreign_sent.get(),
+    ),
+    (
+        "bongsu_collector_forward_foreign_refused",
+        "Foreign spans that a destination refused for good.",
+        MetricKind::Counter,
+        |counts| counts.foreign_refused.get(),
+    ),
+    (
+        "bongsu_collector_forward_foreign_dropped",
+        "Foreign spans that went from the full queue before a destination had them.",
+        MetricKind::Counter,
+        |counts| counts.foreign_dropped.get(),
+    ),
+    (
+        "bongsu_collector_forward_foreign_waiting",
+        "Foreign spans that wait for a destination.",
+        MetricKind::Gauge,
+        |counts| counts.foreign_waiting.get(),
+    ),
+    (
+        "bongsu_collector_forward_spans_rejected",
+        "Spans that a destination refused in requests that it acknowledged.",
+        MetricKind::Counter,
+        |counts| counts.spans_rejected.get(),
+    ),
+    (
+        "bongsu_collector_forward_retries",
+        "Requests to a destination that are sent again.",
+        MetricKind::Counter,
+        |counts| counts.retries.get(),
+    ),
+];
+
 /// Whether a metric only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -118,6 +189,31 @@ pub struct Metric {
     pub label: Option<(&'static str, String)>,
     /// Its value.
     pub value: f64,
+}
+
+/// What became of passing spans on to one destination.
+#[derive(Debug, Default)]
+pub struct ForwardCounts {
+    /// Runs that it acknowledged.
+    pub runs_sent: Counter,
+    /// Runs that it refused for good.
+    pub runs_refused: Counter,
+    /// Runs of which retention took the spans before it had them.
+    pub runs_dropped: Counter,
+    /// Runs that wait for it.
+    pub runs_waiting: Gauge,
+    /// Foreign spans that it acknowledged.
+    pub foreign_sent: Counter,
+    /// Foreign spans that it refused for good.
+    pub foreign_refused: Counter,
+    /// Foreign spans that went from the full queue before it had them.
+    pub foreign_dropped: Counter,
+    /// Foreign spans that wait for it.
+    pub foreign_waiting: Gauge,
+    /// Spans that it refused in requests that it acknowledged.
+    pub spans_rejected: Counter,
+    /// Requests that are sent again.
+    pub retries: Counter,
 }
 
 /// All counters and levels. Public, so that each is raised where the thing happens.
@@ -178,9 +274,24 @@ pub struct Counters {
     pub engine: Mutex<bongsu_availability::Counters>,
     /// How long the replay at the start took, in milliseconds.
     pub replay_ms: Gauge,
+    /// Foreign spans taken in to be passed on.
+    pub foreign_spans_accepted: Counter,
+    /// What became of passing spans on, by the destination's name.
+    pub forwards: Vec<(String, Arc<ForwardCounts>)>,
 }
 
 impl Counters {
+    /// All at zero, with these destinations.
+    pub fn with_forwards(names: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            forwards: names
+                .into_iter()
+                .map(|name| (name, Arc::default()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     /// Counts one refused record.
     pub fn refuse(&self, refusal: Refusal) {
         let at = Refusal::ALL.iter().position(|known| *known == refusal);
@@ -235,6 +346,11 @@ impl Counters {
         for (name, help, gauge) in self.gauges() {
             put(name, help, MetricKind::Gauge, None, gauge.get());
         }
+        for (name, help, kind, value) in FORWARD_FAMILIES {
+            for (to, counts) in &self.forwards {
+                put(name, help, kind, Some(("to", to.clone())), value(counts));
+            }
+        }
         metrics
     }
 
@@ -254,8 +370,13 @@ impl Counters {
         ]
     }
 
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 17] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 18] {
         [
+            (
+                "bongsu_collector_foreign_spans_accepted",
+                "Foreign spans taken in to be passed on.",
+                &self.foreign_spans_accepted,
+            ),
             (
                 "bongsu_collector_wire_bytes",
                 "Bytes of OTLP requests on the wire.",

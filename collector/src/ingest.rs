@@ -8,6 +8,9 @@
 //! wrong with the request as a whole is a 4xx, our own troubles are 503 with `Retry-After`, never
 //! 500, which a conforming sender would not send again. Over gRPC the codes say the same.
 //!
+//! Spans that are no run of Bongsu are refused by a partial success, or taken out of the request
+//! and passed on, as the configuration says. A sender that is no agent may send such spans only.
+//!
 //! A record that claims another agent, region or network than its token allows is refused alone,
 //! so that a mixed batch keeps its good records. Only a request in which every record is another
 //! agent's is refused as a whole with 403: then the sender's token or id is misconfigured, and it
@@ -29,12 +32,14 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use bongsu_wire::PartialSuccess;
 
-use crate::config::Agent;
+use crate::forward::Outbox;
 use crate::journal::{AppendError, Journal, Record, Stored};
 use crate::state::Shared;
-use answer::Refused;
+use answer::{Refused, Signal};
+use auth::Speaker;
+use judge::Bench;
 use limits::{Admission, Reservation};
-use work::Work;
+use work::{Done, Judge, Work};
 
 /// Seconds after which to come again when the queue is full, and when the disk fails.
 const AGAIN_SOON: u64 = 1;
@@ -59,11 +64,12 @@ pub struct Routers {
 }
 
 /// The two ways in, with one admission before both.
-pub fn routers(shared: Arc<Shared>, journal: Journal, ports: Ports) -> Routers {
+pub fn routers(shared: Arc<Shared>, journal: Journal, outbox: Outbox, ports: Ports) -> Routers {
     let admission = Admission::new(&shared.config, Arc::clone(&shared.counters));
     let ingest = Arc::new(Ingest {
         shared,
         journal,
+        outbox,
         admission,
         ports,
     });
@@ -78,28 +84,66 @@ pub fn routers(shared: Arc<Shared>, journal: Journal, ports: Ports) -> Routers {
 struct Ingest {
     shared: Arc<Shared>,
     journal: Journal,
+    outbox: Outbox,
     admission: Admission,
     ports: Ports,
 }
 
 impl Ingest {
     /// Who speaks, and the place that it has among the requests that are worked on.
-    fn admit(&self, headers: &HeaderMap) -> Result<(&Agent, Reservation), Refused> {
-        let agent = auth::agent(headers, &self.shared.config.roster)?;
+    fn admit(
+        &self,
+        headers: &HeaderMap,
+        signal: Signal,
+    ) -> Result<(Speaker<'_>, Reservation), Refused> {
+        let speaker = auth::speaker(headers, &self.shared.config)?;
         let now = self.shared.clock.monotonic();
-        let name = agent.vantage.agent.as_str();
+        let name = speaker.name();
         self.admission.rate(name, now)?;
-        Ok((agent, self.admission.enter(name)?))
+        let held = self.admission.enter(name)?;
+        match (speaker, signal) {
+            (Speaker::Sender(sender), Signal::Logs) => Err(Refused::new(
+                StatusCode::FORBIDDEN,
+                format!(
+                    "the token is that of the sender {}, which may only have spans passed on",
+                    sender.id
+                ),
+            )),
+            _ => Ok((speaker, held)),
+        }
+    }
+
+    /// What requests of `speaker` are held against.
+    fn judge(&self, speaker: Speaker<'_>) -> Judge {
+        let config = &self.shared.config;
+        Judge {
+            bench: match speaker {
+                Speaker::Agent(agent) => Some(Bench::new(config, agent, self.shared.clock.wall())),
+                Speaker::Sender(_) => None,
+            },
+            foreign: config.forwarding.foreign,
+        }
     }
 
     /// Works on a request until what it holds is durable; what was refused alone.
     async fn take(&self, work: Work) -> Result<Option<PartialSuccess>, Refused> {
         // The reservation lives until the records are durable.
-        let (judged, _held) = work.spread().await?;
-        if let Some(message) = judged.all_foreign {
+        let Done {
+            judged,
+            foreign,
+            held: _held,
+        } = work.spread().await?;
+        if let (Some(message), None) = (judged.all_foreign, &foreign) {
             return Err(Refused::new(StatusCode::FORBIDDEN, message));
         }
         let stored = self.append(judged.records).await?;
+        if let Some(foreign) = foreign {
+            self.outbox.keep(foreign).await.map_err(|error| {
+                tracing::error!(%error, "foreign spans could not be kept");
+                let code = StatusCode::SERVICE_UNAVAILABLE;
+                Refused::later(code, error.to_string(), AGAIN_LATER)
+            })?;
+        }
         Ok(answer::partial(&judged.refusals, &stored))
     }
 
@@ -107,12 +151,14 @@ impl Ingest {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        self.journal.append(records).await.map_err(|error| {
+        let stored = self.journal.append(records).await.map_err(|error| {
             let again = match error {
                 AppendError::Overloaded => AGAIN_SOON,
                 AppendError::Refused(_) | AppendError::Stopping => AGAIN_LATER,
             };
             Refused::later(StatusCode::SERVICE_UNAVAILABLE, error.to_string(), again)
-        })
+        })?;
+        self.outbox.ring();
+        Ok(stored)
     }
 }

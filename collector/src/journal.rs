@@ -6,6 +6,7 @@
 //! still to come. Readers have connections of their own. Only this module knows SQLite.
 
 mod evidence;
+mod onward;
 mod query;
 mod reader;
 mod record;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
+pub use onward::SpansPage;
 pub use record::{Event, Kind, Record, Stored};
 pub use sqlite::{FILE, Sqlite};
 pub use storage::{End, Retention, Storage, StorageError, Swept};

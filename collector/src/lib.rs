@@ -5,7 +5,10 @@
 //! in the journal's order, [`published`] holds the newest picture, [`web`] shows it.
 //! [`process::Collector`] starts and stops them all.
 //!
-//! Everything shown can be derived again from `journal.db`; there is no second file. Engine time
+//! Beside it, [`forward`] passes the spans on to other OTLP servers.
+//!
+//! Everything shown can be derived again from `journal.db`; `forward.db` only holds how far the
+//! spans were passed on, and those of others that wait for it. Engine time
 //! is the time of receipt that the journal's writer stamps, which never goes back.
 
 pub mod catalogue;
@@ -13,6 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod counters;
 mod derive;
+pub mod forward;
 pub mod ingest;
 pub mod journal;
 pub mod process;

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::derive::{Derive, catalogue_record, roster_record};
+use crate::forward::{Couriers, ForwardError, Outbox};
 use crate::ingest::{self, Ports, Routers};
 use crate::journal::{
     AppendError, Journal, Kind, ReadError, Record, Retention, Sqlite, Storage, StorageError,
@@ -38,6 +39,9 @@ pub enum StartError {
     /// What is in the journal could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Spans cannot be passed on as the configuration says.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
     /// The wall clock is far behind the newest event.
     #[error(
         "the machine's clock is {behind_s} s behind the newest event of journal.db, and engine time \
@@ -91,7 +95,8 @@ impl Collector {
         catalogue: Catalogue,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
-        let behind = storage.end()?.received.since(clock.wall());
+        let end = storage.end()?;
+        let behind = end.received.since(clock.wall());
         if behind > config.limits.clock_ahead {
             let behind_s = behind.as_secs();
             return Err(StartError::ClockBehind { behind_s });
@@ -99,7 +104,11 @@ impl Collector {
         let (http_listener, http) = bind("otlp", config.listen.otlp).await?;
         let (grpc_listener, grpc) = bind("otlp_grpc", config.listen.otlp_grpc).await?;
         let (web_listener, web) = bind("web", config.listen.web).await?;
-        let counters = Arc::new(Counters::default());
+        let forwards = config.forwarding.forwards.iter();
+        let counters = Arc::new(Counters::with_forwards(
+            forwards.map(|forward| forward.name.to_string()),
+        ));
+        let (outbox, couriers) = Outbox::open(&config, end.seq, Arc::clone(&counters))?;
         let retention = Retention {
             // A run may end by its agent's clock up to `clock_ahead` after it was received: its
             // row must outlive the instant from which on the run is refused as too old.
@@ -135,7 +144,7 @@ impl Collector {
             .name("derive".to_owned())
             .spawn(move || derive.run(&progress))
             .map_err(StartError::Thread)?;
-        let mut collector = Self {
+        let collector = Self {
             ports: Ports { http, grpc },
             web,
             shared,
@@ -145,7 +154,8 @@ impl Collector {
             servers: TaskTracker::new(),
             stop,
         };
-        collector.listen(http_listener, grpc_listener, web_listener);
+        collector.forward(&outbox, couriers);
+        collector.listen(outbox, http_listener, grpc_listener, web_listener);
         Ok(collector)
     }
 
@@ -202,7 +212,13 @@ impl Collector {
         .await;
     }
 
-    fn listen(&mut self, http: TcpListener, grpc: TcpListener, web: TcpListener) {
+    fn forward(&self, outbox: &Outbox, couriers: Couriers) {
+        for work in outbox.work(couriers, &self.shared, &self.stop) {
+            self.servers.spawn(work);
+        }
+    }
+
+    fn listen(&self, outbox: Outbox, http: TcpListener, grpc: TcpListener, web: TcpListener) {
         for address in [self.ports.http, self.ports.grpc] {
             if !address.ip().is_loopback() {
                 tracing::warn!(%address,
@@ -217,7 +233,12 @@ impl Collector {
         if self.shared.config.roster.agents().is_empty() {
             tracing::warn!("no agent may speak: list them as [[agent]] in the configuration");
         }
-        let routers = ingest::routers(Arc::clone(&self.shared), self.journal.clone(), self.ports);
+        let routers = ingest::routers(
+            Arc::clone(&self.shared),
+            self.journal.clone(),
+            outbox,
+            self.ports,
+        );
         let Routers {
             http: http_router,
             grpc: grpc_router,

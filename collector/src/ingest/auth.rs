@@ -3,14 +3,33 @@
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::answer::Refused;
-use crate::config::{Agent, Roster, TokenHash};
+use crate::config::{Agent, Config, Sender, TokenHash};
 
-/// The agent whose token the request carries. Only hashes are compared, so that how long it takes
+/// Who speaks.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Speaker<'c> {
+    /// An agent, whose runs count.
+    Agent(&'c Agent),
+    /// A sender, whose spans are passed on.
+    Sender(&'c Sender),
+}
+
+impl<'c> Speaker<'c> {
+    /// Its name, which no other speaker has.
+    pub(super) fn name(self) -> &'c str {
+        match self {
+            Self::Agent(agent) => agent.vantage.agent.as_str(),
+            Self::Sender(sender) => sender.id.as_str(),
+        }
+    }
+}
+
+/// The one whose token the request carries. Only hashes are compared, so that how long it takes
 /// says nothing about a token.
-pub(super) fn agent<'r>(headers: &HeaderMap, roster: &'r Roster) -> Result<&'r Agent, Refused> {
+pub(super) fn speaker<'c>(headers: &HeaderMap, config: &'c Config) -> Result<Speaker<'c>, Refused> {
     let refused = |message: &str| Err(Refused::new(StatusCode::UNAUTHORIZED, message));
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return refused("send the agent's token as `Authorization: Bearer TOKEN`");
+        return refused("send your token as `Authorization: Bearer TOKEN`");
     };
     if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
         return refused("send one Authorization header: which of several speaks is not guessed");
@@ -21,9 +40,15 @@ pub(super) fn agent<'r>(headers: &HeaderMap, roster: &'r Roster) -> Result<&'r A
     if !scheme.eq_ignore_ascii_case(b"bearer") {
         return refused("the Authorization header is not `Bearer TOKEN`");
     }
-    match roster.agent_by_token(&TokenHash::of(token)) {
-        Some(agent) => Ok(agent),
-        None => refused("no agent has this token; list its SHA-256 under [[agent]]"),
+    let token = TokenHash::of(token);
+    let agent = config.roster.agent_by_token(&token).map(Speaker::Agent);
+    let sender = || config.forwarding.sender_by_token(&token);
+    match agent.or_else(|| sender().map(Speaker::Sender)) {
+        Some(speaker) => Ok(speaker),
+        None => refused(
+            "nobody has this token; list its SHA-256 under [[agent]], or under [[sender]] for \
+             spans that are only passed on",
+        ),
     }
 }
 
@@ -55,8 +80,8 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, value.parse().unwrap());
         }
-        match agent(&headers, &config.roster) {
-            Ok(agent) => Ok(agent.vantage.agent.to_string()),
+        match speaker(&headers, &config) {
+            Ok(speaker) => Ok(speaker.name().to_owned()),
             Err(refused) => Err(refused.message),
         }
     }

@@ -21,7 +21,6 @@ use tonic::{Code, Status};
 use super::Ingest;
 use super::answer::{self, Form, Refused, Signal};
 use super::body::{self, Coding};
-use super::judge::Bench;
 use super::work::Work;
 use crate::counters::Counters;
 
@@ -93,10 +92,9 @@ async fn answer(
     body: &mut BodyDataStream,
 ) -> Result<Vec<u8>, Refused> {
     let signal = method(&head.method, head.uri.path())?;
-    let (agent, mut held) = ingest.admit(&head.headers)?;
+    let (speaker, mut held) = ingest.admit(&head.headers, signal)?;
     let coding = coding(&head.headers)?;
-    let config = &ingest.shared.config;
-    let bytes_max = config.limits.body_bytes_max;
+    let bytes_max = ingest.shared.config.limits.body_bytes_max;
     let framed_max = bytes_max + PREFIX as u64;
     let framed = body::read(&head.headers, body, framed_max, &mut held)
         .await
@@ -113,7 +111,7 @@ async fn answer(
         wire,
         bytes_max,
         held,
-        bench: Bench::new(config, agent, ingest.shared.clock.wall()),
+        judge: ingest.judge(speaker),
         counters: Arc::clone(&ingest.shared.counters),
     };
     Ok(signal.response(Form::Protobuf, ingest.take(work).await?))

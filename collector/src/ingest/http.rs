@@ -9,7 +9,6 @@ use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::answer::{self, Form, Refused, Signal};
-use super::judge::Bench;
 use super::work::Work;
 use super::{Ingest, body, grpc};
 
@@ -49,11 +48,10 @@ async fn answer(
     body: &mut BodyDataStream,
 ) -> Result<Vec<u8>, Refused> {
     let signal = Signal::of(&head.method, head.uri.path())?;
-    let (agent, mut held) = ingest.admit(&head.headers)?;
+    let (speaker, mut held) = ingest.admit(&head.headers, signal)?;
     let form = body::form(&head.headers)?;
     let coding = body::coding(&head.headers)?;
-    let config = &ingest.shared.config;
-    let bytes_max = config.limits.body_bytes_max;
+    let bytes_max = ingest.shared.config.limits.body_bytes_max;
     let wire = body::read(&head.headers, body, bytes_max, &mut held).await?;
     let work = Work {
         signal,
@@ -62,7 +60,7 @@ async fn answer(
         wire,
         bytes_max,
         held,
-        bench: Bench::new(config, agent, ingest.shared.clock.wall()),
+        judge: ingest.judge(speaker),
         counters: Arc::clone(&ingest.shared.counters),
     };
     Ok(signal.response(form, ingest.take(work).await?))

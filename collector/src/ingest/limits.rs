@@ -51,20 +51,20 @@ struct Bucket {
 }
 
 impl Admission {
-    /// A full bucket for each agent of the roster.
+    /// A full bucket for each agent and each sender.
     pub(super) fn new(config: &Config, counters: Arc<Counters>) -> Self {
         let per_second = config.limits.requests_per_second;
         let full = Bucket {
             requests: (per_second * BURST_SECONDS).max(1.0),
             filled: None,
         };
-        let agents = config
-            .roster
-            .agents()
-            .iter()
-            .map(|agent| agent.vantage.agent.to_string());
+        let agents = config.roster.agents().iter();
+        let agents = agents.map(|agent| agent.vantage.agent.to_string());
+        let senders = config.forwarding.senders().iter();
+        let senders = senders.map(|sender| sender.id.to_string());
         Self {
             agents: agents
+                .chain(senders)
                 .map(|agent| {
                     let sender = Sender {
                         bucket: Mutex::new(full),

@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use bongsu_wire::{DecodeError, ForeignSpans};
 
 use super::AGAIN_LATER;
 use super::answer::{Form, Refused, Signal};
 use super::body::{self, Coding};
-use super::judge::{Bench, Judged};
+use super::judge::{Bench, Judged, Refusal};
 use super::limits::Reservation;
-use crate::counters::Counters;
+use crate::config::ForeignPolicy;
+use crate::counters::{self, Counters};
 
 /// Uncompressed bodies up to this size are worked on where they are read: below it handing them
 /// to another thread costs as much as it saves.
@@ -25,14 +27,31 @@ pub(super) struct Work {
     pub(super) wire: Vec<u8>,
     pub(super) bytes_max: u64,
     pub(super) held: Reservation,
-    pub(super) bench: Bench,
+    pub(super) judge: Judge,
     pub(super) counters: Arc<Counters>,
+}
+
+/// What a request is held against.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// None for a sender, none of whose records counts.
+    pub(super) bench: Option<Bench>,
+    pub(super) foreign: ForeignPolicy,
+}
+
+/// A request that was worked on.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) judged: Judged,
+    /// What is to be passed on.
+    pub(super) foreign: Option<ForeignSpans>,
+    pub(super) held: Reservation,
 }
 
 impl Work {
     /// Large and compressed bodies are worked on where blocking is allowed: a few bytes on the
     /// wire can inflate to the limit.
-    pub(super) async fn spread(self) -> Result<(Judged, Reservation), Refused> {
+    pub(super) async fn spread(self) -> Result<Done, Refused> {
         if self.coding == Coding::Identity && self.wire.len() <= INLINE_BYTES_MAX {
             return self.run();
         }
@@ -50,26 +69,40 @@ impl Work {
         }
     }
 
-    fn run(mut self) -> Result<(Judged, Reservation), Refused> {
+    fn run(mut self) -> Result<Done, Refused> {
         self.counters.wire_bytes.add(self.wire.len() as u64);
         let wire = std::mem::take(&mut self.wire);
         let bytes = body::inflate(self.coding, wire, self.bytes_max, &mut self.held)?;
         self.counters.body_bytes.add(bytes.len() as u64);
         let bytes = self.protobuf(bytes)?;
-        let judged = match self.signal {
-            Signal::Traces => self.bench.traces(&bytes),
-            Signal::Logs => self.bench.logs(&bytes),
+        let (bytes, runs, foreign) = match (self.signal, self.judge.foreign) {
+            (Signal::Traces, ForeignPolicy::Forward { .. }) => self.sort(bytes)?,
+            (Signal::Traces | Signal::Logs, _) => (bytes, 0, None),
         };
-        let judged = judged.map_err(|error| {
-            let cause = std::error::Error::source(&error);
-            let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
-            Refused::new(StatusCode::BAD_REQUEST, format!("{error}{cause}"))
-        })?;
+        let judged = match (&self.judge.bench, self.signal) {
+            (Some(bench), Signal::Traces) => bench.traces(&bytes).map_err(|e| undecodable(&e))?,
+            (Some(bench), Signal::Logs) => bench.logs(&bytes).map_err(|e| undecodable(&e))?,
+            (None, _) => unheard(runs),
+        };
         judged
             .refusals
             .iter()
             .for_each(|refusal| self.counters.refuse(refusal.why));
-        Ok((judged, self.held))
+        Ok(Done {
+            judged,
+            foreign,
+            held: self.held,
+        })
+    }
+
+    /// What is left of a request for judging with its number of spans, and what is foreign.
+    fn sort(&mut self, bytes: Vec<u8>) -> Result<(Vec<u8>, usize, Option<ForeignSpans>), Refused> {
+        let sorted = bongsu_wire::take_foreign(bytes).map_err(|error| undecodable(&error))?;
+        if let Some(foreign) = &sorted.foreign {
+            self.held.grow(foreign.request.len())?;
+        }
+        let runs = usize::try_from(sorted.ours_count).unwrap_or(usize::MAX);
+        Ok((sorted.ours, runs, sorted.foreign))
     }
 
     /// The request in protobuf, whatever it came in. It is never larger than the same in JSON.
@@ -83,5 +116,24 @@ impl Work {
             transcoded.map_err(|error| Refused::new(StatusCode::BAD_REQUEST, error.to_string()))?;
         self.held.grow(protobuf.len())?;
         Ok(protobuf)
+    }
+}
+
+fn undecodable(error: &DecodeError) -> Refused {
+    let cause = std::error::Error::source(error);
+    let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+    Refused::new(StatusCode::BAD_REQUEST, format!("{error}{cause}"))
+}
+
+/// A sender's runs, of so many spans: it has no voice.
+fn unheard(spans: usize) -> Judged {
+    let refusal = || Refusal {
+        why: counters::Refusal::Foreign,
+        message: "runs are taken from agents only, and this token is a sender's".to_owned(),
+        count: spans,
+    };
+    Judged {
+        refusals: (spans > 0).then(refusal).into_iter().collect(),
+        ..Judged::default()
     }
 }

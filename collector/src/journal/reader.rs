@@ -252,7 +252,15 @@ impl Reader {
         })
     }
 
-    fn with<T>(
+    /// The place of the last event, 0 if there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last(&self) -> Result<u64, ReadError> {
+        self.with(|connection| last(connection).map(i64::cast_unsigned))
+    }
+
+    pub(super) fn with<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, ReadError> {
