@@ -9,10 +9,14 @@
 mod bodies;
 #[path = "collector/crash.rs"]
 mod crash;
+#[path = "collector/destination.rs"]
+mod destination;
 #[path = "collector/disk.rs"]
 mod disk;
 #[path = "collector/fleet.rs"]
 mod fleet;
+#[path = "collector/forward.rs"]
+mod forward;
 #[path = "collector/grpc.rs"]
 mod grpc;
 #[path = "collector/harness.rs"]

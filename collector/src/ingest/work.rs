@@ -82,7 +82,11 @@ impl Work {
         let judged = match (&self.judge.bench, self.signal) {
             (Some(bench), Signal::Traces) => bench.traces(&bytes).map_err(|e| undecodable(&e))?,
             (Some(bench), Signal::Logs) => bench.logs(&bytes).map_err(|e| undecodable(&e))?,
-            (None, _) => unheard(runs),
+            (None, _) => {
+                // What is left is told to be broken, if it is.
+                bongsu_wire::decode_traces(&bytes).map_err(|e| undecodable(&e))?;
+                unheard(runs)
+            }
         };
         judged
             .refusals
