@@ -333,6 +333,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_version_begins_is_told_also_byte_by_byte() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        for (said, is_http2) in [
+            (&HTTP2_PREFACE[..], true),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r.", false),
+            (b"POST /v1/traces HTTP/1.1\r\n", false),
+            (b"PR", false),
+            (b"", false),
+        ] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap())
+                .await
+                .unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let saying = async {
+                for byte in said {
+                    client.write_all(&[*byte]).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                client.shutdown().await.unwrap();
+            };
+            let (begun, ()) = tokio::join!(begin(&mut stream), saying);
+            let (start, found) = begun.unwrap();
+            assert_eq!(found, is_http2, "{said:?}");
+            // Nothing that was read is lost.
+            assert!(said.starts_with(&start));
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.unwrap();
+            assert_eq!([start, rest].concat(), said);
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_that_panics_gives_its_connection_back() {
         let (listener, address) = bind("web", "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (counters, stop) = (Arc::new(Counters::default()), CancellationToken::new());

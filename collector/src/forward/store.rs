@@ -21,7 +21,8 @@ CREATE TABLE destination (
     name          TEXT PRIMARY KEY,
     runs          INTEGER NOT NULL,  -- place in journal.db
     foreign_id    INTEGER NOT NULL,
-    foreign_total INTEGER NOT NULL
+    foreign_total INTEGER NOT NULL,
+    takes_foreign INTEGER NOT NULL   -- whether foreign spans wait for it
 ) STRICT;
 CREATE TABLE waiting (
     id    INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -240,7 +241,8 @@ impl Store {
 
     /// Deletes what every destination has had.
     fn drop_delivered(&mut self) -> Result<(), StoreError> {
-        let gone = "id <= (SELECT coalesce(min(foreign_id), 9223372036854775807) FROM destination)";
+        let gone = "id <= (SELECT coalesce(min(foreign_id), 9223372036854775807) FROM \
+                    destination WHERE takes_foreign)";
         let transaction = self.connection.transaction()?;
         let bytes = transaction.query_row(
             &format!("SELECT coalesce(sum(length(otlp)), 0) FROM waiting WHERE {gone}"),
@@ -302,9 +304,9 @@ fn begin(
     } = destination;
     // Rows that were deleted keep their number from being used again.
     transaction.execute(
-        "INSERT INTO destination (name, runs, foreign_id, foreign_total) VALUES (?1, ?2, \
-         coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'waiting'), 0), \
-         (SELECT total FROM sum)) ON CONFLICT (name) DO UPDATE SET \
+        "INSERT INTO destination (name, runs, foreign_id, foreign_total, takes_foreign) \
+         VALUES (?1, ?2, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'waiting'), 0), \
+         (SELECT total FROM sum), ?4) ON CONFLICT (name) DO UPDATE SET takes_foreign = ?4, \
          runs = iif(?3, runs, excluded.runs), \
          foreign_id = iif(?4, foreign_id, excluded.foreign_id), \
          foreign_total = iif(?4, foreign_total, excluded.foreign_total)",
@@ -442,6 +444,22 @@ mod tests {
         assert_eq!(store.bytes, 0);
         let end = store.place("tempo").unwrap().foreign;
         assert_eq!(store.foreign_after(end, 9, 999).unwrap().spans, 0);
+    }
+
+    #[test]
+    fn nothing_waits_for_a_destination_that_takes_no_foreign_spans() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Listed {
+            foreign: false,
+            ..OTHER
+        };
+        let mut store = store(folder.path(), &[TEMPO, other], 0);
+        store.keep(&spans(3, 100)).unwrap();
+        let found = store
+            .foreign_after(ForeignPlace::default(), 9, 999)
+            .unwrap();
+        store.advance_foreign("tempo", found.to).unwrap();
+        assert_eq!(store.bytes, 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bongsu_collector::config::Config;
+use bongsu_collector::journal::Sqlite;
 use bongsu_collector::process::Collector;
 use bongsu_model::{Clock as _, Outcome};
 use http_body_util::{BodyExt as _, Full};
@@ -99,6 +100,16 @@ async fn raw(to: SocketAddr, headers: &[(&str, &str)], body: Vec<u8>) -> Status 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
+    let answer = send(to, request, body).await;
+    Status::from_header_map(answer.headers()).unwrap()
+}
+
+/// Any request over HTTP/2.
+async fn send(
+    to: SocketAddr,
+    request: axum::http::request::Builder,
+    body: Vec<u8>,
+) -> axum::http::Response<tonic::body::Body> {
     let body = tonic::body::Body::new(Full::new(bytes::Bytes::from(body)).map_err(|e| match e {}));
     let mut channel = channel(to);
     std::future::poll_fn(|context| {
@@ -106,8 +117,7 @@ async fn raw(to: SocketAddr, headers: &[(&str, &str)], body: Vec<u8>) -> Status 
     })
     .await
     .unwrap();
-    let answer = channel.call(request.body(body).unwrap()).await.unwrap();
-    Status::from_header_map(answer.headers()).unwrap()
+    channel.call(request.body(body).unwrap()).await.unwrap()
 }
 
 fn slot() -> u64 {
@@ -389,5 +399,43 @@ async fn each_port_tells_the_way_to_the_other() {
     assert!(answer.message().contains(&way), "{}", answer.message());
     let answer = client.get(grpc, "/").await.unwrap();
     assert_eq!(answer.code, 415);
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_unavailable_for_a_while_and_not_an_error_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    // The journal's own rows fit, and hardly more.
+    let disk = Sqlite::open_limited(folder.path(), Some(40)).unwrap();
+    let clock = SetClock::at(now());
+    let config = config(folder.path());
+    let collector = Collector::start_on(Box::new(disk), config, catalogue(), clock)
+        .await
+        .unwrap();
+    let (agent, to) = (&agents()[0], collector.otlp_grpc_addr());
+    let many: Vec<_> = (0..200)
+        .map(|n| agent.run(slot() - n, Outcome::Pass))
+        .collect();
+    let refused = runs(to, agent, agent.encode(&many)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert!(refused.message().contains("disk is full"), "{refused}");
+    let expected = bongsu_wire::retry_status(14, refused.message(), Duration::from_secs(5));
+    assert_eq!(refused.details(), expected);
+    assert_eq!(count(&collector).await, 0);
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn otlp_over_http_may_come_by_http_2_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = collector(folder.path()).await;
+    let agent = &agents()[0];
+    let body = agent.encode(&[agent.run(slot(), Outcome::Pass)]);
+    let request = axum::http::Request::post("/v1/traces")
+        .header("content-type", "application/x-protobuf")
+        .header("authorization", format!("Bearer {}", agent.token));
+    let answer = send(collector.otlp_addr(), request, body).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(count(&collector).await, 1);
     collector.shutdown().await;
 }
