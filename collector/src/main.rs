@@ -20,8 +20,9 @@ const WRONG: u8 = 2;
 /// Takes runs in from agents and tells which features work.
 ///
 /// Agents send runs over OTLP, by HTTP or gRPC; each is on disk before it is acknowledged. What works is
-/// derived from them and shown on the board, in the API and on /metrics. A commented example of
-/// the configuration is deploy/config/collector.toml.
+/// derived from them and shown on the board, in the API and on /metrics. Their spans, and foreign
+/// ones if the configuration says so, go on to other OTLP servers. A commented example of the
+/// configuration is deploy/config/collector.toml.
 ///
 /// Exit codes: 0 stopped as asked, 1 could not start or go on, 2 wrong configuration or usage.
 /// The log goes to standard error; BONGSU_LOG filters it (`info` by default, `debug`,

@@ -41,7 +41,10 @@ const BUSY: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// SQLite refused.
-    #[error("forward.db cannot be used: {0}")]
+    #[error(
+        "forward.db cannot be used: {0}; if it is damaged move it away: forwarding begins anew \
+         with what comes then"
+    )]
     Sqlite(#[from] rusqlite::Error),
     /// The file is of a later version.
     #[error("forward.db is of version {0}, this program knows {VERSION}; start the newer one")]

@@ -81,3 +81,78 @@ impl Reader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::journal::{FILE, Sqlite};
+
+    const ALL: usize = usize::MAX >> 1;
+
+    /// A journal with a heartbeat, runs of 10, none, 30 and 40 bytes at places 2 to 5, a plan.
+    fn journal(folder: &std::path::Path) -> Reader {
+        drop(Sqlite::open(folder).unwrap());
+        let file = Connection::open(folder.join(FILE)).unwrap();
+        file.execute_batch(
+            "INSERT INTO event (received, kind, facts) VALUES (1, 'heartbeat', '{}');
+             INSERT INTO event (received, kind, run, facts, spans) VALUES
+                 (1, 'run', x'01', '{}', zeroblob(10)), (1, 'run', x'02', '{}', NULL),
+                 (1, 'run', x'03', '{}', zeroblob(30)), (1, 'run', x'04', '{}', zeroblob(40));
+             INSERT INTO event (received, kind, facts) VALUES (1, 'plan', '{}');",
+        )
+        .unwrap();
+        Reader::new(folder)
+    }
+
+    #[test]
+    fn a_page_ends_at_its_bounds_and_reaches_past_what_is_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let reader = journal(folder.path());
+        let last = reader.last().unwrap();
+        assert_eq!(last, 6);
+        for (after, to, runs_max, bytes_max, sizes, thinned, reached) in [
+            (0, last, ALL, ALL, vec![10, 30, 40], 1, 6),
+            (0, last, 2, ALL, vec![10], 1, 3),
+            (0, last, ALL, 40, vec![10, 30], 1, 4),
+            (0, last, ALL, 39, vec![10], 1, 3),
+            // One run goes however large it is.
+            (3, last, ALL, 1, vec![30], 0, 4),
+            (0, last, 0, ALL, vec![10], 0, 2),
+            (0, 4, ALL, ALL, vec![10, 30], 1, 4),
+            (5, last, ALL, ALL, vec![], 0, 6),
+            (6, last, ALL, ALL, vec![], 0, 6),
+        ] {
+            let page = reader.spans_after(after, to, runs_max, bytes_max).unwrap();
+            let found: Vec<usize> = page.spans.iter().map(Vec::len).collect();
+            let told = (found, page.thinned, page.to);
+            assert_eq!(
+                told,
+                (sizes, thinned, reached),
+                "{after} {runs_max} {bytes_max}"
+            );
+        }
+        assert_eq!(reader.count_runs_between(0, last).unwrap(), 4);
+        assert_eq!(reader.count_runs_between(3, 4).unwrap(), 1);
+    }
+
+    #[test]
+    fn reading_onward_follows_the_table_and_sorts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(journal(folder.path()));
+        let file = Connection::open(folder.path().join(FILE)).unwrap();
+        let plan: String = file
+            .query_row(
+                "EXPLAIN QUERY PLAN SELECT seq, spans FROM event NOT INDEXED WHERE seq > 1 AND \
+                 seq <= 9 AND run IS NOT NULL ORDER BY seq LIMIT 5",
+                [],
+                |row| row.get(3),
+            )
+            .unwrap();
+        assert!(
+            plan.contains("INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+            "{plan}"
+        );
+    }
+}

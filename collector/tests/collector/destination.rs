@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bongsu_model::RunId;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 /// One answer.
@@ -57,17 +58,35 @@ impl Drop for Destination {
     }
 }
 
+/// An address where nobody listens, and nobody else will.
+#[derive(Debug)]
+pub(crate) struct Nobody {
+    pub(crate) address: SocketAddr,
+    socket: TcpSocket,
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
+        Self { address, socket }
+    }
+
+    /// Now somebody does.
+    pub(crate) fn arrives(self) -> Destination {
+        Destination::on(self.socket.listen(64).unwrap(), [])
+    }
+}
+
 impl Destination {
     /// Answers with `replies` in order, then with success.
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), replies).await
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, replies)
     }
 
-    pub(crate) async fn start_at(
-        address: SocketAddr,
-        replies: impl IntoIterator<Item = Reply>,
-    ) -> Self {
-        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    fn on(listener: TcpListener, replies: impl IntoIterator<Item = Reply>) -> Self {
         let address = listener.local_addr().unwrap();
         let desk = Arc::new(Desk::default());
         desk.replies.lock().unwrap().extend(replies);

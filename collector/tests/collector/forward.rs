@@ -1,7 +1,6 @@
 //! Spans passed on: every class of answer, dead and slow destinations, restarts, foreign spans.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 
-use crate::destination::{Destination, Reply, forward};
+use crate::destination::{Destination, Nobody, Reply, forward};
 use crate::fleet::{TestAgent, agents, catalogue, config_text};
 use crate::harness::{Binary, Client, PATIENCE, now, wait};
 
@@ -86,12 +85,6 @@ fn foreign_config() -> String {
 async fn count_runs(collector: &Collector) -> u64 {
     let shared = collector.shared();
     shared.read(|reader| reader.count_runs()).await.unwrap()
-}
-
-/// An address where nobody listens.
-async fn nobody() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
 }
 
 #[tokio::test]
@@ -239,8 +232,9 @@ async fn dead_and_hanging_destinations_hold_up_neither_ingest_nor_others() {
     let folder = tempfile::tempdir().unwrap();
     let (live, hanging) = (Destination::start([]).await, Destination::start([]).await);
     hanging.always(Reply::Never);
+    let nobody = Nobody::new();
     let more = [
-        forward("dead", nobody().await),
+        forward("dead", nobody.address),
         hanging.forward("hanging"),
         live.forward("live"),
     ];
@@ -315,7 +309,8 @@ async fn after_kill_9_in_the_middle_every_acknowledged_run_arrives() {
 #[tokio::test]
 async fn runs_that_retention_takes_first_are_counted_as_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let address = nobody().await;
+    let nobody = Nobody::new();
+    let address = nobody.address;
     let collector = start(folder.path(), &forward("tempo", address)).await;
     let (agent, slot) = (&agents()[0], slot());
     let ids = send(&collector, agent, &[slot, slot + 1, slot + 2, slot + 3]).await;
@@ -324,7 +319,7 @@ async fn runs_that_retention_takes_first_are_counted_as_dropped() {
     collector.shutdown().await;
     let collector = start(folder.path(), &forward("tempo", address)).await;
     let counts = self::counts(&collector, "tempo");
-    // The batch of the first three is in its hands; what comes later is still to be read.
+    // The first batch is in its hands; what comes later is still to be read.
     wait(|| counts.retries.get() > 0).await;
     let later = send(&collector, agent, &[slot + 10, slot + 11, slot + 12]).await;
     wait(|| counts.runs_waiting.get() == 7).await;
@@ -334,7 +329,7 @@ async fn runs_that_retention_takes_first_are_counted_as_dropped() {
     assert_eq!(journal.execute(thinned, [later[0].as_bytes()]).unwrap(), 1);
     let expired = "DELETE FROM event WHERE run = ?1";
     assert_eq!(journal.execute(expired, [later[1].as_bytes()]).unwrap(), 1);
-    let tempo = Destination::start_at(address, []).await;
+    let tempo = nobody.arrives();
     wait(|| counts.runs_waiting.get() == 0).await;
     assert_eq!(counts.runs_dropped.get(), 2);
     assert_eq!(counts.runs_sent.get(), 5);
@@ -348,7 +343,10 @@ async fn a_destination_that_is_new_begins_with_what_comes_then() {
     let (first, second) = (Destination::start([]).await, Destination::start([]).await);
     let collector = start(folder.path(), &first.forward("first")).await;
     let old = send(&collector, &agents()[0], &[slot()]).await;
-    wait(|| first.runs() == old).await;
+    // Its answer was heard: otherwise it would come again.
+    let counts = counts(&collector, "first");
+    wait(|| counts.runs_sent.get() == 1).await;
+    assert_eq!(first.runs(), old);
     collector.shutdown().await;
     let more = [first.forward("first"), second.forward("second")].concat();
     let collector = start(folder.path(), &more).await;
@@ -435,7 +433,8 @@ async fn foreign_spans_in_json_go_on_as_protobuf() {
 #[tokio::test]
 async fn foreign_spans_wait_on_disk_through_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let address = nobody().await;
+    let nobody = Nobody::new();
+    let address = nobody.address;
     let more = foreign_config() + &forward("tempo", address);
     let collector = start(folder.path(), &more).await;
     let headers = [("authorization", format!("Bearer {SENDER_TOKEN}"))];
@@ -448,7 +447,7 @@ async fn foreign_spans_wait_on_disk_through_a_restart() {
     let counts = counts(&collector, "tempo");
     wait(|| counts.foreign_waiting.get() == 5).await;
     collector.shutdown().await;
-    let tempo = Destination::start_at(address, []).await;
+    let tempo = nobody.arrives();
     let collector = start(folder.path(), &more).await;
     let counts = self::counts(&collector, "tempo");
     wait(|| counts.foreign_sent.get() == 5).await;
@@ -491,8 +490,8 @@ async fn broken_foreign_requests_are_400_and_nothing_of_them_goes_on() {
 #[tokio::test]
 async fn a_secret_that_is_missing_stops_the_start_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let more =
-        forward("tempo", nobody().await) + "headers = { authorization = { file = \"gone\" } }\n";
+    let more = forward("tempo", Nobody::new().address)
+        + "headers = { authorization = { file = \"gone\" } }\n";
     let text = config_text(folder.path()) + &more;
     let config = Config::parse(&text, &folder.path().join("collector.toml")).unwrap();
     let clock = Arc::new(SystemClock::new());
