@@ -24,8 +24,8 @@ use bongsu_model::Clock;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
 pub use onward::SpansPage;
+pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
 pub use record::{Event, Kind, Record, Stored};
 pub use sqlite::{FILE, Sqlite};
 pub use storage::{End, Retention, Storage, StorageError, Swept};
