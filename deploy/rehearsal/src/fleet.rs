@@ -18,7 +18,7 @@ use crate::region::{REGIONS, RehearsalAgent};
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
-const POOLS: [(&str, usize); 2] = [("login-users", 2), ("chat-users", 4)];
+const POOLS: [(&str, usize); 3] = [("login-users", 2), ("chat-users", 4), ("wallet-users", 4)];
 
 /// What a fleet is made of.
 #[derive(Debug)]

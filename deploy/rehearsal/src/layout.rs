@@ -21,6 +21,10 @@ const JOURNEYS: &[(&str, &str)] = &[
         include_str!("../../../probes/journeys/send-message.toml"),
     ),
     (
+        "transfer.toml",
+        include_str!("../../../probes/journeys/transfer.toml"),
+    ),
+    (
         "fragments/sign-in.toml",
         include_str!("../../../probes/journeys/fragments/sign-in.toml"),
     ),

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::pay_core::{MoneyAudit, OpenTransfer};
+
 macro_rules! counts {
     ($( $(#[$meta:meta])* $variant:ident = $word:literal ),+ $(,)?) => {
         /// What the platform counts.
@@ -53,6 +55,18 @@ counts! {
     StreamsOpened = "streams_opened",
     /// Streams closed because their user had too many.
     StreamsCrowdedOut = "streams_crowded_out",
+    /// Transfers accepted.
+    TransfersAccepted = "transfers_accepted",
+    /// Transfers settled.
+    TransfersSettled = "transfers_settled",
+    /// Transfers that could not settle.
+    TransfersRejected = "transfers_rejected",
+    /// Transfers that were refused when they were asked for.
+    TransfersRefused = "transfers_refused",
+    /// Transfers forgotten because their sender had too many, whose money was not given back.
+    TransfersExpired = "transfers_expired",
+    /// Idempotency keys of transfers forgotten by age or because their sender had too many.
+    PayKeysForgotten = "pay_keys_forgotten",
     /// The same idempotency key with another request.
     IdempotencyConflicts = "idempotency_conflicts",
 }
@@ -83,6 +97,10 @@ pub struct Audit {
     pub sessions_open: Vec<OpenSession>,
     /// Messages that nobody deleted.
     pub messages_undeleted: Vec<UndeletedMessage>,
+    /// Transfers that are not finished, or whose money was not given back.
+    pub transfers_open: Vec<OpenTransfer>,
+    /// Whether any won was made or lost.
+    pub money: MoneyAudit,
     /// Streams that are open.
     pub streams_open: usize,
     /// How often an idempotency key came back with another request.

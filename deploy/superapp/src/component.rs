@@ -12,17 +12,20 @@ pub enum Service {
     Account,
     /// Messages.
     Talk,
+    /// Wallets and transfers.
+    Pay,
 }
 
 impl Service {
     /// Every service, in the order of its ports.
-    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk];
+    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk, Self::Pay];
 
     /// Its name in target profiles: `base.NAME`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Talk => "talk",
+            Self::Pay => "pay",
         }
     }
 
@@ -31,13 +34,14 @@ impl Service {
         match self {
             Self::Account => "account.superapp.test",
             Self::Talk => "talk.superapp.test",
+            Self::Pay => "pay.superapp.test",
         }
     }
 
     /// Whether it also speaks WebSocket.
     pub const fn streams(self) -> bool {
         match self {
-            Self::Account => false,
+            Self::Account | Self::Pay => false,
             Self::Talk => true,
         }
     }
@@ -50,17 +54,20 @@ pub enum Component {
     Account,
     /// Takes messages and delivers them on open streams.
     Relay,
+    /// Keeps the wallets and moves the money.
+    PayCore,
 }
 
 impl Component {
     /// Every component.
-    pub const ALL: &'static [Self] = &[Self::Account, Self::Relay];
+    pub const ALL: &'static [Self] = &[Self::Account, Self::Relay, Self::PayCore];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Relay => "relay",
+            Self::PayCore => "pay-core",
         }
     }
 
@@ -68,6 +75,7 @@ impl Component {
     pub const fn fronts(self) -> Option<Service> {
         match self {
             Self::Account => Some(Service::Account),
+            Self::PayCore => Some(Service::Pay),
             Self::Relay => None,
         }
     }
@@ -80,17 +88,24 @@ pub enum PlatformFeature {
     AccountLogin,
     /// Sending, listening for and receiving text messages.
     TalkMessageText,
+    /// Sending money to an account number.
+    PayTransferAccount,
 }
 
 impl PlatformFeature {
     /// Every feature.
-    pub const ALL: &'static [Self] = &[Self::AccountLogin, Self::TalkMessageText];
+    pub const ALL: &'static [Self] = &[
+        Self::AccountLogin,
+        Self::TalkMessageText,
+        Self::PayTransferAccount,
+    ];
 
     /// Its id in the catalogue.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccountLogin => "account.login",
             Self::TalkMessageText => "talk.message.text",
+            Self::PayTransferAccount => "pay.transfer.account",
         }
     }
 
@@ -99,6 +114,7 @@ impl PlatformFeature {
         match self {
             Self::AccountLogin => Service::Account,
             Self::TalkMessageText => Service::Talk,
+            Self::PayTransferAccount => Service::Pay,
         }
     }
 
@@ -108,6 +124,7 @@ impl PlatformFeature {
         match self {
             Self::AccountLogin => &[(Component::Account, Hard)],
             Self::TalkMessageText => &[(Component::Account, Hard), (Component::Relay, Hard)],
+            Self::PayTransferAccount => &[(Component::Account, Hard), (Component::PayCore, Hard)],
         }
     }
 }
@@ -151,12 +168,14 @@ impl FaultPoint {
         }
     }
 
-    /// Whether messages are delivered through it, so that they can get lost in it.
+    /// Whether something is accepted by it and delivered later, so that it can get lost in it: a
+    /// message, or money that never settles.
     pub const fn delivers(self) -> bool {
         match self {
-            Self::Component(Component::Relay) | Self::Feature(PlatformFeature::TalkMessageText) => {
-                true
-            }
+            Self::Component(Component::Relay | Component::PayCore)
+            | Self::Feature(
+                PlatformFeature::TalkMessageText | PlatformFeature::PayTransferAccount,
+            ) => true,
             Self::Component(Component::Account) | Self::Feature(PlatformFeature::AccountLogin) => {
                 false
             }

@@ -81,7 +81,7 @@ pub struct PlatformConfig {
 
 impl PlatformConfig {
     /// A platform on free ports with sessions of 10 minutes, messages kept for an hour, and the
-    /// pools that the shipped journeys use: 18 accounts to sign in, 36 to chat.
+    /// pools that the shipped journeys use: 18 accounts to sign in, 36 to chat, 36 to pay.
     ///
     /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2.
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
@@ -89,7 +89,11 @@ impl PlatformConfig {
         Self {
             name,
             regions,
-            pools: vec![(pool("login-users"), 18), (pool("chat-users"), 36)],
+            pools: vec![
+                (pool("login-users"), 18),
+                (pool("chat-users"), 36),
+                (pool("wallet-users"), 36),
+            ],
             seed: 1,
             ports: Ports::Free,
             clock,

@@ -88,7 +88,7 @@ pub enum FaultKind {
     Error(u16),
     /// Answers look well and say something wrong.
     WrongContent,
-    /// Messages are accepted and never delivered.
+    /// What is accepted is never delivered: a message never arrives, money never settles.
     LostDelivery,
     /// The host's name does not resolve.
     DnsFailure(DnsFailure),
@@ -251,8 +251,14 @@ pub enum FaultError {
     #[error(transparent)]
     RegionName(#[from] bongsu_model::NameError),
     /// Nothing is delivered there.
-    #[error("nothing is delivered by `{0}`: lost-delivery acts on relay and talk.message.text")]
+    #[error("nothing is delivered by `{0}`: lost-delivery acts on {deliver}", deliver = deliver())]
     NothingDelivered(FaultPoint),
+}
+
+/// What delivers, as words.
+fn deliver() -> String {
+    let names = FaultPoint::all().filter(|point| point.delivers());
+    names.map(FaultPoint::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl FaultError {
@@ -346,7 +352,7 @@ mod tests {
         for (text, wanted) in [
             ("account", "NAME:KIND"),
             ("acount:refuse", "did you mean `account`?"),
-            ("zzz:refuse", "known: account, relay, account.login"),
+            ("zzz:refuse", "known: account, relay, pay-core"),
             ("account:refused", "did you mean `refuse`?"),
             ("account:slow=fast", "it takes a delay"),
             ("account:slow=99999999s", "it takes a delay"),
@@ -355,7 +361,7 @@ mod tests {
             ("account:dns-failure=maybe", "servfail"),
             ("account:bad-certificate=ugly", "untrusted"),
             ("account:refuse@Seoul", "not a region id"),
-            ("account:lost-delivery", "relay and talk.message.text"),
+            ("account:lost-delivery", "acts on relay, pay-core"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use crate::component::{FaultPoint, Service};
 use crate::fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach};
 
-/// Most faults at once: every kind on every point in 7 regions (9 × 4 × 7 = 252), rounded up.
-pub const FAULTS_MAX: usize = 256;
+/// Most faults at once: every kind on every point in 11 regions (9 × 10 × 11 = 990), rounded up.
+pub const FAULTS_MAX: usize = 1024;
 
 /// Names one active fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,7 +185,7 @@ impl Faults {
         })
     }
 
-    /// Whether a message between callers from these regions gets lost in `points`.
+    /// Whether what goes between callers from these regions gets lost in `points`.
     pub(crate) fn loses(&self, points: &[FaultPoint], regions: [&RegionId; 2]) -> bool {
         self.strikes(points, regions, FaultKind::LostDelivery)
     }

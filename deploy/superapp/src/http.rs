@@ -18,10 +18,12 @@ use crate::component::{FaultPoint, Service};
 use crate::faults::{Effect, Then};
 use crate::line::HardCut;
 use crate::world::{Place, World};
-use crate::{account_api, talk_api};
+use crate::{account_api, pay_api, talk_api};
 
 /// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest reference, note or idempotency key.
+pub(crate) const REFERENCE_BYTES_MAX: usize = 200;
 /// Longest wait for a request's body.
 const BODY_MAX: Duration = Duration::from_secs(10);
 
@@ -64,6 +66,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
     let mut answer = match caller.place.service {
         Service::Account => account_api::answer(caller, request).await,
         Service::Talk => talk_api::answer(caller, request).await,
+        Service::Pay => pay_api::answer(caller, request).await,
     }?;
     if is_http2 {
         // There is no upgrade to offer (RFC 9113, section 8.6).
@@ -120,6 +123,25 @@ pub(crate) fn bearer<B>(request: &Request<B>) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The key under which a request is done at most once.
+pub(crate) fn idempotency_key<B>(request: &Request<B>) -> Result<String, Refusal> {
+    let key = request.headers().get("idempotency-key");
+    key.and_then(|key| key.to_str().ok())
+        .filter(|key| (1..=REFERENCE_BYTES_MAX).contains(&key.len()))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            let text = "send an Idempotency-Key header of 1 to 200 visible ASCII characters";
+            error(StatusCode::BAD_REQUEST, "no_idempotency_key", text)
+        })
+}
+
+/// A time as answers show it.
+pub(crate) fn rfc3339(at: bongsu_model::Timestamp) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.as_unix_nanos()))
+        .map(|at| format!("{at:.3}"))
+        .unwrap_or_default()
 }
 
 /// Reads a JSON body. The refusal says where it is wrong and quotes nothing: a body may hold a

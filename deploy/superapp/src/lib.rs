@@ -19,6 +19,8 @@ mod faults;
 mod http;
 mod line;
 mod listener;
+mod pay_api;
+mod pay_core;
 mod platform;
 mod profile;
 mod relay;
@@ -34,6 +36,7 @@ pub use component::{Component, FaultPoint, PlatformFeature, Service, UnknownPoin
 pub use config::{ACCOUNTS_MAX, PlatformConfig, Ports, REGIONS_MAX, StartError};
 pub use fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach};
 pub use faults::{FAULTS_MAX, FaultId, InjectError};
+pub use pay_core::{MoneyAudit, OpenTransfer};
 pub use platform::{Platform, RegionEndpoints};
 pub use profile::{WriteError, write_profiles};
 pub use tls::CertificateError;

@@ -35,7 +35,7 @@ struct Arguments {
     #[arg(
         long = "pool",
         value_name = "NAME=COUNT",
-        default_values = ["login-users=18", "chat-users=36"],
+        default_values = ["login-users=18", "chat-users=36", "wallet-users=36"],
         value_parser = pool
     )]
     pools: Vec<(PoolName, usize)>,

@@ -18,6 +18,7 @@ use crate::config::{PlatformConfig, Ports, StartError};
 use crate::fault::Fault;
 use crate::faults::{FaultId, Faults, InjectError};
 use crate::listener::{Listener, bound, listen};
+use crate::pay_core::PayCore;
 use crate::relay::Relay;
 use crate::tls::Authority;
 use crate::world::{DNS_CONNECTIONS_MAX, Place, World};
@@ -68,13 +69,12 @@ impl Platform {
     /// When the configuration makes no sense or a port cannot be had; nothing is left running.
     pub async fn start(config: PlatformConfig) -> Result<Self, StartError> {
         config.check()?;
+        let accounts = make_accounts(&config.pools, config.seed);
         let world = Arc::new(World {
             clock: Arc::clone(&config.clock),
             faults: Faults::new(config.regions.clone()),
-            accounts: Accounts::new(
-                make_accounts(&config.pools, config.seed),
-                config.session_lifetime,
-            ),
+            unsettled: PayCore::new(accounts.iter().map(|one| one.user_id.clone())),
+            accounts: Accounts::new(accounts, config.session_lifetime),
             relay: Relay::new(config.message_retention),
             counts: Counts::default(),
             dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_MAX)),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::audit::Count;
 use crate::component::{Component, FaultPoint, PlatformFeature};
-use crate::http::{self, Answer, Caller, Cut, Refusal};
+use crate::http::{self, Answer, Caller, Cut, REFERENCE_BYTES_MAX, Refusal};
 use crate::relay::{Accepted, Delivery, Draft, Message};
 use crate::stream;
 
@@ -17,9 +17,8 @@ pub(crate) const NEEDS: &[FaultPoint] = &[
     FaultPoint::Feature(PlatformFeature::TalkMessageText),
 ];
 
-/// Longest text and longest reference or key of a message.
+/// Longest text of a message.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
-const REFERENCE_BYTES_MAX: usize = 200;
 
 #[derive(serde::Deserialize)]
 struct Sending {
@@ -66,16 +65,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
 async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let world = &*caller.world;
     let who = http::signed_in(world, &request)?;
-    let key = request
-        .headers()
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .filter(|key| (1..=REFERENCE_BYTES_MAX).contains(&key.len()))
-        .ok_or_else(|| {
-            let text = "send an Idempotency-Key header of 1 to 200 visible ASCII characters";
-            http::error(StatusCode::BAD_REQUEST, "no_idempotency_key", text)
-        })?
-        .to_owned();
+    let key = http::idempotency_key(&request)?;
     let sending: Sending = http::read_json(request.into_body()).await?;
     let reference = sending.client_ref.as_ref().map_or(0, String::len);
     if sending.text.len() > TEXT_BYTES_MAX || reference > REFERENCE_BYTES_MAX {
@@ -149,12 +139,6 @@ fn receipt(message: &Message) -> Value {
         "from": message.from,
         "to": message.to,
         "client_ref": message.client_ref,
-        "sent_at": rfc3339(message.sent_at),
+        "sent_at": http::rfc3339(message.sent_at),
     })
-}
-
-fn rfc3339(at: bongsu_model::Timestamp) -> String {
-    jiff::Timestamp::from_nanosecond(i128::from(at.as_unix_nanos()))
-        .map(|at| format!("{at:.3}"))
-        .unwrap_or_default()
 }

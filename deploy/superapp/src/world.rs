@@ -11,6 +11,8 @@ use crate::account::Accounts;
 use crate::audit::{Audit, Count, Counts};
 use crate::component::Service;
 use crate::faults::Faults;
+use crate::pay_api;
+use crate::pay_core::{Channel, PayCore};
 use crate::relay::Relay;
 
 /// Most DNS connections over TCP at once, over all regions: agents ask over UDP.
@@ -23,6 +25,8 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) accounts: Accounts,
     pub(crate) relay: Relay,
+    /// Reached through [`World::pay_core`], which settles first what is due.
+    pub(crate) unsettled: PayCore,
     pub(crate) counts: Counts,
     pub(crate) dns_connections: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
@@ -30,9 +34,25 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// The wallets, after what is due has settled.
+    pub(crate) fn pay_core(&self) -> &PayCore {
+        let stuck = |channel, region: &RegionId| {
+            let points = match channel {
+                Channel::Account => pay_api::SETTLES,
+                Channel::Chat => &pay_api::SETTLES[..1],
+            };
+            self.faults.loses(points, [region, region])
+        };
+        let now = self.clock.monotonic();
+        self.unsettled.settle_due(now, stuck, &self.counts);
+        &self.unsettled
+    }
+
     pub(crate) fn audit(&self) -> Audit {
         let now = self.clock.monotonic();
         Audit {
+            transfers_open: self.pay_core().open(now),
+            money: self.pay_core().proof(),
             sessions_open: self.accounts.open_sessions(now),
             messages_undeleted: self.relay.undeleted(now),
             streams_open: self.relay.streams_open(),

@@ -29,6 +29,7 @@ fn shipped(name: &str) -> Journey {
     let files = [
         read("login.toml"),
         read("send-message.toml"),
+        read("transfer.toml"),
         read("fragments/sign-in.toml"),
     ];
     let journeys = load_journeys(&files).unwrap();
@@ -139,11 +140,20 @@ impl Scene {
         self.platform.settle().await;
     }
 
-    fn assert_clean(&self) {
+    /// Nothing is left behind, once the money that goes back has settled.
+    async fn assert_clean(&self) {
+        let settled = async {
+            while !self.platform.audit().transfers_open.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), settled).await;
         let audit = self.platform.audit();
+        assert!(in_time.is_ok(), "{audit:?}");
         assert!(audit.sessions_open.is_empty(), "{audit:?}");
         assert!(audit.messages_undeleted.is_empty(), "{audit:?}");
         assert_eq!(audit.idempotency_conflicts, 0, "{audit:?}");
+        assert!(audit.money.is_clean(), "{audit:?}");
         assert!(self.log.debts().is_empty(), "{:?}", self.log.debts());
     }
 }
@@ -156,12 +166,12 @@ const TALK: FaultPoint = FaultPoint::Feature(PlatformFeature::TalkMessageText);
 #[tokio::test]
 async fn the_shipped_journeys_pass_and_leave_nothing_behind() {
     let scene = Scene::start().await;
-    for name in ["login", "send-message"] {
+    for name in ["login", "send-message", "transfer"] {
         let report = scene.run(name).await;
         assert_eq!(verdict(&report), "pass", "{report:#?}");
         assert_eq!(report.facts.cleanup, CleanupState::Done);
         assert!(!report.facts.flaky);
-        scene.assert_clean();
+        scene.assert_clean().await;
     }
     let report = scene.run("send-message").await;
     assert_eq!(other(&report, "account.login").unwrap().to_string(), "pass");
@@ -221,7 +231,7 @@ async fn check(on: FaultPoint, kind: FaultKind, expected: [(&str, &str); 2]) {
             "{debt:?}"
         );
     }
-    scene.assert_clean();
+    scene.assert_clean().await;
 }
 
 #[tokio::test]
@@ -316,7 +326,7 @@ async fn a_slow_login_is_slow_and_not_failed() {
     let report = scene.run("send-message").await;
     assert_eq!(verdict(&report), "slow", "{report:#?}");
     assert_eq!(other(&report, "account.login").unwrap().to_string(), "pass");
-    scene.assert_clean();
+    scene.assert_clean().await;
 }
 
 #[tokio::test]
@@ -387,7 +397,7 @@ async fn a_crash_in_the_middle_leaves_a_debt_and_paying_it_empties_the_audit() {
     scene.mend().await;
     let state = pay(&journey, &debt, &scene.context(&journey)).await;
     assert_eq!(state, CleanupState::Done);
-    scene.assert_clean();
+    scene.assert_clean().await;
 }
 
 #[tokio::test]
@@ -405,5 +415,5 @@ async fn a_stopping_agent_leaves_a_clean_platform() {
     let (report, ()) = tokio::join!(run(&journey, &context), stopping);
     assert_eq!(verdict(&report), "blind(interrupted)", "{report:#?}");
     assert_eq!(report.facts.cleanup, CleanupState::Done);
-    scene.assert_clean();
+    scene.assert_clean().await;
 }

@@ -49,7 +49,7 @@ async fn hosts_have_an_address_and_nothing_else_has() {
         assert_eq!(none.metadata.response_code, ResponseCode::NoError);
         assert!(none.answers.is_empty());
     }
-    let unknown = code(&platform, SEOUL, "pay.superapp.test.").await;
+    let unknown = code(&platform, SEOUL, "elsewhere.superapp.test.").await;
     assert_eq!(unknown, ResponseCode::NXDomain);
 }
 

@@ -1,0 +1,289 @@
+//! The component `pay-core`: wallets of whole won and transfers between them. Knows no HTTP.
+//!
+//! Every movement is two entries that cancel each other out, so that no won is made or lost; the
+//! proof of it is in `proof`. Nothing runs by itself: whoever asks settles first what is due.
+
+mod books;
+mod proof;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bongsu_model::{Monotonic, RegionId, Timestamp};
+
+use crate::audit::{Count, Counts};
+use books::{Books, Request};
+pub use proof::{MoneyAudit, OpenTransfer};
+
+/// What every wallet begins with, in won.
+pub(crate) const OPENING_WON: u64 = 1_000_000;
+/// Most won of one transfer.
+pub(crate) const TRANSFER_MAX_WON: u64 = 500_000;
+/// Most won that one wallet may send in a day of the platform's zone.
+pub(crate) const DAY_MAX_WON: u64 = 5_000_000;
+/// Most won that a wallet may hold: a transfer beyond it is rejected when it would settle.
+pub(crate) const WALLET_MAX_WON: u64 = 2_000_000;
+
+/// How long a transfer takes to settle: well below a second, so that a poll of 250 ms sees both
+/// states and a journey of 6 s has time left.
+const SETTLES_AFTER: Duration = Duration::from_millis(300);
+/// How long a transfer in a chat waits to be received before its money goes back.
+const WAITS_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The time of an act: on the wall and since the start.
+pub(crate) type Now = (Timestamp, Monotonic);
+
+/// Which way a transfer was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// To an account number.
+    Account,
+    /// In a chat: the receiver has to receive it.
+    Chat,
+}
+
+/// Whom a transfer goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Payee {
+    Number(String),
+    User(String),
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Money for somebody.
+    Pay { to: Payee, amount: i64 },
+    /// The money of this transfer back to who sent it.
+    GiveBack { transfer: String },
+}
+
+/// A transfer that someone wants to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// The sender's place among the accounts.
+    pub(crate) from: usize,
+    pub(crate) wish: Wish,
+    pub(crate) channel: Channel,
+    /// What the sender calls it, to find it again.
+    pub(crate) reference: Option<String>,
+    pub(crate) idempotency_key: String,
+    /// From where it is asked.
+    pub(crate) region: RegionId,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransferState {
+    /// Sent in a chat and not received yet; the money is held.
+    Waiting,
+    /// Accepted and not settled yet; the money is held.
+    Accepted,
+    /// The receiver has the money.
+    Settled,
+    /// The receiver gave the money back.
+    Reversed,
+    /// It could not settle; the sender has the money again.
+    Rejected,
+    /// The sender took it back before it was received.
+    Cancelled,
+    /// Nobody received it in time; the sender has the money again.
+    Expired,
+}
+
+impl TransferState {
+    /// Its word in answers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Accepted => "accepted",
+            Self::Settled => "settled",
+            Self::Reversed => "reversed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Why a transfer is not made, or not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Not a positive number of won.
+    BadAmount,
+    AmountTooLarge,
+    InsufficientFunds,
+    OverDailyLimit,
+    NoSuchPayee,
+    OwnAccount,
+    NoSuchTransfer,
+    /// What shall be given back was not received, or is given back already.
+    NotReversible,
+    /// It is too late, or not this person's to do.
+    NotCancellable,
+    NotReceivable,
+    /// Too many transfers of the sender are unfinished.
+    TooManyOpen,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    New(Transfer),
+    /// It was made before under the same key.
+    Before(Transfer),
+    /// Refused, now or before under the same key.
+    Refused(Refused),
+    /// The key was used for something else.
+    Conflict,
+}
+
+/// A transfer as both sides see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transfer {
+    pub(crate) id: String,
+    /// User ids.
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) amount: u64,
+    pub(crate) state: TransferState,
+    pub(crate) channel: Channel,
+    pub(crate) reference: Option<String>,
+    /// The transfer whose money this one gives back.
+    pub(crate) reverses: Option<String>,
+    pub(crate) made_at: Timestamp,
+}
+
+/// A wallet as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WalletView {
+    pub(crate) number: String,
+    pub(crate) available: u64,
+    /// Sent and not settled.
+    pub(crate) held: u64,
+    /// On its way here and not settled; what waits in a chat is not.
+    pub(crate) incoming: u64,
+}
+
+/// The wallets of one platform: one per account, in the accounts' order.
+#[derive(Debug)]
+pub(crate) struct PayCore {
+    books: Mutex<Books>,
+}
+
+impl PayCore {
+    pub(crate) fn new(user_ids: impl Iterator<Item = String>) -> Self {
+        Self {
+            books: Mutex::new(Books::open(user_ids)),
+        }
+    }
+
+    /// Settles, rejects or returns what is due, but for what is `stuck`.
+    pub(crate) fn settle_due(
+        &self,
+        now: Monotonic,
+        stuck: impl Fn(Channel, &RegionId) -> bool,
+        counts: &Counts,
+    ) {
+        self.books().settle_due(now, stuck, counts);
+    }
+
+    /// Makes a transfer, once per sender and key. What is refused is remembered as well, so that
+    /// the same request gets the same answer.
+    pub(crate) fn send(&self, order: Order, (wall, now): Now, counts: &Counts) -> Sent {
+        let mut books = self.books();
+        let request = Request::of(&order);
+        if let Some(record) = books.record(order.from, &order.idempotency_key) {
+            if record.request != request {
+                counts.add(Count::IdempotencyConflicts);
+                return Sent::Conflict;
+            }
+            return match record.outcome.clone() {
+                Ok(id) => match books.view(id) {
+                    Some(transfer) => Sent::Before(transfer),
+                    None => Sent::Refused(Refused::NoSuchTransfer),
+                },
+                Err(refused) => Sent::Refused(refused),
+            };
+        }
+        let from = order.from;
+        if !books.make_room(from, now, counts) {
+            counts.add(Count::TransfersRefused);
+            // Nothing is remembered: there is no room for it.
+            return Sent::Refused(Refused::TooManyOpen);
+        }
+        let key = order.idempotency_key.clone();
+        let outcome = books.execute(order, (wall, now));
+        books.remember(from, key, request, (outcome, now));
+        let id = match outcome {
+            Ok(id) => id,
+            Err(refused) => {
+                counts.add(Count::TransfersRefused);
+                return Sent::Refused(refused);
+            }
+        };
+        counts.add(Count::TransfersAccepted);
+        match books.view(id) {
+            Some(transfer) => Sent::New(transfer),
+            None => Sent::Refused(Refused::NoSuchTransfer),
+        }
+    }
+
+    /// The receiver receives what waits in a chat. Asking again changes nothing.
+    pub(crate) fn receive(&self, who: usize, id: &str, now: Now) -> Result<Transfer, Refused> {
+        self.books().receive(who, id, now.1)
+    }
+
+    /// The sender takes back what waits in a chat. Asking again changes nothing.
+    pub(crate) fn cancel(&self, who: usize, id: &str) -> Result<Transfer, Refused> {
+        self.books().cancel(who, id)
+    }
+
+    /// A transfer that `who` sent or is to receive.
+    pub(crate) fn get(&self, who: usize, id: &str) -> Option<Transfer> {
+        let books = self.books();
+        let id = books.own(who, id)?;
+        books.view(id)
+    }
+
+    /// The transfers that `who` sent, newest last, of one reference and state or all.
+    pub(crate) fn sent(
+        &self,
+        who: usize,
+        reference: Option<&str>,
+        state: Option<&str>,
+    ) -> Vec<Transfer> {
+        let sent = self.books().sent(who);
+        sent.into_iter()
+            .filter(|t| reference.is_none() || t.reference.as_deref() == reference)
+            .filter(|t| state.is_none_or(|state| t.state.as_str() == state))
+            .collect()
+    }
+
+    pub(crate) fn wallet(&self, who: usize) -> Option<WalletView> {
+        self.books().wallet(who)
+    }
+
+    /// Who has the account of this number.
+    pub(crate) fn owner(&self, number: &str) -> Option<String> {
+        let books = self.books();
+        let index = books.by_number(number)?;
+        books.user_id(index)
+    }
+
+    /// The proof that no won was made or lost.
+    pub(crate) fn proof(&self) -> MoneyAudit {
+        self.books().proof()
+    }
+
+    /// The transfers that are not finished, or whose money was not given back, oldest first.
+    pub(crate) fn open(&self, now: Monotonic) -> Vec<OpenTransfer> {
+        self.books().open_transfers(now)
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

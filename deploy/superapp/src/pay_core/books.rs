@@ -1,0 +1,498 @@
+//! The books: wallets, what was asked for under which key, transfers and their entries.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use bongsu_model::{Monotonic, RegionId, Timestamp};
+
+use super::{
+    Channel, DAY_MAX_WON, Now, OPENING_WON, Order, Payee, Refused, SETTLES_AFTER, TRANSFER_MAX_WON,
+    Transfer, TransferState, WAITS_FOR, WALLET_MAX_WON, WalletView, Wish,
+};
+use crate::audit::{Count, Counts};
+
+/// Most requests remembered per wallet, each with its key and the transfer made of it: an hour of
+/// a run every ten seconds that sends one and gives one back, over two wallets, leaves 360.
+pub(super) const RECORDS_PER_WALLET_MAX: usize = 512;
+/// How long a finished one is remembered: longer than an agent waits between two tries to clean up.
+const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// The platform counts days in Korea's time.
+const ZONE_AHEAD_S: u64 = 9 * 3600;
+
+pub(super) type TransferId = u64;
+
+/// A side of a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Side {
+    Available,
+    Held,
+}
+
+/// One half of a movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) wallet: usize,
+    pub(super) side: Side,
+    /// Won that come (positive) or go (negative).
+    pub(super) won: i64,
+}
+
+/// What was asked for, to tell the same request from another one under its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    wish: Wish,
+    channel: Channel,
+    reference: Option<String>,
+}
+
+impl Request {
+    pub(super) fn of(order: &Order) -> Self {
+        Self {
+            wish: order.wish.clone(),
+            channel: order.channel,
+            reference: order.reference.clone(),
+        }
+    }
+}
+
+/// A request that was answered.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) key: String,
+    pub(super) request: Request,
+    pub(super) outcome: Result<TransferId, Refused>,
+    answered: Monotonic,
+}
+
+#[derive(Debug)]
+pub(super) struct Wallet {
+    pub(super) user_id: String,
+    pub(super) available: u64,
+    pub(super) held: u64,
+    /// What it had before the entries that are still kept: (available, held).
+    pub(super) carried: (i64, i64),
+    pub(super) records: VecDeque<Record>,
+    /// The day that was last sent on, and how much.
+    sent_on: (u64, u64),
+}
+
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) amount: u64,
+    pub(super) state: TransferState,
+    pub(super) channel: Channel,
+    pub(super) reference: Option<String>,
+    pub(super) reverses: Option<TransferId>,
+    /// The transfer that gives this one's money back, from when it is accepted.
+    pub(super) reversed_by: Option<TransferId>,
+    pub(super) made: Monotonic,
+    made_at: Timestamp,
+    region: RegionId,
+    due: Option<Monotonic>,
+    pub(super) entries: Vec<[Entry; 2]>,
+}
+
+impl Kept {
+    /// Whether nothing more will or should happen with it.
+    pub(super) fn is_finished(&self) -> bool {
+        match self.state {
+            TransferState::Waiting | TransferState::Accepted => false,
+            TransferState::Settled => self.reverses.is_some(),
+            TransferState::Reversed
+            | TransferState::Rejected
+            | TransferState::Cancelled
+            | TransferState::Expired => true,
+        }
+    }
+
+    /// Whether money is held for it, or on its way back.
+    fn is_moving(&self) -> bool {
+        matches!(self.state, TransferState::Waiting | TransferState::Accepted)
+            || (self.state == TransferState::Settled && self.reversed_by.is_some())
+    }
+}
+
+/// All that the component knows.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) wallets: Vec<Wallet>,
+    pub(super) transfers: BTreeMap<TransferId, Kept>,
+    /// Won that were put in circulation.
+    pub(super) issued: u64,
+    by_user: HashMap<String, usize>,
+    due: BTreeSet<(Monotonic, TransferId)>,
+    last_id: TransferId,
+}
+
+impl Books {
+    pub(super) fn open(user_ids: impl Iterator<Item = String>) -> Self {
+        let wallet = |user_id| Wallet {
+            user_id,
+            available: OPENING_WON,
+            held: 0,
+            carried: (signed(OPENING_WON), 0),
+            records: VecDeque::new(),
+            sent_on: (0, 0),
+        };
+        let wallets: Vec<Wallet> = user_ids.map(wallet).collect();
+        let users = wallets.iter().enumerate();
+        Self {
+            by_user: users.map(|(i, w)| (w.user_id.clone(), i)).collect(),
+            issued: OPENING_WON * wallets.len() as u64,
+            wallets,
+            transfers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            last_id: 0,
+        }
+    }
+
+    pub(super) fn record(&self, who: usize, key: &str) -> Option<&Record> {
+        let records = &self.wallets.get(who)?.records;
+        records.iter().find(|record| record.key == key)
+    }
+
+    pub(super) fn remember(
+        &mut self,
+        who: usize,
+        key: String,
+        request: Request,
+        (outcome, answered): (Result<TransferId, Refused>, Monotonic),
+    ) {
+        if let Some(wallet) = self.wallets.get_mut(who) {
+            wallet.records.push_back(Record {
+                key,
+                request,
+                outcome,
+                answered,
+            });
+        }
+    }
+
+    /// Forgets what is finished and old, and one more where a wallet is full: what is finished
+    /// first, then what was never given back. False if all are in motion.
+    pub(super) fn make_room(&mut self, who: usize, now: Monotonic, counts: &Counts) -> bool {
+        loop {
+            let Some(wallet) = self.wallets.get(who) else {
+                return false;
+            };
+            let records = || wallet.records.iter();
+            let is_full = wallet.records.len() >= RECORDS_PER_WALLET_MAX;
+            let kept = |record: &Record| self.transfers.get(&record.outcome.ok()?);
+            let is_done = |record: &Record| kept(record).is_none_or(Kept::is_finished);
+            let is_old = |record: &Record| now.since(record.answered) >= REMEMBERED_FOR;
+            let old = records().position(|r| is_old(r) && is_done(r));
+            let still = |record: &Record| kept(record).is_none_or(|kept| !kept.is_moving());
+            let at = old.or_else(|| {
+                let first = is_full.then(|| records().position(is_done))?;
+                first.or_else(|| records().position(still))
+            });
+            let Some(at) = at else {
+                return !is_full;
+            };
+            if !is_done(&wallet.records[at]) {
+                counts.add(Count::TransfersExpired);
+            }
+            counts.add(Count::PayKeysForgotten);
+            self.forget(who, at);
+        }
+    }
+
+    /// Forgets one record and its transfer; the entries go into what the wallets carry.
+    fn forget(&mut self, who: usize, at: usize) {
+        let record = self.wallets[who].records.remove(at);
+        let Some(Ok(id)) = record.map(|record| record.outcome) else {
+            return;
+        };
+        let Some(kept) = self.transfers.remove(&id) else {
+            return;
+        };
+        for entry in kept.entries.iter().flatten() {
+            let carried = &mut self.wallets[entry.wallet].carried;
+            match entry.side {
+                Side::Available => carried.0 += entry.won,
+                Side::Held => carried.1 += entry.won,
+            }
+        }
+    }
+
+    /// Does what is asked for; the money is held from here on.
+    pub(super) fn execute(&mut self, order: Order, now: Now) -> Result<TransferId, Refused> {
+        match &order.wish {
+            Wish::Pay { to, amount } => {
+                let amount = checked_amount(*amount)?;
+                let to = match to {
+                    Payee::Number(number) => self.by_number(number),
+                    Payee::User(user_id) => self.by_user.get(user_id).copied(),
+                }
+                .ok_or(Refused::NoSuchPayee)?;
+                if to == order.from {
+                    return Err(Refused::OwnAccount);
+                }
+                if self.wallets[order.from].available < amount {
+                    return Err(Refused::InsufficientFunds);
+                }
+                self.count_for_the_day(order.from, amount, now.0)?;
+                Ok(self.begin(order, (to, amount, None), now))
+            }
+            Wish::GiveBack { transfer } => {
+                let id = self
+                    .own(order.from, transfer)
+                    .ok_or(Refused::NoSuchTransfer)?;
+                let kept = &self.transfers[&id];
+                let (to, amount) = (kept.from, kept.amount);
+                let is_whole = kept.state == TransferState::Settled
+                    && kept.to == order.from
+                    && kept.reverses.is_none()
+                    && kept.reversed_by.is_none();
+                if !is_whole {
+                    return Err(Refused::NotReversible);
+                }
+                if self.wallets[order.from].available < amount {
+                    return Err(Refused::InsufficientFunds);
+                }
+                let back = self.begin(order, (to, amount, Some(id)), now);
+                if let Some(kept) = self.transfers.get_mut(&id) {
+                    kept.reversed_by = Some(back);
+                }
+                Ok(back)
+            }
+        }
+    }
+
+    fn count_for_the_day(&mut self, who: usize, amount: u64, at: Timestamp) -> Result<(), Refused> {
+        let day = (at.as_unix_nanos() / 1_000_000_000 + ZONE_AHEAD_S) / 86_400;
+        let sent_on = &mut self.wallets[who].sent_on;
+        let before = if sent_on.0 == day { sent_on.1 } else { 0 };
+        if before + amount > DAY_MAX_WON {
+            return Err(Refused::OverDailyLimit);
+        }
+        *sent_on = (day, before + amount);
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        order: Order,
+        (to, amount, reverses): (usize, u64, Option<TransferId>),
+        (made_at, made): Now,
+    ) -> TransferId {
+        self.last_id += 1;
+        let id = self.last_id;
+        let (state, due) = match order.channel {
+            Channel::Chat if reverses.is_none() => (TransferState::Waiting, made + WAITS_FOR),
+            Channel::Account | Channel::Chat => (TransferState::Accepted, made + SETTLES_AFTER),
+        };
+        let kept = Kept {
+            from: order.from,
+            to,
+            amount,
+            state,
+            channel: order.channel,
+            reference: order.reference,
+            reverses,
+            reversed_by: None,
+            made,
+            made_at,
+            region: order.region,
+            due: Some(due),
+            entries: Vec::new(),
+        };
+        self.transfers.insert(id, kept);
+        self.due.insert((due, id));
+        let from = order.from;
+        self.post(id, (from, Side::Available), (from, Side::Held));
+        id
+    }
+
+    pub(super) fn settle_due(
+        &mut self,
+        now: Monotonic,
+        stuck: impl Fn(Channel, &RegionId) -> bool,
+        counts: &Counts,
+    ) {
+        let due: Vec<TransferId> = self
+            .due
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .map(|(_, id)| *id)
+            .collect();
+        for id in due {
+            let Some(kept) = self.transfers.get(&id) else {
+                continue;
+            };
+            let (from, to) = (kept.from, kept.to);
+            match kept.state {
+                TransferState::Waiting => self.give_held_back(id, TransferState::Expired),
+                TransferState::Accepted if stuck(kept.channel, &kept.region) => continue,
+                TransferState::Accepted => {
+                    let would_have = self.wallets[to].available + kept.amount;
+                    // Who gives money back must not fail because the other is rich.
+                    if would_have > WALLET_MAX_WON && kept.reverses.is_none() {
+                        counts.add(Count::TransfersRejected);
+                        self.give_held_back(id, TransferState::Rejected);
+                    } else {
+                        counts.add(Count::TransfersSettled);
+                        self.post(id, (from, Side::Held), (to, Side::Available));
+                        self.end(id, TransferState::Settled);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        who: usize,
+        id: &str,
+        now: Monotonic,
+    ) -> Result<Transfer, Refused> {
+        let id = self.own(who, id).ok_or(Refused::NoSuchTransfer)?;
+        let kept = self.transfers.get_mut(&id).ok_or(Refused::NoSuchTransfer)?;
+        let is_for_them = kept.to == who && kept.channel == Channel::Chat;
+        match kept.state {
+            TransferState::Waiting if is_for_them => {
+                kept.state = TransferState::Accepted;
+                let due = now + SETTLES_AFTER;
+                let before = kept.due.replace(due);
+                self.due.retain(|one| Some(one.0) != before || one.1 != id);
+                self.due.insert((due, id));
+            }
+            TransferState::Accepted | TransferState::Settled if is_for_them => {}
+            _ => return Err(Refused::NotReceivable),
+        }
+        self.view(id).ok_or(Refused::NoSuchTransfer)
+    }
+
+    pub(super) fn cancel(&mut self, who: usize, id: &str) -> Result<Transfer, Refused> {
+        let id = self.own(who, id).ok_or(Refused::NoSuchTransfer)?;
+        let kept = &self.transfers[&id];
+        match kept.state {
+            TransferState::Waiting if kept.from == who => {
+                self.give_held_back(id, TransferState::Cancelled);
+            }
+            TransferState::Cancelled if kept.from == who => {}
+            _ => return Err(Refused::NotCancellable),
+        }
+        self.view(id).ok_or(Refused::NoSuchTransfer)
+    }
+
+    fn give_held_back(&mut self, id: TransferId, state: TransferState) {
+        let from = self.transfers[&id].from;
+        self.post(id, (from, Side::Held), (from, Side::Available));
+        self.end(id, state);
+    }
+
+    /// Writes one movement as two entries and moves the balances by them.
+    fn post(&mut self, id: TransferId, giver: (usize, Side), taker: (usize, Side)) {
+        let Some(kept) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        let won = signed(kept.amount);
+        let entry = |(wallet, side), won| Entry { wallet, side, won };
+        let entries = [entry(giver, -won), entry(taker, won)];
+        kept.entries.push(entries);
+        for Entry { wallet, side, won } in entries {
+            let wallet = &mut self.wallets[wallet];
+            let balance = match side {
+                Side::Available => &mut wallet.available,
+                Side::Held => &mut wallet.held,
+            };
+            *balance = balance
+                .checked_add_signed(won)
+                .expect("what is taken was checked to be there, and all won together fit");
+        }
+    }
+
+    /// Takes a transfer off what is due and gives it its last state.
+    fn end(&mut self, id: TransferId, state: TransferState) {
+        let Some(kept) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        kept.state = state;
+        if let Some(due) = kept.due.take() {
+            self.due.remove(&(due, id));
+        }
+        if let (TransferState::Settled, Some(reversed)) = (state, kept.reverses)
+            && let Some(reversed) = self.transfers.get_mut(&reversed)
+        {
+            reversed.state = TransferState::Reversed;
+        }
+    }
+
+    /// The number of a transfer that `who` sent or is to receive.
+    pub(super) fn own(&self, who: usize, id: &str) -> Option<TransferId> {
+        let id: TransferId = id.strip_prefix("t-")?.parse().ok()?;
+        let kept = self.transfers.get(&id)?;
+        (kept.from == who || kept.to == who).then_some(id)
+    }
+
+    pub(super) fn sent(&self, who: usize) -> Vec<Transfer> {
+        let records = self.wallets.get(who).map(|wallet| &wallet.records);
+        let made = records.into_iter().flatten();
+        made.filter_map(|record| self.view(record.outcome.ok()?))
+            .collect()
+    }
+
+    pub(super) fn view(&self, id: TransferId) -> Option<Transfer> {
+        let kept = self.transfers.get(&id)?;
+        Some(Transfer {
+            id: named(id),
+            from: self.user_id(kept.from)?,
+            to: self.user_id(kept.to)?,
+            amount: kept.amount,
+            state: kept.state,
+            channel: kept.channel,
+            reference: kept.reference.clone(),
+            reverses: kept.reverses.map(named),
+            made_at: kept.made_at,
+        })
+    }
+
+    pub(super) fn wallet(&self, who: usize) -> Option<WalletView> {
+        let wallet = self.wallets.get(who)?;
+        let coming = self.due.iter().filter_map(|(_, id)| self.transfers.get(id));
+        Some(WalletView {
+            number: number(who),
+            available: wallet.available,
+            held: wallet.held,
+            incoming: coming
+                .filter(|kept| kept.to == who && kept.state == TransferState::Accepted)
+                .map(|kept| kept.amount)
+                .sum(),
+        })
+    }
+
+    pub(super) fn by_number(&self, text: &str) -> Option<usize> {
+        let place: usize = text.strip_prefix("1015-")?.parse().ok()?;
+        let index = place.checked_sub(1)?;
+        (index < self.wallets.len() && number(index) == text).then_some(index)
+    }
+
+    pub(super) fn user_id(&self, index: usize) -> Option<String> {
+        self.wallets.get(index).map(|wallet| wallet.user_id.clone())
+    }
+}
+
+fn checked_amount(amount: i64) -> Result<u64, Refused> {
+    match u64::try_from(amount) {
+        Ok(0) | Err(_) => Err(Refused::BadAmount),
+        Ok(amount) if amount > TRANSFER_MAX_WON => Err(Refused::AmountTooLarge),
+        Ok(amount) => Ok(amount),
+    }
+}
+
+/// The number of a wallet's account: `1015-000001`.
+fn number(index: usize) -> String {
+    format!("1015-{:06}", index + 1)
+}
+
+pub(super) fn named(id: TransferId) -> String {
+    format!("t-{id}")
+}
+
+pub(super) fn signed(won: u64) -> i64 {
+    i64::try_from(won).unwrap_or(i64::MAX)
+}
