@@ -18,7 +18,14 @@ use crate::region::{REGIONS, RehearsalAgent};
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
-const POOLS: [(&str, usize); 3] = [("login-users", 2), ("chat-users", 4), ("wallet-users", 4)];
+const POOLS: [(&str, usize); 6] = [
+    ("login-users", 2),
+    ("chat-users", 4),
+    ("wallet-users", 4),
+    ("chat-wallet-users", 4),
+    ("taxi-riders", 2),
+    ("taxi-drivers", 2),
+];
 
 /// What a fleet is made of.
 #[derive(Debug)]

@@ -25,6 +25,14 @@ const JOURNEYS: &[(&str, &str)] = &[
         include_str!("../../../probes/journeys/transfer.toml"),
     ),
     (
+        "transfer-in-chat.toml",
+        include_str!("../../../probes/journeys/transfer-in-chat.toml"),
+    ),
+    (
+        "call-taxi.toml",
+        include_str!("../../../probes/journeys/call-taxi.toml"),
+    ),
+    (
         "fragments/sign-in.toml",
         include_str!("../../../probes/journeys/fragments/sign-in.toml"),
     ),

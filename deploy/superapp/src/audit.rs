@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::dispatch::OpenRide;
 use crate::pay_core::{MoneyAudit, OpenTransfer};
 
 macro_rules! counts {
@@ -43,11 +44,11 @@ counts! {
     LockedSignIns = "locked_sign_ins",
     /// Messages accepted.
     MessagesAccepted = "messages_accepted",
-    /// Message frames handed to open streams.
+    /// Messages, cards, offers and positions handed to open streams.
     MessagesDelivered = "messages_delivered",
-    /// Messages lost by a fault.
+    /// Of these, lost by a fault.
     MessagesLost = "messages_lost",
-    /// Messages dropped because a stream's queue was full.
+    /// Of these, dropped because a stream's queue was full.
     MessagesOverflowed = "messages_overflowed",
     /// Messages dropped by age or because their sender had too many.
     MessagesExpired = "messages_expired",
@@ -67,6 +68,14 @@ counts! {
     TransfersExpired = "transfers_expired",
     /// Idempotency keys of transfers forgotten by age or because their sender had too many.
     PayKeysForgotten = "pay_keys_forgotten",
+    /// Rides called.
+    RidesCalled = "rides_called",
+    /// Rides that a driver accepted.
+    RidesMatched = "rides_matched",
+    /// Rides cancelled by their rider.
+    RidesCancelled = "rides_cancelled",
+    /// Rides that ended by themselves because nobody took or cancelled them.
+    RidesAbandoned = "rides_abandoned",
     /// The same idempotency key with another request.
     IdempotencyConflicts = "idempotency_conflicts",
 }
@@ -101,6 +110,10 @@ pub struct Audit {
     pub transfers_open: Vec<OpenTransfer>,
     /// Whether any won was made or lost.
     pub money: MoneyAudit,
+    /// Rides that are not over.
+    pub rides_open: Vec<OpenRide>,
+    /// Drivers that can be offered rides.
+    pub drivers_online: usize,
     /// Streams that are open.
     pub streams_open: usize,
     /// How often an idempotency key came back with another request.

@@ -14,11 +14,13 @@ pub enum Service {
     Talk,
     /// Wallets and transfers.
     Pay,
+    /// Taxis.
+    Mobility,
 }
 
 impl Service {
     /// Every service, in the order of its ports.
-    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk, Self::Pay];
+    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk, Self::Pay, Self::Mobility];
 
     /// Its name in target profiles: `base.NAME`.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Service {
             Self::Account => "account",
             Self::Talk => "talk",
             Self::Pay => "pay",
+            Self::Mobility => "mobility",
         }
     }
 
@@ -35,6 +38,7 @@ impl Service {
             Self::Account => "account.superapp.test",
             Self::Talk => "talk.superapp.test",
             Self::Pay => "pay.superapp.test",
+            Self::Mobility => "mobility.superapp.test",
         }
     }
 
@@ -42,7 +46,7 @@ impl Service {
     pub const fn streams(self) -> bool {
         match self {
             Self::Account | Self::Pay => false,
-            Self::Talk => true,
+            Self::Talk | Self::Mobility => true,
         }
     }
 }
@@ -56,11 +60,21 @@ pub enum Component {
     Relay,
     /// Keeps the wallets and moves the money.
     PayCore,
+    /// Places, ways and what they cost.
+    MapCore,
+    /// Finds drivers for riders.
+    Dispatch,
 }
 
 impl Component {
     /// Every component.
-    pub const ALL: &'static [Self] = &[Self::Account, Self::Relay, Self::PayCore];
+    pub const ALL: &'static [Self] = &[
+        Self::Account,
+        Self::Relay,
+        Self::PayCore,
+        Self::MapCore,
+        Self::Dispatch,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +82,8 @@ impl Component {
             Self::Account => "account",
             Self::Relay => "relay",
             Self::PayCore => "pay-core",
+            Self::MapCore => "map-core",
+            Self::Dispatch => "dispatch",
         }
     }
 
@@ -76,7 +92,7 @@ impl Component {
         match self {
             Self::Account => Some(Service::Account),
             Self::PayCore => Some(Service::Pay),
-            Self::Relay => None,
+            Self::Relay | Self::MapCore | Self::Dispatch => None,
         }
     }
 }
@@ -88,8 +104,12 @@ pub enum PlatformFeature {
     AccountLogin,
     /// Sending, listening for and receiving text messages.
     TalkMessageText,
+    /// Sending money in a chat and receiving it there.
+    TalkTransferInChat,
     /// Sending money to an account number.
     PayTransferAccount,
+    /// Calling a taxi, seeing it come, and cancelling.
+    MobilityTaxiCall,
 }
 
 impl PlatformFeature {
@@ -97,7 +117,9 @@ impl PlatformFeature {
     pub const ALL: &'static [Self] = &[
         Self::AccountLogin,
         Self::TalkMessageText,
+        Self::TalkTransferInChat,
         Self::PayTransferAccount,
+        Self::MobilityTaxiCall,
     ];
 
     /// Its id in the catalogue.
@@ -105,7 +127,9 @@ impl PlatformFeature {
         match self {
             Self::AccountLogin => "account.login",
             Self::TalkMessageText => "talk.message.text",
+            Self::TalkTransferInChat => "talk.transfer.in-chat",
             Self::PayTransferAccount => "pay.transfer.account",
+            Self::MobilityTaxiCall => "mobility.taxi.call",
         }
     }
 
@@ -113,8 +137,9 @@ impl PlatformFeature {
     pub const fn service(self) -> Service {
         match self {
             Self::AccountLogin => Service::Account,
-            Self::TalkMessageText => Service::Talk,
+            Self::TalkMessageText | Self::TalkTransferInChat => Service::Talk,
             Self::PayTransferAccount => Service::Pay,
+            Self::MobilityTaxiCall => Service::Mobility,
         }
     }
 
@@ -124,7 +149,17 @@ impl PlatformFeature {
         match self {
             Self::AccountLogin => &[(Component::Account, Hard)],
             Self::TalkMessageText => &[(Component::Account, Hard), (Component::Relay, Hard)],
+            Self::TalkTransferInChat => &[
+                (Component::Account, Hard),
+                (Component::Relay, Hard),
+                (Component::PayCore, Hard),
+            ],
             Self::PayTransferAccount => &[(Component::Account, Hard), (Component::PayCore, Hard)],
+            Self::MobilityTaxiCall => &[
+                (Component::Account, Hard),
+                (Component::MapCore, Hard),
+                (Component::Dispatch, Hard),
+            ],
         }
     }
 }
@@ -169,16 +204,14 @@ impl FaultPoint {
     }
 
     /// Whether something is accepted by it and delivered later, so that it can get lost in it: a
-    /// message, or money that never settles.
+    /// message, an offer, or money that never settles.
     pub const fn delivers(self) -> bool {
         match self {
-            Self::Component(Component::Relay | Component::PayCore)
-            | Self::Feature(
-                PlatformFeature::TalkMessageText | PlatformFeature::PayTransferAccount,
-            ) => true,
-            Self::Component(Component::Account) | Self::Feature(PlatformFeature::AccountLogin) => {
-                false
-            }
+            Self::Component(component) => match component {
+                Component::Relay | Component::PayCore | Component::Dispatch => true,
+                Component::Account | Component::MapCore => false,
+            },
+            Self::Feature(feature) => !matches!(feature, PlatformFeature::AccountLogin),
         }
     }
 }

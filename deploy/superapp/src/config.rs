@@ -81,7 +81,8 @@ pub struct PlatformConfig {
 
 impl PlatformConfig {
     /// A platform on free ports with sessions of 10 minutes, messages kept for an hour, and the
-    /// pools that the shipped journeys use: 18 accounts to sign in, 36 to chat, 36 to pay.
+    /// pools that the shipped journeys use: 18 accounts for each who plays alone in
+    /// a pool (signing in, riding, driving), 36 where two who chat or pay are of one pool.
     ///
     /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2.
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
@@ -93,6 +94,9 @@ impl PlatformConfig {
                 (pool("login-users"), 18),
                 (pool("chat-users"), 36),
                 (pool("wallet-users"), 36),
+                (pool("chat-wallet-users"), 36),
+                (pool("taxi-riders"), 18),
+                (pool("taxi-drivers"), 18),
             ],
             seed: 1,
             ports: Ports::Free,

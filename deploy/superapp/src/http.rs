@@ -18,7 +18,7 @@ use crate::component::{FaultPoint, Service};
 use crate::faults::{Effect, Then};
 use crate::line::HardCut;
 use crate::world::{Place, World};
-use crate::{account_api, pay_api, talk_api};
+use crate::{account_api, mobility_api, pay_api, talk_api};
 
 /// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -67,6 +67,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         Service::Account => account_api::answer(caller, request).await,
         Service::Talk => talk_api::answer(caller, request).await,
         Service::Pay => pay_api::answer(caller, request).await,
+        Service::Mobility => mobility_api::answer(caller, request).await,
     }?;
     if is_http2 {
         // There is no upgrade to offer (RFC 9113, section 8.6).

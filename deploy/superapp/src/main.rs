@@ -35,7 +35,7 @@ struct Arguments {
     #[arg(
         long = "pool",
         value_name = "NAME=COUNT",
-        default_values = ["login-users=18", "chat-users=36", "wallet-users=36"],
+        default_values = POOLS,
         value_parser = pool
     )]
     pools: Vec<(PoolName, usize)>,
@@ -52,6 +52,16 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
+
+/// What the shipped journeys need for nine agents: see [`PlatformConfig::new`].
+const POOLS: [&str; 6] = [
+    "login-users=18",
+    "chat-users=36",
+    "wallet-users=36",
+    "chat-wallet-users=36",
+    "taxi-riders=18",
+    "taxi-drivers=18",
+];
 
 const AFTER_HELP: &str = "\
 Names: the components account and relay; the features account.login and talk.message.text.

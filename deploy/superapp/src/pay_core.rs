@@ -200,7 +200,7 @@ impl PayCore {
                 counts.add(Count::IdempotencyConflicts);
                 return Sent::Conflict;
             }
-            return match record.outcome.clone() {
+            return match record.outcome {
                 Ok(id) => match books.view(id) {
                     Some(transfer) => Sent::Before(transfer),
                     None => Sent::Refused(Refused::NoSuchTransfer),
@@ -232,8 +232,13 @@ impl PayCore {
     }
 
     /// The receiver receives what waits in a chat. Asking again changes nothing.
-    pub(crate) fn receive(&self, who: usize, id: &str, now: Now) -> Result<Transfer, Refused> {
-        self.books().receive(who, id, now.1)
+    pub(crate) fn receive(
+        &self,
+        who: usize,
+        id: &str,
+        now: Monotonic,
+    ) -> Result<Transfer, Refused> {
+        self.books().receive(who, id, now)
     }
 
     /// The sender takes back what waits in a chat. Asking again changes nothing.

@@ -15,9 +15,11 @@ use crate::account::{Accounts, TestAccount, make_accounts};
 use crate::audit::{Audit, Counts};
 use crate::component::{FaultPoint, Service};
 use crate::config::{PlatformConfig, Ports, StartError};
+use crate::dispatch::Dispatch;
 use crate::fault::Fault;
 use crate::faults::{FaultId, Faults, InjectError};
 use crate::listener::{Listener, bound, listen};
+use crate::outlet::Outlets;
 use crate::pay_core::PayCore;
 use crate::relay::Relay;
 use crate::tls::Authority;
@@ -76,6 +78,8 @@ impl Platform {
             unsettled: PayCore::new(accounts.iter().map(|one| one.user_id.clone())),
             accounts: Accounts::new(accounts, config.session_lifetime),
             relay: Relay::new(config.message_retention),
+            outlets: Outlets::default(),
+            unadvanced: Dispatch::default(),
             counts: Counts::default(),
             dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_MAX)),
             stop: CancellationToken::new(),

@@ -1,21 +1,15 @@
-//! The component `relay`: keeps messages for a while and hands them to open streams. Knows no HTTP.
+//! The component `relay`: keeps messages for a while. Knows no HTTP; streams are `outlet`'s.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bongsu_model::{Monotonic, RegionId, Timestamp};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use bongsu_model::{Monotonic, Timestamp};
 
 use crate::audit::{Count, Counts, UndeletedMessage};
 
 /// Most messages kept per sender: 128 runs' leftovers, twenty minutes at one run every 10 s.
 pub(crate) const MESSAGES_PER_SENDER_MAX: usize = 128;
-/// Most open streams of one user; the oldest is closed.
-const STREAMS_PER_USER_MAX: usize = 8;
-/// Frames waiting for one stream: a minute of one message a second; more are dropped.
-const FRAMES_WAITING_MAX: usize = 64;
 
 /// A message as it was accepted.
 #[derive(Debug, Clone)]
@@ -49,23 +43,6 @@ pub(crate) enum Accepted {
     Conflict,
 }
 
-/// One message on its way to the streams of its receiver.
-#[derive(Debug, Clone)]
-pub(crate) struct Delivery {
-    pub(crate) message: Message,
-    pub(crate) sender_region: RegionId,
-}
-
-/// A stream's end of its queue.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    pub(crate) id: u64,
-    pub(crate) user_id: String,
-    pub(crate) deliveries: mpsc::Receiver<Delivery>,
-    /// Fires when a newer stream took this one's place.
-    pub(crate) crowded_out: CancellationToken,
-}
-
 #[derive(Debug)]
 struct Kept {
     message: Message,
@@ -74,18 +51,10 @@ struct Kept {
     deleted: bool,
 }
 
-#[derive(Debug)]
-struct Outlet {
-    id: u64,
-    deliveries: mpsc::Sender<Delivery>,
-    crowded_out: CancellationToken,
-}
-
 #[derive(Debug, Default)]
 struct State {
     last_id: u64,
     by_sender: HashMap<String, VecDeque<Kept>>,
-    outlets: HashMap<String, VecDeque<Outlet>>,
 }
 
 /// The relay of one platform.
@@ -149,21 +118,6 @@ impl Relay {
         Accepted::New(message)
     }
 
-    /// Hands a message to every open stream of its receiver.
-    pub(crate) fn deliver(&self, delivery: &Delivery, counts: &Counts) {
-        let state = self.state();
-        for outlet in state
-            .outlets
-            .get(&delivery.message.to)
-            .into_iter()
-            .flatten()
-        {
-            if outlet.deliveries.try_send(delivery.clone()).is_err() {
-                counts.add(Count::MessagesOverflowed);
-            }
-        }
-    }
-
     /// The messages of `from` that are not deleted, of one reference or all.
     pub(crate) fn sent(
         &self,
@@ -187,49 +141,6 @@ impl Relay {
             .filter(|k| self.is_there(k, now))
             .find(|k| k.message.id == id);
         found.map(|k| k.deleted = true).is_some()
-    }
-
-    /// Opens a queue for a stream of `user_id`.
-    pub(crate) fn open(&self, user_id: &str, counts: &Counts) -> Inbox {
-        let (sender, deliveries) = mpsc::channel(FRAMES_WAITING_MAX);
-        let crowded_out = CancellationToken::new();
-        let mut state = self.state();
-        state.last_id += 1;
-        let id = state.last_id;
-        let outlets = state.outlets.entry(user_id.to_owned()).or_default();
-        if outlets.len() >= STREAMS_PER_USER_MAX
-            && let Some(oldest) = outlets.pop_front()
-        {
-            counts.add(Count::StreamsCrowdedOut);
-            oldest.crowded_out.cancel();
-        }
-        outlets.push_back(Outlet {
-            id,
-            deliveries: sender,
-            crowded_out: crowded_out.clone(),
-        });
-        counts.add(Count::StreamsOpened);
-        Inbox {
-            id,
-            user_id: user_id.to_owned(),
-            deliveries,
-            crowded_out,
-        }
-    }
-
-    /// Forgets the queue of a stream that is over.
-    pub(crate) fn close(&self, user_id: &str, id: u64) {
-        let mut state = self.state();
-        if let Some(outlets) = state.outlets.get_mut(user_id) {
-            outlets.retain(|outlet| outlet.id != id);
-            if outlets.is_empty() {
-                state.outlets.remove(user_id);
-            }
-        }
-    }
-
-    pub(crate) fn streams_open(&self) -> usize {
-        self.state().outlets.values().map(VecDeque::len).sum()
     }
 
     pub(crate) fn undeleted(&self, now: Monotonic) -> Vec<UndeletedMessage> {
@@ -305,20 +216,5 @@ mod tests {
         assert_eq!(counts.get(Count::MessagesExpired), 3);
         assert!(relay.sent("u-a", None, at(601).1).is_empty());
         assert!(relay.sent("u-b", None, at(2).1).is_empty());
-    }
-
-    #[test]
-    fn a_user_with_too_many_streams_loses_the_oldest() {
-        let (relay, counts) = (Relay::new(Duration::from_secs(600)), Counts::default());
-        let first = relay.open("u-b", &counts);
-        let rest: Vec<_> = (0..STREAMS_PER_USER_MAX)
-            .map(|_| relay.open("u-b", &counts))
-            .collect();
-        assert!(first.crowded_out.is_cancelled());
-        assert_eq!(relay.streams_open(), STREAMS_PER_USER_MAX);
-        for inbox in rest {
-            relay.close(&inbox.user_id, inbox.id);
-        }
-        assert_eq!(relay.streams_open(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The WebSocket of the service `talk`: hands messages to whoever listens.
+//! The WebSockets: they hand what happens to whoever listens.
 
 use std::time::Duration;
 
@@ -18,33 +18,38 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 use crate::account::SignedIn;
 use crate::audit::Count;
 use crate::clock::machine_time;
-use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::faults::Then;
 use crate::http::{self, Answer, Caller, Refusal};
-use crate::relay::{Delivery, Inbox};
-use crate::talk_api::message_json;
+use crate::mobility_api::position_delivery;
+use crate::outlet::{Delivery, Inbox, Topic};
+use crate::world::World;
 
-/// What a message passes through on its way to a stream.
-const DELIVERS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Relay),
-    FaultPoint::Feature(PlatformFeature::TalkMessageText),
-];
 /// Longest frame from a client: clients have nothing to say but pings and close.
 const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Longest wait until a frame is taken from us; below the platform's patience when it stops.
 const SEND_MAX: Duration = Duration::from_secs(3);
 
+/// Between two positions of a taxi, in time of the platform's clock; and on the machine's, so that
+/// a fast clock does not flood anyone.
+const TICK: Duration = Duration::from_millis(500);
+const TICK_MIN: Duration = Duration::from_millis(20);
+
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Answers a request for a stream, and serves it when the connection is upgraded.
-pub(crate) fn open(caller: &Caller, mut request: Request<Incoming>) -> Result<Answer, Refusal> {
+pub(crate) fn open(
+    caller: &Caller,
+    mut request: Request<Incoming>,
+    topic: Topic,
+    tag: Option<String>,
+) -> Result<Answer, Refusal> {
     let who = http::signed_in(&caller.world, &request)?;
     let key = upgrade_key(&request)?;
     let upgrade = hyper::upgrade::on(&mut request);
     caller
         .world
         .tasks
-        .spawn(listen(caller.clone(), who, upgrade));
+        .spawn(listen(caller.clone(), who, (topic, tag), upgrade));
     let mut answer = http::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = answer.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -75,7 +80,12 @@ fn upgrade_key<B>(request: &Request<B>) -> Result<String, Refusal> {
     }
 }
 
-async fn listen(caller: Caller, who: SignedIn, upgrade: OnUpgrade) {
+async fn listen(
+    caller: Caller,
+    who: SignedIn,
+    (topic, tag): (Topic, Option<String>),
+    upgrade: OnUpgrade,
+) {
     let upgraded = tokio::select! {
         () = caller.world.stop.cancelled() => return,
         upgraded = upgrade => upgraded,
@@ -88,12 +98,18 @@ async fn listen(caller: Caller, who: SignedIn, upgrade: OnUpgrade) {
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let io = TokioIo::new(upgraded);
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let mut inbox = caller.world.relay.open(&who.user_id, &caller.world.counts);
-    let (user_id, id) = (inbox.user_id.clone(), inbox.id);
+    let world = &*caller.world;
+    let mut inbox = world.outlets.open(&who.user_id, topic, &world.counts);
+    if topic == Topic::Offers {
+        world.dispatch().online(&who.user_id, inbox.id, tag);
+    }
     if let Err(error) = converse(&caller, &who, &mut socket, &mut inbox).await {
         tracing::debug!(%error, "a stream ended early");
     }
-    caller.world.relay.close(&user_id, id);
+    if topic == Topic::Offers {
+        world.dispatch().offline(&who.user_id, inbox.id);
+    }
+    world.outlets.close(&inbox);
 }
 
 async fn converse(
@@ -106,6 +122,7 @@ async fn converse(
     let left = who.expires.since(world.clock.monotonic());
     let expiry = tokio::time::sleep(machine_time(&*world.clock, left));
     tokio::pin!(expiry);
+    let mut ticks = ticks(world, inbox.topic);
     let mut changes = world.faults.watch();
     say(
         socket,
@@ -114,7 +131,7 @@ async fn converse(
     .await?;
     loop {
         changes.mark_unchanged();
-        match caller.effect(DELIVERS).then {
+        match caller.effect(inbox.topic.passes()).then {
             Then::Reset => {
                 caller.hard.set();
                 return Ok(());
@@ -128,8 +145,11 @@ async fn converse(
             () = &mut expiry => return bye(socket, "the session expired").await,
             () = inbox.crowded_out.cancelled() => return bye(socket, "too many streams").await,
             changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            () = next(&mut ticks) => for delivery in due(world, inbox) {
+                hand_over(caller, socket, inbox.topic, delivery).await?;
+            },
             delivery = inbox.deliveries.recv() => match delivery {
-                Some(delivery) => hand_over(caller, socket, &delivery).await?,
+                Some(delivery) => hand_over(caller, socket, inbox.topic, delivery).await?,
                 None => return Ok(()),
             },
             frame = socket.next() => match frame {
@@ -142,22 +162,57 @@ async fn converse(
     }
 }
 
+/// How often something is looked for on streams that do not only wait: where the taxis are, and
+/// whom rides can be offered to.
+fn ticks(world: &World, topic: Topic) -> Option<tokio::time::Interval> {
+    match topic {
+        Topic::Texts | Topic::Cards => None,
+        Topic::Rides | Topic::Offers => {
+            let every = machine_time(&*world.clock, TICK).max(TICK_MIN);
+            let mut ticks = tokio::time::interval(every);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            Some(ticks)
+        }
+    }
+}
+
+async fn next(ticks: &mut Option<tokio::time::Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a tick brings.
+fn due(world: &World, inbox: &Inbox) -> Vec<Delivery> {
+    let dispatch = world.dispatch();
+    match inbox.topic {
+        Topic::Rides => {
+            let positions = dispatch.positions(&inbox.user_id, world.clock.monotonic());
+            positions.into_iter().map(position_delivery).collect()
+        }
+        Topic::Texts | Topic::Cards | Topic::Offers => Vec::new(),
+    }
+}
+
 async fn hand_over(
     caller: &Caller,
     socket: &mut Socket,
-    delivery: &Delivery,
+    topic: Topic,
+    delivery: Delivery,
 ) -> Result<(), tungstenite::Error> {
-    let regions = [&caller.place.region, &delivery.sender_region];
-    if caller.world.faults.loses(DELIVERS, regions) {
+    let regions = [&caller.place.region, &delivery.region];
+    if caller.world.faults.loses(topic.passes(), regions) {
         caller.world.counts.add(Count::MessagesLost);
         return Ok(());
     }
-    let mut message = message_json(&delivery.message);
-    if caller.world.faults.alters(DELIVERS, regions) {
-        message["from"] = Value::from("u-someone-else");
-        message["text"] = Value::from(format!("{} (altered)", delivery.message.text));
-    }
-    say(socket, &json!({ "type": "message", "message": message })).await?;
+    let is_altered = caller.world.faults.alters(topic.passes(), regions);
+    let frame = if is_altered {
+        delivery.altered
+    } else {
+        delivery.frame
+    };
+    say(socket, &frame).await?;
     caller.world.counts.add(Count::MessagesDelivered);
     Ok(())
 }

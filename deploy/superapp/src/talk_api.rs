@@ -1,4 +1,5 @@
-//! The HTTP API of the service `talk`: sending, finding and deleting messages, and the stream.
+//! The HTTP API of the service `talk`: sending, finding and deleting messages, and the streams.
+//! Money in a chat is `chat_transfer_api`'s.
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -7,14 +8,22 @@ use serde_json::{Value, json};
 use crate::audit::Count;
 use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::http::{self, Answer, Caller, Cut, REFERENCE_BYTES_MAX, Refusal};
-use crate::relay::{Accepted, Delivery, Draft, Message};
-use crate::stream;
+use crate::outlet::{Delivery, Topic};
+use crate::relay::{Accepted, Draft, Message};
+use crate::{chat_transfer_api, stream};
 
 /// Every act checks the session with the account component and goes through the relay.
 pub(crate) const NEEDS: &[FaultPoint] = &[
     FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::Relay),
     FaultPoint::Feature(PlatformFeature::TalkMessageText),
+];
+
+/// A stream of cards stays when text messages are broken, and goes with money in chats.
+const CARDS_NEED: &[FaultPoint] = &[
+    FaultPoint::Component(Component::Account),
+    FaultPoint::Component(Component::Relay),
+    FaultPoint::Feature(PlatformFeature::TalkTransferInChat),
 ];
 
 /// Longest text of a message.
@@ -28,7 +37,7 @@ struct Sending {
 }
 
 enum Route {
-    Stream,
+    Stream(Topic),
     Send,
     Find,
     Delete(String),
@@ -36,12 +45,18 @@ enum Route {
 
 pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
     let path = request.uri().path();
+    if chat_transfer_api::is_path(path) {
+        return chat_transfer_api::answer(caller, request).await;
+    }
     let one = path
         .strip_prefix("/v1/messages/")
         .filter(|id| !id.is_empty());
     let route = match (path, one, request.method()) {
         ("/healthz", _, &Method::GET) => return Ok(http::healthy()),
-        ("/v1/stream", _, &Method::GET) => Route::Stream,
+        ("/v1/stream", _, &Method::GET) => match topic(&request) {
+            Ok(topic) => Route::Stream(topic),
+            Err(refusal) => return Ok(refusal.into()),
+        },
         ("/v1/messages", _, &Method::POST) => Route::Send,
         ("/v1/messages", _, &Method::GET) => Route::Find,
         (_, Some(id), &Method::DELETE) => Route::Delete(id.to_owned()),
@@ -51,11 +66,15 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         (path, None, _) => return Ok(http::not_found(path).into()),
     };
     // Wrong content shows where a message arrives, so that sending and cleaning up still work.
-    if let Err(refusal) = http::pass_faults(&caller, NEEDS).await? {
+    let needs = match route {
+        Route::Stream(Topic::Cards) => CARDS_NEED,
+        _ => NEEDS,
+    };
+    if let Err(refusal) = http::pass_faults(&caller, needs).await? {
         return Ok(refusal.into());
     }
     Ok(http::either(match route {
-        Route::Stream => stream::open(&caller, request),
+        Route::Stream(topic) => stream::open(&caller, request, topic, None),
         Route::Send => send(&caller, request).await,
         Route::Find => find(&caller, &request),
         Route::Delete(id) => delete(&caller, &request, &id),
@@ -87,11 +106,10 @@ async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Ref
     match world.relay.accept(draft, now, &world.counts) {
         Accepted::New(message) => {
             let receipt = receipt(&message);
-            let delivery = Delivery {
-                message,
-                sender_region: caller.place.region.clone(),
-            };
-            world.relay.deliver(&delivery, &world.counts);
+            let delivery = delivery(caller, &message);
+            world
+                .outlets
+                .deliver(&message.to, Topic::Texts, &delivery, &world.counts);
             Ok(http::json(StatusCode::CREATED, &receipt))
         }
         Accepted::Before(message) => Ok(http::json(StatusCode::OK, &receipt(&message))),
@@ -126,8 +144,33 @@ fn delete(caller: &Caller, request: &Request<Incoming>, id: &str) -> Result<Answ
     }
 }
 
+/// What a stream is about, as `?kind=` says; texts unless said.
+fn topic(request: &Request<Incoming>) -> Result<Topic, Refusal> {
+    match http::query_value(request, "kind").as_deref() {
+        None | Some("text") => Ok(Topic::Texts),
+        Some("transfer") => Ok(Topic::Cards),
+        Some(_) => {
+            let text = "a stream has the kind text or transfer";
+            Err(http::error(StatusCode::BAD_REQUEST, "no_such_kind", text))
+        }
+    }
+}
+
+fn delivery(caller: &Caller, message: &Message) -> Delivery {
+    let right = message_json(message);
+    let mut wrong = right.clone();
+    wrong["from"] = Value::from("u-someone-else");
+    wrong["text"] = Value::from(format!("{} (altered)", message.text));
+    let frame = |message| json!({ "type": "message", "message": message });
+    Delivery {
+        frame: frame(right),
+        altered: frame(wrong),
+        region: caller.place.region.clone(),
+    }
+}
+
 /// A message with its text, as its receiver and its sender see it.
-pub(crate) fn message_json(message: &Message) -> Value {
+fn message_json(message: &Message) -> Value {
     let mut body = receipt(message);
     body["text"] = Value::from(message.text.as_str());
     body

@@ -10,10 +10,12 @@ use tokio_util::task::TaskTracker;
 use crate::account::Accounts;
 use crate::audit::{Audit, Count, Counts};
 use crate::component::Service;
+use crate::dispatch::Dispatch;
 use crate::faults::Faults;
-use crate::pay_api;
+use crate::outlet::Outlets;
 use crate::pay_core::{Channel, PayCore};
 use crate::relay::Relay;
+use crate::{chat_transfer_api, mobility_api, pay_api};
 
 /// Most DNS connections over TCP at once, over all regions: agents ask over UDP.
 pub(crate) const DNS_CONNECTIONS_MAX: usize = 128;
@@ -25,8 +27,11 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) accounts: Accounts,
     pub(crate) relay: Relay,
+    pub(crate) outlets: Outlets,
     /// Reached through [`World::pay_core`], which settles first what is due.
     pub(crate) unsettled: PayCore,
+    /// Reached through [`World::dispatch`], which lets first happen what is due.
+    pub(crate) unadvanced: Dispatch,
     pub(crate) counts: Counts,
     pub(crate) dns_connections: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
@@ -39,7 +44,7 @@ impl World {
         let stuck = |channel, region: &RegionId| {
             let points = match channel {
                 Channel::Account => pay_api::SETTLES,
-                Channel::Chat => &pay_api::SETTLES[..1],
+                Channel::Chat => chat_transfer_api::SETTLES,
             };
             self.faults.loses(points, [region, region])
         };
@@ -48,14 +53,24 @@ impl World {
         &self.unsettled
     }
 
+    /// The dispatch, after what is due has happened and was told.
+    pub(crate) fn dispatch(&self) -> &Dispatch {
+        let now = self.clock.monotonic();
+        let notices = self.unadvanced.advance(now, &self.counts);
+        mobility_api::tell(self, notices);
+        &self.unadvanced
+    }
+
     pub(crate) fn audit(&self) -> Audit {
         let now = self.clock.monotonic();
         Audit {
             transfers_open: self.pay_core().open(now),
             money: self.pay_core().proof(),
+            rides_open: self.dispatch().open(now),
+            drivers_online: self.dispatch().drivers_online(),
             sessions_open: self.accounts.open_sessions(now),
             messages_undeleted: self.relay.undeleted(now),
-            streams_open: self.relay.streams_open(),
+            streams_open: self.outlets.count(),
             idempotency_conflicts: self.counts.get(Count::IdempotencyConflicts),
             counts: Count::ALL
                 .iter()

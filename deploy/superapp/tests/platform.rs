@@ -8,6 +8,8 @@ mod platform {
     mod broken;
     mod client;
     mod many;
+    mod money;
     mod multiplexed;
     mod names;
+    mod taxi;
 }

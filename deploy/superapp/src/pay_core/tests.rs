@@ -112,11 +112,11 @@ fn a_transfer_in_a_chat_waits_until_it_is_received_taken_back_or_too_old() {
         TransferState::Waiting
     );
     assert_eq!(
-        core.receive(0, &received.id, at(10_000)),
+        core.receive(0, &received.id, at(10_000).1),
         Err(Refused::NotReceivable)
     );
     for _ in 0..2 {
-        assert!(core.receive(1, &received.id, at(10_000)).is_ok());
+        assert!(core.receive(1, &received.id, at(10_000).1).is_ok());
     }
     assert_eq!(core.cancel(0, &received.id), Err(Refused::NotCancellable));
     settle(&core, 10_300);
@@ -129,7 +129,7 @@ fn a_transfer_in_a_chat_waits_until_it_is_received_taken_back_or_too_old() {
         assert_eq!(state, TransferState::Cancelled);
     }
     assert_eq!(
-        core.receive(1, &taken.id, at(0)),
+        core.receive(1, &taken.id, at(0).1),
         Err(Refused::NotReceivable)
     );
 
@@ -289,7 +289,7 @@ fn a_full_wallet_forgets_what_is_finished_and_refuses_when_all_is_held() {
 
     // Money that was received and never given back goes last, and is counted.
     let one = core.sent(0, None, None).remove(0);
-    core.receive(1, &one.id, at(0)).unwrap();
+    core.receive(1, &one.id, at(0).1).unwrap();
     settle(&core, 300);
     assert!(matches!(
         core.send(chat(9_999), at(300), &counts),
@@ -431,7 +431,7 @@ proptest! {
                     order(who, wish, Channel::Account, &key.to_string())
                 }
                 Act::Receive { who, transfer } => {
-                    let _ = core.receive(who, &format!("t-{transfer}"), at(time));
+                    let _ = core.receive(who, &format!("t-{transfer}"), at(time).1);
                     continue;
                 }
                 Act::Cancel { who, transfer } => {

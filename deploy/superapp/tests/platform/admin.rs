@@ -6,7 +6,7 @@ use bongsu_model::PoolName;
 use bongsu_superapp::{Platform, Ports, StartError, write_profiles};
 use serde_json::{Value, json};
 
-use super::client::{Client, SEOUL, answer, config, platform};
+use super::client::{Client, SEOUL, answer, config, platform, region};
 
 fn client() -> reqwest::Client {
     // Any client installs the TLS provider that reqwest asks for.
@@ -120,15 +120,13 @@ async fn topology_and_audit_tell_what_there_is() {
 async fn a_taken_port_is_named_with_how_to_choose_another() {
     let platform = platform().await;
     let mut second = config("second");
-    // The admin API stands one below the base, so that it meets the first platform's.
-    second.ports = Ports::From(platform.admin().port() + 1);
+    // The first port that it takes is the first platform's.
+    let taken = platform.endpoints(&region(SEOUL)).unwrap().dns.port();
+    second.ports = Ports::From(taken);
     let error = Platform::start(second).await.unwrap_err();
     assert!(matches!(error, StartError::Listen { .. }), "{error:?}");
     let text = error.to_string();
-    assert!(
-        text.contains(&platform.admin().port().to_string()),
-        "{text}"
-    );
+    assert!(text.contains(&taken.to_string()), "{text}");
     assert!(text.contains("--port"), "{text}");
 }
 
@@ -159,7 +157,7 @@ async fn profiles_name_everything_and_hold_no_password() {
     let written = write_profiles(&platform, std::slice::from_ref(&pool), folder.path()).unwrap();
     assert_eq!(written.len(), 2);
     let text = std::fs::read_to_string(folder.path().join("target-kr-seoul.toml")).unwrap();
-    let endpoints = platform.endpoints(&super::client::region(SEOUL)).unwrap();
+    let endpoints = platform.endpoints(&region(SEOUL)).unwrap();
     let account = &platform.accounts(&pool)[0];
     for wanted in [
         "target = \"superapp\"",

@@ -54,9 +54,19 @@ pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) endpoints: RegionEndpoints,
     ca_pem: String,
+    /// The run that its requests say they belong to.
+    tag: Option<String>,
 }
 
 impl Client {
+    /// A client whose requests belong to the run `tag`.
+    pub(crate) fn tagged(platform: &Platform, name: &str, tag: &str) -> Self {
+        Self {
+            tag: Some(tag.to_owned()),
+            ..Self::new(platform, name)
+        }
+    }
+
     /// A client without connections that trusts the platform's root and knows its addresses.
     pub(crate) fn new(platform: &Platform, name: &str) -> Self {
         static PROVIDER: Once = Once::new();
@@ -78,6 +88,7 @@ impl Client {
             http: builder.build().unwrap(),
             endpoints,
             ca_pem: platform.ca_pem().to_owned(),
+            tag: None,
         }
     }
 
@@ -87,6 +98,35 @@ impl Client {
 
     pub(crate) fn talk(&self, path: &str) -> String {
         format!("{}{path}", self.endpoints.base["talk"])
+    }
+
+    /// The URL of `SERVICE/PATH`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let (service, rest) = path.split_once('/').unwrap();
+        format!("{}/{rest}", self.endpoints.base[service])
+    }
+
+    pub(crate) async fn get(&self, user: &User, path: &str) -> reqwest::Result<(u16, Value)> {
+        let request = self.http.get(self.url(path)).bearer_auth(&user.token);
+        answer(request).await
+    }
+
+    pub(crate) async fn post(
+        &self,
+        user: &User,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> reqwest::Result<(u16, Value)> {
+        let request = self.http.post(self.url(path)).bearer_auth(&user.token);
+        let mut request = request.json(body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(tag) = &self.tag {
+            request = request.header("x-synthetic", tag);
+        }
+        answer(request).await
     }
 
     pub(crate) fn listener(&self, service: &str) -> SocketAddr {
@@ -143,7 +183,12 @@ impl Client {
 
     /// Opens the stream and reads its first frame.
     pub(crate) async fn listen(&self, user: &User) -> Socket {
-        let mut socket = self.try_listen(&user.token).await.unwrap();
+        self.listen_to(user, "talk/v1/stream").await
+    }
+
+    /// Opens the stream at `SERVICE/PATH` and reads its first frame.
+    pub(crate) async fn listen_to(&self, user: &User, path: &str) -> Socket {
+        let mut socket = self.try_listen_to(&user.token, path).await.unwrap();
         let ready = frame(&mut socket).await.unwrap();
         assert_eq!(ready, json!({ "type": "ready", "user_id": user.user_id }));
         socket
@@ -153,24 +198,48 @@ impl Client {
         &self,
         token: &str,
     ) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
-        let stream = TcpStream::connect(self.listener("talk")).await?;
+        self.try_listen_to(token, "talk/v1/stream").await
+    }
+
+    async fn try_listen_to(
+        &self,
+        token: &str,
+        path: &str,
+    ) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
+        let (service, path) = path.split_once('/').unwrap();
+        let stream = TcpStream::connect(self.listener(service)).await?;
         let mut roots = rustls::RootCertStore::empty();
         let ca = rustls_pki_types::CertificateDer::from_pem_slice(self.ca_pem.as_bytes());
         roots.add(ca.unwrap()).unwrap();
         let tls = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let name = rustls_pki_types::ServerName::try_from("talk.superapp.test").unwrap();
+        let name = format!("{service}.superapp.test");
+        let name = rustls_pki_types::ServerName::try_from(name).unwrap();
         let stream = tokio_rustls::TlsConnector::from(Arc::new(tls))
             .connect(name, stream)
             .await?;
-        let url = format!("{}/v1/stream", self.endpoints.ws["talk"]);
+        let url = format!("{}/{path}", self.endpoints.ws[service]);
         let mut request = url.into_client_request()?;
         let bearer = format!("Bearer {token}").parse().unwrap();
         request.headers_mut().insert("authorization", bearer);
+        if let Some(tag) = &self.tag {
+            let tag = tag.parse().unwrap();
+            request.headers_mut().insert("x-synthetic", tag);
+        }
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;
         Ok(socket)
     }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, met).await.expect("in time");
 }
 
 /// The next JSON frame; None when the stream is over.

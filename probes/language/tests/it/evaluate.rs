@@ -488,7 +488,7 @@ format = 1
 target = "all"
 hosts = ["*.all.test"]
 base = { account = "https://a.all.test", talk = "https://t.all.test", pay = "https://p.all.test", mobility = "https://m.all.test" }
-ws.talk = "wss://t.all.test"
+ws = { talk = "wss://t.all.test", mobility = "wss://m.all.test" }
 "#;
 
 fn any_value() -> impl Strategy<Value = Value> {
