@@ -7,6 +7,7 @@
 
 mod demo;
 mod detect;
+mod soak;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -64,7 +65,9 @@ const CONSOLE: &str = "127.0.0.1:8399";
 enum Action {
     /// Break a component, a feature or an agent of the running rehearsal.
     Break {
-        /// account, relay, account.login, talk.message.text, or agent:seoul-1 to cut an agent off.
+        /// A component (account, relay, pay-core, map-core, dispatch), a feature (account.login,
+        /// talk.message.text, talk.transfer.in-chat, pay.transfer.account, mobility.taxi.call), or
+        /// agent:seoul-1 to cut an agent off.
         what: String,
         /// refuse, reset, hang, slow[=2s], error[=503], wrong-content, lost-delivery,
         /// dns-failure[=nxdomain], bad-certificate[=wrong-name].
@@ -102,6 +105,17 @@ enum Action {
         /// Platforms that are measured in parallel.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=50))]
         targets: u8,
+    },
+    /// Break and mend random parts and kill and start random agents for a while; then mend all,
+    /// let what is owed be paid, and hold the audit against the debts. Fails when money is missing
+    /// or something is left that no agent owes.
+    Soak {
+        /// How long: 90s, 60m.
+        #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "60m")]
+        duration: Duration,
+        /// The same number breaks the same things again; random unless said.
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
     },
 }
 
@@ -146,6 +160,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 faults,
                 targets,
             }) => detect::run(classes, faults, targets).await,
+            Some(Action::Soak { duration, seed }) => {
+                // A failing source of randomness makes a fixed seed, which is printed.
+                let seed = seed.unwrap_or_else(|| getrandom::u64().unwrap_or(1));
+                soak::run(duration, seed).await
+            }
         }
     });
     match done {

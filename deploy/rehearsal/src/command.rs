@@ -42,7 +42,10 @@ pub enum Line {
 
 /// The words that are understood on the terminal.
 pub const HELP: &str = "\
-break WHAT [KIND] [in REGION]   WHAT: account, relay, account.login, talk.message.text, agent:seoul-1
+break WHAT [KIND] [in REGION]   WHAT: a component: account, relay, pay-core, map-core, dispatch;
+                                      a feature: account.login, talk.message.text,
+                                      talk.transfer.in-chat, pay.transfer.account,
+                                      mobility.taxi.call; an agent: agent:seoul-1
                                 KIND: refuse (default), reset, hang, slow, error, wrong-content,
                                       lost-delivery, dns-failure, bad-certificate
 mend [WHAT]                     mends WHAT, or everything
@@ -116,6 +119,14 @@ mod tests {
         );
         assert_eq!(parse_line(""), Ok(Line::Empty));
         assert_eq!(parse_line("q"), Ok(Line::Quit));
+    }
+
+    #[test]
+    fn help_names_everything_that_can_be_broken() {
+        let points = bongsu_superapp::FaultPoint::all();
+        for name in points.map(bongsu_superapp::FaultPoint::as_str) {
+            assert!(HELP.contains(name), "{name}");
+        }
     }
 
     #[test]

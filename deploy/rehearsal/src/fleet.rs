@@ -111,6 +111,9 @@ pub struct Fleet {
     default_target: TargetName,
     controls: Controls,
     agents: BTreeMap<AgentId, Agent>,
+    /// The agents' files, also of those that are down.
+    files: BTreeMap<AgentId, PathBuf>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Fleet {
@@ -132,28 +135,94 @@ impl Fleet {
         let file = layout.write_collector(default_target.as_str(), config.otlp, config.web)?;
         let settings = bongsu_collector::config::Config::load(&file)?;
         let collector = Collector::start(settings, catalogue()?, Arc::clone(&clock)).await?;
-        let mut agents = BTreeMap::new();
-        for agent in RehearsalAgent::all() {
-            let otlp = collector.otlp_addr();
-            let file = layout.write_agent(&agent, &config.targets, otlp, controls.addresses())?;
-            let settings = bongsu_agent::Config::load(&file)?;
-            let started = Agent::start(settings, Arc::clone(&clock)).await;
-            let started = started.map_err(|source| FleetError::Agent {
-                agent: agent.id(),
-                source,
-            })?;
-            agents.insert(
-                AgentId::new(&agent.id()).expect("ids of the rehearsal are names"),
-                started,
-            );
-        }
-        Ok(Self {
+        let mut fleet = Self {
             platforms,
             collector,
             default_target,
             controls,
-            agents,
-        })
+            agents: BTreeMap::new(),
+            files: BTreeMap::new(),
+            clock,
+        };
+        for agent in RehearsalAgent::all() {
+            let otlp = fleet.collector.otlp_addr();
+            let controls = fleet.controls.addresses();
+            let file = layout.write_agent(&agent, &config.targets, otlp, controls)?;
+            let id = AgentId::new(&agent.id()).expect("ids of the rehearsal are names");
+            fleet.files.insert(id.clone(), file);
+            fleet.revive(&id).await?;
+        }
+        Ok(fleet)
+    }
+
+    /// Every agent, also those that are down.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.files.keys()
+    }
+
+    /// The default target's platform.
+    pub fn platform(&self) -> &Platform {
+        &self.platforms[&self.default_target]
+    }
+
+    /// Ends an agent as a crash does; nothing if it is down.
+    pub async fn kill(&mut self, id: &AgentId) {
+        if let Some(agent) = self.agents.remove(id) {
+            agent.kill().await;
+        }
+    }
+
+    /// Starts an agent that is down, from its file and in its folder; nothing if it is up.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn revive(&mut self, id: &AgentId) -> Result<(), FleetError> {
+        let Some(file) = self.files.get(id).filter(|_| !self.agents.contains_key(id)) else {
+            return Ok(());
+        };
+        let settings = bongsu_agent::Config::load(file)?;
+        let started = Agent::start(settings, Arc::clone(&self.clock)).await;
+        let started = started.map_err(|source| FleetError::Agent {
+            agent: id.to_string(),
+            source,
+        })?;
+        self.agents.insert(id.clone(), started);
+        Ok(())
+    }
+
+    /// Stops every agent: what is going cleans up, what cannot be undone stays owed.
+    pub async fn stop_agents(&mut self) {
+        let stopping: Vec<_> = std::mem::take(&mut self.agents)
+            .into_values()
+            .map(|agent| tokio::spawn(agent.shutdown()))
+            .collect();
+        for stopped in stopping {
+            // A panicked agent has nothing left to stop.
+            let _ = stopped.await;
+        }
+    }
+
+    /// How many cleanups the agents that are up owe for runs that have ended.
+    pub async fn debts_open(&self) -> u64 {
+        let mut open = 0;
+        for agent in self.agents.values() {
+            open += agent.stats().await.debts_open;
+        }
+        open
+    }
+
+    /// The runs that each agent owes cleanup for, as its folder says; those without are left out.
+    pub fn debts_on_disk(&self) -> BTreeMap<AgentId, Vec<String>> {
+        let owed = |file: &PathBuf| -> Vec<String> {
+            let folder = file.with_file_name("data").join("debts");
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            names
+                .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+                .collect()
+        };
+        let all = self.files.iter().map(|(id, file)| (id.clone(), owed(file)));
+        all.filter(|(_, runs)| !runs.is_empty()).collect()
     }
 
     /// The target that is broken and mended when none is named.
@@ -242,16 +311,8 @@ impl Fleet {
     }
 
     /// Stops agents, then the collector, then what they measured.
-    pub async fn shutdown(self) {
-        let stopping: Vec<_> = self
-            .agents
-            .into_values()
-            .map(|agent| tokio::spawn(agent.shutdown()))
-            .collect();
-        for stopped in stopping {
-            // A panicked agent has nothing left to stop.
-            let _ = stopped.await;
-        }
+    pub async fn shutdown(mut self) {
+        self.stop_agents().await;
         self.collector.shutdown().await;
         for platform in self.platforms.into_values() {
             platform.shutdown().await;

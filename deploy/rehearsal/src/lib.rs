@@ -1,6 +1,6 @@
 //! A whole fleet in one process, over real sockets: stand-in platform, control responders,
 //! collector and nine agents in three regions. It serves as the demo, as the bench of the
-//! detection trial, and as the ground of end-to-end tests.
+//! detection trial and the soak, and as the ground of end-to-end tests.
 
 pub mod command;
 pub mod console;
@@ -10,4 +10,5 @@ pub mod distribution;
 pub mod fleet;
 pub mod layout;
 pub mod region;
+pub mod soak;
 pub mod summary;

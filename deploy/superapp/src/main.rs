@@ -64,7 +64,8 @@ const POOLS: [&str; 6] = [
 ];
 
 const AFTER_HELP: &str = "\
-Names: the components account and relay; the features account.login and talk.message.text.
+Names: the components account, relay, pay-core, map-core and dispatch; the features account.login,
+talk.message.text, talk.transfer.in-chat, pay.transfer.account and mobility.taxi.call.
 Kinds:
   refuse             connections are refused
   reset              connections are reset
@@ -72,7 +73,7 @@ Kinds:
   slow[=DELAY]       answers come late: slow=500ms, slow=3s (default 2s)
   error[=STATUS]     answers are errors, 500 to 599 (default 503)
   wrong-content      answers look well and say something wrong
-  lost-delivery      messages are accepted and never delivered
+  lost-delivery      messages, offers or money are accepted and never arrive
   dns-failure[=HOW]  the name does not resolve: servfail (default) or nxdomain
   bad-certificate[=FLAW]  expired (default), wrong-name or untrusted
 

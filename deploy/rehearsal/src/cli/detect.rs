@@ -75,7 +75,7 @@ async fn wait_until_up(fleet: &Fleet) -> Result<(), String> {
     let all_up = pictures.wait_for(|picture| {
         picture.boards.len() == targets
             && picture.boards.values().all(|board| {
-                board.features.len() >= 2
+                !board.features.is_empty()
                     && board.features.iter().all(|feature| {
                         feature.state == FeatureState::Operational
                             && feature.regions.len() == REGIONS.len()

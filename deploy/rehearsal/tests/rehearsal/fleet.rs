@@ -82,6 +82,15 @@ impl Story {
     }
 }
 
+/// Every feature of the catalogue.
+const FEATURES: [&str; 5] = [
+    "account.login",
+    "talk.message.text",
+    "talk.transfer.in-chat",
+    "pay.transfer.account",
+    "mobility.taxi.call",
+];
+
 fn state(feature: &Value) -> &str {
     feature["state"].as_str().unwrap()
 }
@@ -98,7 +107,7 @@ fn region_states(feature: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_component_is_charged_to_its_feature_and_heals() {
     let story = Story::begin().await;
-    for feature in ["account.login", "talk.message.text"] {
+    for feature in FEATURES {
         story.until(feature, |f| state(f) == "operational").await;
     }
 
@@ -161,6 +170,39 @@ async fn a_broken_component_is_charged_to_its_feature_and_heals() {
         ["bob receives it"],
         "the receiving half finds it: {run:#}"
     );
+    story.fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_and_taxis_go_down_with_their_components_and_nothing_else_does() {
+    let story = Story::begin().await;
+    for feature in FEATURES {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+    story.tell("break pay-core").await;
+    for feature in ["talk.transfer.in-chat", "pay.transfer.account"] {
+        story
+            .until(feature, |f| region_states(f) == ["down"; 3])
+            .await;
+    }
+    story.tell("break map-core in kr-seoul").await;
+    story.tell("break dispatch in jp-tokyo").await;
+    // Of Seoul, Busan and Tokyo, the two that have a part broken.
+    story
+        .until("mobility.taxi.call", |f| {
+            region_states(f) == ["down", "up", "down"]
+        })
+        .await;
+    for feature in ["account.login", "talk.message.text"] {
+        let feature = story.feature(feature).await;
+        assert_eq!(feature["last_failure"], Value::Null, "{feature:#}");
+    }
+    story.tell("mend").await;
+    for feature in FEATURES {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+    let audit = story.fleet.platforms[&superapp()].audit();
+    assert!(audit.money.is_clean(), "{:?}", audit.money);
     story.fleet.shutdown().await;
 }
 

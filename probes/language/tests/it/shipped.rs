@@ -81,7 +81,7 @@ fn every_shipped_journey_loads_without_a_word() {
     ];
     assert_eq!(names, shipped);
     // Every feature of the catalogue is measured by a journey of its own.
-    for feature in &loaded.catalogues[0].features() {
+    for feature in loaded.catalogues[0].features() {
         let has_one = loaded.journeys.iter().any(|j| j.feature == feature.id);
         assert!(has_one, "{}", feature.id);
     }

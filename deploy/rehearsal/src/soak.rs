@@ -1,0 +1,198 @@
+//! The soak: random faults and agent kills for a while, then everything is mended, what is owed is
+//! paid, and the platform's audit is held against the agents' debts. No won may be made or lost,
+//! and whatever is left behind must be owed by somebody.
+
+mod plan;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bongsu_model::AgentId;
+use bongsu_superapp::{Audit, Count, FaultId, MoneyAudit};
+
+use crate::fleet::{Fleet, FleetError};
+use plan::{Act, Planner};
+
+/// How long money that is on its way may take to settle once nothing is broken.
+const SETTLES_IN: Duration = Duration::from_secs(5);
+/// Between two looks at what is still owed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a soak is.
+#[derive(Debug, Clone, Copy)]
+pub struct Soak {
+    /// How long things are broken and mended.
+    pub lasts: Duration,
+    /// How long agents may take afterwards to pay what they owe.
+    pub pays_for: Duration,
+    /// Decides what is broken, and when: the same seed, the same acts.
+    pub seed: u64,
+}
+
+/// Something that was left on the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// What it is: `transfer t-12 (settled)`.
+    pub what: String,
+    /// What its maker called it: holds the run's id.
+    pub client_ref: String,
+    /// The agent that owes its removal, if any does.
+    pub owed_by: Option<AgentId>,
+}
+
+/// What a soak came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Faults injected.
+    pub faults: usize,
+    /// Agents killed.
+    pub kills: usize,
+    /// Runs that the collector has.
+    pub runs: u64,
+    /// Counters of the platform, by name.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// Whether the money balances.
+    pub money: MoneyAudit,
+    /// What is left on the platform.
+    pub leftovers: Vec<Leftover>,
+    /// The runs that each agent owes cleanup for; those that owe nothing are left out.
+    pub debts: BTreeMap<AgentId, Vec<String>>,
+    /// Transfers that the platform forgot before their money was given back.
+    pub forgotten: u64,
+}
+
+impl Outcome {
+    /// Whether no won is missing and everything that is left is owed by somebody.
+    pub fn is_accounted_for(&self) -> bool {
+        let is_owed = |left: &Leftover| left.owed_by.is_some();
+        self.money.is_clean() && self.forgotten == 0 && self.leftovers.iter().all(is_owed)
+    }
+}
+
+/// Soaks the fleet's default target. The agents are stopped at the end; the platform is not.
+///
+/// # Errors
+/// When a killed agent does not start again.
+pub async fn run(
+    fleet: &mut Fleet,
+    soak: Soak,
+    mut tell: impl FnMut(&str),
+) -> Result<Outcome, FleetError> {
+    let mut planner = Planner::new(soak.seed, fleet.agents().cloned().collect());
+    let mut broken: Vec<FaultId> = Vec::new();
+    let (mut faults, mut kills) = (0, 0);
+    let mut left = soak.lasts;
+    loop {
+        let (wait, act) = planner.next();
+        let Some(rest) = left.checked_sub(wait) else {
+            tokio::time::sleep(left).await;
+            break;
+        };
+        left = rest;
+        tokio::time::sleep(wait).await;
+        tell(&act.to_string());
+        match act {
+            Act::Break(fault) => {
+                // The plan keeps far below the platform's bound and names its own regions.
+                broken.extend(fleet.platform().inject(fault).ok());
+                faults += 1;
+            }
+            Act::Mend => {
+                if !broken.is_empty() {
+                    fleet.platform().mend(broken.remove(0));
+                }
+            }
+            Act::Kill(agent) => {
+                fleet.kill(&agent).await;
+                kills += 1;
+            }
+            Act::Start(agent) => fleet.revive(&agent).await?,
+        }
+    }
+    tell("everything is mended; what is owed is paid");
+    fleet.platform().mend_all();
+    for agent in planner.down().to_vec() {
+        fleet.revive(&agent).await?;
+    }
+    wait_until_paid(fleet, soak.pays_for).await;
+    fleet.stop_agents().await;
+    let audit = settled(fleet).await;
+    Ok(outcome(fleet, audit, (faults, kills)))
+}
+
+/// Waits until no agent owes anything, or the time is up.
+async fn wait_until_paid(fleet: &Fleet, limit: Duration) {
+    let paid = async {
+        while fleet.debts_open().await > 0 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // What is owed then is listed.
+    let _ = tokio::time::timeout(limit, paid).await;
+}
+
+/// The audit once the money that goes back has settled.
+async fn settled(fleet: &Fleet) -> Audit {
+    let settling = async {
+        loop {
+            let audit = fleet.platform().audit();
+            let open = &audit.transfers_open;
+            if !open.iter().any(|transfer| transfer.state == "accepted") {
+                return audit;
+            }
+            tokio::time::sleep(LOOK_EVERY / 10).await;
+        }
+    };
+    match tokio::time::timeout(SETTLES_IN, settling).await {
+        Ok(audit) => audit,
+        Err(_) => fleet.platform().audit(),
+    }
+}
+
+fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outcome {
+    let debts = fleet.debts_on_disk();
+    let mut leftovers = leftovers(&audit);
+    for left in &mut leftovers {
+        let owes = |(_, runs): &(&AgentId, &Vec<String>)| {
+            runs.iter().any(|run| left.client_ref.contains(run))
+        };
+        left.owed_by = debts.iter().find(owes).map(|(agent, _)| agent.clone());
+    }
+    Outcome {
+        faults,
+        kills,
+        runs: fleet.collector.shared().counters.runs_accepted.get(),
+        forgotten: audit.count(Count::TransfersExpired) + audit.count(Count::RidesAbandoned),
+        counts: audit.counts,
+        money: audit.money,
+        leftovers,
+        debts,
+    }
+}
+
+/// Everything that the audit lists as left behind.
+fn leftovers(audit: &Audit) -> Vec<Leftover> {
+    let left = |what: String, client_ref: &Option<String>| Leftover {
+        what,
+        // Run ids are written with and without hyphens.
+        client_ref: client_ref.as_deref().unwrap_or_default().replace('-', ""),
+        owed_by: None,
+    };
+    let sessions = audit.sessions_open.iter();
+    let sessions = sessions.map(|one| left(format!("session of {}", one.user_id), &one.client_ref));
+    let messages = audit.messages_undeleted.iter();
+    let messages = messages.map(|one| left(format!("message {}", one.id), &one.client_ref));
+    let transfers = audit.transfers_open.iter().map(|one| {
+        let what = format!("{} won in transfer {} ({})", one.amount, one.id, one.state);
+        left(what, &one.client_ref)
+    });
+    let rides = audit.rides_open.iter().map(|one| {
+        let what = format!("ride {} ({})", one.id, one.state);
+        left(what, &one.client_ref)
+    });
+    sessions
+        .chain(messages)
+        .chain(transfers)
+        .chain(rides)
+        .collect()
+}
