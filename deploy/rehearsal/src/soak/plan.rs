@@ -83,9 +83,9 @@ impl Planner {
             self.start()
         } else {
             match self.random.u32(0..100) {
-                0..45 if self.broken.len() < FAULTS_MAX => self.break_something(),
-                75..90 if self.down.len() < DOWN_MAX => self.kill(),
-                90.. if !self.down.is_empty() => self.start(),
+                0..40 if self.broken.len() < FAULTS_MAX => self.break_something(),
+                60..85 if self.down.len() < DOWN_MAX => self.kill(),
+                85.. if !self.down.is_empty() => self.start(),
                 _ if !self.broken.is_empty() => self.mend(),
                 _ => self.break_something(),
             }
