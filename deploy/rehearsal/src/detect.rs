@@ -20,6 +20,11 @@ use crate::distribution::Distribution;
 use crate::fleet::Fleet;
 use crate::region::REGIONS;
 
+/// What the trial runs: the journeys of the features that it breaks, so that the load of others
+/// does not blur its figures.
+pub const JOURNEYS: &[&str] = &["login.toml", "send-message.toml"];
+/// The features that they measure.
+pub const FEATURES: [&str; 2] = ["account.login", "talk.message.text"];
 /// The shipped journeys' cadence: phases are drawn from one period.
 pub const PERIOD: Duration = Duration::from_secs(10);
 /// A fault that is not found within this is counted as missed.

@@ -13,7 +13,7 @@ use bongsu_superapp::{Fault, Platform, PlatformConfig};
 
 use crate::command::Command;
 use crate::controls::Controls;
-use crate::layout::Layout;
+use crate::layout::{Journeys, Layout};
 use crate::region::{REGIONS, RehearsalAgent};
 use crate::summary;
 
@@ -40,6 +40,8 @@ pub struct FleetConfig {
     pub folder: PathBuf,
     /// Decides passwords: the same seed, the same passwords.
     pub seed: u64,
+    /// What the agents run.
+    pub journeys: Journeys,
 }
 
 /// The fleet did not start.
@@ -122,7 +124,7 @@ impl Fleet {
     /// # Errors
     /// When a port or a folder cannot be had.
     pub async fn start(config: FleetConfig, clock: Arc<dyn Clock>) -> Result<Self, FleetError> {
-        let layout = Layout::create(&config.folder)?;
+        let layout = Layout::create(&config.folder, config.journeys)?;
         let controls = Controls::start().await.map_err(FleetError::Controls)?;
         let mut platforms = BTreeMap::new();
         for (number, target) in (0_u64..).zip(&config.targets) {

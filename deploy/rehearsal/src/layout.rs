@@ -42,6 +42,27 @@ const JOURNEYS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Which of the shipped journeys a fleet runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journeys {
+    /// All of them.
+    Shipped,
+    /// The files of these names.
+    Only(&'static [&'static str]),
+}
+
+impl Journeys {
+    /// Whether a file belongs to it; fragments and the catalogue always do.
+    fn has(self, file: &str) -> bool {
+        match self {
+            Self::Shipped => true,
+            Self::Only(names) => {
+                names.contains(&file) || file == "catalogue.toml" || file.contains('/')
+            }
+        }
+    }
+}
+
 /// A file of the layout could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}; choose another folder with --dir")]
@@ -61,11 +82,11 @@ impl Layout {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn create(root: &Path) -> Result<Self, LayoutError> {
+    pub fn create(root: &Path, journeys: Journeys) -> Result<Self, LayoutError> {
         let layout = Self {
             root: root.to_owned(),
         };
-        for (name, text) in JOURNEYS {
+        for (name, text) in JOURNEYS.iter().filter(|(name, _)| journeys.has(name)) {
             layout.write(&format!("journeys/{name}"), text)?;
         }
         for agent in RehearsalAgent::all() {

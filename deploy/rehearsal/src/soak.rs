@@ -151,13 +151,7 @@ async fn settled(fleet: &Fleet) -> Audit {
 
 fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outcome {
     let debts = fleet.debts_on_disk();
-    let mut leftovers = leftovers(&audit);
-    for left in &mut leftovers {
-        let owes = |(_, runs): &(&AgentId, &Vec<String>)| {
-            runs.iter().any(|run| left.client_ref.contains(run))
-        };
-        left.owed_by = debts.iter().find(owes).map(|(agent, _)| agent.clone());
-    }
+    let leftovers = leftovers(&audit, &debts);
     Outcome {
         faults,
         kills,
@@ -170,13 +164,20 @@ fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outc
     }
 }
 
-/// Everything that the audit lists as left behind.
-fn leftovers(audit: &Audit) -> Vec<Leftover> {
-    let left = |what: String, client_ref: &Option<String>| Leftover {
-        what,
+/// Everything that the audit lists as left behind, and who owes its removal.
+fn leftovers(audit: &Audit, debts: &BTreeMap<AgentId, Vec<String>>) -> Vec<Leftover> {
+    let left = |what: String, client_ref: &Option<String>| {
         // Run ids are written with and without hyphens.
-        client_ref: client_ref.as_deref().unwrap_or_default().replace('-', ""),
-        owed_by: None,
+        let client_ref = client_ref.as_deref().unwrap_or_default().replace('-', "");
+        let owes = |(_, runs): &(&AgentId, &Vec<String>)| {
+            let mut runs = runs.iter();
+            runs.any(|run| client_ref.contains(run.as_str()))
+        };
+        Leftover {
+            what,
+            owed_by: debts.iter().find(owes).map(|(agent, _)| agent.clone()),
+            client_ref,
+        }
     };
     let sessions = audit.sessions_open.iter();
     let sessions = sessions.map(|one| left(format!("session of {}", one.user_id), &one.client_ref));
@@ -195,4 +196,77 @@ fn leftovers(audit: &Audit) -> Vec<Leftover> {
         .chain(transfers)
         .chain(rides)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_superapp::{OpenSession, OpenTransfer};
+
+    use super::*;
+
+    const OWED: &str = "01a218a3a0708f9886f7d6f691d5d7ce";
+
+    fn outcome_of(audit: Audit, debts: BTreeMap<AgentId, Vec<String>>) -> Outcome {
+        Outcome {
+            faults: 0,
+            kills: 0,
+            runs: 0,
+            forgotten: 0,
+            counts: BTreeMap::new(),
+            leftovers: leftovers(&audit, &debts),
+            money: audit.money,
+            debts,
+        }
+    }
+
+    fn audit(client_ref: &str) -> Audit {
+        Audit {
+            sessions_open: vec![OpenSession {
+                user_id: "u-a".to_owned(),
+                client_ref: Some("01a218a3-a070-8f98-86f7-d6f691d5d7ce".to_owned()),
+                age_s: 1.0,
+            }],
+            messages_undeleted: Vec::new(),
+            transfers_open: vec![OpenTransfer {
+                id: "t-1".to_owned(),
+                from: "u-a".to_owned(),
+                to: "u-b".to_owned(),
+                amount: 1,
+                state: "settled",
+                client_ref: Some(format!("bongsu {client_ref}")),
+                age_s: 1.0,
+            }],
+            money: MoneyAudit {
+                issued: 2,
+                available: 2,
+                held: 0,
+                transfers: 1,
+                keys: 1,
+                problems: Vec::new(),
+            },
+            rides_open: Vec::new(),
+            drivers_online: 0,
+            streams_open: 0,
+            idempotency_conflicts: 0,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_left_must_be_owed_and_no_won_may_be_missing() {
+        let agent = AgentId::new("seoul-1").unwrap();
+        let debts = || BTreeMap::from([(agent.clone(), vec![OWED.to_owned()])]);
+        let owed = outcome_of(audit(OWED), debts());
+        assert!(owed.is_accounted_for(), "{owed:?}");
+        assert_eq!(owed.leftovers[0].owed_by, Some(agent.clone()));
+
+        let unowed = outcome_of(audit("of another run"), debts());
+        assert!(!unowed.is_accounted_for(), "{unowed:?}");
+        assert_eq!(unowed.leftovers[1].owed_by, None);
+        assert!(!outcome_of(audit(OWED), BTreeMap::new()).is_accounted_for());
+
+        let mut lost = audit(OWED);
+        lost.money.available = 1;
+        assert!(!outcome_of(lost, debts()).is_accounted_for());
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bongsu_rehearsal::console;
 use bongsu_rehearsal::fleet::{self, Fleet, FleetConfig};
+use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
 use bongsu_rehearsal::summary;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
         web: demo.web,
         folder: folder.clone(),
         seed: 1,
+        journeys: Journeys::Shipped,
     };
     let fleet = match Fleet::start(config, clock()).await {
         Ok(fleet) => fleet,

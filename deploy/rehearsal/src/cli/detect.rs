@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bongsu_availability::FeatureView;
 use bongsu_model::{FeatureState, TargetName};
 use bongsu_rehearsal::detect::{self, Detection, FaultClass};
 use bongsu_rehearsal::fleet::{Fleet, FleetConfig};
+use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
 use bongsu_rehearsal::summary;
 
@@ -42,6 +44,7 @@ pub(super) async fn run(
         web: loopback,
         folder,
         seed: 1,
+        journeys: Journeys::Only(detect::JOURNEYS),
     };
     let fleet = Fleet::start(config, clock())
         .await
@@ -75,11 +78,12 @@ async fn wait_until_up(fleet: &Fleet) -> Result<(), String> {
     let all_up = pictures.wait_for(|picture| {
         picture.boards.len() == targets
             && picture.boards.values().all(|board| {
-                !board.features.is_empty()
-                    && board.features.iter().all(|feature| {
-                        feature.state == FeatureState::Operational
-                            && feature.regions.len() == REGIONS.len()
-                    })
+                let measured =
+                    |feature: &&FeatureView| detect::FEATURES.contains(&feature.feature.as_str());
+                board.features.iter().filter(measured).all(|feature| {
+                    feature.state == FeatureState::Operational
+                        && feature.regions.len() == REGIONS.len()
+                })
             })
     });
     match tokio::time::timeout(UP_MAX, all_up).await {

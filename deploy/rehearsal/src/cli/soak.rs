@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bongsu_rehearsal::fleet::{self, Fleet, FleetConfig};
+use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::soak::{self, Outcome, Soak};
 use bongsu_rehearsal::summary;
 
@@ -22,6 +23,7 @@ pub(super) async fn run(lasts: Duration, seed: u64) -> Result<(), String> {
         web: loopback,
         folder,
         seed,
+        journeys: Journeys::Shipped,
     };
     let mut fleet = match Fleet::start(config, clock()).await {
         Ok(fleet) => fleet,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bongsu_model::Clock;
 use bongsu_rehearsal::command::{Line, parse_line};
 use bongsu_rehearsal::fleet::{Fleet, FleetConfig, superapp};
+use bongsu_rehearsal::layout::Journeys;
 use serde_json::Value;
 
 /// Far more than any step of the story takes, so that a busy machine does not fail it.
@@ -28,6 +29,7 @@ impl Story {
             web: free,
             folder: folder.path().to_owned(),
             seed: 7,
+            journeys: Journeys::Shipped,
         };
         let clock: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
         let fleet = Fleet::start(config, clock).await.unwrap();
