@@ -462,7 +462,7 @@ proptest! {
             };
             // Keys are forgotten after a day only: until then the same request has one answer.
             if time < 80_000_000 {
-                let answer = answers.entry(asked).or_insert((request, outcome.clone()));
+                let answer = answers.entry(asked).or_insert_with(|| (request, outcome.clone()));
                 prop_assert_eq!(&answer.1, &outcome);
             } else {
                 answers.insert(asked, (request, outcome));
