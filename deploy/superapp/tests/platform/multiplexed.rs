@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, PATIENCE, SEOUL, broken, chain, platform};
 
-/// A connection to `talk`, and the task that drives it.
+/// A connection to a service, and the task that drives it.
 struct Connection {
     sender: SendRequest<Empty<Bytes>>,
     driver: JoinHandle<hyper::Result<()>>,
@@ -24,8 +24,12 @@ struct Connection {
 
 impl Connection {
     async fn open(platform: &Platform) -> Self {
+        Self::open_to(platform, "talk").await
+    }
+
+    async fn open_to(platform: &Platform, service: &str) -> Self {
         let client = Client::new(platform, SEOUL);
-        let stream = TcpStream::connect(client.listener("talk")).await.unwrap();
+        let stream = TcpStream::connect(client.listener(service)).await.unwrap();
         let mut roots = rustls::RootCertStore::empty();
         let ca = rustls_pki_types::CertificateDer::from_pem_slice(platform.ca_pem().as_bytes());
         roots.add(ca.unwrap()).unwrap();
@@ -33,7 +37,8 @@ impl Connection {
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
-        let name = rustls_pki_types::ServerName::try_from("talk.superapp.test").unwrap();
+        let name =
+            rustls_pki_types::ServerName::try_from(format!("{service}.superapp.test")).unwrap();
         let stream = tokio_rustls::TlsConnector::from(Arc::new(tls))
             .connect(name, stream)
             .await
@@ -44,7 +49,7 @@ impl Connection {
         Self {
             sender,
             driver: tokio::spawn(driver),
-            authority: client.endpoints.base["talk"].clone(),
+            authority: client.endpoints.base[service].clone(),
         }
     }
 
@@ -109,9 +114,9 @@ async fn faults_of_a_connection_end_all_of_it() {
 
 #[tokio::test]
 async fn a_host_that_goes_takes_its_connections_along() {
-    for fault in ["talk.message.text:refuse", "talk.message.text:reset"] {
+    for fault in ["account:refuse", "account:reset"] {
         let platform = platform().await;
-        let mut connection = Connection::open(&platform).await;
+        let mut connection = Connection::open_to(&platform, "account").await;
         assert_eq!(connection.get("/healthz").await.unwrap(), StatusCode::OK);
         broken(&platform, fault).await;
         connection.ended().await;
