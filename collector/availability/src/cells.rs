@@ -1,5 +1,6 @@
 //! The first machine: every cell with the users that measure it. Runs and plans in, changes out.
 
+mod heard;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,10 +16,11 @@ use crate::cell::sight::{Newest, Seen};
 use crate::cell::{Cell, Evidence, Mark, Weight};
 use crate::counters::Counters;
 use crate::fleet::quarantine;
-use crate::history::{Arrival, History, Recorded, Timing};
+use crate::history::{Arrival, History, Recorded};
 use crate::span::Span;
 use crate::{QuarantineStep, Release, Settings};
 
+pub(crate) use heard::Heard;
 use standing::Standing;
 
 /// Ids of burst and manual runs remembered of one user, so that none counts twice: three minutes
@@ -95,8 +97,8 @@ pub(crate) struct Cells {
     by_user: BTreeMap<UserKey, usize>,
     /// How many users each agent has.
     users_by_agent: BTreeMap<AgentIx, usize>,
-    /// The newest period in which an agent's touch of a cell was weighed.
-    touched: BTreeMap<(AgentIx, usize), u64>,
+    /// When the newest touch of a cell began that was weighed of an agent.
+    touched: BTreeMap<(AgentIx, usize), Timestamp>,
     pub(crate) standing: Vec<Standing>,
     /// Cells whose agents were quarantined elsewhere, or are no longer.
     pub(crate) unsettled: BTreeSet<usize>,
@@ -126,10 +128,11 @@ impl Cells {
     pub(crate) fn take(
         &mut self,
         speaker: Speaker<'_>,
-        run: &RunFacts,
+        heard: Heard<'_>,
         now: Timestamp,
         counters: &mut Counters,
     ) -> Taken {
+        let run = heard.run;
         if run.trigger == Trigger::Ci {
             counters.ci += 1;
             return Taken::Settled;
@@ -146,7 +149,7 @@ impl Cells {
                 if arrival == Arrival::Late {
                     counters.revised += 1;
                 }
-                return self.derive(speaker, run, now, counters);
+                return self.derive(speaker, heard, now, counters);
             }
         }
         Taken::Settled
@@ -156,10 +159,11 @@ impl Cells {
     pub(crate) fn derive(
         &mut self,
         speaker: Speaker<'_>,
-        run: &RunFacts,
+        heard: Heard<'_>,
         now: Timestamp,
         counters: &mut Counters,
     ) -> Taken {
+        let run = heard.run;
         let Some(user) = self.user(speaker, run) else {
             return Taken::Settled;
         };
@@ -170,13 +174,14 @@ impl Cells {
         if run.trigger.slot().is_some() && !history.has_slot(run.due) {
             return Taken::Waiting;
         }
-        self.show(speaker, run);
-        if run.due + timing.fresh < now {
+        self.show(speaker, heard);
+        let fresh_until = heard.fresh_until(timing);
+        if fresh_until < now {
             counters.late += 1;
             return Taken::Settled;
         }
         let mut changed = vec![self.users[user].cell];
-        if !self.weigh_own(user, run, timing, now) {
+        if !self.weigh_own(user, heard, fresh_until, now) {
             counters.late += 1;
         }
         for other in run.outcomes.others() {
@@ -184,17 +189,17 @@ impl Cells {
                 continue;
             };
             let cell = self.cell(&run.target, &other.feature, speaker.region);
-            let cell = cell.filter(|cell| self.may_touch(speaker.agent, *cell, run.started));
+            let cell = cell.filter(|cell| self.may_touch(speaker.agent, *cell, heard.started()));
             if let Some(cell) = cell {
                 let evidence = Evidence {
                     run: run.id,
                     agent: speaker.agent,
-                    started: run.started,
-                    fresh_until: run.due + timing.fresh,
+                    started: heard.started(),
+                    fresh_until,
                     mark,
                     weight: Weight::Touch,
                 };
-                if self.is_news(cell, &evidence, run.ended, now) {
+                if self.is_news(cell, &evidence, run.ended) {
                     self.weigh(cell, &evidence, now);
                     changed.push(cell);
                 }
@@ -202,7 +207,7 @@ impl Cells {
         }
         Taken::Live(Live {
             user,
-            fresh_until: run.due + timing.fresh,
+            fresh_until,
             cells: changed,
         })
     }
@@ -281,22 +286,29 @@ impl Cells {
         Recorded::Kept(Arrival::InTime)
     }
 
-    fn show(&mut self, speaker: Speaker<'_>, run: &RunFacts) {
+    fn show(&mut self, speaker: Speaker<'_>, heard: Heard<'_>) {
+        let run = heard.run;
         for (outcome, _) in run.outcomes.iter() {
             let mark = mark(&outcome.outcome, run.flaky);
             if let Some(cell) = self.cell(&run.target, &outcome.feature, speaker.region) {
-                self.cells[cell].show(run.id, speaker.agent, run.started, mark);
+                self.cells[cell].show(run.id, speaker.agent, heard.started(), mark);
             }
         }
     }
 
     /// Weighs what a run says of its own feature. False if it was over before one that was weighed.
-    fn weigh_own(&mut self, user: usize, run: &RunFacts, timing: Timing, now: Timestamp) -> bool {
+    fn weigh_own(
+        &mut self,
+        user: usize,
+        heard: Heard<'_>,
+        fresh_until: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let run = heard.run;
         let User { agent, cell, .. } = self.users[user];
-        let fresh_until = run.due + timing.fresh;
         let newest = Newest {
             user,
-            due: run.due,
+            due: heard.due(),
             fresh_until,
             seen: seen(run.outcomes.verdict()),
         };
@@ -311,28 +323,22 @@ impl Cells {
         let evidence = Evidence {
             run: run.id,
             agent,
-            started: run.started,
+            started: heard.started(),
             fresh_until,
             mark,
             weight,
         };
-        let is_news = self.is_news(cell, &evidence, run.ended, now);
+        let is_news = self.is_news(cell, &evidence, run.ended);
         if is_news {
             self.weigh(cell, &evidence, now);
         }
         is_news
     }
 
-    fn is_news(
-        &mut self,
-        cell: usize,
-        evidence: &Evidence,
-        ended: Timestamp,
-        now: Timestamp,
-    ) -> bool {
+    fn is_news(&mut self, cell: usize, evidence: &Evidence, ended: Timestamp) -> bool {
         let voters = &mut self.cells[cell].sight.voters;
         let voter = voters.entry(evidence.agent).or_default();
-        voter.is_news(evidence, ended, now)
+        voter.is_news(evidence, ended)
     }
 
     fn weigh(&mut self, cell: usize, evidence: &Evidence, now: Timestamp) {
@@ -366,14 +372,13 @@ impl Cells {
             return false;
         };
         let period_ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-        let bucket = started.as_unix_nanos() / period_ns;
-        match self.touched.insert((agent, cell), bucket) {
-            Some(known) if known >= bucket => {
-                self.touched.insert((agent, cell), known);
-                false
-            }
-            Some(_) | None => true,
+        let bucket = |at: Timestamp| at.as_unix_nanos() / period_ns;
+        let newest = self.touched.get(&(agent, cell));
+        if newest.is_some_and(|newest| bucket(*newest) >= bucket(started)) {
+            return false;
         }
+        self.touched.insert((agent, cell), started);
+        true
     }
 
     fn cover(&mut self, agent: AgentIx, cell: usize, now: Timestamp) {

@@ -27,7 +27,7 @@ use crate::{
     Change, Counters, Event, FleetState, MaintenanceWindow, Presence, Roster, Settings, Transition,
 };
 
-use agents::Agents;
+use agents::{Agents, Waiting};
 use features::{Features, Known};
 
 /// Transitions that may wait to be taken: every cell of a thousand features in twenty regions
@@ -187,11 +187,15 @@ impl Engine {
             agent,
             region: &region,
         };
-        let taken = self.cells.take(speaker, &run, self.now, &mut self.counters);
+        let received = self.now;
+        let run = Waiting { run, received };
+        let taken = self
+            .cells
+            .take(speaker, run.heard(), received, &mut self.counters);
         self.absorb(agent, run, taken);
     }
 
-    fn absorb(&mut self, agent: AgentIx, run: Box<RunFacts>, taken: Taken) {
+    fn absorb(&mut self, agent: AgentIx, run: Waiting, taken: Taken) {
         match taken {
             Taken::Settled => {}
             Taken::Waiting => {
@@ -203,7 +207,7 @@ impl Engine {
                 fresh_until,
                 cells,
             }) => {
-                self.agents[agent].eyes.note(user, &run, fresh_until);
+                self.agents[agent].eyes.note(user, run.heard(), fresh_until);
                 self.settle(&cells);
                 self.look_at_fleet(agent);
             }
@@ -252,7 +256,7 @@ impl Engine {
         for run in self.agents[agent].take_waiting() {
             let taken = self
                 .cells
-                .derive(speaker, &run, self.now, &mut self.counters);
+                .derive(speaker, run.heard(), self.now, &mut self.counters);
             if matches!(taken, Taken::Waiting) {
                 self.agents[agent].wait(run);
             } else {

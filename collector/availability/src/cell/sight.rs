@@ -82,13 +82,7 @@ impl Voter {
     /// Whether a run is news: it was not over before a run began that was weighed. What is older
     /// is backlog, and moves the ledger only. A run that merely overlaps the newest is news: one
     /// that hangs ends after later ones of another variant. A touch makes no own run old.
-    /// No run counts as begun after its receipt, or a clock that was ahead would silence its agent.
-    pub(crate) fn is_news(
-        &mut self,
-        evidence: &Evidence,
-        ended: Timestamp,
-        now: Timestamp,
-    ) -> bool {
+    pub(crate) fn is_news(&mut self, evidence: &Evidence, ended: Timestamp) -> bool {
         let Weighed { own, touch } = &mut self.weighed;
         let is_touch = evidence.weight == Weight::Touch;
         let newest = if is_touch { (*own).max(*touch) } else { *own };
@@ -96,7 +90,7 @@ impl Voter {
             return false;
         }
         let known = if is_touch { touch } else { own };
-        *known = (*known).max(Some(evidence.started.min(now)));
+        *known = (*known).max(Some(evidence.started));
         true
     }
 

@@ -6,6 +6,7 @@ use bongsu_model::{AgentId, RunFacts, Timestamp, Vantage};
 
 use crate::Roster;
 use crate::cell::scores::AgentIx;
+use crate::cells::Heard;
 use crate::fleet::blindness::Eyes;
 use crate::fleet::presence::Pulse;
 use crate::plan::Plans;
@@ -14,6 +15,19 @@ use crate::plan::Plans;
 /// journeys a minute, and longer ago nothing is evidence anyway. The oldest leave; their slots
 /// are kept by the history.
 const WAITING_MAX: usize = 256;
+
+/// A run that no plan covers yet, with its time of receipt.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) run: Box<RunFacts>,
+    pub(crate) received: Timestamp,
+}
+
+impl Waiting {
+    pub(crate) fn heard(&self) -> Heard<'_> {
+        Heard::new(&self.run, self.received)
+    }
+}
 
 /// One agent in one region.
 #[derive(Debug)]
@@ -25,7 +39,7 @@ pub(crate) struct Agent {
     pub(crate) eyes: Eyes,
     pub(crate) blind: bool,
     pub(crate) last_run: Option<Timestamp>,
-    waiting: VecDeque<Box<RunFacts>>,
+    waiting: VecDeque<Waiting>,
 }
 
 impl Agent {
@@ -43,18 +57,19 @@ impl Agent {
     }
 
     /// Keeps a run until a plan covers it.
-    pub(crate) fn wait(&mut self, run: Box<RunFacts>) {
-        if self.waiting.iter().any(|known| known.id == run.id) {
+    pub(crate) fn wait(&mut self, waiting: Waiting) {
+        let is_same = |known: &Waiting| known.run.id == waiting.run.id;
+        if self.waiting.iter().any(is_same) {
             return;
         }
         if self.waiting.len() >= WAITING_MAX {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(run);
+        self.waiting.push_back(waiting);
     }
 
     /// All runs that wait, to be offered again.
-    pub(crate) fn take_waiting(&mut self) -> VecDeque<Box<RunFacts>> {
+    pub(crate) fn take_waiting(&mut self) -> VecDeque<Waiting> {
         std::mem::take(&mut self.waiting)
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bongsu_model::{Outcome, RunFacts, Timestamp};
+use bongsu_model::{Outcome, Timestamp};
+
+use crate::cells::Heard;
 
 /// The newest live run of each of an agent's users: blind or not.
 #[derive(Debug, Clone, Default)]
@@ -19,11 +21,11 @@ struct Newest {
 
 impl Eyes {
     /// Notes a live run of `user`, unless a newer one is known.
-    pub(crate) fn note(&mut self, user: usize, run: &RunFacts, fresh_until: Timestamp) {
+    pub(crate) fn note(&mut self, user: usize, heard: Heard<'_>, fresh_until: Timestamp) {
         let newest = Newest {
-            due: run.due,
+            due: heard.due(),
             fresh_until,
-            is_blind: matches!(run.outcomes.verdict(), Outcome::Blind(_)),
+            is_blind: matches!(heard.run.outcomes.verdict(), Outcome::Blind(_)),
         };
         let known = self.newest.entry(user).or_insert(newest);
         if known.due <= newest.due {

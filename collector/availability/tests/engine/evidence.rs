@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bongsu_availability::Event;
-use bongsu_model::{CellState, Outcome, Trigger};
+use bongsu_model::{BlindReason, Cadence, CellState, Outcome, Timestamp, Trigger, Variant};
 
 use crate::fleet::{Journey, LOGIN, secs};
 use crate::script::{FAIL, Script, region_of, start};
@@ -147,4 +147,96 @@ fn a_clock_that_was_ahead_does_not_silence_its_agent() {
     }
     script.feed(runs);
     assert_eq!(script.login_cell(start() + secs(50)).passes, 15);
+}
+
+/// Three agents that passed their first four logins.
+fn passing() -> Script {
+    let mut script = Script::planned(region_of(3), 10, &[Journey::Login, Journey::Message]);
+    for n in 0..4 {
+        script.feed(
+            (0..3)
+                .map(|agent| script.login(agent, n, Outcome::Pass))
+                .collect(),
+        );
+    }
+    script
+}
+
+#[test]
+fn an_agent_ahead_is_not_seen_to_see_after_it_fell_silent() {
+    let mut script = passing();
+    let now = start() + secs(38);
+    for agent in 0..3 {
+        let ahead = now + secs(290);
+        let run = script.unslotted(agent, Trigger::Burst, ahead, Outcome::Pass);
+        script.give(now, Event::Run(Box::new(run)));
+    }
+    // 2T + D + L after the receipt.
+    let silent = now + secs(34);
+    script.engine.advance(silent);
+    let cell = script.login_cell(silent);
+    assert_eq!((cell.state, cell.seeing), (CellState::Unknown, 0));
+
+    // Nor does it, if the run had to wait for its plan.
+    let mut script = Script::planned(region_of(2), 10, &[]);
+    for agent in 0..2 {
+        let run = script.unslotted(agent, Trigger::Burst, now + secs(290), Outcome::Pass);
+        script.give(now, Event::Run(Box::new(run)));
+    }
+    for agent in 0..2 {
+        let entry = script.entry(agent, Journey::Login, Variant::cold());
+        script.plan_entries(agent, vec![entry], now + secs(30));
+    }
+    assert_eq!(script.login_cell(now + secs(31)).seeing, 2);
+    assert_eq!(script.login_cell(now + secs(35)).seeing, 0);
+}
+
+#[test]
+fn a_run_of_an_agent_ahead_is_not_the_newest_for_ever() {
+    let mut script = passing();
+    let now = start() + secs(38);
+    let ahead = script.unslotted(0, Trigger::Burst, now + secs(290), Outcome::Pass);
+    script.give(now, Event::Run(Box::new(ahead)));
+    let next = script.login(0, 4, Outcome::Blind(BlindReason::Egress));
+    let id = next.id;
+    script.feed(vec![next]);
+    let cell = script.login_cell(start() + secs(41));
+    assert_eq!(cell.last_run.unwrap().run, id);
+    assert_eq!(cell.seeing, 2, "its newest run is blind");
+}
+
+#[test]
+fn a_touch_of_an_agent_ahead_does_not_use_up_its_later_periods() {
+    let mut script = passing();
+    let mut ahead = script.message(0, 3, Outcome::Pass);
+    ahead.started = ahead.due + secs(290);
+    let later = script.message(0, 4, FAIL);
+    script.feed(vec![ahead, later]);
+    assert_eq!(script.entered(CellState::Suspect), 1);
+}
+
+#[test]
+fn touches_count_on_when_a_plan_makes_the_period_longer() {
+    let mut script = passing();
+    script.feed(vec![script.message(0, 3, Outcome::Pass)]);
+    for agent in 0..3 {
+        let mut entry = script.entry(agent, Journey::Login, Variant::cold());
+        let (period, phase) = (secs(60), entry.cadence.phase());
+        entry.cadence = Cadence::new(period, phase).unwrap();
+        let message = script.entry(agent, Journey::Message, Variant::cold());
+        script.plan_entries(agent, vec![entry, message], start() + secs(38));
+    }
+    // The next full minute of the epoch begins at 40 s.
+    script.feed(vec![script.message(0, 4, FAIL)]);
+    assert_eq!(script.entered(CellState::Suspect), 1);
+}
+
+#[test]
+fn a_failure_does_not_begin_before_it_was_due() {
+    let mut script = passing();
+    let mut run = script.login(0, 4, FAIL);
+    run.started = Timestamp::EPOCH;
+    let due = run.due;
+    script.feed(vec![run]);
+    assert_eq!(script.login_cell(start() + secs(41)).onset, Some(due));
 }
