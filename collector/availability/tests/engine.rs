@@ -26,6 +26,8 @@ mod history;
 mod outages;
 #[path = "engine/plans.rs"]
 mod plans;
+#[path = "engine/properties.rs"]
+mod properties;
 #[path = "engine/quarantine.rs"]
 mod quarantine;
 #[path = "engine/rules.rs"]

@@ -94,13 +94,10 @@ impl Voter {
         true
     }
 
-    /// Until when it sees the cell, if it does at all.
-    fn sees_until(&self) -> Option<Timestamp> {
-        let valid = self
-            .newest
-            .iter()
-            .filter(|newest| newest.seen == Seen::Valid);
-        valid.map(|newest| newest.fresh_until).max()
+    /// Whether the newest run of one of its variants is valid and fresh.
+    fn sees(&self, now: Timestamp) -> bool {
+        let mut newest = self.newest.iter();
+        newest.any(|newest| newest.seen == Seen::Valid && newest.fresh_until > now)
     }
 
     fn blocked_by(&self, now: Timestamp) -> Option<&FeatureId> {
@@ -191,15 +188,19 @@ impl Sight {
         ends.filter(|end| *end > now).min()
     }
 
-    /// The feature that stands before the cell for more than half of its agents.
+    /// The feature that stands before the cell for more than half of the agents that do not see
+    /// it.
     pub(crate) fn blocked_by(&self, now: Timestamp) -> Option<FeatureId> {
         let voters = self.voters.values().filter(|voter| voter.votes());
         let mut counts: BTreeMap<&FeatureId, usize> = BTreeMap::new();
-        for by in voters.filter_map(|voter| voter.blocked_by(now)) {
-            *counts.entry(by).or_default() += 1;
+        let mut remaining = 0;
+        for voter in voters.filter(|voter| !voter.sees(now)) {
+            remaining += 1;
+            if let Some(by) = voter.blocked_by(now) {
+                *counts.entry(by).or_default() += 1;
+            }
         }
-        let agents = self.agents();
-        let most = counts.into_iter().find(|(_, count)| 2 * count > agents);
+        let most = counts.into_iter().find(|(_, count)| 2 * count > remaining);
         most.map(|(by, _)| by.clone())
     }
 
@@ -220,9 +221,7 @@ impl Sight {
     fn seers(&self, now: Timestamp) -> impl Iterator<Item = AgentIx> + '_ {
         self.voters
             .iter()
-            .filter(move |(_, voter)| {
-                voter.votes() && voter.sees_until().is_some_and(|until| until > now)
-            })
+            .filter(move |(_, voter)| voter.votes() && voter.sees(now))
             .map(|(agent, _)| *agent)
     }
 }
