@@ -4,6 +4,7 @@ mod heard;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use bongsu_model::{
     CellKey, FeatureId, JourneyName, Outcome, PlanEntry, RegionId, RunFacts, RunId, TargetName,
@@ -76,6 +77,7 @@ pub(crate) enum Taken {
 pub(crate) struct Live {
     pub(crate) user: usize,
     pub(crate) fresh_until: Timestamp,
+    pub(crate) arrival: Arrival,
     pub(crate) cells: Vec<usize>,
 }
 
@@ -122,6 +124,11 @@ impl Cells {
 
     pub(crate) fn find(&self, key: &CellKey) -> Option<usize> {
         self.by_key.get(key).copied()
+    }
+
+    /// T of the journey that is run most often.
+    pub(crate) fn shortest_period(&self) -> Option<Duration> {
+        self.cells.iter().filter_map(|cell| cell.period).min()
     }
 
     /// Takes a run in: into the history of its slot, and as evidence if it is live.
@@ -208,6 +215,7 @@ impl Cells {
         Taken::Live(Live {
             user,
             fresh_until,
+            arrival: heard.arrival(timing),
             cells: changed,
         })
     }

@@ -19,6 +19,7 @@ use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
 use crate::cells::{Cells, Live, Speaker, Taken};
 use crate::fleet::incident::{Incidents, Moved, Step};
+use crate::history::Arrival;
 use crate::maintenance::Maintenance;
 use crate::plan;
 use crate::strip::Sealed;
@@ -48,6 +49,8 @@ enum TimerKey {
     Plan(AgentIx),
     /// The agent's heartbeats stopped.
     Presence(AgentIx),
+    /// The fleet was not blind for long enough.
+    Sight,
     /// A maintenance window begins or ends.
     Maintenance,
     /// A run of the cell grows stale.
@@ -154,6 +157,7 @@ impl Engine {
                 }
             }
             TimerKey::Plan(agent) => self.replan(agent),
+            TimerKey::Sight => self.tell_fleet_is(FleetState::Sighted),
             TimerKey::Maintenance => self.pass_maintenance_edge(),
             TimerKey::Incident(number) => {
                 let steps = self.incidents.close(number, self.now);
@@ -205,9 +209,13 @@ impl Engine {
             Taken::Live(Live {
                 user,
                 fresh_until,
+                arrival,
                 cells,
             }) => {
-                self.agents[agent].eyes.note(user, run.heard(), fresh_until);
+                // What its slot did not wait for says nothing of who sees now.
+                if arrival == Arrival::InTime {
+                    self.agents[agent].eyes.note(user, run.heard(), fresh_until);
+                }
                 self.settle(&cells);
                 self.look_at_fleet(agent);
             }
@@ -454,18 +462,27 @@ impl Engine {
         }
     }
 
+    /// A fleet is blind at once, and sees again once few enough are blind for as long as it takes
+    /// its agents to be heard again.
     fn judge_fleet(&mut self) {
-        let blind = self.blind_agents();
-        let share = self.settings.fleet_blind * count(self.agents.listed_len());
-        let to = if count(blind.len()) > share {
-            FleetState::Blind
-        } else {
-            FleetState::Sighted
-        };
-        let from = std::mem::replace(&mut self.fleet, to);
-        if from != to {
-            self.tell(Change::Fleet { from, to, blind }, Vec::new());
+        let blind = count(self.agents.listed_blind());
+        let listed = count(self.agents.listed_len());
+        if self.fleet == FleetState::Sighted {
+            if blind > self.settings.fleet_blind * listed {
+                self.tell_fleet_is(FleetState::Blind);
+            }
+        } else if blind > self.settings.fleet_sighted * listed {
+            self.timers.set(TimerKey::Sight, None);
+        } else if !self.timers.is_set(TimerKey::Sight) {
+            let hold = self.cells.shortest_period().unwrap_or(Duration::ZERO);
+            self.timers.set(TimerKey::Sight, Some(self.now + hold));
         }
+    }
+
+    fn tell_fleet_is(&mut self, to: FleetState) {
+        let from = std::mem::replace(&mut self.fleet, to);
+        let blind = self.blind_agents();
+        self.tell(Change::Fleet { from, to, blind }, Vec::new());
     }
 
     fn blind_agents(&self) -> Vec<AgentId> {

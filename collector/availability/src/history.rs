@@ -45,6 +45,8 @@ pub(crate) struct Timing {
     pub(crate) period: Duration,
     /// How long after due a run is live evidence: 2T + D + L.
     pub(crate) fresh: Duration,
+    /// How long after due a slot that nothing was heard of counts as missed: D + L.
+    pub(crate) settles: Duration,
 }
 
 /// Where an agent fails alone.
@@ -147,6 +149,7 @@ impl History {
         Some(Timing {
             period: segment.cadence.period(),
             fresh: segment.fresh(),
+            settles: segment.patience(),
         })
     }
 

@@ -41,6 +41,9 @@ pub struct Settings {
     pub quiet: Duration,
     /// Share of agents that are blind at once above which the fleet is.
     pub fleet_blind: f64,
+    /// Share of agents that are blind at once up to which a blind fleet may see again: less, so
+    /// that agents that recover one by one do not make it flap.
+    pub fleet_sighted: f64,
     /// Entries into down within an hour from which on a cell is said to flap.
     pub flapping: u32,
 }
@@ -64,6 +67,7 @@ impl Default for Settings {
             grouping: Duration::from_secs(120),
             quiet: Duration::from_secs(15 * 60),
             fleet_blind: 1.0 / 3.0,
+            fleet_sighted: 1.0 / 6.0,
             flapping: 3,
         }
     }

@@ -36,6 +36,11 @@ impl<K: Ord + Copy> Timers<K> {
         }
     }
 
+    /// Whether `key` has a deadline.
+    pub(crate) fn is_set(&self, key: K) -> bool {
+        self.armed.contains_key(&key)
+    }
+
     /// The earliest deadline.
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.waiting.first().map(|(at, _)| *at)

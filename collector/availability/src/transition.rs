@@ -59,6 +59,8 @@ pub enum FleetState {
     /// Most agents see.
     Sighted,
     /// More than a third of the agents call themselves blind: look at the fleet, not at features.
+    /// It ends once no more than a sixth do for one T of the journey that is run most often. Runs
+    /// that came after their slots counted as missed neither begin nor end it.
     Blind,
 }
 

@@ -2,7 +2,7 @@
 
 use bongsu_model::{RunFacts, Timestamp};
 
-use crate::history::Timing;
+use crate::history::{Arrival, Timing};
 
 /// A run with its time of receipt.
 ///
@@ -31,5 +31,14 @@ impl<'a> Heard<'a> {
     /// Until when it is evidence: 2T + D + L after it was due.
     pub(crate) fn fresh_until(&self, timing: Timing) -> Timestamp {
         self.due() + timing.fresh
+    }
+
+    /// Whether it came before a slot that is due then counts as missed.
+    pub(crate) fn arrival(&self, timing: Timing) -> Arrival {
+        if self.received < self.due() + timing.settles {
+            Arrival::InTime
+        } else {
+            Arrival::Late
+        }
     }
 }

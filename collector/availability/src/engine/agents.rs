@@ -130,6 +130,11 @@ impl Agents {
             .collect()
     }
 
+    /// How many of the listed agents were blind when last looked at.
+    pub(crate) fn listed_blind(&self) -> usize {
+        self.listed().filter(|(_, agent)| agent.blind).count()
+    }
+
     pub(crate) fn listed_len(&self) -> usize {
         self.listed.len()
     }

@@ -6,10 +6,12 @@ use bongsu_model::{Outcome, Timestamp};
 
 use crate::cells::Heard;
 
-/// The newest live run of each of an agent's users: blind or not.
+/// The newest run in time of each of an agent's users: blind or not.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Eyes {
     newest: BTreeMap<usize, Newest>,
+    /// The start of the newest of all.
+    started: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +22,13 @@ struct Newest {
 }
 
 impl Eyes {
-    /// Notes a live run of `user`, unless a newer one is known.
+    /// Notes a run of `user` that came in time, unless it was over before one began that is known:
+    /// a backlog comes behind fresh runs, and what the agent met before them is past.
     pub(crate) fn note(&mut self, user: usize, heard: Heard<'_>, fresh_until: Timestamp) {
+        if heard.run.ended < self.started {
+            return;
+        }
+        self.started = self.started.max(heard.started());
         let newest = Newest {
             due: heard.due(),
             fresh_until,

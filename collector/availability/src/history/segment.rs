@@ -78,7 +78,12 @@ impl Segment {
 
     /// When a slot that nothing was heard of counts as missed.
     pub(crate) fn settles(&self, n: u64) -> Timestamp {
-        self.cadence.due(n) + self.deadline + self.lateness
+        self.cadence.due(n) + self.patience()
+    }
+
+    /// How long after due a slot is waited for, D + L.
+    pub(crate) fn patience(&self) -> Duration {
+        self.deadline + self.lateness
     }
 
     pub(crate) fn slot(&self, n: u64) -> Slot {
@@ -175,9 +180,7 @@ impl Segment {
 
     /// Slots from `n` to before `end`, due at or after `from`, that count as missed at `now`.
     fn missed(&self, n: u64, end: u64, from: Timestamp, now: Timestamp) -> u64 {
-        let last_settled = self
-            .cadence
-            .last_at_or_before(now - self.deadline - self.lateness);
+        let last_settled = self.cadence.last_at_or_before(now - self.patience());
         let settled = last_settled.map_or(0, |last| last + 1).min(end);
         settled.saturating_sub(n.max(self.cadence.first_at_or_after(from)))
     }

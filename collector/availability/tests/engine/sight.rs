@@ -1,8 +1,10 @@
 //! What is not seen is unknown: silent regions, blind fleets, outliers, a collector away.
 
+use std::time::Duration;
+
 use bongsu_availability::{
     Change, Event, FeatureView, FleetState, MaintenanceWindow, Presence, QuarantineStep, Roster,
-    Scope as Covers,
+    Scope as Covers, Settings,
 };
 use bongsu_model::{CellState, FeatureState, Overlay};
 use proptest::prelude::*;
@@ -95,6 +97,69 @@ fn agents_that_were_blind_and_went_silent_do_not_keep_the_fleet_blind() {
     let fleet = sim.engine.fleet(sim.now);
     assert_eq!((fleet.state, fleet.present), (FleetState::Sighted, 0));
     assert_eq!(sim.state(LOGIN), FeatureState::Unknown);
+}
+
+/// What the fleet's sight did.
+fn glances(sim: &Sim) -> Vec<FleetState> {
+    let moves = sim.log.iter().filter_map(|t| match &t.change {
+        Change::Fleet { to, .. } => Some(*to),
+        _ => None,
+    });
+    moves.collect()
+}
+
+/// A fleet that is cut off from everything for `cut`, the collector too, which is back `later`.
+fn cut_off(seed: u64, cut: Duration, later: Duration) -> Sim {
+    let mut sim = Sim::with(DEMO, Settings::default(), seed);
+    let phase = sim.random();
+    sim.run(secs(120) + secs(10).mul_f64(phase));
+    sim.collector_goes();
+    sim.set(Scope::default(), Effect::Blind);
+    sim.run(cut);
+    sim.mend();
+    sim.run(later);
+    sim.collector_returns();
+    sim.run(secs(60));
+    sim
+}
+
+#[test]
+fn a_backlog_of_blind_runs_pages_nobody() {
+    for seed in 0..20 {
+        let cut = secs(15 + 3 * seed);
+        let late = cut_off(seed, cut, secs(15));
+        assert_eq!(glances(&late), [], "all came after their slots had settled");
+        let fresh = cut_off(seed, cut, secs(0));
+        let told = glances(&fresh);
+        assert!(
+            told.is_empty() || told == [FleetState::Blind, FleetState::Sighted],
+            "what came in time is told once: {told:?}"
+        );
+        assert_eq!(fresh.state(LOGIN), FeatureState::Operational);
+        assert_eq!(fresh.entered(CellState::Down), 0);
+    }
+}
+
+#[test]
+fn a_fleet_is_blind_from_a_third_on_and_sees_again_below_a_sixth() {
+    let mut sim = Sim::new(DEMO);
+    sim.run(secs(60));
+    for (blind, expected) in [
+        (3, FleetState::Sighted),
+        (4, FleetState::Blind),
+        (3, FleetState::Blind),
+        (2, FleetState::Blind),
+        (1, FleetState::Sighted),
+        (3, FleetState::Sighted),
+    ] {
+        sim.mend();
+        for agent in 0..blind {
+            sim.set(Scope::agent(agent), Effect::Blind);
+        }
+        sim.run(secs(60));
+        assert_eq!(sim.engine.fleet(sim.now).state, expected, "{blind} of 9");
+    }
+    assert_eq!(glances(&sim), [FleetState::Blind, FleetState::Sighted]);
 }
 
 #[test]
