@@ -17,7 +17,7 @@ use crate::cell::sight::{Newest, Seen};
 use crate::cell::{Cell, Evidence, Mark, Weight};
 use crate::counters::Counters;
 use crate::fleet::quarantine;
-use crate::history::{Arrival, History, Recorded};
+use crate::history::{Arrival, History, KEPT, Recorded};
 use crate::span::Span;
 use crate::{QuarantineStep, Release, Settings};
 
@@ -283,6 +283,9 @@ impl Cells {
         let user = &mut self.users[user];
         if run.trigger.slot().is_some() {
             return user.history.record(run, now);
+        }
+        if run.due < now - KEPT {
+            return Recorded::Dropped;
         }
         if user.unslotted.contains(&run.id) {
             return Recorded::Known;

@@ -17,7 +17,8 @@ pub struct Counters {
     pub revised: u64,
     /// Runs older than what is kept, or beyond a bound.
     pub dropped: u64,
-    /// Runs due further in the future than any clock may be wrong.
+    /// Runs due, and plans valid, further in the future than any clock may be wrong. Such a run is
+    /// dropped; such a plan holds from its receipt.
     pub future: u64,
     /// Plan entries that no agent would run, or beyond a bound: their slots are not expected.
     pub refused: u64,

@@ -38,8 +38,8 @@ const TRANSITIONS_MAX: usize = 65_536;
 /// Environments that are listed: a person maintains each.
 const TARGETS_MAX: usize = 1_000;
 
-/// How far ahead of its receipt a run may be due: beyond any clock that is worth listening to,
-/// and short enough that it cannot make a history grow.
+/// How far ahead of its receipt a run may be due and a plan be valid: beyond any clock that is
+/// worth listening to, and short enough that it cannot make a history grow.
 pub const FUTURE_MAX: Duration = Duration::from_secs(300);
 
 /// What a timer is for. The order decides between equal deadlines.
@@ -228,6 +228,11 @@ impl Engine {
             self.counters.strangers += 1;
             return;
         };
+        if record.valid_from > self.now + FUTURE_MAX {
+            // The agent works on it all the same, and says so only once.
+            self.counters.future += 1;
+            record.valid_from = self.now;
+        }
         if self.agents[agent].plans.knows(&record) {
             self.counters.duplicates += 1;
             return;

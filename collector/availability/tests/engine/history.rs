@@ -269,6 +269,7 @@ proptest! {
         let end = start() + case.length + secs(120);
         let mut events: Vec<(Timestamp, Event)> = case.events().into_iter().map(|event| match &event {
             Event::Run(run) => (run.ended, event),
+            Event::Plan { record, .. } => (record.valid_from, event),
             _ => (start(), event),
         }).collect();
         events.sort_by_key(|(at, _)| *at);
@@ -297,9 +298,10 @@ proptest! {
         let mut engine = undecided();
         let now = start() + secs(at);
         for event in case.events() {
-            // What had ended by then.
+            // What had ended and was valid by then.
             match &event {
                 Event::Run(run) if run.ended > now => {}
+                Event::Plan { record, .. } if record.valid_from > now => {}
                 _ => engine.handle(now, event),
             }
         }

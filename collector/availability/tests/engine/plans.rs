@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bongsu_availability::{Event, MaintenanceWindow, Scope};
 use bongsu_model::{
-    Cadence, CellState, JourneyName, Outcome, PlanEntry, Revision, Trigger, Variant,
+    Cadence, CellState, JourneyName, Outcome, PlanEntry, PlanRecord, Revision, Timestamp, Trigger,
+    Variant,
 };
 
 use crate::fleet::{
@@ -205,4 +206,87 @@ fn an_agent_that_works_on_a_plan_that_never_came_is_told_apart() {
     script.plan(0, &[Journey::Login], start() + secs(3));
     assert!(!beat(&mut script, 4, plan()));
     assert!(beat(&mut script, 5, Some(Revision::of(b"another"))));
+}
+
+#[test]
+fn a_plan_from_beyond_any_clock_holds_from_its_receipt() {
+    let far = Timestamp::from_unix_seconds(9_214_646_400);
+    let mut script = Script::planned(region_of(1), 10, &[Journey::Login]);
+    script.feed(vec![script.login(0, 0, Outcome::Pass)]);
+    let now = start() + secs(5);
+    let give = |script: &mut Script, valid_from, period| {
+        let mut entry = script.entry(0, Journey::Login, Variant::cold());
+        entry.cadence = Cadence::new(period, Duration::ZERO).unwrap();
+        let record = PlanRecord {
+            revision: Revision::of(format!("{period:?}").as_bytes()),
+            valid_from,
+            entries: vec![entry],
+        };
+        let agent = agent_id(0);
+        script.give(now, Event::Plan { agent, record });
+    };
+    // However many there are, none takes the place of the plan in force before it.
+    for i in 0..300 {
+        give(&mut script, far + secs(i), secs(20));
+    }
+    assert_eq!(script.engine.counters().future, 300);
+    assert!(script.engine.next_wakeup().unwrap() < now + secs(60));
+    let ledger = |script: &Script, at| script.login_cell(start() + secs(at)).samples.expected();
+    assert_eq!(
+        ledger(&script, 115),
+        1 + 5,
+        "every ten seconds, then every twenty"
+    );
+    // A plan whose clock is right comes after it.
+    give(&mut script, start() + secs(60), secs(10));
+    assert_eq!(ledger(&script, 115), 1 + 2 + 5);
+    assert_eq!(script.login_cell(now).agents, 1);
+}
+
+#[test]
+fn a_plan_since_ever_costs_no_more_than_one_of_today() {
+    let mut script = Script::new(region_of(1), 10);
+    script.plan(0, &[Journey::Login], Timestamp::EPOCH);
+    script.feed((0..4).map(|n| script.login(0, n, Outcome::Pass)).collect());
+    let now = start() + secs(60);
+    let cell = script.login_cell(now);
+    assert_eq!((cell.samples.pass, cell.samples.expected()), (4, 359));
+    script.plan(0, &[Journey::Login], now);
+    assert_eq!(script.login_cell(now).samples, cell.samples);
+}
+
+#[test]
+fn a_run_that_was_due_before_all_that_is_kept_leaves_no_trace() {
+    let mut script = Script::new(region_of(1), 10);
+    script.feed(vec![script.login(0, 0, Outcome::Pass)]);
+    let now = start() + secs(5);
+    let days = |days: u64| start() - secs(days * 24 * 3_600);
+    for (i, due) in (0..600).map(|i| {
+        (
+            i,
+            if i % 2 == 0 {
+                Timestamp::EPOCH
+            } else {
+                days(2)
+            },
+        )
+    }) {
+        for trigger in [
+            Trigger::Burst,
+            Trigger::Manual,
+            Trigger::Scheduled { slot: i },
+        ] {
+            let mut run = script.unslotted(0, trigger, due + secs(i), FAIL);
+            run.ended = now;
+            script.give(now, Event::Run(Box::new(run)));
+        }
+    }
+    assert_eq!(script.engine.counters().dropped, 1_800);
+    assert_eq!(script.engine.counters().waiting, 1);
+    // The run that waits for its plan still does.
+    script.plan(0, &[Journey::Login], start());
+    let cell = script.login_cell(now);
+    assert_eq!((cell.state, cell.passes), (CellState::Up, 1));
+    assert_eq!(cell.samples.expected(), 1);
+    assert_eq!((cell.last_failure, cell.onset), (None, None));
 }
