@@ -8,7 +8,8 @@ use crate::cells::USERS_OF_AGENT_MAX;
 use crate::history::KEPT;
 use crate::span::{Span, union, without};
 
-/// Plans kept of one agent: a plan is changed by people, and the oldest leave after a day.
+/// Plans kept of one agent: a plan is changed by people, and the oldest leave after a day. Beyond
+/// that what only a restart told again leaves first, then the oldest.
 const PLANS_MAX: usize = 256;
 
 /// The shortest T that is believed: no agent starts a journey more than once a second, and a
@@ -48,13 +49,14 @@ impl Plans {
         };
         self.records.insert(place, record);
         let oldest = now - KEPT;
-        while self.records.len() > PLANS_MAX
-            || self
-                .records
-                .get(1)
-                .is_some_and(|next| next.valid_from < oldest)
-        {
+        let is_over = |next: &PlanRecord| next.valid_from < oldest;
+        while self.records.get(1).is_some_and(is_over) {
             self.records.remove(0);
+        }
+        while self.records.len() > PLANS_MAX {
+            let mut neighbours = self.records.windows(2);
+            let again = neighbours.position(|pair| pair[0].entries == pair[1].entries);
+            self.records.remove(again.map_or(0, |first| first + 1));
         }
         true
     }
@@ -90,12 +92,17 @@ impl Plans {
     /// from plan to plan make one span.
     pub(crate) fn spans(&self) -> Vec<(Span, PlanEntry)> {
         let mut spans: Vec<(Span, PlanEntry)> = Vec::new();
-        for (i, record) in self.records.iter().enumerate() {
-            let next = self.records.get(i + 1);
-            let until = next.map_or(Timestamp::MAX, |next| next.valid_from);
+        let mut plans = self
+            .records
+            .chunk_by(|record, next| record.entries == next.entries)
+            .peekable();
+        while let Some(same) = plans.next() {
+            let until = plans
+                .peek()
+                .map_or(Timestamp::MAX, |next| next[0].valid_from);
             let until = self.left.map_or(until, |left| until.min(left));
-            for part in without(Span::new(record.valid_from, until), &self.absences) {
-                for entry in &record.entries {
+            for part in without(Span::new(same[0].valid_from, until), &self.absences) {
+                for entry in &same[0].entries {
                     extend(&mut spans, part, entry);
                 }
             }
@@ -195,6 +202,24 @@ mod tests {
             spans(&plans),
             [(at(0), at(50), 10), (at(80), Timestamp::MAX, 10)]
         );
+    }
+
+    #[test]
+    fn restarts_with_the_same_entries_push_nothing_out() {
+        let mut plans = Plans::default();
+        for second in 0..1_000 {
+            plans.insert(plan(10 * second, 10), at(10 * second));
+        }
+        assert_eq!(spans(&plans), [(at(0), Timestamp::MAX, 10)]);
+        assert_eq!(plans.records.len(), PLANS_MAX);
+        // A change between restarts that comes late still finds its place.
+        plans.insert(plan(9_985, 30), at(10_000));
+        let expected = [
+            (at(0), at(9_985), 10),
+            (at(9_985), at(9_990), 30),
+            (at(9_990), Timestamp::MAX, 10),
+        ];
+        assert_eq!(spans(&plans), expected);
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bongsu_availability::{Event, MaintenanceWindow, Scope};
+use bongsu_availability::{Event, HistorySpan, MaintenanceWindow, Scope};
 use bongsu_model::{
     Cadence, CellState, JourneyName, Outcome, PlanEntry, PlanRecord, Revision, Timestamp, Trigger,
     Variant,
 };
 
 use crate::fleet::{
-    DEADLINE, Journey, LOGIN, Layout, agent_id, feature_id, heartbeat, secs, target,
+    DEADLINE, Journey, LOGIN, Layout, agent_id, cell_key, feature_id, heartbeat, secs, target,
 };
 use crate::script::{FAIL, Script, region_of, start};
 
@@ -289,4 +289,24 @@ fn a_run_that_was_due_before_all_that_is_kept_leaves_no_trace() {
     assert_eq!((cell.state, cell.passes), (CellState::Up, 1));
     assert_eq!(cell.samples.expected(), 1);
     assert_eq!((cell.last_failure, cell.onset), (None, None));
+}
+
+#[test]
+fn an_agent_that_restarts_every_minute_owes_every_slot_of_the_day() {
+    let mut script = Script::new(region_of(1), 60);
+    for minute in 0..24 * 60 {
+        script.plan(0, &[Journey::Login], start() + secs(60 * minute));
+        if minute % 2 == 0 {
+            script.feed(vec![script.login(0, minute, Outcome::Pass)]);
+        }
+    }
+    let now = start() + secs(24 * 3_600);
+    let span = HistorySpan {
+        from: start(),
+        until: now,
+        step: secs(24 * 3_600),
+    };
+    let day = &script.engine.history(&cell_key(LOGIN, 0), span, now)[0];
+    let settled = 24 * 60 / 2;
+    assert_eq!((day.samples.pass, day.samples.missed), (settled, settled));
 }
