@@ -102,10 +102,9 @@ impl Cell {
     }
 
     /// Three passes in a row, twice as many after each relapse in the same outage, at most as many
-    /// as it takes to be up.
+    /// as it takes to be up: see [`Settings::passes_to_recovering`].
     fn begins_to_recover(&self, settings: &Settings) -> bool {
         let relapses = self.outage.as_ref().map_or(0, |outage| outage.relapses);
-        // Otherwise a feature that fails half of the time would begin to recover every few seconds.
         let needed = settings
             .passes_to_recovering
             .saturating_mul(1 << relapses.min(16));

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bongsu_availability::{Change, IncidentPhase, IncidentStep};
-use bongsu_model::{CellState, FeatureState, Overlay};
+use bongsu_model::{CellState, FeatureState, Outcome, Overlay};
 
+use crate::fleet::Journey;
+use crate::script::{FAIL, Script, region_of};
 use crate::sim::{
     DEMO, Effect, LOGIN, Layout, Scope, Sim, TEXT, cell_key, feature_id, secs, target,
 };
@@ -257,4 +259,41 @@ fn changes_while_tied(effect: Effect) -> Vec<FeatureState> {
     let before = sim.path(LOGIN).len();
     sim.run(secs(3600));
     sim.path(LOGIN).split_off(before)
+}
+
+/// Gives the next run of three agents in turn. Returns the state after it.
+fn next_login(script: &mut Script, place: &mut u64, outcome: Outcome) -> CellState {
+    let agent = usize::try_from(*place % 3).unwrap();
+    let run = script.login(agent, *place / 3, outcome);
+    *place += 1;
+    let at = run.ended;
+    script.feed(vec![run]);
+    script.login_cell(at).state
+}
+
+#[test]
+fn three_passes_begin_a_recovery_and_twice_as_many_after_each_relapse() {
+    for relapses in 0..5 {
+        let mut script = Script::planned(region_of(3), 10, &[Journey::Login]);
+        let mut place = 0;
+        for _ in 0..6 {
+            next_login(&mut script, &mut place, Outcome::Pass);
+        }
+        let mut expected = [3, 6, 12, 14, 14].into_iter();
+        for _ in 0..=relapses {
+            while next_login(&mut script, &mut place, FAIL) != CellState::Down {}
+            let mut passes = 1..=expected.next().unwrap();
+            let recovers = |_: &u32| {
+                next_login(&mut script, &mut place, Outcome::Pass) == CellState::Recovering
+            };
+            assert_eq!(passes.find(recovers), Some(*passes.end()));
+        }
+        // Up comes when it would have come anyway.
+        let recovering = [3, 6, 12, 14, 14][relapses];
+        let partial = if relapses == 0 { 19 } else { 29 };
+        let mut passes = recovering + 1..;
+        let up =
+            passes.find(|_| next_login(&mut script, &mut place, Outcome::Pass) == CellState::Up);
+        assert_eq!(up, Some(partial), "after {relapses} relapses");
+    }
 }
