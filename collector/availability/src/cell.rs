@@ -339,6 +339,14 @@ impl Cell {
         alone.map(|(agent, (since, _))| (*agent, *since))
     }
 
+    /// Whether a pass would change nothing but when the cell was last seen.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.state == CellState::Up
+            && self.hard.is_zero()
+            && self.streak.is_none()
+            && self.sight.held().is_empty()
+    }
+
     /// What is said beside the state, without the maintenance that only the engine knows.
     pub(crate) fn overlays(&self, now: Timestamp, settings: &Settings) -> Vec<Overlay> {
         let mut overlays = Vec::new();

@@ -7,21 +7,20 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bongsu_model::{
-    CellKey, FeatureId, JourneyName, Outcome, PlanEntry, RegionId, RunFacts, RunId, TargetName,
-    Timestamp, Trigger, Variant,
+    CellKey, FeatureId, JourneyName, PlanEntry, RegionId, RunFacts, RunId, TargetName, Timestamp,
+    Trigger, Variant,
 };
 
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
-use crate::cell::sight::{Newest, Seen};
-use crate::cell::{Cell, Evidence, Mark, Weight};
+use crate::cell::{Cell, Evidence, Weight};
 use crate::counters::Counters;
 use crate::fleet::quarantine;
 use crate::history::{Arrival, History, KEPT, Recorded};
 use crate::span::Span;
 use crate::{QuarantineStep, Release, Settings};
 
-pub(crate) use heard::Heard;
+pub(crate) use heard::{Heard, Own, mark, seen};
 use standing::Standing;
 
 /// Ids of burst and manual runs remembered of one user, so that none counts twice: three minutes
@@ -187,8 +186,9 @@ impl Cells {
             counters.late += 1;
             return Taken::Settled;
         }
-        let mut changed = vec![self.users[user].cell];
-        if !self.weigh_own(user, heard, fresh_until, now) {
+        let User { agent, cell, .. } = self.users[user];
+        let mut changed = vec![cell];
+        if !self.weigh_own(cell, heard.own(user, agent, fresh_until), now) {
             counters.late += 1;
         }
         for other in run.outcomes.others() {
@@ -308,38 +308,12 @@ impl Cells {
     }
 
     /// Weighs what a run says of its own feature. False if it was over before one that was weighed.
-    fn weigh_own(
-        &mut self,
-        user: usize,
-        heard: Heard<'_>,
-        fresh_until: Timestamp,
-        now: Timestamp,
-    ) -> bool {
-        let run = heard.run;
-        let User { agent, cell, .. } = self.users[user];
-        let newest = Newest {
-            user,
-            due: heard.due(),
-            fresh_until,
-            seen: seen(run.outcomes.verdict()),
-        };
-        self.cells[cell].note(agent, newest);
-        let Some(mark) = mark(run.outcomes.verdict(), run.flaky) else {
+    pub(crate) fn weigh_own(&mut self, cell: usize, own: Own, now: Timestamp) -> bool {
+        self.cells[cell].note(own.agent, own.newest);
+        let Some(evidence) = own.evidence else {
             return true;
         };
-        let weight = match run.trigger {
-            Trigger::Scheduled { .. } | Trigger::Burst => Weight::Own,
-            Trigger::Manual | Trigger::Ci => Weight::Manual,
-        };
-        let evidence = Evidence {
-            run: run.id,
-            agent,
-            started: heard.started(),
-            fresh_until,
-            mark,
-            weight,
-        };
-        let is_news = self.is_news(cell, &evidence, run.ended);
+        let is_news = self.is_news(cell, &evidence, own.ended);
         if is_news {
             self.weigh(cell, &evidence, now);
         }
@@ -444,7 +418,7 @@ impl Cells {
     }
 
     /// The cell, made if there is room.
-    fn cell(
+    pub(crate) fn cell(
         &mut self,
         target: &TargetName,
         feature: &FeatureId,
@@ -466,23 +440,5 @@ impl Cells {
         self.users_of.push(Vec::new());
         self.by_key.insert(key, cell);
         Some(cell)
-    }
-}
-
-fn mark(outcome: &Outcome, flaky: bool) -> Option<Mark> {
-    match outcome {
-        Outcome::Pass if flaky => Some(Mark::Weak),
-        Outcome::Pass => Some(Mark::Pass),
-        Outcome::Slow => Some(Mark::Slow),
-        Outcome::Fail(class) => Some(Mark::Fail(*class)),
-        Outcome::Blocked(_) | Outcome::Blind(_) | Outcome::Skipped(_) => None,
-    }
-}
-
-fn seen(outcome: &Outcome) -> Seen {
-    match outcome {
-        Outcome::Pass | Outcome::Slow | Outcome::Fail(_) => Seen::Valid,
-        Outcome::Blocked(by) => Seen::Blocked(by.clone()),
-        Outcome::Blind(_) | Outcome::Skipped(_) => Seen::Nothing,
     }
 }

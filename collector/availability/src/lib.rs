@@ -9,6 +9,9 @@
 //! Drive it through [`Engine`]: [`Engine::handle`] for each event in journal order with its time
 //! of receipt, [`Engine::advance`] at [`Engine::next_wakeup`], [`Engine::poll_transition`] until
 //! it is empty, [`Engine::board`] to look.
+//!
+//! How often the rule errs is measured with a [`Trial`]:
+//! `cargo run --release -p bongsu-availability --example false_alarms -- --cell-years 900`.
 
 mod availability;
 mod board;
@@ -29,6 +32,7 @@ mod span;
 mod strip;
 mod timers;
 mod transition;
+mod trial;
 
 pub use board::{
     AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, HistoryBucket,
@@ -45,3 +49,4 @@ pub use transition::{
     Change, Confidence, EVIDENCE_MAX, FleetState, IncidentId, IncidentPhase, IncidentStep,
     Presence, QuarantineStep, Release, Transition,
 };
+pub use trial::{Trial, TrialFleet, TrialRun};

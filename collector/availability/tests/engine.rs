@@ -11,6 +11,8 @@
 
 #[path = "engine/fleet.rs"]
 mod fleet;
+#[path = "../examples/false_alarms/replay.rs"]
+mod replay;
 #[path = "engine/script.rs"]
 mod script;
 #[path = "engine/sim.rs"]

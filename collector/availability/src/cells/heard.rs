@@ -1,7 +1,10 @@
 //! When a run happened, as far as its receipt lets it be believed.
 
-use bongsu_model::{RunFacts, Timestamp};
+use bongsu_model::{Outcome, RunFacts, Timestamp, Trigger};
 
+use crate::cell::scores::AgentIx;
+use crate::cell::sight::{Newest, Seen};
+use crate::cell::{Evidence, Mark, Weight};
 use crate::history::{Arrival, Timing};
 
 /// A run with its time of receipt.
@@ -40,5 +43,62 @@ impl<'a> Heard<'a> {
         } else {
             Arrival::Late
         }
+    }
+
+    /// What it says of its own feature.
+    pub(crate) fn own(&self, user: usize, agent: AgentIx, fresh_until: Timestamp) -> Own {
+        let verdict = self.run.outcomes.verdict();
+        let newest = Newest {
+            user,
+            due: self.due(),
+            fresh_until,
+            seen: seen(verdict),
+        };
+        let weight = match self.run.trigger {
+            Trigger::Scheduled { .. } | Trigger::Burst => Weight::Own,
+            Trigger::Manual | Trigger::Ci => Weight::Manual,
+        };
+        let evidence = mark(verdict, self.run.flaky).map(|mark| Evidence {
+            run: self.run.id,
+            agent,
+            started: self.started(),
+            fresh_until,
+            mark,
+            weight,
+        });
+        Own {
+            agent,
+            newest,
+            evidence,
+            ended: self.run.ended,
+        }
+    }
+}
+
+/// What a run of a user says of the user's own cell.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) agent: AgentIx,
+    pub(crate) newest: Newest,
+    /// None if it is no evidence.
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) ended: Timestamp,
+}
+
+pub(crate) fn mark(outcome: &Outcome, flaky: bool) -> Option<Mark> {
+    match outcome {
+        Outcome::Pass if flaky => Some(Mark::Weak),
+        Outcome::Pass => Some(Mark::Pass),
+        Outcome::Slow => Some(Mark::Slow),
+        Outcome::Fail(class) => Some(Mark::Fail(*class)),
+        Outcome::Blocked(_) | Outcome::Blind(_) | Outcome::Skipped(_) => None,
+    }
+}
+
+pub(crate) fn seen(outcome: &Outcome) -> Seen {
+    match outcome {
+        Outcome::Pass | Outcome::Slow | Outcome::Fail(_) => Seen::Valid,
+        Outcome::Blocked(by) => Seen::Blocked(by.clone()),
+        Outcome::Blind(_) | Outcome::Skipped(_) => Seen::Nothing,
     }
 }
