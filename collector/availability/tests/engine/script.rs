@@ -40,8 +40,13 @@ pub struct Script {
 impl Script {
     /// A fleet of which no plan is known.
     pub fn new(layout: Layout, period: u64) -> Self {
+        Self::deciding_by(Settings::default(), layout, period)
+    }
+
+    /// The same, under other rules.
+    pub fn deciding_by(settings: Settings, layout: Layout, period: u64) -> Self {
         let mut script = Self {
-            engine: Engine::new(Settings::default()),
+            engine: Engine::new(settings),
             log: Vec::new(),
             layout,
             period: secs(period),
@@ -62,6 +67,15 @@ impl Script {
 
     pub fn give(&mut self, received: Timestamp, event: Event) {
         self.engine.handle(received, event);
+        self.collect();
+    }
+
+    pub fn advance(&mut self, now: Timestamp) {
+        self.engine.advance(now);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
         while let Some(transition) = self.engine.poll_transition() {
             self.log.push(transition);
         }
@@ -121,18 +135,7 @@ impl Script {
 
     /// The message run that meets `login` on its way, and is blocked if that fails.
     pub fn message(&self, agent: usize, n: u64, login: Outcome) -> RunFacts {
-        let own = FeatureOutcome {
-            feature: feature_id(TEXT),
-            outcome: match login {
-                Outcome::Fail(_) => Outcome::Blocked(feature_id(LOGIN)),
-                _ => Outcome::Pass,
-            },
-        };
-        let other = FeatureOutcome {
-            feature: feature_id(LOGIN),
-            outcome: login,
-        };
-        let outcomes = Outcomes::new(own, vec![other]).unwrap();
+        let outcomes = message_outcomes(login);
         self.scheduled(agent, Journey::Message, n, outcomes)
     }
 
@@ -144,16 +147,14 @@ impl Script {
         due: Timestamp,
         outcome: Outcome,
     ) -> RunFacts {
-        let told = Told {
-            agent,
-            journey: Journey::Login,
-            trigger,
-            due,
-            ended: due + Duration::from_millis(300),
-            nonce: due.as_unix_nanos(),
-        };
         let outcomes = Outcomes::only(feature_id(LOGIN), outcome);
-        run(self.layout, told, outcomes)
+        self.without_slot(agent, Journey::Login, (trigger, due), outcomes)
+    }
+
+    /// A burst of the message journey that meets `login` on its way.
+    pub fn message_burst(&self, agent: usize, due: Timestamp, login: Outcome) -> RunFacts {
+        let outcomes = message_outcomes(login);
+        self.without_slot(agent, Journey::Message, (Trigger::Burst, due), outcomes)
     }
 
     pub fn login_cell(&self, now: Timestamp) -> CellView {
@@ -192,6 +193,24 @@ impl Script {
         steps.collect()
     }
 
+    fn without_slot(
+        &self,
+        agent: usize,
+        journey: Journey,
+        (trigger, due): (Trigger, Timestamp),
+        outcomes: Outcomes,
+    ) -> RunFacts {
+        let told = Told {
+            agent,
+            journey,
+            trigger,
+            due,
+            ended: due + Duration::from_millis(300),
+            nonce: due.as_unix_nanos(),
+        };
+        run(self.layout, told, outcomes)
+    }
+
     fn scheduled(&self, agent: usize, journey: Journey, n: u64, outcomes: Outcomes) -> RunFacts {
         let cadence = self.cadence(agent);
         let slot = cadence.first_at_or_after(start()) + n;
@@ -206,4 +225,20 @@ impl Script {
         };
         run(self.layout, told, outcomes)
     }
+}
+
+/// What a message run says that meets `login` on its way, and is blocked if that fails.
+fn message_outcomes(login: Outcome) -> Outcomes {
+    let own = FeatureOutcome {
+        feature: feature_id(TEXT),
+        outcome: match login {
+            Outcome::Fail(_) => Outcome::Blocked(feature_id(LOGIN)),
+            _ => Outcome::Pass,
+        },
+    };
+    let other = FeatureOutcome {
+        feature: feature_id(LOGIN),
+        outcome: login,
+    };
+    Outcomes::new(own, vec![other]).unwrap()
 }
