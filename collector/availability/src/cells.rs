@@ -54,6 +54,7 @@ struct UserKey {
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) agent: AgentIx,
+    pub(crate) journey: JourneyName,
     pub(crate) variant: Variant,
     pub(crate) cell: usize,
     pub(crate) history: History,
@@ -407,6 +408,7 @@ impl Cells {
         let user = self.users.len();
         self.users.push(User {
             agent: key.agent,
+            journey: key.journey.clone(),
             variant: key.variant.clone(),
             cell,
             history: History::default(),

@@ -1,6 +1,7 @@
 //! The front of both machines: events in, transitions and views out.
 
 mod agents;
+mod bursts;
 mod features;
 mod strips;
 mod views;
@@ -15,6 +16,7 @@ use bongsu_model::{
     RunId, TargetName, Timestamp,
 };
 
+use crate::burst::Bursts;
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
 use crate::cells::{Cells, Live, Speaker, Taken};
@@ -75,6 +77,7 @@ pub struct Engine {
     sealed: Sealed,
     /// Whether the timer that seals hours runs.
     sealing: bool,
+    bursts: Bursts,
     fleet: FleetState,
     targets: BTreeSet<TargetName>,
     timers: Timers<TimerKey>,
@@ -98,6 +101,7 @@ impl Engine {
             incidents: Incidents::default(),
             sealed: Sealed::default(),
             sealing: false,
+            bursts: Bursts::default(),
             fleet: FleetState::Sighted,
             targets: BTreeSet::new(),
             timers: Timers::new(),
@@ -383,6 +387,7 @@ impl Engine {
     }
 
     fn tell_cell(&mut self, cell: usize, change: &CellChange) {
+        self.bursts.note(cell, change.to, self.now);
         let told = Change::Cell {
             cell: self.cells.cells[cell].key.clone(),
             from: change.from,

@@ -49,6 +49,17 @@ pub(crate) struct Timing {
     pub(crate) settles: Duration,
 }
 
+/// The slots beside an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slots {
+    /// When the last one before it, or at it, was due, if the plan had one.
+    pub(crate) last: Option<Timestamp>,
+    /// When the next one is.
+    pub(crate) next: Timestamp,
+    /// D.
+    pub(crate) deadline: Duration,
+}
+
 /// Where an agent fails alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -150,6 +161,21 @@ impl History {
             period: segment.cadence.period(),
             fresh: segment.fresh(),
             settles: segment.patience(),
+        })
+    }
+
+    /// The slots beside `at`, by the plan entry that covers it.
+    pub(crate) fn slots_around(&self, at: Timestamp) -> Option<Slots> {
+        let segment = self.segments.iter().rev().find(|s| s.span.contains(at))?;
+        let cadence = segment.cadence;
+        let last = cadence.last_at_or_before(at);
+        let next = last.map_or_else(|| cadence.first_at_or_after(at), |n| n + 1);
+        Some(Slots {
+            last: last
+                .map(|n| cadence.due(n))
+                .filter(|due| segment.span.contains(*due)),
+            next: cadence.due(next),
+            deadline: segment.deadline,
         })
     }
 

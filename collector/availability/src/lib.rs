@@ -8,13 +8,14 @@
 //!
 //! Drive it through [`Engine`]: [`Engine::handle`] for each event in journal order with its time
 //! of receipt, [`Engine::advance`] at [`Engine::next_wakeup`], [`Engine::poll_transition`] until
-//! it is empty, [`Engine::board`] to look.
+//! it is empty, [`Engine::board`] to look. [`Engine::ask`] says which agents are to look early.
 //!
 //! How often the rule errs is measured with a [`Trial`]:
 //! `cargo run --release -p bongsu-availability --example false_alarms -- --cell-years 900`.
 
 mod availability;
 mod board;
+mod burst;
 mod cell;
 mod cells;
 mod counters;
@@ -38,6 +39,7 @@ pub use board::{
     AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, HistoryBucket,
     IncidentView, RunRef, Windows,
 };
+pub use burst::BurstRequest;
 pub use counters::Counters;
 pub use engine::{Engine, FUTURE_MAX, HistorySpan};
 pub use event::{Event, MaintenanceWindow, Scope};

@@ -214,6 +214,20 @@ impl Sight {
         held.map(|(agent, _)| *agent).collect()
     }
 
+    /// Whether the agent is one of N.
+    pub(crate) fn counts(&self, agent: AgentIx) -> bool {
+        self.voters.get(&agent).is_some_and(Voter::votes)
+    }
+
+    /// When the newest live run of one of the agent's users was due.
+    pub(crate) fn newest_due(&self, agent: AgentIx, user: usize) -> Option<Timestamp> {
+        let newest = &self.voters.get(&agent)?.newest;
+        newest
+            .iter()
+            .find(|one| one.user == user)
+            .map(|one| one.due)
+    }
+
     pub(crate) fn covers(&self, agent: AgentIx) -> bool {
         self.voters.get(&agent).is_some_and(|voter| voter.covers)
     }
