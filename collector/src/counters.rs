@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::control::ControlCounters;
+
 /// A count that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -278,6 +280,8 @@ pub struct Counters {
     pub foreign_spans_accepted: Counter,
     /// What became of passing spans on, by the destination's name.
     pub forwards: Vec<(String, Arc<ForwardCounts>)>,
+    /// The control channel.
+    pub control: ControlCounters,
 }
 
 impl Counters {
@@ -351,6 +355,7 @@ impl Counters {
                 put(name, help, kind, Some(("to", to.clone())), value(counts));
             }
         }
+        metrics.extend(self.control.metrics());
         metrics
     }
 

@@ -3,7 +3,7 @@
 
 mod event;
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ const PAGE: usize = 1_000;
 
 /// A picture is never older than this, in wall time, while the journal moves.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest wait for a report: the writer tells ten times a second what time it is.
+const NAP_MAX: Duration = Duration::from_secs(1);
 
 /// The engine and how far it has come.
 #[derive(Debug)]
@@ -74,8 +77,17 @@ impl Derive {
         };
         // Reports come ten times a second: only what changes is said.
         let mut behind = false;
-        while let Ok(progress) = progress.recv() {
+        loop {
+            let progress = match progress.recv_timeout(self.nap()) {
+                Ok(progress) => progress,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.ask();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let taken = self.take(progress);
+            self.ask();
             let failed = taken.is_err();
             match taken {
                 Ok(()) if behind => tracing::info!("deriving follows the journal again"),
@@ -83,6 +95,27 @@ impl Derive {
                 Ok(()) | Err(_) => {}
             }
             behind = failed;
+        }
+    }
+
+    /// Until somebody may have to be asked to look early.
+    fn nap(&self) -> Duration {
+        let clock = &self.shared.clock;
+        self.engine.next_ask().map_or(NAP_MAX, |at| {
+            let speed = clock.speed().max(f64::MIN_POSITIVE);
+            at.since(clock.wall()).div_f64(speed).min(NAP_MAX)
+        })
+    }
+
+    /// Asks agents to look early at what is suspect. A replay asks nobody.
+    fn ask(&mut self) {
+        if !self.live {
+            return;
+        }
+        let (now, control) = (self.shared.clock.wall(), &self.shared.control);
+        for request in self.engine.ask(now, &|agent| control.is_reachable(agent)) {
+            tracing::debug!(?request, "asked to look early");
+            control.ask(request);
         }
     }
 

@@ -32,6 +32,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use bongsu_wire::PartialSuccess;
 
+use crate::config::{Agent, Config};
 use crate::forward::Outbox;
 use crate::journal::{AppendError, Journal, Record, Stored};
 use crate::state::Shared;
@@ -76,6 +77,18 @@ pub fn routers(shared: Arc<Shared>, journal: Journal, outbox: Outbox, ports: Por
     Routers {
         http: http::router(Arc::clone(&ingest)),
         grpc: grpc::router(ingest),
+    }
+}
+
+/// The agent whose token a request carries, or what to tell its sender.
+pub(crate) fn agent_of<'c>(headers: &HeaderMap, config: &'c Config) -> Result<&'c Agent, String> {
+    match auth::speaker(headers, config) {
+        Ok(Speaker::Agent(agent)) => Ok(agent),
+        Ok(Speaker::Sender(sender)) => Err(format!(
+            "the token is that of {}, whose spans are passed on; a control channel is for agents",
+            sender.id
+        )),
+        Err(refused) => Err(refused.message),
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod catalogue;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod counters;
 mod derive;
 pub mod forward;

@@ -22,7 +22,7 @@ use crate::journal::{
 use crate::published::Published;
 use crate::serve::{ListenError, Speaks, bind, serve};
 use crate::state::Shared;
-use crate::web;
+use crate::{control, web};
 
 /// Why a collector did not start.
 #[derive(Debug, thiserror::Error)]
@@ -243,6 +243,8 @@ impl Collector {
             http: http_router,
             grpc: grpc_router,
         } = routers;
+        let channel = control::router(Arc::clone(&self.shared), self.servers.clone());
+        let http_router = http_router.merge(channel);
         let web_router = web::router(Arc::clone(&self.shared));
         for (listener, router, speaks) in [
             (http, http_router, Speaks::EitherHttp),

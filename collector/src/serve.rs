@@ -196,11 +196,16 @@ impl Served {
         }
     }
 
-    async fn http1(self, io: impl Read + Write + Unpin + 'static) -> Result<(), hyper::Error> {
+    async fn http1(
+        self,
+        io: impl Read + Write + Unpin + Send + 'static,
+    ) -> Result<(), hyper::Error> {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN);
-        let connection = http.serve_connection(io, TowerToHyperService::new(self.router));
+        let connection = http
+            .serve_connection(io, TowerToHyperService::new(self.router))
+            .with_upgrades();
         tokio::pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => ended,

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::control::{ChannelView, Control};
 use crate::counters::Counters;
 use crate::journal::{ReadError, Reader};
 use crate::published::Published;
@@ -40,6 +41,7 @@ pub struct Shared {
     pub tally: RunTally,
     /// Cancelled when the collector stops.
     pub stopping: CancellationToken,
+    pub(crate) control: Control,
     recent: Mutex<VecDeque<Arc<Transition>>>,
     published: watch::Receiver<Arc<Published>>,
     transitions: broadcast::Sender<Arc<Transition>>,
@@ -57,7 +59,9 @@ impl Shared {
         published: watch::Receiver<Arc<Published>>,
         stopping: CancellationToken,
     ) -> Self {
+        let control = Control::new(&config.roster, Arc::clone(&clock), Arc::clone(&counters));
         Self {
+            control,
             tally: RunTally::default(),
             stopping,
             recent: Mutex::default(),
@@ -71,6 +75,11 @@ impl Shared {
             transitions: broadcast::Sender::new(TRANSITIONS_MAX),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
         }
+    }
+
+    /// The control channel of every listed agent, and the newest that it said.
+    pub fn channels(&self) -> Vec<ChannelView> {
+        self.control.views()
     }
 
     /// The newest picture.

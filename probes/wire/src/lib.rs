@@ -38,6 +38,7 @@ pub mod limits;
 mod logs;
 pub mod names;
 mod network;
+pub mod opamp;
 mod outcomes;
 mod plan;
 mod protobuf;
