@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use bongsu_model::Clock;
 use bongsu_probes::Link;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budgets;
 use crate::compensation::{CompensationOpenError, Debts};
-use crate::config::Config;
+use crate::config::{CollectorConfig, Config, ControlChannel};
+use crate::control_channel::{self, ASKED_MAX, ControlClient};
 use crate::controls::Controls;
 use crate::dispatch::{Bounds, Dispatcher};
 use crate::gate::NetworkGate;
@@ -132,6 +134,8 @@ impl Agent {
                 .collect()
         };
         let (ship_clients, beat_clients) = (clients()?, clients()?);
+        let channels = asking(&config).map(ControlClient::new);
+        let channels = channels.collect::<Result<Vec<_>, _>>()?;
         let debts = Debts::open(&config.data, clock.clone())?;
         let names: Vec<String> = config.collectors.iter().map(|c| c.name.clone()).collect();
         let opened = Spool::open(SpoolSettings {
@@ -155,6 +159,14 @@ impl Agent {
         };
         agent.spawn_shippers(ship_clients, &config);
         agent.spawn_background(&config, beat_clients);
+        let (ask, asked) = mpsc::channel(ASKED_MAX);
+        let keep = control_channel::keep(
+            agent.shared.clone(),
+            channels,
+            ask,
+            agent.tokens.stop.clone(),
+        );
+        agent.background.spawn(keep);
         if let Some(listener) = listener {
             let pages = Pages {
                 shared: Arc::downgrade(&agent.shared),
@@ -168,7 +180,7 @@ impl Agent {
             concurrency: config.limits.concurrency,
             bursts: config.limits.bursts,
         };
-        let dispatcher = Dispatcher::new(agent.shared.clone(), bounds, agent.pulse.clone());
+        let dispatcher = Dispatcher::new(agent.shared.clone(), bounds, agent.pulse.clone(), asked);
         let stop = agent.tokens.stop.clone();
         agent.dispatcher.spawn(dispatcher.work(stop));
         Ok(agent)
@@ -343,7 +355,17 @@ fn shared(
             .iter()
             .map(|collector| (collector.name.clone(), Arc::new(ShipCounts::default())))
             .collect(),
+        channels: asking(config)
+            .map(|collector| (collector.name.clone(), Arc::default()))
+            .collect(),
+        effective: config.effective(),
     })
+}
+
+/// The collectors to which a control channel is kept.
+fn asking(config: &Config) -> impl Iterator<Item = &CollectorConfig> {
+    let collectors = config.collectors.iter();
+    collectors.filter(|collector| collector.control == ControlChannel::Open)
 }
 
 async fn join(tasks: &mut JoinSet<()>) {

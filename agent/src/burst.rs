@@ -1,9 +1,11 @@
-//! Looking again by itself: 5 s after the end of a failed run, as far as the bucket reaches. Pure.
+//! Looking again: when a collector asks, or, where none can, 5 s after the end of a failed run; both
+//! as far as one bucket reaches. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bongsu_model::{JourneyName, TargetName, Timestamp};
+use bongsu_wire::opamp::BurstRefusal;
 
 use crate::schedule::Lineage;
 
@@ -41,6 +43,16 @@ impl Bucket {
         let gained = now.since(self.filled).as_secs_f64() * self.rate * REFILL;
         self.looks = (self.looks + gained).min(DEPTH);
         self.filled = now;
+    }
+
+    /// Takes one look out, if there is one.
+    fn take(&mut self, now: Timestamp) -> bool {
+        self.fill(now);
+        let has_one = self.looks >= 1.0;
+        if has_one {
+            self.looks -= 1.0;
+        }
+        has_one
     }
 }
 
@@ -92,6 +104,30 @@ impl Bursts {
         self.pending.remove(lineage);
     }
 
+    /// Whether a collector's request to look at once may be followed; it is paid from the same
+    /// bucket as the agent's own looks, and takes the place of one that is pending.
+    pub(crate) fn ask(
+        &mut self,
+        lineage: &Lineage,
+        now: Timestamp,
+        standing: Option<Standing>,
+    ) -> Result<(), BurstRefusal> {
+        let standing = standing.ok_or(BurstRefusal::Unknown)?;
+        if standing.is_running {
+            return Err(BurstRefusal::Running);
+        }
+        if standing.next_due < now + BEFORE_SLOT {
+            return Err(BurstRefusal::NearSlot);
+        }
+        let key = (lineage.target.clone(), lineage.journey.clone());
+        let bucket = self.buckets.get_mut(&key).ok_or(BurstRefusal::Unknown)?;
+        if !bucket.take(now) {
+            return Err(BurstRefusal::Bucket);
+        }
+        self.pending.remove(lineage);
+        Ok(())
+    }
+
     /// When a look is due next.
     pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
         self.pending.values().min().copied()
@@ -116,14 +152,11 @@ impl Bursts {
             let may_start = standing(&lineage)
                 .is_some_and(|s| !s.is_running && s.next_due >= now + BEFORE_SLOT);
             let key = (lineage.target.clone(), lineage.journey.clone());
-            if let Some(bucket) = self.buckets.get_mut(&key)
-                && may_start
+            if may_start
+                && let Some(bucket) = self.buckets.get_mut(&key)
+                && bucket.take(now)
             {
-                bucket.fill(now);
-                if bucket.looks >= 1.0 {
-                    bucket.looks -= 1.0;
-                    started.push(lineage);
-                }
+                started.push(lineage);
             }
         }
         started

@@ -1,5 +1,6 @@
 //! The agent's configuration: `agent.toml`, read into types that cannot be wrong.
 
+mod effective;
 mod read;
 mod secret;
 mod source;
@@ -85,6 +86,17 @@ pub struct CollectorConfig {
     pub token: SecretSource,
     /// A root certificate to trust beside the platform's.
     pub ca: Option<PathBuf>,
+    /// Whether it may ask this agent to run early.
+    pub control: ControlChannel,
+}
+
+/// Whether a control channel to a collector is kept open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlChannel {
+    /// At `/v1/opamp` of its address.
+    Open,
+    /// Never: the agent looks again by itself.
+    Off,
 }
 
 /// How an agent checks itself.
@@ -143,6 +155,11 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         Self::parse(&text, &path.display().to_string(), folder)
+    }
+
+    /// As TOML, with every default filled in: what the agent tells its collectors.
+    pub fn effective(&self) -> String {
+        effective::render(self)
     }
 
     /// Reads the text of a file that is shown as `path` and lies in `folder`.

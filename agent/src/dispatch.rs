@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{BlindReason, CleanupState, Outcome, PoolName, SkipReason, Timestamp, Trigger};
-use tokio::sync::watch;
+use bongsu_wire::opamp::{BurstOrder, BurstRefusal};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::accounts::Lease;
 use crate::budget::Share;
 use crate::burst::{Bursts, Standing};
 use crate::config;
+use crate::control_channel::Asked;
 use crate::inflight::RunInFlight;
 use crate::plan::{Plan, Planned};
 use crate::schedule::{Decision, DueSlot, Lineage, Schedule};
@@ -53,6 +55,8 @@ pub(crate) struct Dispatcher {
     /// Cancelled on a graceful stop: runs end early and still clean up.
     cancel_runs: CancellationToken,
     pulse: Arc<Pulse>,
+    /// Requests of collectors to run early.
+    asked: mpsc::Receiver<Asked>,
     /// Whether the plan's record still has to be spooled.
     is_plan_untold: bool,
 }
@@ -65,7 +69,12 @@ struct Going {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(shared: Arc<Shared>, bounds: Bounds, pulse: Arc<Pulse>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        bounds: Bounds,
+        pulse: Arc<Pulse>,
+        asked: mpsc::Receiver<Asked>,
+    ) -> Self {
         let plans = shared.plan.subscribe();
         let plan = shared.plan.current();
         Self {
@@ -80,6 +89,7 @@ impl Dispatcher {
             troubled: HashSet::new(),
             cancel_runs: CancellationToken::new(),
             pulse,
+            asked,
             is_plan_untold: true,
         }
     }
@@ -100,6 +110,7 @@ impl Dispatcher {
                         self.adopt().await;
                     }
                 }
+                Some(asked) = self.asked.recv() => self.begin_asked(&asked).await,
                 () = stop.cancelled() => break,
             }
             self.tell_plan().await;
@@ -172,15 +183,50 @@ impl Dispatcher {
             return;
         }
         let (going, schedule) = (&self.going, &self.schedule);
-        let looks = self.bursts.due(now, |lineage| {
-            Some(Standing {
-                is_running: going.values().any(|run| run.lineage == *lineage),
-                next_due: schedule.next_due(lineage)?,
-            })
-        });
+        let looks = self
+            .bursts
+            .due(now, |lineage| standing(going, schedule, lineage));
         for lineage in looks {
-            self.begin_look(&lineage, now).await;
+            // One that finds no room is given up: the next slot looks anyway.
+            let _ = self.begin_look(&lineage, now);
         }
+    }
+
+    /// Runs early for a collector, or tells it why not.
+    async fn begin_asked(&mut self, asked: &Asked) {
+        // A slot that is due goes first.
+        self.begin_due().await;
+        if let Err(refusal) = self.try_asked(&asked.order) {
+            tracing::debug!(order = ?asked.order, refusal = refusal.as_str(), "not run early");
+            self.shared.counts.burst_refused(refusal);
+            asked.refuse(refusal);
+        }
+    }
+
+    fn try_asked(&mut self, order: &BurstOrder) -> Result<(), BurstRefusal> {
+        if self.bounds.bursts == config::Bursts::Off {
+            return Err(BurstRefusal::Off);
+        }
+        let now = self.shared.clock.wall();
+        // The order tells the collector's time.
+        let offset = Duration::try_from_secs_f64(self.shared.offset.seconds().abs());
+        let offset = offset.unwrap_or_default();
+        let until = if self.shared.offset.seconds() < 0.0 {
+            order.until - offset
+        } else {
+            order.until + offset
+        };
+        if now >= until {
+            return Err(BurstRefusal::Stale);
+        }
+        let lineage = Lineage {
+            target: order.target.clone(),
+            journey: order.journey.clone(),
+            variant: order.variant.clone(),
+        };
+        let standing = standing(&self.going, &self.schedule, &lineage);
+        self.bursts.ask(&lineage, now, standing)?;
+        self.begin_look(&lineage, now)
     }
 
     async fn begin_slot(&mut self, slot: DueSlot, now: Timestamp) {
@@ -215,14 +261,16 @@ impl Dispatcher {
         }
     }
 
-    /// A look costs nothing when there is no room or no account: the next slot looks anyway.
-    async fn begin_look(&mut self, lineage: &Lineage, now: Timestamp) {
-        let Some(planned) = self.plan.find(lineage).cloned() else {
-            return;
-        };
+    /// Begins a look if there is room and an account to spare.
+    fn begin_look(&mut self, lineage: &Lineage, now: Timestamp) -> Result<(), BurstRefusal> {
+        let planned = self.plan.find(lineage).cloned();
+        let planned = planned.ok_or(BurstRefusal::Unknown)?;
         // The last room is for a slot.
-        if self.going.len() + 1 >= self.bounds.concurrency.get() || permit::is_held_back(&planned) {
-            return;
+        if permit::is_held_back(&planned) {
+            return Err(BurstRefusal::Off);
+        }
+        if self.going.len() + 1 >= self.bounds.concurrency.get() {
+            return Err(BurstRefusal::NoRoom);
         }
         let permit = self.permit(&planned, None, now);
         let leases = {
@@ -230,16 +278,16 @@ impl Dispatcher {
             let pools = pools(&planned);
             // Accounts that are locked or throttled alike are not asked more than the plan does.
             if accounts.fail_alike(target, &pools) {
-                return;
+                return Err(BurstRefusal::NoRoom);
             }
             accounts.lease_to_spare(target, &pools, now, &|actor, key, name| {
                 permit.allows(actor, key, name)
             })
         };
-        if let Some(leases) = leases {
-            let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
-            self.spawn(planned, in_flight, leases);
-        }
+        let leases = leases.ok_or(BurstRefusal::NoRoom)?;
+        let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
+        self.spawn(planned, in_flight, leases);
+        Ok(())
     }
 
     fn lease(&self, planned: &Planned, slot: u64, now: Timestamp) -> Result<Vec<Lease>, Outcome> {
@@ -346,8 +394,11 @@ impl Dispatcher {
         };
         run::learn_of_accounts(&self.shared, &going.leases, &ended);
         match &ended.verdict {
+            // A collector that can ask sees more than this agent, and says when and whom.
             Outcome::Fail(_) => {
-                self.bursts.failed(&going.lineage, ended.ended);
+                if !self.shared.can_be_asked() {
+                    self.bursts.failed(&going.lineage, ended.ended);
+                }
                 self.troubled.insert(going.lineage);
             }
             Outcome::Pass | Outcome::Slow => {
@@ -374,6 +425,18 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// What stands against a look at `lineage`; None if it is not planned.
+fn standing(
+    going: &HashMap<tokio::task::Id, Going>,
+    schedule: &Schedule,
+    lineage: &Lineage,
+) -> Option<Standing> {
+    Some(Standing {
+        is_running: going.values().any(|run| run.lineage == *lineage),
+        next_due: schedule.next_due(lineage)?,
+    })
 }
 
 /// The pool of each actor, in order.

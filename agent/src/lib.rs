@@ -4,7 +4,8 @@
 //! (`dispatch`), its report goes to disk (`spool`) and from there to every collector (`ship`),
 //! each with a place of its own. Beside that stand the self-checks (`controls`), the debts of
 //! cleanup (`compensation`, `pay`), the plan and its reload (`plan`), the sign of life
-//! (`heartbeat`) and the watchdog (`watchdog`).
+//! (`heartbeat`), the channel over which collectors ask for more (`control_channel`) and the
+//! watchdog (`watchdog`).
 //!
 //! What must hold:
 //! - A report is on the agent's disk before it is sent, and leaves it only acknowledged or counted.
@@ -19,6 +20,7 @@ mod budget;
 mod burst;
 mod compensation;
 pub mod config;
+mod control_channel;
 mod controls;
 mod dispatch;
 mod gate;

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bongsu_model::{Outcome, SpoolDepth, TriggerKind};
+use bongsu_wire::opamp::BurstRefusal;
 
 use crate::compensation::DebtCounts;
+use crate::control_channel::{ChannelCounts, ChannelKind};
 use crate::ship::ShipCounts;
 use crate::spool::SpoolCounts;
 
@@ -23,6 +25,8 @@ pub(crate) struct RunCounts {
     pub(crate) plans_refused: AtomicU64,
     /// Heartbeats that a collector did not take.
     pub(crate) heartbeats_failed: AtomicU64,
+    /// Requests to run early that were not followed, in the order of [`BurstRefusal::ALL`].
+    bursts_refused: [AtomicU64; BurstRefusal::ALL.len()],
 }
 
 impl RunCounts {
@@ -32,6 +36,11 @@ impl RunCounts {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         *ended.entry((trigger.as_str(), verdict.word())).or_default() += 1;
+    }
+
+    pub(crate) fn burst_refused(&self, refusal: BurstRefusal) {
+        let place = BurstRefusal::ALL.iter().position(|known| *known == refusal);
+        self.bursts_refused[place.expect("all are listed")].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn by_verdict(&self) -> BTreeMap<(&'static str, &'static str), u64> {
@@ -50,6 +59,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) depth: SpoolDepth,
     pub(crate) spool: SpoolCounts,
     pub(crate) ships: Vec<(&'a str, &'a ShipCounts)>,
+    pub(crate) channels: Vec<(&'a str, &'a ChannelCounts)>,
     pub(crate) debts: DebtCounts,
     pub(crate) controls_reachable: usize,
     pub(crate) controls: usize,
@@ -94,6 +104,7 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     );
     spool(&mut page, snapshot);
     ships(&mut page, &snapshot.ships);
+    channels(&mut page, snapshot);
     let debts = snapshot.debts;
     page.one(
         "bongsu_agent_debts_open",
@@ -269,6 +280,51 @@ fn ships(page: &mut Page, ships: &[(&str, &ShipCounts)]) {
     }
 }
 
+fn channels(page: &mut Page, snapshot: &Snapshot<'_>) {
+    let name = "bongsu_agent_control_channel";
+    page.family(name, "gauge", "How a collector is reached.");
+    for (collector, counts) in &snapshot.channels {
+        for kind in ChannelKind::ALL {
+            let labels = [("collector", *collector), ("kind", kind.as_str())];
+            page.sample(name, &labels, u64::from(counts.kind() == kind));
+        }
+    }
+    type Read = fn(&ChannelCounts) -> u64;
+    let families: [(&str, &str, Read); 3] = [
+        (
+            "bongsu_agent_control_sent_total",
+            "Messages sent over the control channel.",
+            |c| c.sent.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_control_failures_total",
+            "Times that the control channel broke or could not be opened.",
+            |c| c.failures.load(Ordering::Relaxed),
+        ),
+        (
+            "bongsu_agent_bursts_asked_total",
+            "Requests to run early.",
+            |c| c.asked.load(Ordering::Relaxed),
+        ),
+    ];
+    for (name, help, read) in families {
+        page.family(name, "counter", help);
+        for (collector, counts) in &snapshot.channels {
+            page.sample(name, &[("collector", collector)], read(counts));
+        }
+    }
+    let name = "bongsu_agent_bursts_refused_total";
+    page.family(
+        name,
+        "counter",
+        "Requests to run early that were not followed, by reason.",
+    );
+    for (refusal, count) in BurstRefusal::ALL.iter().zip(&snapshot.runs.bursts_refused) {
+        let labels = [("reason", refusal.as_str())];
+        page.sample(name, &labels, count.load(Ordering::Relaxed));
+    }
+}
+
 struct Page(String);
 
 impl Page {
@@ -310,6 +366,7 @@ mod tests {
             depth: SpoolDepth::default(),
             spool: SpoolCounts::default(),
             ships: vec![("main", &ship)],
+            channels: vec![("main", &ChannelCounts::default())],
             debts: DebtCounts {
                 open: 1,
                 paid: 2,

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 pub use client::ClientError;
-pub(crate) use client::{Client, Surroundings};
+pub(crate) use client::{Client, Surroundings, client_builder, told};
 pub(crate) use dead_letter::DeadLetters;
 use dead_letter::{DeadLetter, Kept};
 pub(crate) use offset::ClockOffset;
@@ -26,11 +26,11 @@ pub(crate) use offset::ClockOffset;
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
 
 /// The first wait after a failure; it doubles with each.
-const WAIT_FIRST: Duration = Duration::from_millis(250);
+pub(crate) const WAIT_FIRST: Duration = Duration::from_millis(250);
 
 /// The longest wait of our own: fresh runs are live evidence for some 30 s, so a collector that
 /// comes back must hear of them well within that.
-const WAIT_LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const WAIT_LONGEST: Duration = Duration::from_secs(5);
 
 /// How often a collector is asked again that refused the token.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -254,7 +254,7 @@ impl Shipper {
 }
 
 /// A random number in 0..1, 0.5 if the system has none to give.
-fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |bits| f64::from(bits) / (f64::from(u32::MAX) + 1.0))
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::accounts::Accounts;
 use crate::budget::Budgets;
 use crate::compensation::Debts;
+use crate::control_channel::{ChannelCounts, ChannelKind};
 use crate::controls::Controls;
 use crate::gate::NetworkGate;
 use crate::metrics::{self, RunCounts, Snapshot};
@@ -33,6 +34,11 @@ pub(crate) struct Shared {
     pub(crate) controls: Arc<Controls>,
     pub(crate) counts: Arc<RunCounts>,
     pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
+    pub(crate) channels: Vec<(String, Arc<ChannelCounts>)>,
+    /// When the agent started.
+    pub(crate) started: Timestamp,
+    /// Its configuration as it takes effect.
+    pub(crate) effective: String,
     pub(crate) accounts: Mutex<Accounts>,
     seq: AtomicU64,
 }
@@ -50,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) budgets: Budgets,
     pub(crate) controls: Arc<Controls>,
     pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
+    pub(crate) channels: Vec<(String, Arc<ChannelCounts>)>,
+    pub(crate) effective: String,
 }
 
 /// The agent's version, as it tells the collector.
@@ -72,6 +80,9 @@ impl Shared {
             .map(|name| name.trim().to_owned());
         Self {
             boot: boot_id(parts.clock.wall()),
+            started: parts.clock.wall(),
+            effective: parts.effective,
+            channels: parts.channels,
             resource,
             vantage: parts.vantage,
             clock: parts.clock,
@@ -93,6 +104,19 @@ impl Shared {
         self.accounts
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The control channel to a collector, if one is kept.
+    pub(crate) fn channel(&self, collector: &str) -> Option<Arc<ChannelCounts>> {
+        let mut channels = self.channels.iter();
+        let found = channels.find(|(name, _)| name == collector)?;
+        Some(found.1.clone())
+    }
+
+    /// Whether some collector can ask for early runs.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        let mut channels = self.channels.iter();
+        channels.any(|(_, counts)| counts.kind() != ChannelKind::None)
     }
 
     /// The number of the next run of this boot.
@@ -187,6 +211,11 @@ impl Shared {
             spool,
             ships: self
                 .ships
+                .iter()
+                .map(|(name, counts)| (name.as_str(), &**counts))
+                .collect(),
+            channels: self
+                .channels
                 .iter()
                 .map(|(name, counts)| (name.as_str(), &**counts))
                 .collect(),

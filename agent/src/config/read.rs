@@ -11,7 +11,8 @@ use toml::de::DeTable;
 
 use super::source::{Mistake, Mistakes, Section};
 use super::{
-    Bursts, CollectorConfig, Config, ControlsConfig, LimitsConfig, PlanConfig, SecretSource, Slice,
+    Bursts, CollectorConfig, Config, ControlChannel, ControlsConfig, LimitsConfig, PlanConfig,
+    SecretSource, Slice,
 };
 use crate::units;
 
@@ -203,12 +204,17 @@ fn collector(section: Section<'_>, folder: &Path) -> Option<CollectorConfig> {
         }),
     };
     let ca = section.optional("ca", |text| path_in(folder, text));
+    let control = section.boolean("control");
     section.finish();
     Some(CollectorConfig {
         name: name?,
         url: url?,
         token: token?,
         ca,
+        control: match control {
+            Some(false) => ControlChannel::Off,
+            Some(true) | None => ControlChannel::Open,
+        },
     })
 }
 

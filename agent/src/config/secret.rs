@@ -73,6 +73,16 @@ impl SecretSource {
     }
 }
 
+impl SecretSource {
+    /// Says where it is, as in the file.
+    pub(super) fn as_toml(&self) -> String {
+        match self {
+            Self::Env(name) => format!("{{ env = {name:?} }}"),
+            Self::File(path) => format!("{{ file = {path:?} }}"),
+        }
+    }
+}
+
 impl std::fmt::Display for SecretSource {
     /// Says where it is, for messages.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

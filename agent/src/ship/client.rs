@@ -97,27 +97,8 @@ impl Client {
                 collector: collector(),
                 source,
             })?;
-        let mut builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy();
-        if let Some(path) = &config.ca {
-            let roots = |problem: String| ClientError::Roots {
-                collector: collector(),
-                path: path.display().to_string(),
-                problem,
-            };
-            let pem = std::fs::read(path).map_err(|error| roots(error.to_string()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|error| roots(error.to_string()))?;
-            if certificates.is_empty() {
-                return Err(roots("it holds no certificate".to_owned()));
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let http = builder.build().map_err(|error| ClientError::Client {
+        let built = client_builder(config)?.timeout(REQUEST_TIMEOUT).build();
+        let http = built.map_err(|error| ClientError::Client {
             collector: collector(),
             problem: error.to_string(),
         })?;
@@ -226,8 +207,34 @@ impl Client {
     }
 }
 
+/// How a collector is reached: its roots, nothing followed, nothing resent.
+pub(crate) fn client_builder(
+    config: &CollectorConfig,
+) -> Result<reqwest::ClientBuilder, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy();
+    if let Some(path) = &config.ca {
+        let roots = |problem: String| ClientError::Roots {
+            collector: config.name.clone(),
+            path: path.display().to_string(),
+            problem,
+        };
+        let pem = std::fs::read(path).map_err(|error| roots(error.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|error| roots(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(roots("it holds no certificate".to_owned()));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    Ok(builder)
+}
+
 /// The whole chain of causes, without the URL.
-fn told(error: reqwest::Error) -> String {
+pub(crate) fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

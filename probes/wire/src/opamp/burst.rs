@@ -65,7 +65,7 @@ pub enum BurstRefusal {
     Bucket,
     /// No account or no room beside what is going.
     NoRoom,
-    /// Its configuration says no bursts.
+    /// Its configuration, or the kill switch of the target, says no.
     Off,
 }
 
