@@ -20,6 +20,7 @@ use bongsu_probes::SystemClock;
 use bongsu_rehearsal::command::Command;
 use bongsu_rehearsal::console;
 use bongsu_rehearsal::detect::FaultClass;
+use bongsu_rehearsal::region::{Channel, Shape};
 use clap::{Parser, Subcommand};
 
 /// A whole Bongsu fleet in one process: a stand-in platform, the collector, and nine agents in
@@ -105,6 +106,18 @@ enum Action {
         /// Platforms that are measured in parallel.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=50))]
         targets: u8,
+        /// Agents of each region.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=5))]
+        agents: u8,
+        /// Cadence of every journey: 10s or longer.
+        #[arg(long, default_value = "10s", value_name = "TIME", value_parser = parse_every)]
+        every: Duration,
+        /// Without a control channel: agents look again by themselves.
+        #[arg(long)]
+        without_channel: bool,
+        /// Tell of the first faults of each class run by run.
+        #[arg(long, default_value_t = 0, value_name = "FAULTS")]
+        timelines: usize,
     },
     /// Break and mend random parts and kill and start random agents for a while; then mend all,
     /// let what is owed be paid, and hold the audit against the debts. Fails when money is missing
@@ -121,6 +134,14 @@ enum Action {
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     bongsu_language::parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn parse_every(text: &str) -> Result<Duration, String> {
+    let every = parse_duration(text)?;
+    if every < detect::PERIOD_MIN {
+        return Err("the shipped journeys take up to 9 s: give 10s or longer".to_owned());
+    }
+    Ok(every)
 }
 
 /// Does what the arguments say.
@@ -159,7 +180,28 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 classes,
                 faults,
                 targets,
-            }) => detect::run(classes, faults, targets).await,
+                agents,
+                every,
+                without_channel,
+                timelines,
+            }) => {
+                let shape = Shape {
+                    agents: usize::from(agents),
+                    every,
+                    channel: if without_channel {
+                        Channel::Off
+                    } else {
+                        Channel::Open
+                    },
+                };
+                let trial = detect::Trial {
+                    classes,
+                    faults,
+                    targets,
+                    timelines,
+                };
+                detect::run(trial, shape).await
+            }
             Some(Action::Soak { duration, seed }) => {
                 // A failing source of randomness makes a fixed seed, which is printed.
                 let seed = seed.unwrap_or_else(|| getrandom::u64().unwrap_or(1));

@@ -6,6 +6,10 @@
 //! is measured is the collector's own transition against the instant of the injection, both on
 //! the same clock.
 
+mod timeline;
+
+pub use timeline::{Line, timeline};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,16 +29,14 @@ use crate::region::REGIONS;
 pub const JOURNEYS: &[&str] = &["login.toml", "send-message.toml"];
 /// The features that they measure.
 pub const FEATURES: [&str; 2] = ["account.login", "talk.message.text"];
-/// The shipped journeys' cadence: phases are drawn from one period.
-pub const PERIOD: Duration = Duration::from_secs(10);
 /// A fault that is not found within this is counted as missed.
 const GIVE_UP: Duration = Duration::from_secs(120);
 /// A cell that is not up again within this after a mend ends its bench.
 const RECOVERY_MAX: Duration = Duration::from_secs(240);
-/// An agent looks again every 5 s while it fails; its bucket gets a token back every 50 s
-/// (20 % of one run per 10 s).
+/// An agent looks again, or is asked to, every 5 s; its bucket gets a look back in five periods
+/// (20 % of its planned rate).
 const BURST_EVERY: Duration = Duration::from_secs(5);
-const TOKEN_EVERY: Duration = Duration::from_secs(50);
+const PERIODS_PER_LOOK: u32 = 5;
 
 /// A class of fault and what it is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -101,6 +103,26 @@ pub struct Detection {
     pub times: Distribution,
     /// Faults that were not found in time, or benches that did not recover.
     pub missed: usize,
+    /// The faults that were found.
+    pub faults: Vec<Found>,
+}
+
+/// A fault that was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The cell under test.
+    pub cell: CellKey,
+    /// When it was injected.
+    pub injected: Timestamp,
+    /// When the cell was down.
+    pub down: Timestamp,
+}
+
+impl Found {
+    /// From injection to `down`.
+    pub fn time(&self) -> Duration {
+        self.down.since(self.injected)
+    }
 }
 
 /// A cell's state and since when.
@@ -195,11 +217,11 @@ pub async fn run(
             benches.spawn(Arc::clone(&trial).bench(target.clone(), region));
         }
     }
-    let (mut times, mut missed) = (Vec::new(), 0);
+    let (mut found, mut missed) = (Vec::new(), 0);
     while let Some(bench) = benches.join_next().await {
-        for found in bench.unwrap_or_default() {
-            match found {
-                Some(time) => times.push(time),
+        for fault in bench.unwrap_or_default() {
+            match fault {
+                Some(fault) => found.push(fault),
                 None => missed += 1,
             }
         }
@@ -208,8 +230,9 @@ pub async fn run(
     missed += trial.left.load(Ordering::Relaxed);
     Detection {
         class,
-        times: Distribution::new(times),
+        times: Distribution::new(found.iter().map(Found::time).collect()),
         missed,
+        faults: found,
     }
 }
 
@@ -225,7 +248,7 @@ struct Trial {
 
 impl Trial {
     /// Faults one (target, region) again and again until none is left to inject.
-    async fn bench(self: Arc<Self>, target: TargetName, region: RegionId) -> Vec<Option<Duration>> {
+    async fn bench(self: Arc<Self>, target: TargetName, region: RegionId) -> Vec<Option<Found>> {
         let feature = FeatureId::new(self.class.feature()).expect("features of the catalogue");
         let cell = CellKey {
             target: target.clone(),
@@ -245,7 +268,7 @@ impl Trial {
             if self.take().is_none() {
                 return found;
             }
-            tokio::time::sleep(random_phase()).await;
+            tokio::time::sleep(random_phase(self.fleet.shape.every)).await;
             let platform = &self.fleet.platforms[&target];
             let injected = self.clock.wall();
             let Ok(fault) = platform.inject(self.class.fault(&region)) else {
@@ -255,15 +278,20 @@ impl Trial {
             let down = self.cells.reaches(&cell, CellState::Down, GIVE_UP).await;
             platform.mend(fault);
             let mended = self.clock.wall();
-            let time = down.map(|at| at.since(injected));
-            if let Some(time) = time {
-                (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, time);
+            let fault = down.map(|down| Found {
+                cell: cell.clone(),
+                injected,
+                down,
+            });
+            if let Some(fault) = &fault {
+                (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, fault.time());
             }
-            found.push(time);
+            found.push(fault);
             if self.left.load(Ordering::Relaxed) == 0 {
                 return found;
             }
-            tokio::time::sleep(rest(mended.since(injected))).await;
+            let every = self.fleet.shape.every;
+            tokio::time::sleep(rest(mended.since(injected), every)).await;
         }
     }
 
@@ -279,14 +307,14 @@ impl Trial {
 }
 
 /// How long burst buckets take to fill up again after an outage of this length.
-fn rest(outage: Duration) -> Duration {
+fn rest(outage: Duration, every: Duration) -> Duration {
     let bursts = outage.as_secs().div_ceil(BURST_EVERY.as_secs());
-    TOKEN_EVERY * u32::try_from(bursts).unwrap_or(u32::MAX)
+    every * PERIODS_PER_LOOK * u32::try_from(bursts).unwrap_or(u32::MAX)
 }
 
 /// A random part of one period.
-fn random_phase() -> Duration {
+fn random_phase(period: Duration) -> Duration {
     // A failing source of randomness makes a fixed phase: the trial goes on, visibly regular.
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-    PERIOD.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    period.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -14,7 +14,7 @@ use bongsu_superapp::{Fault, Platform, PlatformConfig};
 use crate::command::Command;
 use crate::controls::Controls;
 use crate::layout::{Journeys, Layout};
-use crate::region::{REGIONS, RehearsalAgent};
+use crate::region::{REGIONS, RehearsalAgent, Shape};
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
@@ -32,6 +32,8 @@ const POOLS: [(&str, usize); 6] = [
 pub struct FleetConfig {
     /// The targets' names, one stand-in platform each; the first is the board's default.
     pub targets: Vec<TargetName>,
+    /// How many agents there are, and how they work.
+    pub shape: Shape,
     /// Where the collector takes runs.
     pub otlp: SocketAddr,
     /// Where the board is.
@@ -110,6 +112,8 @@ pub struct Fleet {
     pub platforms: BTreeMap<TargetName, Platform>,
     /// The collector.
     pub collector: Collector,
+    /// How many agents there are, and how they work.
+    pub shape: Shape,
     default_target: TargetName,
     controls: Controls,
     agents: BTreeMap<AgentId, Agent>,
@@ -124,12 +128,15 @@ impl Fleet {
     /// # Errors
     /// When a port or a folder cannot be had.
     pub async fn start(config: FleetConfig, clock: Arc<dyn Clock>) -> Result<Self, FleetError> {
-        let layout = Layout::create(&config.folder, config.journeys)?;
+        let layout = Layout::create(&config.folder, config.shape, config.journeys)?;
         let controls = Controls::start().await.map_err(FleetError::Controls)?;
         let mut platforms = BTreeMap::new();
         for (number, target) in (0_u64..).zip(&config.targets) {
-            let platform = start_platform(target, config.seed + number, &clock).await?;
-            let pools: Vec<_> = pools().into_iter().map(|(pool, _)| pool).collect();
+            let platform = start_platform(target, &config, config.seed + number, &clock).await?;
+            let pools: Vec<_> = pools(config.shape)
+                .into_iter()
+                .map(|(pool, _)| pool)
+                .collect();
             bongsu_superapp::write_profiles(&platform, &pools, &layout.target_folder(target))?;
             platforms.insert(target.clone(), platform);
         }
@@ -140,13 +147,14 @@ impl Fleet {
         let mut fleet = Self {
             platforms,
             collector,
+            shape: config.shape,
             default_target,
             controls,
             agents: BTreeMap::new(),
             files: BTreeMap::new(),
             clock,
         };
-        for agent in RehearsalAgent::all() {
+        for agent in RehearsalAgent::all(config.shape.agents) {
             let otlp = fleet.collector.otlp_addr();
             let controls = fleet.controls.addresses();
             let file = layout.write_agent(&agent, &config.targets, otlp, controls)?;
@@ -343,21 +351,22 @@ fn catalogue() -> Result<Catalogue, FleetError> {
 
 async fn start_platform(
     target: &TargetName,
+    fleet: &FleetConfig,
     seed: u64,
     clock: &Arc<dyn Clock>,
 ) -> Result<Platform, bongsu_superapp::StartError> {
     let region = |id| RegionId::new(id).expect("ids of the rehearsal are names");
     let regions = REGIONS.iter().map(|r| region(r.id)).collect();
     let mut config = PlatformConfig::new(target.clone(), regions, Arc::clone(clock));
-    config.pools = pools();
+    config.pools = pools(fleet.shape);
     config.seed = seed;
     Platform::start(config).await
 }
 
-fn pools() -> Vec<(PoolName, usize)> {
+fn pools(shape: Shape) -> Vec<(PoolName, usize)> {
     let pool = |name| PoolName::new(name).expect("pools of the rehearsal are names");
     POOLS
         .iter()
-        .map(|(name, each)| (pool(name), each * RehearsalAgent::count()))
+        .map(|(name, each)| (pool(name), each * RehearsalAgent::count(shape.agents)))
         .collect()
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bongsu_model::TargetName;
 use sha2::Digest as _;
 
-use crate::region::{REGIONS, RehearsalAgent};
+use crate::region::{Channel, REGIONS, RehearsalAgent, Shape};
 
 /// The shipped journeys, embedded so that the binary needs no checkout beside it.
 const JOURNEYS: &[(&str, &str)] = &[
@@ -63,6 +63,9 @@ impl Journeys {
     }
 }
 
+/// The shipped journeys' cadence, as they write it.
+const SHIPPED_EVERY: &str = "every = \"10s\"";
+
 /// A file of the layout could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}; choose another folder with --dir")]
@@ -75,6 +78,7 @@ pub struct LayoutError {
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
+    shape: Shape,
 }
 
 impl Layout {
@@ -82,14 +86,17 @@ impl Layout {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn create(root: &Path, journeys: Journeys) -> Result<Self, LayoutError> {
+    pub fn create(root: &Path, shape: Shape, journeys: Journeys) -> Result<Self, LayoutError> {
         let layout = Self {
             root: root.to_owned(),
+            shape,
         };
+        let every = format!("every = \"{}ms\"", shape.every.as_millis());
         for (name, text) in JOURNEYS.iter().filter(|(name, _)| journeys.has(name)) {
-            layout.write(&format!("journeys/{name}"), text)?;
+            let text = text.replace(SHIPPED_EVERY, &every);
+            layout.write(&format!("journeys/{name}"), &text)?;
         }
-        for agent in RehearsalAgent::all() {
+        for agent in RehearsalAgent::all(shape.agents) {
             layout.write(&format!("agents/{}/token", agent.id()), &token(&agent))?;
         }
         Ok(layout)
@@ -134,7 +141,8 @@ impl Layout {
              [[collector]]\n\
              name = \"main\"\n\
              url = \"http://{collector}\"\n\
-             token = {{ file = \"token\" }}\n\n\
+             token = {{ file = \"token\" }}\n\
+             control = {control}\n\n\
              [spool]\n\
              bytes_max = \"64MiB\"\n\n\
              [controls]\n\
@@ -147,10 +155,11 @@ impl Layout {
                     .iter()
                     .map(|name| format!("../../targets/{name}/target-{region}.toml"))
             ),
+            control = self.shape.channel == Channel::Open,
             place = agent.place + 1,
-            places = agent.region.networks.len(),
+            places = self.shape.agents,
             number = agent.number + 1,
-            count = RehearsalAgent::count(),
+            count = RehearsalAgent::count(self.shape.agents),
             controls = quoted(&mut controls.iter().map(SocketAddr::to_string)),
         );
         let path = format!("agents/{id}/agent.toml");
@@ -189,7 +198,7 @@ impl Layout {
                 region.id, region.ko, region.en
             );
         }
-        for agent in RehearsalAgent::all() {
+        for agent in RehearsalAgent::all(self.shape.agents) {
             let _ = write!(
                 text,
                 "\n[[agent]]\nid = \"{}\"\nregion = \"{}\"\nnetwork = \"{}\"\n\

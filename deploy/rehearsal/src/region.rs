@@ -1,4 +1,40 @@
-//! The three regions of the rehearsal and the networks that its agents sit in.
+//! The three regions of the rehearsal, the networks that its agents sit in, and how many there are.
+
+use std::time::Duration;
+
+/// How many agents a region has, and how they work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Agents of each region, 1 to [`AGENTS_MAX`].
+    pub agents: usize,
+    /// The cadence of every journey: at least 10 s, which the shipped ones need.
+    pub every: Duration,
+    /// Whether agents keep a control channel to the collector.
+    pub channel: Channel,
+}
+
+impl Default for Shape {
+    /// The demo's.
+    fn default() -> Self {
+        Self {
+            agents: 3,
+            every: Duration::from_secs(10),
+            channel: Channel::Open,
+        }
+    }
+}
+
+/// Whether agents keep a control channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// They are asked to run early.
+    Open,
+    /// They look again by themselves.
+    Off,
+}
+
+/// Most agents of a region: as many networks are named.
+pub const AGENTS_MAX: usize = 5;
 
 /// A region with the networks of its agents, one agent each.
 #[derive(Debug, Clone, Copy)]
@@ -11,32 +47,32 @@ pub struct RehearsalRegion {
     pub en: &'static str,
     /// The start of its agents' ids: `seoul` for `seoul-1`.
     pub stem: &'static str,
-    /// A network for each agent: three providers, so that no carrier is a region's only eye.
-    pub networks: [&'static str; 3],
+    /// A network for each agent: several providers, so that no carrier is a region's only eye.
+    pub networks: [&'static str; AGENTS_MAX],
 }
 
-/// Three regions, three agents each, every agent in a network of its own.
+/// Three regions, every agent in a network of its own.
 pub const REGIONS: [RehearsalRegion; 3] = [
     RehearsalRegion {
         id: "kr-seoul",
         ko: "서울",
         en: "Seoul",
         stem: "seoul",
-        networks: ["as4766", "as9318", "as3786"],
+        networks: ["as4766", "as9318", "as3786", "as17858", "as9644"],
     },
     RehearsalRegion {
         id: "kr-busan",
         ko: "부산",
         en: "Busan",
         stem: "busan",
-        networks: ["as4766", "as9318", "as3786"],
+        networks: ["as4766", "as9318", "as3786", "as17858", "as9644"],
     },
     RehearsalRegion {
         id: "jp-tokyo",
         ko: "도쿄",
         en: "Tokyo",
         stem: "tokyo",
-        networks: ["as2516", "as4713", "as17676"],
+        networks: ["as2516", "as4713", "as17676", "as2497", "as9824"],
     },
 ];
 
@@ -52,23 +88,23 @@ pub struct RehearsalAgent {
 }
 
 impl RehearsalAgent {
-    /// All agents, region by region.
-    pub fn all() -> impl Iterator<Item = Self> {
+    /// All agents of a fleet with so many in a region, region by region.
+    pub fn all(agents: usize) -> impl Iterator<Item = Self> {
         REGIONS
             .into_iter()
             .enumerate()
-            .flat_map(|(region_number, region)| {
-                (0..region.networks.len()).map(move |place| Self {
+            .flat_map(move |(region_number, region)| {
+                (0..agents.min(AGENTS_MAX)).map(move |place| Self {
                     region,
                     place,
-                    number: region_number * region.networks.len() + place,
+                    number: region_number * agents + place,
                 })
             })
     }
 
-    /// How many there are.
-    pub fn count() -> usize {
-        REGIONS.iter().map(|region| region.networks.len()).sum()
+    /// How many there are with so many in a region.
+    pub fn count(agents: usize) -> usize {
+        REGIONS.len() * agents
     }
 
     /// Its id: `seoul-1`.
@@ -90,19 +126,16 @@ mod tests {
 
     #[test]
     fn agents_have_ids_and_numbers_of_their_own() {
-        let agents: Vec<_> = RehearsalAgent::all().collect();
-        assert_eq!(agents.len(), RehearsalAgent::count());
-        assert_eq!(
-            agents
-                .iter()
-                .map(RehearsalAgent::id)
-                .collect::<BTreeSet<_>>()
-                .len(),
-            9
-        );
-        assert_eq!(
-            agents.iter().map(|a| a.number).collect::<Vec<_>>(),
-            (0..9).collect::<Vec<_>>()
-        );
+        for each in [3, AGENTS_MAX] {
+            let agents: Vec<_> = RehearsalAgent::all(each).collect();
+            let count = RehearsalAgent::count(each);
+            assert_eq!(agents.len(), count);
+            let ids: BTreeSet<_> = agents.iter().map(RehearsalAgent::id).collect();
+            assert_eq!(ids.len(), count);
+            assert_eq!(
+                agents.iter().map(|a| a.number).collect::<Vec<_>>(),
+                (0..count).collect::<Vec<_>>()
+            );
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bongsu_rehearsal::console;
 use bongsu_rehearsal::fleet::{self, Fleet, FleetConfig};
 use bongsu_rehearsal::layout::Journeys;
-use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
+use bongsu_rehearsal::region::{REGIONS, RehearsalAgent, Shape};
 use bongsu_rehearsal::summary;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
     let (folder, temporary) = folder(demo.dir.as_ref());
     let config = FleetConfig {
         targets: vec![fleet::superapp()],
+        shape: Shape::default(),
         otlp: demo.otlp,
         web: demo.web,
         folder: folder.clone(),
@@ -87,7 +88,7 @@ async fn wait_for_the_end(fleet: &Fleet, demo: &Demo, stop: &CancellationToken) 
 fn print_welcome(fleet: &Fleet, folder: &Path, headless: bool) {
     println!(
         "Bongsu rehearsal: {} agents in {} regions",
-        RehearsalAgent::count(),
+        RehearsalAgent::count(fleet.shape.agents),
         REGIONS.len()
     );
     println!("  board      http://{}/", fleet.collector.web_addr());

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bongsu_availability::FeatureView;
 use bongsu_model::{FeatureState, TargetName};
-use bongsu_rehearsal::detect::{self, Detection, FaultClass};
+use bongsu_rehearsal::detect::{self, Detection, FaultClass, Found};
 use bongsu_rehearsal::fleet::{Fleet, FleetConfig};
 use bongsu_rehearsal::layout::Journeys;
-use bongsu_rehearsal::region::{REGIONS, RehearsalAgent};
+use bongsu_rehearsal::region::{Channel, REGIONS, RehearsalAgent, Shape};
 use bongsu_rehearsal::summary;
 
 use super::{clock, explain, folder, remove};
@@ -17,12 +17,30 @@ use super::{clock, explain, folder, remove};
 /// How long a fleet may take until every feature of every target is up.
 const UP_MAX: Duration = Duration::from_secs(300);
 
+/// The least cadence that the shipped journeys can have.
+pub(super) const PERIOD_MIN: Duration = Duration::from_secs(10);
+
+/// What is to be tried.
+#[derive(Debug)]
+pub(super) struct Trial {
+    /// Classes of fault; all if there are none.
+    pub(super) classes: Vec<FaultClass>,
+    /// Faults per class.
+    pub(super) faults: usize,
+    /// Platforms in parallel.
+    pub(super) targets: u8,
+    /// Faults of each class that are told run by run.
+    pub(super) timelines: usize,
+}
+
 /// Measures every class, fifty faults or as many as are asked for.
-pub(super) async fn run(
-    classes: Vec<FaultClass>,
-    faults: usize,
-    targets: u8,
-) -> Result<(), String> {
+pub(super) async fn run(trial: Trial, shape: Shape) -> Result<(), String> {
+    let Trial {
+        classes,
+        faults,
+        targets,
+        timelines,
+    } = trial;
     let all = [
         FaultClass::Refuse,
         FaultClass::Error,
@@ -40,6 +58,7 @@ pub(super) async fn run(
         .map(|n| TargetName::new(&format!("superapp-{n:02}")).expect("digits make a name"));
     let config = FleetConfig {
         targets: names.collect(),
+        shape,
         otlp: loopback,
         web: loopback,
         folder,
@@ -50,10 +69,14 @@ pub(super) async fn run(
         .await
         .map_err(|error| explain(&error))?;
     println!(
-        "{} agents in {} regions, {targets} targets, cadence {}; {faults} faults a class",
-        RehearsalAgent::count(),
+        "{} agents in {} regions, {targets} targets, cadence {}, {}; {faults} faults a class",
+        RehearsalAgent::count(shape.agents),
         REGIONS.len(),
-        summary::seconds(detect::PERIOD),
+        summary::seconds(shape.every),
+        match shape.channel {
+            Channel::Open => "asked over the control channel",
+            Channel::Off => "looking again by themselves",
+        },
     );
     let fleet = Arc::new(fleet);
     for class in classes {
@@ -62,7 +85,10 @@ pub(super) async fn run(
             eprintln!("  {done:>3}  {}", summary::seconds(time));
         })
         .await;
-        print_detection(&detection);
+        print_detection(&detection, shape);
+        for found in detection.faults.iter().take(timelines) {
+            print_timeline(&fleet, found).await;
+        }
     }
     if let Some(fleet) = Arc::into_inner(fleet) {
         fleet.shutdown().await;
@@ -95,11 +121,12 @@ async fn wait_until_up(fleet: &Fleet) -> Result<(), String> {
     }
 }
 
-fn print_detection(detection: &Detection) {
+fn print_detection(detection: &Detection, shape: Shape) {
     let Detection {
         class,
         times,
         missed,
+        faults: _,
     } = detection;
     println!(
         "\n{}: {} faults found, {missed} missed",
@@ -118,7 +145,7 @@ fn print_detection(detection: &Detection) {
         figure(95),
         figure(100)
     );
-    let floor = detect::PERIOD / 6;
+    let floor = shape.every / (2 * u32::try_from(shape.agents).unwrap_or(u32::MAX));
     println!(
         "  a failing run takes D = {}; first run after a fault T/2N = {} (mean)",
         summary::seconds(class.run_time()),
@@ -127,4 +154,33 @@ fn print_detection(detection: &Detection) {
     for (from, count) in times.histogram(Duration::from_secs(1)) {
         println!("  {:>6}  {}", summary::seconds(from), "#".repeat(count));
     }
+}
+
+/// Tells of one fault run by run, in seconds since it was injected.
+async fn print_timeline(fleet: &Fleet, found: &Found) {
+    let Found {
+        cell,
+        injected,
+        down,
+    } = found;
+    println!("\n  {} in {}:", cell.target, cell.region);
+    let lines = match detect::timeline(fleet, found).await {
+        Ok(lines) => lines,
+        Err(error) => {
+            println!("    the journal cannot be read: {error}");
+            return;
+        }
+    };
+    for line in lines {
+        println!(
+            "    {:>7.3}  {:>7.3}  {:<9} {:<10} {:<13} {}",
+            line.started.since(*injected).as_secs_f64(),
+            line.received.since(*injected).as_secs_f64(),
+            line.agent,
+            line.trigger,
+            line.journey,
+            line.verdict
+        );
+    }
+    println!("    {:>16.3}  down", down.since(*injected).as_secs_f64());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bongsu_rehearsal::fleet::{self, Fleet, FleetConfig};
 use bongsu_rehearsal::layout::Journeys;
+use bongsu_rehearsal::region::Shape;
 use bongsu_rehearsal::soak::{self, Outcome, Soak};
 use bongsu_rehearsal::summary;
 
@@ -23,6 +24,7 @@ pub(super) async fn run(lasts: Duration, seed: u64) -> Result<(), String> {
         web: loopback,
         folder,
         seed,
+        shape: Shape::default(),
         journeys: Journeys::Shipped,
     };
     let mut fleet = match Fleet::start(config, clock()).await {

@@ -158,7 +158,7 @@ mod tests {
     use crate::region::RehearsalAgent;
 
     fn planner(seed: u64) -> Planner {
-        let ids = RehearsalAgent::all().map(|agent| AgentId::new(&agent.id()).unwrap());
+        let ids = RehearsalAgent::all(3).map(|agent| AgentId::new(&agent.id()).unwrap());
         Planner::new(seed, ids.collect())
     }
 

@@ -7,6 +7,7 @@ use bongsu_model::Clock;
 use bongsu_rehearsal::command::{Line, parse_line};
 use bongsu_rehearsal::fleet::{Fleet, FleetConfig, superapp};
 use bongsu_rehearsal::layout::Journeys;
+use bongsu_rehearsal::region::Shape;
 use serde_json::Value;
 
 /// Far more than any step of the story takes, so that a busy machine does not fail it.
@@ -25,6 +26,7 @@ impl Story {
         let free = "127.0.0.1:0".parse().unwrap();
         let config = FleetConfig {
             targets: vec![superapp()],
+            shape: Shape::default(),
             otlp: free,
             web: free,
             folder: folder.path().to_owned(),
