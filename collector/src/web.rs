@@ -117,7 +117,11 @@ impl Web {
 
     fn agents(&self, picture: &Published, target: &TargetName) -> AgentsAnswer {
         let board = self.board(picture, target);
-        AgentsAnswer::new(&board, &picture.agents, &self.source.listed())
+        let known = answer::Known {
+            listed: &self.source.listed(),
+            channels: &self.source.channels(),
+        };
+        AgentsAnswer::new(&board, &picture.agents, known)
     }
 
     fn feature_detail(

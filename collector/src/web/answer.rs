@@ -8,7 +8,8 @@ mod time;
 mod transition;
 
 pub use agents::{
-    AgentAnswer, AgentsAnswer, ControlAnswer, FleetAnswer, QuarantineAnswer, SpoolAnswer,
+    AgentAnswer, AgentsAnswer, ChannelAnswer, ConfigAnswer, ControlAnswer, FleetAnswer,
+    HealthAnswer, Known, QuarantineAnswer, SpoolAnswer,
 };
 pub use board::{
     AvailabilityAnswer, BoardAnswer, FailureAnswer, FeatureAnswer, NamesAnswer, Naming,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{RunAnswer, RunDetailAnswer, RunMention};
 use super::source::{ReadRunsError, RunsWanted, Source, StripError};
 use crate::config::TraceLink;
+use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::journal::{Neighbours, RunDetail, RunFilter, StoredRun};
 use crate::published::Published;
@@ -50,6 +51,10 @@ impl Source for Shared {
     fn listed(&self) -> Vec<Vantage> {
         let agents = self.config.roster.agents().iter();
         agents.map(|agent| agent.vantage.clone()).collect()
+    }
+
+    fn channels(&self) -> Vec<ChannelView> {
+        self.channels()
     }
 
     fn picture(&self) -> Arc<Published> {

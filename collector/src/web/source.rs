@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer};
 use crate::config::TraceLink;
+use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::published::Published;
 use crate::strips::StripWanted;
@@ -105,6 +106,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
 
     /// The agents that the configuration lists.
     fn listed(&self) -> Vec<Vantage>;
+
+    /// The control channels of these agents, and the newest that was said over them.
+    fn channels(&self) -> Vec<ChannelView>;
 
     /// What the engine shows now.
     fn picture(&self) -> Arc<Published>;

@@ -9,6 +9,7 @@ use bongsu_availability::{
     FleetView, Ledger, Presence, QuarantineStep, RunRef, Strip, Transition, Windows,
 };
 use bongsu_collector::config::TraceLink;
+use bongsu_collector::control::{ChannelKind, ChannelView, ConfigView, HealthView};
 use bongsu_collector::counters::{Metric, MetricKind};
 use bongsu_collector::published::Published;
 use bongsu_collector::strips::StripWanted;
@@ -262,6 +263,34 @@ impl Source for Fixture {
 
     fn trace_link(&self) -> Option<&TraceLink> {
         self.trace_link.as_ref()
+    }
+
+    fn channels(&self) -> Vec<ChannelView> {
+        let channel = |id, kind, healthy| ChannelView {
+            agent: agent(id),
+            kind,
+            since: Some(NOW - Duration::from_secs(3_600)),
+            health: Some(HealthView {
+                healthy,
+                status: "working".to_owned(),
+                last_error: if healthy {
+                    ""
+                } else {
+                    "spool: 3 records were dropped"
+                }
+                .to_owned(),
+                received: NOW,
+            }),
+            config: Some(ConfigView {
+                hash: "5f".repeat(32),
+                plan_revision: Some("4f0a".to_owned()),
+                received: NOW,
+            }),
+        };
+        vec![
+            channel("seoul-1", ChannelKind::Websocket, true),
+            channel("seoul-2", ChannelKind::Polling, false),
+        ]
     }
 
     fn run_counts(&self) -> Vec<RunCount> {

@@ -8,6 +8,7 @@ use bongsu_model::{
 };
 
 use super::{BoardAnswer, Time};
+use crate::control::{ChannelKind, ChannelView};
 
 /// `GET /api/v1/agents`.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -24,17 +25,26 @@ pub struct AgentsAnswer {
 
 impl AgentsAnswer {
     /// The answer for the listed agents.
-    pub fn new(board: &BoardAnswer, agents: &[AgentView], listed: &[Vantage]) -> Self {
+    pub fn new(board: &BoardAnswer, agents: &[AgentView], known: Known<'_>) -> Self {
         Self {
             target: board.target.clone(),
             as_of: board.as_of,
             fleet: board.fleet.clone(),
             agents: agents
                 .iter()
-                .map(|view| AgentAnswer::new(view, listed))
+                .map(|view| AgentAnswer::new(view, known))
                 .collect(),
         }
     }
+}
+
+/// What is known of agents beside what the engine shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Those that the configuration lists.
+    pub listed: &'a [Vantage],
+    /// Their control channels.
+    pub channels: &'a [ChannelView],
 }
 
 /// The fleet as a whole.
@@ -108,6 +118,12 @@ pub struct AgentAnswer {
     pub plan_refused: Option<String>,
     /// Whether that plan's record never came: what the agent covers is unmeasured then.
     pub plan_unknown: bool,
+    /// How it can be asked for something.
+    pub channel: ChannelAnswer,
+    /// How it says it is; null until it says so over its control channel.
+    pub health: Option<HealthAnswer>,
+    /// What it says it is configured with; null until then.
+    pub effective_config: Option<ConfigAnswer>,
     /// What its neutral controls answered.
     pub controls: Vec<ControlAnswer>,
     /// Cells that its plan covers.
@@ -125,12 +141,15 @@ pub struct AgentAnswer {
 }
 
 impl AgentAnswer {
-    fn new(view: &AgentView, listed: &[Vantage]) -> Self {
+    fn new(view: &AgentView, known: Known<'_>) -> Self {
         let heartbeat = view.heartbeat.as_ref();
+        let mut channels = known.channels.iter();
+        let channel = channels.find(|channel| channel.agent == view.agent);
         Self {
             id: view.agent.clone(),
             region: view.region.clone(),
-            network: listed
+            network: known
+                .listed
                 .iter()
                 .find(|vantage| vantage.agent == view.agent)
                 .map(|vantage| vantage.network.clone()),
@@ -146,6 +165,25 @@ impl AgentAnswer {
             plan_revision: heartbeat.and_then(|h| h.plan_revision.clone()),
             plan_unknown: view.plan_unknown,
             plan_refused: heartbeat.and_then(|h| h.plan_refused.clone()),
+            channel: ChannelAnswer {
+                kind: channel.map_or(ChannelKind::None, |channel| channel.kind),
+                since: channel.and_then(|channel| channel.since).map(Time),
+            },
+            health: channel.and_then(|channel| {
+                channel.health.as_ref().map(|health| HealthAnswer {
+                    healthy: health.healthy,
+                    status: health.status.clone(),
+                    last_error: health.last_error.clone(),
+                    received: Time(health.received),
+                })
+            }),
+            effective_config: channel.and_then(|channel| {
+                channel.config.as_ref().map(|config| ConfigAnswer {
+                    hash: config.hash.clone(),
+                    plan_revision: config.plan_revision.clone(),
+                    received: Time(config.received),
+                })
+            }),
             controls: heartbeat
                 .map(|h| h.controls.iter().map(ControlAnswer::new).collect())
                 .unwrap_or_default(),
@@ -165,6 +203,39 @@ impl AgentAnswer {
             uncorroborated: view.uncorroborated,
         }
     }
+}
+
+/// How an agent can be asked for something.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ChannelAnswer {
+    /// `websocket`, `polling` or `none`.
+    pub kind: ChannelKind,
+    /// Since when; null if it never had a channel since the collector started.
+    pub since: Option<Time>,
+}
+
+/// How an agent says it is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct HealthAnswer {
+    /// Whether it does its work.
+    pub healthy: bool,
+    /// Its state in a word: `working`, `stopping`.
+    pub status: String,
+    /// What is wrong; empty if nothing is.
+    pub last_error: String,
+    /// When it said so.
+    pub received: Time,
+}
+
+/// What an agent says it is configured with.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ConfigAnswer {
+    /// SHA-256 over its files, in hex.
+    pub hash: String,
+    /// The plan that it works on.
+    pub plan_revision: Option<String>,
+    /// When it said so.
+    pub received: Time,
 }
 
 /// An agent's disk queue.

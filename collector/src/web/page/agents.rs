@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
 use super::{Lang, figures};
+use crate::control::ChannelKind;
 use crate::web::answer::{AgentAnswer, AgentsAnswer, FleetAnswer};
 
 /// Clock offsets above this are marked, in seconds: half of the default lateness.
@@ -18,6 +19,7 @@ pub fn agents_page(context: &PageContext, answer: &AgentsAnswer) -> String {
         lang.pick("에이전트", "Agent"),
         lang.pick("상태", "State"),
         lang.pick("마지막 신호", "Last heartbeat"),
+        lang.pick("제어 채널", "Control channel"),
         lang.pick("마지막 실행", "Last run"),
         lang.pick("시계 차이", "Clock offset"),
         lang.pick("대기열", "Spool"),
@@ -89,6 +91,7 @@ fn agent_row(context: &PageContext, agent: &AgentAnswer) -> Markup {
                 }
             }
             td { (when(agent.last_heartbeat)) @if let Some(version) = &agent.version { br; small { (version) } } }
+            td { (channel(context, agent)) }
             td { (when(agent.last_run)) }
             td {
                 @if let Some(offset) = agent.clock_offset_s {
@@ -135,6 +138,33 @@ fn standing(agent: &AgentAnswer, lang: Lang) -> (Icon, &'static str) {
             (Icon::Warning, lang.pick("혼자 실패함", "Fails alone"))
         }
         Presence::Present => (Icon::Good, lang.pick("연결됨", "Present")),
+    }
+}
+
+fn channel(context: &PageContext, agent: &AgentAnswer) -> Markup {
+    let lang = context.lang;
+    let kind = match agent.channel.kind {
+        ChannelKind::Websocket => "WebSocket",
+        ChannelKind::Polling => lang.pick("폴링", "Polling"),
+        ChannelKind::None => lang.pick("없음", "None"),
+    };
+    html! {
+        (kind)
+        @if let Some(since) = agent.channel.since {
+            br; small {
+                (lang.pick("변경", "since")) " "
+                (figures::time(since, context.now, &context.zone))
+            }
+        }
+        @if let Some(health) = agent.health.as_ref().filter(|health| !health.healthy) {
+            br; span.wrong { (lang.pick("이상", "Unwell")) ": " (health.last_error) }
+        }
+        @if let Some(config) = &agent.effective_config {
+            br; small title=(config.hash) {
+                (lang.pick("구성", "configuration")) " "
+                span.mono { (config.hash.chars().take(12).collect::<String>()) }
+            }
+        }
     }
 }
 
