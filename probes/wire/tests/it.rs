@@ -16,6 +16,8 @@ mod golden;
 mod json;
 #[path = "it/logs.rs"]
 mod logs;
+#[path = "it/opamp.rs"]
+mod opamp;
 #[path = "it/refusals.rs"]
 mod refusals;
 #[path = "it/requests.rs"]
