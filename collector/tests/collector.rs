@@ -7,6 +7,8 @@
 
 #[path = "collector/bodies.rs"]
 mod bodies;
+#[path = "collector/control.rs"]
+mod control;
 #[path = "collector/crash.rs"]
 mod crash;
 #[path = "collector/destination.rs"]

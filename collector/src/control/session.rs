@@ -221,3 +221,6 @@ fn config_view(config: &EffectiveConfig, now: Timestamp) -> ConfigView {
 fn cut(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }
+
+#[cfg(test)]
+mod tests;

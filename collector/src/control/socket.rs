@@ -15,6 +15,7 @@ use bongsu_wire::opamp::{
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::WebSocketStream;
@@ -42,6 +43,9 @@ const SEND_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long the other end may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Of a message that is too large at most this much more is read before its sender is cut off.
+const DISCARD_BYTES_MAX: u64 = 4 << 20;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -270,6 +274,11 @@ async fn bid_farewell(
         };
         send(socket, Frame::Close(Some(close))).await?;
         while let Some(Ok(_)) = socket.next().await {}
+        if code == CloseCode::Size {
+            // A socket that is closed with bytes unread resets, and the reason is lost.
+            let rest = socket.get_mut().take(DISCARD_BYTES_MAX);
+            let _ = tokio::io::copy(&mut { rest }, &mut tokio::io::sink()).await;
+        }
         Ok::<(), ()>(())
     };
     // Who does not listen loses the reason.

@@ -145,6 +145,19 @@ impl Client {
         self.post(to, path, &headers, Vec::new()).await.unwrap()
     }
 
+    pub(crate) async fn get_with(
+        &self,
+        from: SocketAddr,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Option<Answer> {
+        let mut request = self.0.get(format!("http://{from}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        answer(request).await
+    }
+
     pub(crate) async fn get(&self, from: SocketAddr, path: &str) -> Option<Answer> {
         answer(self.0.get(format!("http://{from}{path}"))).await
     }
