@@ -8,6 +8,8 @@ mod budget;
 mod cli;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/control.rs"]
+mod control;
 #[path = "agent/crash.rs"]
 mod crash;
 #[path = "agent/shipping.rs"]

@@ -98,13 +98,20 @@ impl Reporter {
     }
 }
 
+/// Whether nothing changed but when it was looked at, in any part.
 fn is_same(said: &ComponentHealth, now: &ComponentHealth) -> bool {
-    let timeless = |health: &ComponentHealth| {
-        let mut health = health.clone();
-        health.status_time_unix_nano = 0;
-        health
-    };
     timeless(said) == timeless(now)
+}
+
+fn timeless(health: &ComponentHealth) -> ComponentHealth {
+    let parts = health.component_health_map.iter();
+    ComponentHealth {
+        status_time_unix_nano: 0,
+        component_health_map: parts
+            .map(|(name, part)| (name.clone(), timeless(part)))
+            .collect(),
+        ..health.clone()
+    }
 }
 
 #[cfg(test)]
@@ -117,10 +124,15 @@ mod tests {
     }
 
     fn picture(status: &str, at: u64) -> Picture {
+        let part = ComponentHealth {
+            status_time_unix_nano: at,
+            ..ComponentHealth::default()
+        };
         Picture {
             health: ComponentHealth {
                 status: status.to_owned(),
                 status_time_unix_nano: at,
+                component_health_map: [("plan".to_owned(), part)].into(),
                 ..ComponentHealth::default()
             },
             config: EffectiveConfig::default(),

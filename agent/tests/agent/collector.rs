@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bongsu_model::RunFacts;
+use bongsu_wire::opamp::{AgentToServer, ServerToAgent, decode, encode};
 use bongsu_wire::{AgentRecord, PartialSuccess, decode_logs, decode_traces};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,10 @@ pub(crate) enum Scripted {
     Partial(i64),
 }
 
-#[derive(Debug, Default)]
+/// Answers the messages of a control channel.
+type Answer = Box<dyn Fn(AgentToServer) -> ServerToAgent + Send>;
+
+#[derive(Default)]
 struct Kept {
     taken: Vec<Taken>,
     heartbeats: Vec<bongsu_model::Heartbeat>,
@@ -41,9 +45,10 @@ struct Kept {
     scripted: usize,
     tokens: Vec<String>,
     user_agents: Vec<String>,
+    /// What answers polls; without it there is no control channel.
+    answer: Option<Answer>,
 }
 
-#[derive(Debug)]
 pub(crate) struct FakeCollector {
     pub(crate) address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
@@ -76,6 +81,7 @@ impl FakeCollector {
         let router = Router::new()
             .route("/v1/traces", post(traces))
             .route("/v1/logs", post(logs))
+            .route("/v1/opamp", post(polled))
             .layer(axum::extract::DefaultBodyLimit::max(16 << 20))
             .with_state(self.kept.clone());
         let stop = CancellationToken::new();
@@ -95,6 +101,14 @@ impl FakeCollector {
             .unwrap()
             .script
             .extend(answers.iter().cloned());
+    }
+
+    /// From now on messages of a control channel are answered so.
+    pub(crate) fn answer_polls(
+        &self,
+        answer: impl Fn(AgentToServer) -> ServerToAgent + Send + 'static,
+    ) {
+        self.kept.lock().unwrap().answer = Some(Box::new(answer));
     }
 
     pub(crate) fn scripted(&self) -> usize {
@@ -147,6 +161,14 @@ async fn traces(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Respons
         kept.taken.push(Taken::Run(Box::new(run.unwrap().facts)));
     }
     bongsu_wire::trace_response(partial).into_response()
+}
+
+async fn polled(State(kept): Shared, body: Bytes) -> Response {
+    let kept = kept.lock().unwrap();
+    match &kept.answer {
+        Some(answer) => encode(&answer(decode(&body).unwrap())).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn logs(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Response {

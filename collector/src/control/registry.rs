@@ -132,7 +132,10 @@ impl Control {
     /// Whether a burst request would reach the agent in time.
     pub(crate) fn is_reachable(&self, agent: &AgentId) -> bool {
         let now = self.clock.monotonic();
-        match self.channels().get(agent).map(|channel| &channel.link) {
+        let channels = self.channels();
+        let channel = channels.get(agent);
+        let channel = channel.filter(|channel| channel.session.follows_bursts());
+        match channel.map(|channel| &channel.link) {
             Some(Link::Socket { outgoing, .. }) => outgoing.capacity() > 0,
             Some(Link::Polled { heard, waiting, .. }) => {
                 now.since(*heard) < ASKED_WITHIN && waiting.len() < WAITING_MAX

@@ -50,6 +50,8 @@ pub(super) struct Session {
     /// None before the first message of an instance that has not said goodbye.
     sequence: Option<u64>,
     described: bool,
+    /// Whether it understands burst requests.
+    follows: bool,
     health: Option<HealthView>,
     config: Option<ConfigView>,
 }
@@ -76,9 +78,15 @@ impl Session {
             uid,
             sequence: None,
             described: false,
+            follows: false,
             health: None,
             config: None,
         }
+    }
+
+    /// Whether the agent says that it understands burst requests.
+    pub(super) fn follows_bursts(&self) -> bool {
+        self.follows
     }
 
     pub(super) fn health(&self) -> Option<&HealthView> {
@@ -166,6 +174,10 @@ impl Session {
 
     fn keep(&mut self, message: &AgentToServer, now: Timestamp) {
         self.described |= message.agent_description.is_some();
+        if let Some(custom) = &message.custom_capabilities {
+            let mut capabilities = custom.capabilities.iter();
+            self.follows = capabilities.any(|capability| capability == BURST_CAPABILITY);
+        }
         if let Some(health) = &message.health {
             self.health = Some(HealthView {
                 healthy: health.healthy,

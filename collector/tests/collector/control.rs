@@ -7,9 +7,10 @@ use bongsu_collector::control::{ChannelKind, ChannelView};
 use bongsu_collector::process::Collector;
 use bongsu_model::{Outcome, Timestamp};
 use bongsu_wire::opamp::{
-    AgentDisconnect, AgentToServer, BurstOrder, BurstRefusal, BurstWord, ComponentHealth,
-    EffectiveConfig, MESSAGE_BYTES_MAX, REPORT_FULL_STATE, ServerToAgent, agent_capability, decode,
-    describe, encode, frame, instance_uid, read_burst, unframe,
+    AgentDisconnect, AgentToServer, BURST_CAPABILITY, BurstOrder, BurstRefusal, BurstWord,
+    ComponentHealth, CustomCapabilities, EffectiveConfig, MESSAGE_BYTES_MAX, REPORT_FULL_STATE,
+    ServerToAgent, agent_capability, decode, describe, encode, frame, instance_uid, read_burst,
+    unframe,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
@@ -61,6 +62,9 @@ fn full(agent: &TestAgent, sequence_num: u64, status: &str) -> AgentToServer {
         agent_description: Some(describe(&agent.resource())),
         health: Some(health),
         effective_config: Some(EffectiveConfig::default()),
+        custom_capabilities: Some(CustomCapabilities {
+            capabilities: vec![BURST_CAPABILITY.to_owned()],
+        }),
         ..message(agent, sequence_num)
     }
 }
@@ -478,5 +482,27 @@ async fn an_agent_that_polls_is_asked_in_an_answer_and_a_stale_request_is_droppe
     let late = poll(otlp, &token, encode(&message(&a1(), 2)), None).await;
     assert_eq!(late.answer.custom_message, None);
     assert_eq!(counters.bursts_dropped.get(), 1);
+    collector.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_understand_requests_is_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = two_seconds_after_a_slot();
+    let collector = collector_with(folder.path(), clock.clone()).await;
+    let (otlp, a2) = (collector.otlp_addr(), agents().remove(1));
+    let stock = AgentToServer {
+        custom_capabilities: None,
+        ..full(&a1(), 0, "working")
+    };
+    poll(otlp, &a1().token, encode(&stock), None).await;
+    let mut peer = Peer::open(otlp, a2.clone()).await;
+    peer.say(&full(&a2, 0, "working")).await;
+    peer.hear().await.unwrap();
+    make_suspect(&collector).await;
+    order(&peer.hear().await.unwrap());
+    assert_eq!(collector.shared().counters.control.bursts_asked.get(), 1);
+    let nothing = poll(otlp, &a1().token, encode(&message(&a1(), 1)), None).await;
+    assert_eq!(nothing.answer.custom_message, None);
     collector.shutdown().await;
 }
