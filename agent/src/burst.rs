@@ -233,6 +233,31 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_refused_where_a_look_would_be_given_up() {
+        let refused = |standing| bursts().ask(&lineage(), at(5), standing);
+        let going = Standing {
+            is_running: true,
+            ..FREE
+        };
+        let near = Standing {
+            next_due: at(5) + Duration::from_millis(999),
+            ..FREE
+        };
+        assert_eq!(refused(Some(FREE)), Ok(()));
+        assert_eq!(refused(Some(going)), Err(BurstRefusal::Running));
+        assert_eq!(refused(Some(near)), Err(BurstRefusal::NearSlot));
+        assert_eq!(refused(None), Err(BurstRefusal::Unknown));
+    }
+
+    #[test]
+    fn a_request_takes_the_place_of_a_pending_look() {
+        let mut bursts = bursts();
+        bursts.failed(&lineage(), at(1));
+        assert_eq!(bursts.ask(&lineage(), at(2), Some(FREE)), Ok(()));
+        assert_eq!(bursts.next_wakeup(), None);
+    }
+
+    #[test]
     fn a_lineage_that_left_the_plan_is_not_looked_at() {
         let mut bursts = bursts();
         bursts.failed(&lineage(), at(0));
@@ -243,6 +268,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn requests_and_looks_together_never_exceed_the_one_bucket(
+            steps in prop::collection::vec((0_u64..8, any::<bool>()), 1..300),
+        ) {
+            let mut bursts = bursts();
+            let mut now = 0;
+            let mut looks = 0_u32;
+            for (gap, is_asked) in steps {
+                now += gap;
+                if is_asked {
+                    looks += u32::from(bursts.ask(&lineage(), at(now), Some(FREE)).is_ok());
+                } else {
+                    bursts.failed(&lineage(), at(now));
+                }
+                looks += u32::try_from(bursts.due(at(now), |_| Some(FREE)).len()).unwrap();
+                let refilled = f64::from(u32::try_from(now).unwrap()) * 0.1 * REFILL;
+                prop_assert!(f64::from(looks) <= DEPTH + refilled + 1e-6);
+            }
+        }
+
         #[test]
         fn looks_never_exceed_the_bucket_and_a_fifth_of_the_planned_rate(
             gaps in prop::collection::vec(0_u64..20, 1..200),

@@ -158,6 +158,23 @@ fn wrong_toml_and_wrong_values_name_their_place() {
 }
 
 #[test]
+fn the_effective_configuration_says_the_same_and_names_its_secrets() {
+    let folder = Path::new("/etc/bongsu");
+    let text = EXAMPLE
+        .replace("# bursts", "bursts")
+        .replace("# ca", "ca")
+        .replace("# control", "control")
+        .replace("# resolver", "resolver");
+    for text in [EXAMPLE, &text] {
+        let config = Config::parse(text, "agent.toml", folder).unwrap();
+        let effective = config.effective();
+        let again = Config::parse(&effective, "effective", folder);
+        assert_eq!(again.unwrap(), config, "{effective}");
+        assert!(effective.contains("token = { file = \"/etc/bongsu/seoul-1.token\" }"));
+    }
+}
+
+#[test]
 fn a_written_secret_is_not_repeated_in_the_message() {
     let message = broken("{ env = \"BONGSU_TOKEN\" }", "\"s3cret-token\"");
     assert!(!message.contains("s3cret"), "{message}");

@@ -18,6 +18,8 @@ mod script;
 #[path = "engine/sim.rs"]
 mod sim;
 
+#[path = "engine/bursts.rs"]
+mod bursts;
 #[path = "engine/detection.rs"]
 mod detection;
 #[path = "engine/evidence.rs"]

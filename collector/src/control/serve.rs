@@ -14,12 +14,12 @@ use bongsu_model::AgentId;
 use bongsu_wire::opamp::RetryInfo;
 use bongsu_wire::opamp::{
     AgentToServer, FrameError, MESSAGE_BYTES_MAX, OPAMP_MEDIA_TYPE, OPAMP_PATH,
-    ServerErrorResponseType, ServerToAgent, decode, encode, error_details,
+    ServerErrorResponse, ServerErrorResponseType, ServerToAgent, decode, encode, error_details,
 };
 use tokio_util::task::TaskTracker;
 
 use super::counters::Refusal;
-use super::session::error;
+use super::session::{answer, error};
 use super::socket;
 use crate::state::Shared;
 
@@ -47,14 +47,14 @@ pub(crate) fn router(shared: Arc<Shared>, tasks: TaskTracker) -> Router {
 #[derive(Debug)]
 struct Turned {
     code: StatusCode,
-    answer: ServerToAgent,
+    error: ServerErrorResponse,
 }
 
 impl Turned {
     fn away(code: StatusCode, message: impl Into<String>) -> Self {
         Self {
             code,
-            answer: error(ServerErrorResponseType::BadRequest, message),
+            error: error(ServerErrorResponseType::BadRequest, message),
         }
     }
 }
@@ -63,8 +63,12 @@ async fn receive(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Res
     match endpoint.answer(request).await {
         Ok(response) => response,
         Err(turned) => {
-            tracing::debug!(code = turned.code.as_u16(), answer = ?turned.answer, "refused");
-            let mut response = protobuf(turned.code, &turned.answer);
+            tracing::debug!(
+                code = turned.code.as_u16(),
+                reason = turned.error.error_message,
+                "refused"
+            );
+            let mut response = protobuf(turned.code, &answer(turned.error));
             let headers = response.headers_mut();
             match turned.code {
                 StatusCode::UNAUTHORIZED => {
@@ -101,7 +105,7 @@ impl Endpoint {
             control.counters().refuse(Refusal::TooOften);
             return Err(Turned {
                 code: StatusCode::TOO_MANY_REQUESTS,
-                answer: too_often(&agent),
+                error: too_often(&agent),
             });
         }
         match *request.method() {
@@ -144,18 +148,17 @@ impl Endpoint {
 }
 
 /// Says that an agent sends too often.
-pub(super) fn too_often(agent: &AgentId) -> ServerToAgent {
-    let mut answer = error(
+pub(super) fn too_often(agent: &AgentId) -> ServerErrorResponse {
+    let nanos = u64::try_from(AGAIN_AFTER.as_nanos()).unwrap_or(u64::MAX);
+    let details = error_details::Details::RetryInfo(RetryInfo {
+        retry_after_nanoseconds: nanos,
+    });
+    let mut error = error(
         ServerErrorResponseType::Unavailable,
         format!("{agent} sends too many messages"),
     );
-    if let Some(error) = &mut answer.error_response {
-        let nanos = u64::try_from(AGAIN_AFTER.as_nanos()).unwrap_or(u64::MAX);
-        error.details = Some(error_details::Details::RetryInfo(RetryInfo {
-            retry_after_nanoseconds: nanos,
-        }));
-    }
-    answer
+    error.details = Some(details);
+    error
 }
 
 async fn read(headers: &HeaderMap, body: Body) -> Result<AgentToServer, Turned> {

@@ -200,14 +200,22 @@ impl Session {
     }
 }
 
-/// The answer to a message that was not taken in.
-pub(super) fn error(kind: ServerErrorResponseType, message: impl Into<String>) -> ServerToAgent {
+/// Why a message was not taken in.
+pub(super) fn error(
+    kind: ServerErrorResponseType,
+    message: impl Into<String>,
+) -> ServerErrorResponse {
+    ServerErrorResponse {
+        r#type: kind.into(),
+        error_message: message.into(),
+        details: None,
+    }
+}
+
+/// The answer that says so.
+pub(super) fn answer(error: ServerErrorResponse) -> ServerToAgent {
     ServerToAgent {
-        error_response: Some(ServerErrorResponse {
-            r#type: kind.into(),
-            error_message: message.into(),
-            details: None,
-        }),
+        error_response: Some(error),
         ..ServerToAgent::default()
     }
 }

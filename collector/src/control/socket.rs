@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bongsu_model::AgentId;
 use bongsu_wire::opamp::{
-    AgentToServer, MESSAGE_BYTES_MAX, ServerErrorResponseType, ServerToAgent, frame, instance_uid,
-    unframe,
+    AgentToServer, MESSAGE_BYTES_MAX, ServerErrorResponse, ServerErrorResponseType, ServerToAgent,
+    frame, instance_uid, unframe,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 use super::counters::Refusal;
 use super::registry::{Outgoing, Place};
 use super::serve::too_often;
-use super::session::error;
+use super::session::{answer, error};
 use crate::state::Shared;
 
 /// How often an agent that is silent is asked whether it is there, in wall time.
@@ -55,13 +55,13 @@ enum End {
     /// The other end closed, or the connection broke.
     Gone,
     /// We close it, and say why.
-    Close(CloseCode, String, Option<ServerToAgent>),
+    Close(CloseCode, String, Option<ServerErrorResponse>),
 }
 
 impl End {
     fn refuse(code: CloseCode, message: String) -> Self {
-        let answer = error(ServerErrorResponseType::BadRequest, message.clone());
-        Self::Close(code, message, Some(answer))
+        let error = error(ServerErrorResponseType::BadRequest, message.clone());
+        Self::Close(code, message, Some(error))
     }
 }
 
@@ -131,8 +131,8 @@ async fn serve(shared: Arc<Shared>, agent: AgentId, upgrade: OnUpgrade) {
     let end = converse(&shared, &place, &mut socket, &mut outgoing).await;
     shared.control.close(&place);
     tracing::info!(%agent, ?end, "the control channel is closed");
-    if let End::Close(code, reason, answer) = end {
-        bid_farewell(&mut socket, code, reason, answer).await;
+    if let End::Close(code, reason, error) = end {
+        bid_farewell(&mut socket, code, reason, error).await;
     }
     sockets.lower(1);
 }
@@ -210,9 +210,9 @@ fn hear(
     };
     if !shared.control.may_speak(&place.agent) {
         counters.refuse(Refusal::TooOften);
-        let answer = too_often(&place.agent);
+        let error = too_often(&place.agent);
         let reason = "too many messages".to_owned();
-        return Err(End::Close(CloseCode::Again, reason, Some(answer)));
+        return Err(End::Close(CloseCode::Again, reason, Some(error)));
     }
     let message: AgentToServer = unframe(&bytes).map_err(|error| {
         counters.refuse(Refusal::Malformed);
@@ -236,11 +236,11 @@ fn replaced(place: &Place) -> End {
         "a newer control channel of {} took over; if two processes have its token, give each its own",
         place.agent
     );
-    let answer = error(ServerErrorResponseType::Unknown, message);
+    let error = error(ServerErrorResponseType::Unknown, message);
     End::Close(
         CloseCode::Policy,
         "a newer channel took over".to_owned(),
-        Some(answer),
+        Some(error),
     )
 }
 
@@ -261,11 +261,11 @@ async fn bid_farewell(
     socket: &mut Socket,
     code: CloseCode,
     reason: String,
-    answer: Option<ServerToAgent>,
+    error: Option<ServerErrorResponse>,
 ) {
     let farewell = async {
-        if let Some(answer) = answer {
-            say(socket, &answer).await?;
+        if let Some(error) = error {
+            say(socket, &answer(error)).await?;
         }
         let reason: String = reason.chars().take(100).collect();
         let close = CloseFrame {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bongsu_availability::{
-    Board, CellView, Change, Engine, Event, FeatureView, Settings, Transition,
+    Board, BurstRequest, CellView, Change, Engine, Event, FeatureView, Settings, Transition,
 };
 use bongsu_model::{
     BlindReason, CellKey, CellState, FailClass, FeatureOutcome, FeatureState, Outcome, Outcomes,
@@ -94,6 +94,10 @@ enum Action {
         agent: usize,
         journey: Journey,
     },
+    Asked {
+        agent: usize,
+        journey: Journey,
+    },
     Beat {
         agent: usize,
     },
@@ -123,6 +127,10 @@ pub struct Sim {
     random: u64,
     turns: BTreeMap<usize, bool>,
     busy_until: BTreeMap<(usize, Journey), Timestamp>,
+    /// Whether agents are asked to run early, and do not look again by themselves.
+    pub channel: bool,
+    /// What was asked for, with when.
+    pub asked: Vec<(Timestamp, BurstRequest)>,
 }
 
 impl Sim {
@@ -147,6 +155,8 @@ impl Sim {
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             turns: BTreeMap::new(),
             busy_until: BTreeMap::new(),
+            channel: false,
+            asked: Vec::new(),
         };
         sim.give(Event::Catalogue(catalogue()));
         sim.give(Event::Roster(roster(layout)));
@@ -197,7 +207,18 @@ impl Sim {
 
     pub fn run(&mut self, duration: Duration) {
         let until = self.now + duration;
-        while let Some(entry) = self.queue.first_entry() {
+        loop {
+            let asks = self.engine.next_ask().filter(|_| self.channel);
+            let asks = asks.map(|at| at.max(self.now)).filter(|at| *at <= until);
+            let first = self.queue.first_key_value().map(|((at, _), _)| *at);
+            if let Some(at) = asks.filter(|at| first.is_none_or(|first| *at < first)) {
+                self.now = at;
+                self.ask();
+                continue;
+            }
+            let Some(entry) = self.queue.first_entry() else {
+                break;
+            };
             if entry.key().0 > until {
                 break;
             }
@@ -209,6 +230,25 @@ impl Sim {
         if self.away.is_none() {
             self.engine.advance(until);
             self.collect();
+        }
+    }
+
+    /// Asks whom the engine says; the request takes as long as a delivery.
+    fn ask(&mut self) {
+        for request in self.engine.ask(self.now, &|_| true) {
+            let agents = 0..self.layout.regions * self.layout.agents;
+            let agent = agents
+                .into_iter()
+                .find(|agent| agent_id(*agent) == request.agent);
+            let journey = [Journey::Login, Journey::Message]
+                .into_iter()
+                .find(|journey| journey.name() == request.journey);
+            let asked = Action::Asked {
+                agent: agent.unwrap(),
+                journey: journey.unwrap(),
+            };
+            self.push(self.now + DELIVERY, asked);
+            self.asked.push((self.now, request));
         }
     }
 
@@ -334,13 +374,18 @@ impl Sim {
             }
             Action::Burst { agent, journey } => {
                 self.buckets.get_mut(&(agent, journey)).unwrap().pending = false;
-                let cadence = cadence(self.layout, agent, journey);
-                let next = cadence.due(cadence.first_at_or_after(self.now));
-                if next.since(self.now) >= secs(1) && self.busy_until[&(agent, journey)] <= self.now
-                {
-                    self.perform(agent, journey, Trigger::Burst);
-                }
+                self.look(agent, journey);
             }
+            Action::Asked { agent, journey } => self.look(agent, journey),
+        }
+    }
+
+    fn look(&mut self, agent: usize, journey: Journey) {
+        let cadence = cadence(self.layout, agent, journey);
+        let next = cadence.due(cadence.first_at_or_after(self.now));
+        let busy_until = self.busy_until.get(&(agent, journey));
+        if next.since(self.now) >= secs(1) && busy_until.is_none_or(|until| *until <= self.now) {
+            self.perform(agent, journey, Trigger::Burst);
         }
     }
 
@@ -358,7 +403,7 @@ impl Sim {
             .any(|(o, _)| o.outcome == Outcome::Fail(FailClass::Timeout));
         let ended = self.now + if hung { TIME_LIMIT } else { RUN };
         self.busy_until.insert((agent, journey), ended);
-        if failed {
+        if failed && !self.channel {
             self.plan_burst(agent, journey, ended);
         }
         self.next += 1;

@@ -1,3 +1,5 @@
+//! The flow of the published protobuf, and what an agent may not say.
+
 use std::collections::BTreeMap;
 
 use bongsu_wire::opamp::{BurstOrder, CustomMessage, decode, encode, instance_uid};

@@ -120,6 +120,22 @@ async fn a_broken_component_is_charged_to_its_feature_and_heals() {
         .until("account.login", |f| region_states(f) == ["down"; 3])
         .await;
     assert_eq!(state(&login), "major_outage");
+    let agents = story.get("agents").await;
+    for agent in agents["agents"].as_array().unwrap() {
+        assert_eq!(agent["channel"]["kind"], "websocket", "{agent:#}");
+        assert_eq!(agent["health"]["healthy"], true, "{agent:#}");
+        let plan = &agent["effective_config"]["plan_revision"];
+        assert_eq!(*plan, agent["plan_revision"], "{agent:#}");
+    }
+    let failed = story
+        .get("runs?feature=account.login&outcome=fail&limit=100")
+        .await;
+    let failed = failed["runs"].as_array().unwrap();
+    let is_burst = |run: &&Value| run["trigger"] == "burst";
+    assert!(
+        failed.iter().filter(is_burst).count() >= 3,
+        "each region's agents were asked to run early: {failed:#?}"
+    );
     let talk = story
         .until("talk.message.text", |f| state(f) == "unknown")
         .await;
