@@ -82,6 +82,8 @@ struct Channel {
     reporter: Reporter,
     asked: mpsc::Sender<Asked>,
     refusals: (mpsc::Sender<BurstRefusal>, mpsc::Receiver<BurstRefusal>),
+    /// Why there was no channel last, so that the same is not said again and again.
+    told: String,
 }
 
 /// Keeps a channel open to each collector until `stop`.
@@ -101,6 +103,7 @@ pub(crate) async fn keep(
                 counts,
                 asked: asked.clone(),
                 refusals: mpsc::channel(REFUSALS_MAX),
+                told: String::new(),
             }
             .keep_open(stop.clone()),
         )
@@ -133,7 +136,10 @@ impl Channel {
                 }
                 End::Refused(reason) => {
                     self.counts.failed();
-                    tracing::warn!(collector = self.client.name(), %reason, "no control channel");
+                    if self.told != reason {
+                        tracing::warn!(collector = self.client.name(), %reason, "no control channel");
+                        self.told = reason;
+                    }
                     ASK_AGAIN_AFTER.mul_f64(1.0 + jitter())
                 }
                 End::Unauthorised(reason) => {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::accounts::Accounts;
 use crate::budget::Budgets;
 use crate::compensation::Debts;
-use crate::control_channel::{ChannelCounts, ChannelKind};
+use crate::control_channel::ChannelCounts;
 use crate::controls::Controls;
 use crate::gate::NetworkGate;
 use crate::metrics::{self, RunCounts, Snapshot};
@@ -116,7 +116,7 @@ impl Shared {
     /// Whether some collector can ask for early runs.
     pub(crate) fn can_be_asked(&self) -> bool {
         let mut channels = self.channels.iter();
-        channels.any(|(_, counts)| counts.kind() != ChannelKind::None)
+        channels.any(|(_, counts)| counts.can_ask())
     }
 
     /// The number of the next run of this boot.

@@ -101,7 +101,8 @@ impl Derive {
     /// Until somebody may have to be asked to look early.
     fn nap(&self) -> Duration {
         let clock = &self.shared.clock;
-        self.engine.next_ask().map_or(NAP_MAX, |at| {
+        let next = self.engine.next_ask().filter(|_| self.live);
+        next.map_or(NAP_MAX, |at| {
             let speed = clock.speed().max(f64::MIN_POSITIVE);
             at.since(clock.wall()).div_f64(speed).min(NAP_MAX)
         })

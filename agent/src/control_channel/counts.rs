@@ -1,6 +1,6 @@
 //! How each collector is reached, and what went over its channel.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// How a collector is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ impl ChannelKind {
 pub(crate) struct ChannelCounts {
     /// Place in [`ChannelKind::ALL`].
     kind: AtomicU8,
+    /// Whether whoever is at the other end says that it asks for early runs.
+    asks: AtomicBool,
     /// Messages sent.
     pub(crate) sent: AtomicU64,
     /// Times that the channel broke or could not be opened.
@@ -41,6 +43,19 @@ impl ChannelCounts {
         let place = ChannelKind::ALL.iter().position(|known| *known == kind);
         let place = u8::try_from(place.expect("all are listed")).expect("three kinds");
         self.kind.store(place, Ordering::Relaxed);
+        if kind == ChannelKind::None {
+            self.asks.store(false, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn asks(&self, asks: bool) {
+        self.asks.store(asks, Ordering::Relaxed);
+    }
+
+    /// Whether the collector can ask for early runs now. One that knows nothing of them never
+    /// would.
+    pub(crate) fn can_ask(&self) -> bool {
+        self.kind() != ChannelKind::None && self.asks.load(Ordering::Relaxed)
     }
 
     /// How the collector is reached now.

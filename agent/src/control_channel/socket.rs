@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bongsu_wire::Backoff;
 use bongsu_wire::opamp::{
-    AgentToServer, BurstWord, MESSAGE_BYTES_MAX, REPORT_FULL_STATE, ServerToAgent, error_details,
-    frame, read_burst, unframe,
+    AgentToServer, BURST_CAPABILITY, BurstWord, MESSAGE_BYTES_MAX, REPORT_FULL_STATE,
+    ServerToAgent, error_details, frame, read_burst, unframe,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use reqwest::Upgraded;
@@ -174,6 +174,11 @@ impl Channel {
             && named.new_instance_uid.len() == 16
         {
             self.reporter.rename(named.new_instance_uid.clone());
+        }
+        if let Some(custom) = &answer.custom_capabilities {
+            let mut capabilities = custom.capabilities.iter();
+            let asks = capabilities.any(|capability| capability == BURST_CAPABILITY);
+            self.counts.asks(asks);
         }
         match answer.custom_message.as_ref().and_then(read_burst) {
             Some(Ok(BurstWord::Request(order))) => self.hand_over(order),

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bongsu_agent::{Agent, Config, SystemClock};
-use bongsu_model::{AgentId, Clock as _, JourneyName, TargetName, TriggerKind, Variant};
+use bongsu_model::{AgentId, Clock as _, JourneyName, Outcome, TargetName, TriggerKind, Variant};
 use bongsu_wire::opamp::{
-    AgentToServer, BURST_CAPABILITY, BurstOrder, BurstRefusal, BurstWord, PLAN_FILE,
-    REPORT_FULL_STATE, ServerToAgent, frame, instance_uid, named_agent, read_burst, unframe,
+    AgentToServer, BURST_CAPABILITY, BurstOrder, BurstRefusal, BurstWord, CustomCapabilities,
+    PLAN_FILE, REPORT_FULL_STATE, ServerToAgent, frame, instance_uid, named_agent, read_burst,
+    unframe,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -107,7 +108,11 @@ fn refusal(message: &AgentToServer) -> Option<BurstRefusal> {
 
 /// An agent whose slots are four seconds apart, so that there is room between them.
 async fn agent(stage: &Stage, collector: SocketAddr, more: &str) -> Agent {
-    let slow = LOGIN.replace("every = \"2s\"", "every = \"4s\"");
+    agent_every("4s", stage, collector, more).await
+}
+
+async fn agent_every(every: &str, stage: &Stage, collector: SocketAddr, more: &str) -> Agent {
+    let slow = LOGIN.replace("every = \"2s\"", &format!("every = \"{every}\""));
     stage.write_journey("login", &slow);
     let file = stage.write_agent(more);
     let text = std::fs::read_to_string(&file).unwrap();
@@ -252,5 +257,42 @@ async fn where_there_is_no_websocket_the_agent_polls() {
         numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
         "{numbers:?}"
     );
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn who_can_be_asked_does_not_look_again_by_itself() {
+    let stage = Stage::new().await;
+    let mut front = Front::before(stage.collector.address).await;
+    // A look would come five seconds after a failure, before the next slot.
+    let agent = agent_every("8s", &stage, front.address, "").await;
+    let mut socket = front.socket().await;
+    hear(&mut socket).await;
+    let asks = ServerToAgent {
+        custom_capabilities: Some(CustomCapabilities {
+            capabilities: vec![BURST_CAPABILITY.to_owned()],
+        }),
+        flags: REPORT_FULL_STATE,
+        ..ServerToAgent::default()
+    };
+    say(&mut socket, asks).await;
+    assert!(is_full(&hear(&mut socket).await), "it has heard");
+    stage
+        .platform
+        .inject("account:refuse".parse().unwrap())
+        .unwrap();
+    let failed = |trigger| {
+        let runs = stage.collector.runs();
+        let failed = runs.iter().filter(|run| {
+            run.trigger.kind() == trigger && matches!(run.outcomes.verdict(), Outcome::Fail(_))
+        });
+        failed.count()
+    };
+    until("two slots", || failed(TriggerKind::Scheduled) >= 2).await;
+    assert_eq!(failed(TriggerKind::Burst), 0);
+    // Without the channel it looks for itself.
+    drop(socket);
+    front.serving.abort();
+    until("a look", || failed(TriggerKind::Burst) > 0).await;
     agent.kill().await;
 }

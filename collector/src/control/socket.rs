@@ -47,6 +47,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Of a message that is too large at most this much more is read before its sender is cut off.
 const DISCARD_BYTES_MAX: u64 = 4 << 20;
 
+/// A WebSocket leaves the listener's count of connections. It is bounded all the same: one for each
+/// listed agent, and those that are being closed, of which an agent's messages a second allow few.
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Why a conversation ends.
