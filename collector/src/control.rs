@@ -12,7 +12,7 @@ mod session;
 mod socket;
 mod view;
 
-pub use counters::ControlCounters;
+pub use counters::{ControlCounters, Refusal};
 pub(crate) use registry::Control;
 pub(crate) use serve::router;
 pub use view::{ChannelKind, ChannelView, ConfigView, HealthView};
