@@ -283,7 +283,7 @@ async fn who_has_no_token_gets_no_channel() {
     let polled = poll(otlp, "of-nobody", encode(&message(&a1(), 0)), None).await;
     assert_eq!(polled.code, 401);
     let error = polled.answer.error_response.unwrap().error_message;
-    assert!(error.contains("no agent has this token"), "{error}");
+    assert!(error.contains("nobody has this token"), "{error}");
     collector.shutdown().await;
 }
 
