@@ -1,6 +1,8 @@
 //! Debts of cleanup on disk: written before a side effect is sent, paid even after a crash.
 
-use std::collections::BTreeMap;
+mod book;
+mod given_up;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,10 +14,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use crate::spool::{replace_durably, sync_folder};
+use book::{Book, Standing};
+use given_up::{GIVEN_UP_MAX, GivenUp};
 
-/// Most debts at a time; past it no further side effect is sent. An outage of a day at one run
-/// every ten seconds leaves 8,640.
-const OPEN_MAX: usize = 10_000;
+/// Most debts at a time: 43 features once a minute owe 2,580 an hour, so an outage of 11.6 hours
+/// fits. One takes about 1 KiB of memory and a file of one block: 30 MiB and 120 MiB in all. Past
+/// it the oldest gives way to the newest, since an outage must not end its own probing.
+const OPEN_MAX: usize = 30_000;
+
+/// How often it is told that debts give way: an outage brings one with every run.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// The wait after the first payment that failed; it doubles with each.
 const PAY_AGAIN_FIRST: Duration = Duration::from_secs(10);
@@ -37,23 +45,6 @@ pub struct CompensationOpenError {
     source: std::io::Error,
 }
 
-/// Whether the run that owes is still going.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// It is, and may yet pay by itself.
-    RunGoing,
-    /// It ended without paying: to be tried from then on.
-    Payable(Monotonic),
-}
-
-#[derive(Debug)]
-struct Open {
-    debt: Debt,
-    standing: Standing,
-    /// Payments of this process that failed: they decide the wait.
-    tries: u32,
-}
-
 /// What became of debts since the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DebtCounts {
@@ -61,8 +52,17 @@ pub(crate) struct DebtCounts {
     pub(crate) open: u64,
     /// Paid after the run.
     pub(crate) paid: u64,
-    /// Given up.
+    /// Given up, because they were too old or newer ones needed their place.
     pub(crate) given_up: u64,
+    /// Records of given-up debts that had to go for newer ones.
+    pub(crate) forgotten: u64,
+}
+
+/// How much is kept at most.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    open: usize,
+    given_up: usize,
 }
 
 /// The folder `debts/`: a file per run that owes.
@@ -70,32 +70,54 @@ pub(crate) struct DebtCounts {
 pub(crate) struct Debts {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
-    open: Mutex<BTreeMap<RunId, Open>>,
+    bounds: Bounds,
+    open: Mutex<Book>,
+    records: Arc<GivenUp>,
     changed: Notify,
     paid: AtomicU64,
     given_up: AtomicU64,
+    forgotten: AtomicU64,
+    /// When it was last told that debts give way.
+    told: Mutex<Option<Monotonic>>,
 }
 
 impl Debts {
     /// Reads what a former process owed: all of it is to be paid.
     pub(crate) fn open(data: &Path, clock: Arc<dyn Clock>) -> Result<Self, CompensationOpenError> {
+        let bounds = Bounds {
+            open: OPEN_MAX,
+            given_up: GIVEN_UP_MAX,
+        };
+        Self::open_within(data, clock, bounds)
+    }
+
+    fn open_within(
+        data: &Path,
+        clock: Arc<dyn Clock>,
+        bounds: Bounds,
+    ) -> Result<Self, CompensationOpenError> {
         let folder = data.join("debts");
-        let open =
-            read_all(&folder, clock.monotonic()).map_err(|source| CompensationOpenError {
-                path: folder.clone(),
-                source,
-            })?;
+        let read = read_all(&folder, clock.monotonic())
+            .and_then(|book| Ok((book, GivenUp::open(&folder, bounds.given_up)?)));
+        let (book, records) = read.map_err(|source| CompensationOpenError {
+            path: folder.clone(),
+            source,
+        })?;
         Ok(Self {
             folder,
             clock,
-            open: Mutex::new(open),
+            bounds,
+            open: Mutex::new(book),
+            records: Arc::new(records),
             changed: Notify::new(),
             paid: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
+            told: Mutex::new(None),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Open>> {
+    fn lock(&self) -> MutexGuard<'_, Book> {
         self.open
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -103,14 +125,13 @@ impl Debts {
 
     /// Whether `run` owes something.
     pub(crate) fn has(&self, run: RunId) -> bool {
-        self.lock().contains_key(&run)
+        self.lock().has(run)
     }
 
     /// The run has ended: what it still owes is to be paid for it.
     pub(crate) fn run_ended(&self, run: RunId) {
-        let now = self.clock.monotonic();
-        if let Some(open) = self.lock().get_mut(&run) {
-            open.standing = Standing::Payable(now + PAY_AGAIN_FIRST);
+        let from = self.clock.monotonic() + PAY_AGAIN_FIRST;
+        if self.lock().set(run, Standing::Payable(from)).is_some() {
             self.changed.notify_one();
         }
     }
@@ -118,38 +139,26 @@ impl Debts {
     /// How many cleanups runs that have ended owe with this account of the target. Accounts of
     /// one name in two pools are counted together: too much rather than too little.
     pub(crate) fn owed_by(&self, target: &TargetName, account: &AccountName) -> u64 {
-        let all = self.lock();
-        let owed = all.values().filter(|open| {
-            open.standing != Standing::RunGoing
-                && open.debt.target == *target
-                && open.debt.accounts.iter().any(|(_, name)| name == account)
-        });
-        owed.count() as u64
+        self.lock().owed_by(target, account)
     }
 
     pub(crate) fn counts(&self) -> DebtCounts {
-        let open = self
-            .lock()
-            .values()
-            .filter(|open| open.standing != Standing::RunGoing)
-            .count();
         DebtCounts {
-            open: open as u64,
+            open: self.lock().ended() as u64,
             paid: self.paid.load(Ordering::Relaxed),
             given_up: self.given_up.load(Ordering::Relaxed),
+            forgotten: self.forgotten.load(Ordering::Relaxed),
         }
     }
 
-    /// The debt that may be tried now, of a target that is not in `busy`: those that failed least
-    /// often go first, so that one that can never be paid holds up no other, then the oldest.
-    pub(crate) fn next_payable(&self, busy: &[TargetName]) -> Option<Debt> {
+    /// The debt that is to be paid now, of a target that is not in `busy`: those that failed
+    /// least often go first, so that one that can never be paid holds up no other, then the
+    /// oldest. It is being paid from here until it is paid, put off or failed.
+    pub(crate) fn begin_payment(&self, busy: &[TargetName]) -> Option<Debt> {
         let now = self.clock.monotonic();
-        self.lock()
-            .values()
-            .filter(|open| matches!(open.standing, Standing::Payable(from) if from <= now))
-            .filter(|open| !busy.contains(&open.debt.target))
-            .min_by_key(|open| (open.tries, open.debt.since))
-            .map(|open| open.debt.clone())
+        let mut book = self.lock();
+        let run = book.next_payable(busy, now)?.run;
+        book.set(run, Standing::BeingPaid).cloned()
     }
 
     /// Returns when a debt may have become payable.
@@ -157,47 +166,103 @@ impl Debts {
         self.changed.notified().await;
     }
 
-    /// The debt was paid after its run, and is struck out already.
-    pub(crate) fn settled(&self) {
+    /// The debt was paid after its run. It is struck out already, or will be paid once more.
+    pub(crate) fn settled(&self, run: RunId) {
         self.paid.fetch_add(1, Ordering::Relaxed);
+        let from = self.clock.monotonic() + PAY_AGAIN_FIRST;
+        self.lock().set(run, Standing::Payable(from));
     }
 
     /// Paying failed: it is tried again later, or given up when it is too old.
     pub(crate) async fn failed(&self, run: RunId, now: Timestamp) -> Result<(), CompensationError> {
-        let (debt, is_given_up) = {
+        let is_given_up = {
             let monotonic = self.clock.monotonic();
-            let mut all = self.lock();
-            let Some(open) = all.get_mut(&run) else {
+            let mut book = self.lock();
+            let Some(tries) = book.count_try(run) else {
                 return Ok(());
             };
-            let wait = PAY_AGAIN_FIRST.saturating_mul(1 << open.tries.min(12));
-            open.tries += 1;
-            open.standing = Standing::Payable(monotonic + wait.min(PAY_AGAIN_MAX));
-            let is_given_up = now.since(open.debt.since) > GIVEN_UP_AFTER;
-            (open.debt.clone(), is_given_up)
+            let wait = PAY_AGAIN_FIRST.saturating_mul(1 << tries.min(12));
+            let from = monotonic + wait.min(PAY_AGAIN_MAX);
+            book.set(run, Standing::Payable(from))
+                .filter(|debt| now.since(debt.since) > GIVEN_UP_AFTER)
+                .cloned()
         };
-        if !is_given_up {
+        let Some(debt) = is_given_up else {
             return Ok(());
-        }
+        };
         tracing::error!(%run, target = %debt.target, journey = %debt.journey, "a cleanup is given up; see debts/given-up");
-        let from = self.path(run);
-        let folder = self.folder.join("given-up");
-        let to = folder.join(format!("{run}.json"));
-        off_thread(move || {
-            std::fs::create_dir_all(&folder)?;
-            present(std::fs::rename(&from, &to))
-        })
-        .await?;
-        self.lock().remove(&run);
-        self.given_up.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.give_up(run).await
     }
 
     /// Puts the debt off without counting a try: what it needs is in use.
     pub(crate) fn put_off(&self, run: RunId) {
         let from = self.clock.monotonic() + PUT_OFF_FOR;
-        if let Some(open) = self.lock().get_mut(&run) {
-            open.standing = Standing::Payable(from);
+        self.lock().set(run, Standing::Payable(from));
+    }
+
+    /// Moves a debt to those that nobody will pay.
+    async fn give_up(&self, run: RunId) -> Result<(), CompensationError> {
+        // Out of the book first, so that nobody begins to pay it and none is given up twice.
+        let Some(open) = self.lock().strike_out(run) else {
+            return Ok(());
+        };
+        let (records, from) = (self.records.clone(), self.path(run));
+        match off_thread(move || records.keep(run, &from)).await {
+            Ok(forgotten) => {
+                self.given_up.fetch_add(1, Ordering::Relaxed);
+                self.forgotten.fetch_add(forgotten, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                self.lock().put(open);
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes room for what `run` owes: the oldest debts that wait to be paid give way. Runs that
+    /// owe at the same moment may each take a place beyond the bound, which the next gives back.
+    async fn make_room(&self, run: RunId) -> Result<(), CompensationError> {
+        loop {
+            let oldest = {
+                let book = self.lock();
+                if book.len() < self.bounds.open || book.has(run) {
+                    return Ok(());
+                }
+                book.oldest_payable()
+            };
+            let Some(oldest) = oldest else {
+                let known = self.bounds.open;
+                self.tell(|| {
+                    tracing::error!(
+                        known,
+                        "all owed cleanups are of runs that are going; nothing more is sent"
+                    );
+                });
+                return Err(CompensationError(format!(
+                    "{known} cleanups are owed by runs that are going; nothing more is sent until some have ended"
+                )));
+            };
+            self.give_up(oldest).await?;
+            self.tell(|| {
+                let given_up = self.given_up.load(Ordering::Relaxed);
+                tracing::error!(
+                    most = self.bounds.open, given_up,
+                    "as many cleanups are owed as may be: the oldest are given up for new ones; see debts/given-up"
+                );
+            });
+        }
+    }
+
+    fn tell(&self, line: impl FnOnce()) {
+        let now = self.clock.monotonic();
+        let mut told = self
+            .told
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if told.is_none_or(|told| now.since(told) >= TOLD_EVERY) {
+            *told = Some(now);
+            line();
         }
     }
 
@@ -218,7 +283,7 @@ impl Debts {
             sync_folder(&folder)
         })
         .await?;
-        self.lock().remove(&run);
+        self.lock().strike_out(run);
         Ok(())
     }
 
@@ -230,21 +295,9 @@ impl Debts {
 impl CompensationLog for Debts {
     fn owe<'a>(&'a self, debt: &'a Debt) -> BoxFuture<'a, Result<(), CompensationError>> {
         Box::pin(async move {
-            let known = self.lock().len();
-            if known >= OPEN_MAX && !self.has(debt.run) {
-                return Err(CompensationError(format!(
-                    "{known} cleanups are owed already; nothing more is sent until some are paid"
-                )));
-            }
+            self.make_room(debt.run).await?;
             self.write(debt).await?;
-            let mut all = self.lock();
-            let tries = all.get(&debt.run).map_or(0, |open| open.tries);
-            let open = Open {
-                debt: debt.clone(),
-                standing: Standing::RunGoing,
-                tries,
-            };
-            all.insert(debt.run, open);
+            self.lock().enter(debt.clone(), Standing::RunGoing);
             Ok(())
         })
     }
@@ -255,9 +308,9 @@ impl CompensationLog for Debts {
 }
 
 /// Disk work does not belong on the runtime's one thread.
-async fn off_thread(
-    work: impl FnOnce() -> std::io::Result<()> + Send + 'static,
-) -> Result<(), CompensationError> {
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, CompensationError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(told)?
@@ -276,139 +329,30 @@ fn told(error: impl std::fmt::Display) -> CompensationError {
     CompensationError(error.to_string())
 }
 
-fn read_all(folder: &Path, now: Monotonic) -> std::io::Result<BTreeMap<RunId, Open>> {
+fn read_all(folder: &Path, now: Monotonic) -> std::io::Result<Book> {
     std::fs::create_dir_all(folder)?;
-    let mut open = BTreeMap::new();
+    let mut book = Book::default();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "json") {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if extension == Some("tmp") {
+            // A crash came between writing and renaming: nothing was sent for it yet, or the
+            // older state of the same debt still stands beside it.
+            present(std::fs::remove_file(&path))?;
+        }
+        if extension != Some("json") {
             continue;
         }
         match serde_json::from_slice::<Debt>(&std::fs::read(&path)?) {
-            Ok(debt) => {
-                let standing = Standing::Payable(now);
-                let tries = 0;
-                open.insert(
-                    debt.run,
-                    Open {
-                        debt,
-                        standing,
-                        tries,
-                    },
-                );
-            }
+            Ok(debt) => book.enter(debt, Standing::Payable(now)),
             // Files are replaced as a whole, so this is not a crash's doing; a person must look.
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "an owed cleanup cannot be read");
             }
         }
     }
-    Ok(open)
+    Ok(book)
 }
 
 #[cfg(test)]
-mod tests {
-    use bongsu_model::{ActorName, JourneyName, Revision, Variant};
-    use bongsu_probes::SystemClock;
-
-    use super::*;
-
-    fn debt(n: u8, target: &str) -> Debt {
-        Debt {
-            run: RunId::from_bytes([n; 16]),
-            target: TargetName::new(target).unwrap(),
-            journey: JourneyName::new("send-message").unwrap(),
-            journey_revision: Revision::of(b""),
-            variant: Variant::cold(),
-            accounts: vec![(
-                ActorName::new("alice").unwrap(),
-                AccountName::new("users-001").unwrap(),
-            )],
-            scopes: vec![0],
-            variables: Vec::new(),
-            since: Timestamp::from_unix_seconds(u64::from(n)),
-            attempts: 0,
-        }
-    }
-
-    fn debts(data: &Path) -> Debts {
-        Debts::open(data, Arc::new(SystemClock::new())).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_debt_outlives_the_process_and_is_then_to_be_paid_oldest_first() {
-        let data = tempfile::tempdir().unwrap();
-        let before = debts(data.path());
-        before.owe(&debt(2, "superapp")).await.unwrap();
-        before.owe(&debt(1, "superapp")).await.unwrap();
-        before.owe(&debt(3, "superapp")).await.unwrap();
-        assert_eq!(before.next_payable(&[]), None, "their runs are still going");
-        before.paid(debt(3, "superapp").run).await.unwrap();
-        drop(before);
-        let after = debts(data.path());
-        assert_eq!(after.counts().open, 2);
-        assert_eq!(after.next_payable(&[]), Some(debt(1, "superapp")));
-        assert_eq!(
-            after.next_payable(&[TargetName::new("superapp").unwrap()]),
-            None
-        );
-        after.paid(debt(1, "superapp").run).await.unwrap();
-        after.settled();
-        assert_eq!(after.next_payable(&[]), Some(debt(2, "superapp")));
-        assert_eq!((after.counts().open, after.counts().paid), (1, 1));
-    }
-
-    #[tokio::test]
-    async fn a_payment_that_failed_is_tried_again_later_and_given_up_in_the_end() {
-        let data = tempfile::tempdir().unwrap();
-        let log = debts(data.path());
-        let one = debt(1, "superapp");
-        log.owe(&one).await.unwrap();
-        log.run_ended(one.run);
-        log.failed(one.run, one.since).await.unwrap();
-        assert_eq!(log.next_payable(&[]), None, "not at once");
-        let late = one.since + GIVEN_UP_AFTER + Duration::from_secs(1);
-        log.failed(one.run, late).await.unwrap();
-        assert_eq!((log.counts().open, log.counts().given_up), (0, 1));
-        assert_eq!(debts(data.path()).counts().open, 0);
-    }
-
-    #[tokio::test]
-    async fn a_debt_that_failed_lets_others_go_first() {
-        let data = tempfile::tempdir().unwrap();
-        let before = debts(data.path());
-        before.owe(&debt(1, "superapp")).await.unwrap();
-        before.owe(&debt(2, "superapp")).await.unwrap();
-        drop(before);
-        let log = debts(data.path());
-        log.failed(debt(1, "superapp").run, debt(1, "superapp").since)
-            .await
-            .unwrap();
-        log.lock()
-            .get_mut(&debt(1, "superapp").run)
-            .unwrap()
-            .standing = Standing::Payable(Monotonic::from_origin(Duration::ZERO));
-        assert_eq!(log.next_payable(&[]), Some(debt(2, "superapp")));
-    }
-
-    #[tokio::test]
-    async fn a_debt_whose_file_a_person_removed_is_struck_out() {
-        let data = tempfile::tempdir().unwrap();
-        let log = debts(data.path());
-        let one = debt(1, "superapp");
-        log.owe(&one).await.unwrap();
-        std::fs::remove_file(log.path(one.run)).unwrap();
-        log.paid(one.run).await.unwrap();
-        assert!(!log.has(one.run));
-    }
-
-    #[tokio::test]
-    async fn what_cannot_be_written_is_not_owed() {
-        let data = tempfile::tempdir().unwrap();
-        let log = debts(data.path());
-        std::fs::remove_dir_all(data.path().join("debts")).unwrap();
-        let error = log.owe(&debt(1, "superapp")).await.unwrap_err();
-        assert!(error.to_string().contains("cannot be written"), "{error}");
-        assert!(!log.has(debt(1, "superapp").run));
-    }
-}
+mod tests;

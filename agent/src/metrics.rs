@@ -125,6 +125,12 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
         debts.given_up,
     );
     page.one(
+        "bongsu_agent_debts_forgotten_total",
+        "counter",
+        "Records of given-up cleanups that had to go for newer ones.",
+        debts.forgotten,
+    );
+    page.one(
         "bongsu_agent_controls",
         "gauge",
         "Control targets.",
@@ -371,6 +377,7 @@ mod tests {
                 open: 1,
                 paid: 2,
                 given_up: 0,
+                forgotten: 0,
             },
             controls_reachable: 2,
             controls: 3,

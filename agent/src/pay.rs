@@ -22,7 +22,7 @@ pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         while !stop.is_cancelled() {
             let busy = pace.busy(shared.clock.monotonic());
-            let Some(debt) = shared.debts.next_payable(&busy) else {
+            let Some(debt) = shared.debts.begin_payment(&busy) else {
                 break;
             };
             pace.begun(debt.target.clone());
@@ -92,7 +92,7 @@ async fn pay_one(
     let payment = match state {
         CleanupState::Done | CleanupState::None => {
             tracing::info!(run = %debt.run, "an owed cleanup is paid");
-            shared.debts.settled();
+            shared.debts.settled(debt.run);
             Payment::Paid
         }
         CleanupState::Owed | CleanupState::Leaked => {
