@@ -65,13 +65,19 @@ struct Member {
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     pools: BTreeMap<PoolKey, Vec<Member>>,
+    /// Accounts that left the plan while a run has them; as many as runs can have, at most.
+    gone: BTreeMap<PoolKey, Vec<Member>>,
     leases: u64,
 }
 
 impl Accounts {
-    /// Takes on these pools; what is known of accounts that stay is kept, their leases too.
+    /// Takes on these pools; what is known of accounts that stay is kept. A lease outlives also
+    /// that its account leaves the plan and comes back.
     pub(crate) fn replace(&mut self, pools: Vec<(PoolKey, Vec<Account>)>) {
         let mut old = std::mem::take(&mut self.pools);
+        for (key, members) in std::mem::take(&mut self.gone) {
+            old.entry(key).or_default().extend(members);
+        }
         for (key, accounts) in pools {
             let mut known = old.remove(&key).unwrap_or_default();
             let members = accounts
@@ -92,8 +98,14 @@ impl Accounts {
                     }
                 })
                 .collect();
+            old.insert(key.clone(), known);
             self.pools.insert(key, members);
         }
+        for members in old.values_mut() {
+            members.retain(|member| member.is_leased);
+        }
+        old.retain(|_, members| !members.is_empty());
+        self.gone = old;
     }
 
     /// Leases one account that is `usable` for each of `pools` of `target`, all or none.
@@ -218,8 +230,11 @@ impl Accounts {
     /// Gives leased accounts back.
     pub(crate) fn release(&mut self, leases: &[Lease]) {
         for lease in leases {
-            if let Some(member) = self.member(&lease.key, &lease.account.name) {
+            let name = &lease.account.name;
+            if let Some(member) = self.member(&lease.key, name) {
                 member.is_leased = false;
+            } else if let Some(members) = self.gone.get_mut(&lease.key) {
+                members.retain(|member| member.account.name != *name);
             }
         }
     }
@@ -438,6 +453,32 @@ mod tests {
         assert_eq!(again.unwrap_err(), Unleased::InUse);
         let gone = accounts.lease_named(&[(key(), name(9))]);
         assert_eq!(gone.unwrap_err(), Unleased::Gone);
+    }
+
+    #[test]
+    fn a_pool_that_leaves_and_comes_back_while_a_run_goes_lends_no_account_twice() {
+        let list = |count| {
+            let list = (0..count).map(|n| Account {
+                name: name(n),
+                fields: Vec::new(),
+                secrets: Vec::new(),
+            });
+            list.collect::<Vec<_>>()
+        };
+        let mut accounts = accounts(2);
+        let leased = lease(&mut accounts, 2, 0).unwrap();
+        // The pool goes, then one of its accounts is missing, then all is as it was.
+        accounts.replace(Vec::new());
+        accounts.replace(vec![(key(), list(1))]);
+        accounts.replace(vec![(key(), list(2))]);
+        assert_eq!(lease(&mut accounts, 1, 0).unwrap_err(), NO_ACCOUNT);
+        accounts.release(&leased);
+        let again = lease(&mut accounts, 2, 0).unwrap();
+        accounts.replace(Vec::new());
+        accounts.release(&again);
+        assert!(accounts.gone.values().all(Vec::is_empty));
+        accounts.replace(vec![(key(), list(2))]);
+        assert_eq!(lease(&mut accounts, 2, 0).unwrap().len(), 2);
     }
 
     #[test]
