@@ -2,12 +2,13 @@
 
 mod pace;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bongsu_language::KillSwitch;
-use bongsu_model::{CleanupState, TargetName, Trigger};
+use bongsu_model::{CleanupState, Trigger};
 use bongsu_probes::{Account, Context, Debt, RunOrder};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Lease, PoolKey, Unleased};
@@ -17,42 +18,81 @@ use pace::{Pace, Payment};
 
 /// Pays debts until `stop`; a payment that is going is let finish.
 pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
-    let mut going: JoinSet<(TargetName, Payment)> = JoinSet::new();
-    let mut pace = Pace::default();
+    let mut payments = Payments::default();
     loop {
         while !stop.is_cancelled() {
-            let busy = pace.busy(shared.clock.monotonic());
+            let busy = payments.pace.busy(shared.clock.monotonic());
             let Some(debt) = shared.debts.begin_payment(&busy) else {
                 break;
             };
-            pace.begun(debt.target.clone());
-            going.spawn(pay_one(shared.clone(), debt, stop.clone()));
+            let paying = pay_one(shared.clone(), debt.clone(), stop.clone());
+            payments.begin(debt, paying);
         }
-        let nap = pace.nap(shared.clock.monotonic());
+        let nap = payments.pace.nap(shared.clock.monotonic());
         tokio::select! {
-            Some(done) = going.join_next(), if !going.is_empty() => match done {
-                Ok((target, payment)) => pace.ended(&target, payment, shared.clock.monotonic()),
-                Err(error) => {
-                    tracing::error!(%error, "a payment broke off");
-                    pace = Pace::default();
-                }
-            },
+            Some(done) = payments.going.join_next_with_id(), if !payments.going.is_empty() => {
+                payments.take_in(&shared, done).await;
+            }
             () = shared.debts.changed() => {}
             () = tokio::time::sleep(nap) => {}
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
-        if stop.is_cancelled() && going.is_empty() {
+        if stop.is_cancelled() && payments.going.is_empty() {
             return;
         }
     }
 }
 
-async fn pay_one(
+/// The payments that are going, one a target.
+#[derive(Debug, Default)]
+struct Payments {
+    going: JoinSet<Payment>,
+    debts: HashMap<Id, Debt>,
+    pace: Pace,
+}
+
+impl Payments {
+    fn begin(&mut self, debt: Debt, paying: impl Future<Output = Payment> + Send + 'static) {
+        self.pace.begun(debt.target.clone());
+        let id = self.going.spawn(paying).id();
+        self.debts.insert(id, debt);
+    }
+
+    async fn take_in(&mut self, shared: &Shared, done: Result<(Id, Payment), JoinError>) {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(debt) = self.debts.remove(&id) else {
+            return;
+        };
+        let payment = match done {
+            Ok((_, payment)) => payment,
+            Err(error) => {
+                // As one that failed: it must not be tried again at once, and again.
+                tracing::error!(run = %debt.run, %error, "a payment broke off");
+                failed(shared, &debt).await;
+                Payment::Failed
+            }
+        };
+        let now = shared.clock.monotonic();
+        self.pace.ended(&debt.target, payment, now);
+    }
+}
+
+/// Leased accounts that are given back however the payment ends.
+struct Held {
     shared: Arc<Shared>,
-    debt: Debt,
-    stop: CancellationToken,
-) -> (TargetName, Payment) {
-    let target = debt.target.clone();
+    leases: Vec<Lease>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.accounts().release(&self.leases);
+    }
+}
+
+async fn pay_one(shared: Arc<Shared>, debt: Debt, stop: CancellationToken) -> Payment {
     let plan = shared.plan.current();
     let planned = plan
         .planned
@@ -64,32 +104,39 @@ async fn pay_one(
     let Some(planned) = planned else {
         tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by a journey that the plan no longer has");
         failed(&shared, &debt).await;
-        return (target, Payment::Untried);
+        return Payment::Untried;
     };
     if planned.target.profile().kill_switch == KillSwitch::Everything {
         shared.debts.put_off(debt.run);
-        return (target, Payment::Untried);
+        return Payment::Untried;
     }
     if planned.journey.revision != debt.journey_revision {
         tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an older text of the journey; today's cleanup is tried");
     }
-    let leases = match lease(&shared, &planned, &debt) {
-        Ok(leases) => leases,
+    let held = match lease(&shared, &planned, &debt) {
+        Ok(leases) => Held {
+            shared: shared.clone(),
+            leases,
+        },
         Err(Unleased::InUse) => {
             shared.debts.put_off(debt.run);
-            return (target, Payment::Untried);
+            return Payment::Untried;
         }
         Err(Unleased::Gone) => {
             tracing::warn!(run = %debt.run, journey = %debt.journey, "a cleanup is owed by an account that this agent no longer has");
             failed(&shared, &debt).await;
-            return (target, Payment::Untried);
+            return Payment::Untried;
         }
     };
-    let accounts = leases.iter().map(|lease| lease.account.clone()).collect();
+    let accounts = held
+        .leases
+        .iter()
+        .map(|lease| lease.account.clone())
+        .collect();
     let context = context(&shared, &planned, &debt, accounts, stop);
     let state = bongsu_probes::pay(&planned.journey, &debt, &context).await;
-    shared.accounts().release(&leases);
-    let payment = match state {
+    drop(held);
+    match state {
         CleanupState::Done | CleanupState::None => {
             tracing::info!(run = %debt.run, "an owed cleanup is paid");
             shared.debts.settled(debt.run);
@@ -99,8 +146,7 @@ async fn pay_one(
             failed(&shared, &debt).await;
             Payment::Failed
         }
-    };
-    (target, payment)
+    }
 }
 
 async fn failed(shared: &Shared, debt: &Debt) {
@@ -154,5 +200,73 @@ fn context(
         compensation: shared.debts.clone(),
         cancel,
         self_check: shared.controls.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_model::{
+        AccountName, ActorName, JourneyName, PoolName, Revision, RunId, TargetName, Timestamp,
+        Variant,
+    };
+    use bongsu_probes::CompensationLog as _;
+
+    use super::*;
+
+    fn debt(since: Timestamp) -> Debt {
+        Debt {
+            run: RunId::from_bytes([1; 16]),
+            target: TargetName::new("superapp").unwrap(),
+            journey: JourneyName::new("send-message").unwrap(),
+            journey_revision: Revision::of(b""),
+            variant: Variant::cold(),
+            accounts: vec![(
+                ActorName::new("alice").unwrap(),
+                AccountName::new("users-001").unwrap(),
+            )],
+            scopes: vec![0],
+            variables: Vec::new(),
+            since,
+            attempts: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_payment_that_panics_gives_its_accounts_back_and_the_target_rests() {
+        let data = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::for_tests(data.path()));
+        let debt = debt(shared.clock.wall());
+        let key = PoolKey {
+            target: debt.target.clone(),
+            pool: PoolName::new("users").unwrap(),
+        };
+        let account = Account {
+            name: AccountName::new("users-001").unwrap(),
+            fields: Vec::new(),
+            secrets: Vec::new(),
+        };
+        let wanted = [(key.clone(), account.name.clone())];
+        shared.accounts().replace(vec![(key, vec![account])]);
+        shared.debts.owe(&debt).await.unwrap();
+        shared.debts.run_ended(debt.run);
+
+        let mut payments = Payments::default();
+        let leases = shared.accounts().lease_named(&wanted).unwrap();
+        let held = Held {
+            shared: shared.clone(),
+            leases,
+        };
+        payments.begin(debt.clone(), async move {
+            let _held = held;
+            tokio::task::yield_now().await;
+            panic!("as a mistake of ours would");
+        });
+        let done = payments.going.join_next_with_id().await.unwrap();
+        payments.take_in(&shared, done).await;
+        assert!(shared.accounts().lease_named(&wanted).is_ok());
+        let busy = payments.pace.busy(shared.clock.monotonic());
+        assert_eq!(busy, [debt.target]);
+        assert_eq!(shared.debts.counts().open, 1, "it stays owed");
+        assert_eq!(shared.debts.begin_payment(&[]), None, "not at once");
     }
 }

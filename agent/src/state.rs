@@ -100,6 +100,52 @@ impl Shared {
         }
     }
 
+    /// With nothing in it, in a folder of its own; the disk thread ends with it.
+    #[cfg(test)]
+    pub(crate) fn for_tests(data: &std::path::Path) -> Self {
+        use crate::config::ControlsConfig;
+        use crate::spool::{SpoolSettings, SystemDisk};
+        use std::time::Duration;
+
+        let clock: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
+        let gate = NetworkGate::new();
+        let opened = Spool::open(SpoolSettings {
+            data,
+            bytes_max: 1 << 20,
+            collectors: &[],
+            disk: Box::new(SystemDisk),
+        })
+        .unwrap();
+        let controls = ControlsConfig {
+            every: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            addresses: Vec::new(),
+            resolver: None,
+        };
+        Self::new(Parts {
+            vantage: Vantage {
+                region: bongsu_model::RegionId::new("kr-seoul").unwrap(),
+                network: bongsu_model::NetworkId::new("as4766").unwrap(),
+                agent: bongsu_model::AgentId::new("seoul-1").unwrap(),
+            },
+            clock: clock.clone(),
+            gate: gate.clone(),
+            offset: Arc::default(),
+            plan: Arc::new(PlanState::new(Plan {
+                revision: bongsu_model::Revision::of(b""),
+                planned: Vec::new(),
+                journeys: Vec::new(),
+                targets: Vec::new(),
+                accounts: Vec::new(),
+            })),
+            spool: opened.spool,
+            debts: Arc::new(Debts::open(data, clock.clone()).unwrap()),
+            budgets: Budgets::new(data.join("budgets")),
+            controls: Arc::new(Controls::new(controls, clock, gate)),
+            ships: Vec::new(),
+        })
+    }
+
     pub(crate) fn accounts(&self) -> MutexGuard<'_, Accounts> {
         self.accounts
             .lock()
