@@ -194,6 +194,7 @@ impl Agent {
                 clock: self.shared.clock.clone(),
                 counts: counts.clone(),
                 dead_letters: DeadLetters::new(config.data.join("dead-letters")),
+                doubts: self.shared.doubts.clone(),
             };
             let (flush, abandon) = (self.tokens.flush.clone(), self.tokens.abandon.clone());
             self.shippers.spawn(shipper.ship(flush, abandon));

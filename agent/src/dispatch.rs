@@ -10,7 +10,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{BlindReason, CleanupState, Outcome, PoolName, SkipReason, Timestamp, Trigger};
+use bongsu_model::{
+    BlindReason, CleanupState, Monotonic, Outcome, PoolName, SkipReason, Timestamp, Trigger,
+};
 use bongsu_wire::opamp::{BurstOrder, BurstRefusal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -31,6 +33,9 @@ use run::{Ended, Order};
 
 /// Longest sleep: a wall clock that is set must be noticed.
 const NAP_MAX: Duration = Duration::from_secs(1);
+
+/// The least time between two records of one plan, however often a collector lacks it.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// The bounds of a dispatcher.
 #[derive(Debug)]
@@ -59,6 +64,11 @@ pub(crate) struct Dispatcher {
     asked: mpsc::Receiver<Asked>,
     /// Whether the plan's record still has to be spooled.
     is_plan_untold: bool,
+    /// From when the plan holds. Its record says so each time that it is told, so that one which
+    /// comes late still covers the runs before it, and one that comes twice is the same.
+    plan_valid_from: Timestamp,
+    /// When its record was last spooled.
+    plan_told: Monotonic,
 }
 
 #[derive(Debug)]
@@ -77,6 +87,7 @@ impl Dispatcher {
     ) -> Self {
         let plans = shared.plan.subscribe();
         let plan = shared.plan.current();
+        let (plan_valid_from, plan_told) = (shared.clock.wall(), shared.clock.monotonic());
         Self {
             shared,
             bounds,
@@ -91,6 +102,8 @@ impl Dispatcher {
             pulse,
             asked,
             is_plan_untold: true,
+            plan_valid_from,
+            plan_told,
         }
     }
 
@@ -152,15 +165,24 @@ impl Dispatcher {
         let longest = self.plan.planned.iter().map(Planned::deadline).max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());
-        self.is_plan_untold |= self.plan.revision != known;
+        if self.plan.revision != known {
+            self.is_plan_untold = true;
+            self.plan_valid_from = now;
+        }
         self.tell_plan().await;
     }
 
     /// Spools the plan's record; what a full disk did not take is tried again at the next turn,
-    /// since without it nobody can make sense of the runs.
+    /// since without it nobody can make sense of the runs. So is what a collector lacks.
     async fn tell_plan(&mut self) {
+        let now = self.shared.clock.monotonic();
+        self.is_plan_untold |=
+            now.since(self.plan_told) >= TELL_AGAIN_AFTER && self.shared.doubts.is_any();
         if self.is_plan_untold {
-            self.is_plan_untold = !self.shared.spool_plan(&self.plan).await;
+            self.plan_told = now;
+            self.shared.doubts.clear();
+            let spooling = self.shared.spool_plan(&self.plan, self.plan_valid_from);
+            self.is_plan_untold = !spooling.await;
         }
     }
 

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::ship::{Answer, Client};
+use crate::plan::Doubt;
+use crate::ship::{Answer, Client, PlanThere};
 use crate::state::Shared;
 
 /// The agent's time between two heartbeats.
@@ -42,7 +43,7 @@ async fn beat_to(shared: Arc<Shared>, mut client: Client) {
             return;
         };
         let body = bongsu_wire::encode_heartbeat(&heartbeat, &shared.resource);
-        if !send(&mut client, &body).await {
+        if !send(&mut client, &body, &shared).await {
             shared
                 .counts
                 .heartbeats_failed
@@ -52,9 +53,11 @@ async fn beat_to(shared: Arc<Shared>, mut client: Client) {
 }
 
 /// Whether the collector took it. It is never sent again: the next one is newer.
-async fn send(client: &mut Client, body: &[u8]) -> bool {
-    match client.post("/v1/logs", body).await {
+async fn send(client: &mut Client, body: &[u8], shared: &Shared) -> bool {
+    let (answer, plan) = client.post_heartbeat(body).await;
+    match answer {
         Answer::Accepted { rejected, message } => {
+            learn_of_plan(client.name(), plan, shared);
             if rejected > 0 {
                 tracing::warn!(collector = client.name(), %message, "a heartbeat was refused");
             }
@@ -74,5 +77,19 @@ async fn send(client: &mut Client, body: &[u8]) -> bool {
             tracing::warn!(collector = client.name(), %reason, "a heartbeat was refused");
             false
         }
+    }
+}
+
+/// Without the plan's record a collector can make nothing of the runs: it is sent again.
+fn learn_of_plan(collector: &str, plan: PlanThere, shared: &Shared) {
+    match plan {
+        PlanThere::Undisputed => shared.doubts.settle(collector),
+        PlanThere::Unknown if shared.doubts.raise(collector, Doubt::Unknown) => {
+            tracing::warn!(
+                collector,
+                "the collector does not know this agent's plan; its record is sent again"
+            );
+        }
+        PlanThere::Unknown => {}
     }
 }

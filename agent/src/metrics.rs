@@ -21,6 +21,8 @@ pub(crate) struct RunCounts {
     pub(crate) going: AtomicU64,
     /// Reports that the spool did not take.
     pub(crate) unspooled: AtomicU64,
+    /// Records of plans that were spooled.
+    pub(crate) plans_told: AtomicU64,
     /// Plans refused.
     pub(crate) plans_refused: AtomicU64,
     /// Heartbeats that a collector did not take.
@@ -181,6 +183,12 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
         "gauge",
         "Whether a newer plan was refused.",
         u64::from(snapshot.is_plan_refused),
+    );
+    page.one(
+        "bongsu_agent_plans_told_total",
+        "counter",
+        "Records of plans written for the collectors.",
+        load(&snapshot.runs.plans_told),
     );
     page.one(
         "bongsu_agent_plans_refused_total",

@@ -1,6 +1,7 @@
 //! What the agent is to run: journeys, catalogue and targets, taken as a whole or refused as one.
 
 mod budget;
+mod doubts;
 mod files;
 mod load;
 mod reload;
@@ -12,6 +13,7 @@ use bongsu_language::{Budget, Journey, KillSwitch};
 use bongsu_model::{Cadence, PlanEntry, PlanRecord, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
 
+pub(crate) use doubts::{Doubt, PlanDoubts};
 pub use files::{FilesError, read_sources};
 pub(crate) use load::{Fingerprint, fingerprint, load};
 pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};

@@ -18,11 +18,12 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 pub use client::ClientError;
-pub(crate) use client::{Client, Surroundings, client_builder, told};
+pub(crate) use client::{Client, PlanThere, Surroundings, client_builder, told};
 pub(crate) use dead_letter::DeadLetters;
 use dead_letter::{DeadLetter, Kept};
 pub(crate) use offset::ClockOffset;
 
+use crate::plan::{Doubt, PlanDoubts};
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
 
 /// The first wait after a failure; it doubles with each.
@@ -58,6 +59,7 @@ pub(crate) struct Shipper {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) counts: Arc<ShipCounts>,
     pub(crate) dead_letters: DeadLetters,
+    pub(crate) doubts: Arc<PlanDoubts>,
 }
 
 /// How a request ended for the queue.
@@ -174,6 +176,7 @@ impl Shipper {
                 if rejected > 0 {
                     self.counts.rejected.fetch_add(rejected, Ordering::Relaxed);
                     tracing::warn!(collector = self.client.name(), rejected, %message, "part of a request was refused");
+                    self.doubt_plan(part, &message);
                     self.bury(path, message, body).await;
                 } else if !message.is_empty() {
                     tracing::warn!(collector = self.client.name(), %message, "the collector warns");
@@ -184,6 +187,7 @@ impl Shipper {
                 backoff.succeeded();
                 self.counts.refused.fetch_add(records, Ordering::Relaxed);
                 tracing::error!(collector = self.client.name(), %reason, records, "refused for good");
+                self.doubt_plan(part, &reason);
                 self.bury(path, reason, body).await;
                 self.acknowledge(part).await
             }
@@ -196,6 +200,7 @@ impl Shipper {
             Answer::PlainPlease if self.client.is_plain() => {
                 // Not our compression, then: as final as any other refusal.
                 self.counts.refused.fetch_add(records, Ordering::Relaxed);
+                self.doubt_plan(part, "status 415");
                 self.bury(path, "status 415".to_owned(), body).await;
                 self.acknowledge(part).await
             }
@@ -221,6 +226,18 @@ impl Shipper {
                 let wait = backoff.failed(Some(ASK_AGAIN_AFTER), jitter());
                 Progress::Wait(wait)
             }
+        }
+    }
+
+    /// A plan's record that is refused must not be lost silently: no run counts without it.
+    fn doubt_plan(&self, part: &[&(u64, RecordKind, Bytes)], reason: &str) {
+        if part.iter().any(|(_, kind, _)| *kind == RecordKind::Plan) {
+            tracing::error!(
+                collector = self.client.name(), %reason,
+                "THE PLAN IS REFUSED by the collector: its features are unmeasured there until the \
+                 record is taken; it is sent again within a minute or so"
+            );
+            self.doubts.raise(self.client.name(), Doubt::Refused);
         }
     }
 

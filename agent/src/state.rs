@@ -14,7 +14,7 @@ use crate::control_channel::ChannelCounts;
 use crate::controls::Controls;
 use crate::gate::NetworkGate;
 use crate::metrics::{self, RunCounts, Snapshot};
-use crate::plan::{Plan, PlanState};
+use crate::plan::{Plan, PlanDoubts, PlanState};
 use crate::ship::{ClockOffset, ShipCounts};
 use crate::spool::{Record, RecordKind, Spool, SpoolClosed};
 
@@ -28,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) gate: NetworkGate,
     pub(crate) offset: Arc<ClockOffset>,
     pub(crate) plan: Arc<PlanState>,
+    pub(crate) doubts: Arc<PlanDoubts>,
     pub(crate) spool: Spool,
     pub(crate) debts: Arc<Debts>,
     pub(crate) budgets: Budgets,
@@ -89,6 +90,7 @@ impl Shared {
             gate: parts.gate,
             offset: parts.offset,
             plan: parts.plan,
+            doubts: Arc::default(),
             spool: parts.spool,
             debts: parts.debts,
             budgets: parts.budgets,
@@ -208,8 +210,8 @@ impl Shared {
         }
     }
 
-    /// Spools the record of a plan, valid from now on. False if the disk did not take it.
-    pub(crate) async fn spool_plan(&self, plan: &Plan) -> bool {
+    /// Spools the record of a plan. False if the disk did not take it.
+    pub(crate) async fn spool_plan(&self, plan: &Plan, valid_from: Timestamp) -> bool {
         let now = self.clock.wall();
         let record = Record {
             kind: RecordKind::Plan,
@@ -217,13 +219,17 @@ impl Shared {
             run: None,
             items: 1,
             payload: Bytes::from(bongsu_wire::encode_plan(
-                &plan.record(now),
+                &plan.record(valid_from),
                 &self.resource,
                 now,
             )),
         };
         match self.spool.append(vec![record], None).await {
-            Ok(Ok(())) | Err(SpoolClosed) => true,
+            Ok(Ok(())) => {
+                self.counts.plans_told.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(SpoolClosed) => true,
             Ok(Err(error)) => {
                 tracing::error!(%error, "the plan's record could not be spooled");
                 false

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Clock, Secret, Timestamp};
-use bongsu_wire::{Answer, RECEIVED_HEADER, RawAnswer, http_date, read_answer};
+use bongsu_wire::{
+    Answer, PLAN_HEADER, PLAN_UNKNOWN, RECEIVED_HEADER, RawAnswer, http_date, read_answer,
+};
 use bytes::Bytes;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER, USER_AGENT,
@@ -62,6 +64,15 @@ pub enum ClientError {
 enum Compression {
     Zstd,
     Plain,
+}
+
+/// Whether a collector has the record of the plan that a heartbeat names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlanThere {
+    /// It says that it has not.
+    Unknown,
+    /// It says nothing of it.
+    Undisputed,
 }
 
 /// A collector as the shipper and the heartbeat reach it.
@@ -134,6 +145,24 @@ impl Client {
 
     /// Posts an OTLP request. No answer at all is a retry.
     pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Answer {
+        self.ask(path, body).await.0
+    }
+
+    /// Posts a heartbeat; says beside the answer what the collector makes of the plan in it.
+    pub(crate) async fn post_heartbeat(&self, body: &[u8]) -> (Answer, PlanThere) {
+        let (answer, headers) = self.ask("/v1/logs", body).await;
+        let is_unknown = headers
+            .get(PLAN_HEADER)
+            .is_some_and(|value| value == PLAN_UNKNOWN);
+        let plan = if is_unknown {
+            PlanThere::Unknown
+        } else {
+            PlanThere::Undisputed
+        };
+        (answer, plan)
+    }
+
+    async fn ask(&self, path: &str, body: &[u8]) -> (Answer, HeaderMap) {
         let sent = self.clock.wall();
         match self.gate.pass(self.exchange(path, body)).await {
             Ok(Ok((status, headers, body))) => {
@@ -147,16 +176,10 @@ impl Client {
                     retry_after: headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()),
                     body: &body,
                 };
-                read_answer(&raw, answered)
+                (read_answer(&raw, answered), headers)
             }
-            Ok(Err(reason)) => Answer::Retry {
-                reason,
-                after: None,
-            },
-            Err(cut_off) => Answer::Retry {
-                reason: cut_off.to_string(),
-                after: None,
-            },
+            Ok(Err(reason)) => (unanswered(reason), HeaderMap::new()),
+            Err(cut_off) => (unanswered(cut_off.to_string()), HeaderMap::new()),
         }
     }
 
@@ -231,6 +254,13 @@ pub(crate) fn client_builder(
         builder = builder.tls_certs_merge(certificates);
     }
     Ok(builder)
+}
+
+fn unanswered(reason: String) -> Answer {
+    Answer::Retry {
+        reason,
+        after: None,
+    }
 }
 
 /// The whole chain of causes, without the URL.

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bongsu_model::RunFacts;
+use bongsu_model::{PlanRecord, RunFacts};
 use bongsu_wire::opamp::{AgentToServer, ServerToAgent, decode, encode};
 use bongsu_wire::{AgentRecord, PartialSuccess, decode_logs, decode_traces};
 use tokio::net::TcpListener;
@@ -43,6 +43,9 @@ struct Kept {
     script: VecDeque<Scripted>,
     /// Requests that were answered from the script.
     scripted: usize,
+    /// Whether heartbeats are answered that their plan is not known.
+    is_plan_unknown: bool,
+    plans: Vec<PlanRecord>,
     tokens: Vec<String>,
     user_agents: Vec<String>,
     /// What answers polls; without it there is no control channel.
@@ -132,6 +135,15 @@ impl FakeCollector {
         self.kept.lock().unwrap().heartbeats.clone()
     }
 
+    /// Forgets the plan: heartbeats are answered so until its record comes again.
+    pub(crate) fn lose_plan(&self) {
+        self.kept.lock().unwrap().is_plan_unknown = true;
+    }
+
+    pub(crate) fn plans(&self) -> Vec<PlanRecord> {
+        self.kept.lock().unwrap().plans.clone()
+    }
+
     pub(crate) fn tokens(&self) -> Vec<String> {
         self.kept.lock().unwrap().tokens.clone()
     }
@@ -182,14 +194,29 @@ async fn logs(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Response 
     {
         return answer;
     }
+    let mut is_plan_unknown = false;
     for record in records {
         match record {
-            AgentRecord::Heartbeat(heartbeat) => kept.heartbeats.push(heartbeat),
-            AgentRecord::Plan(_) => kept.taken.push(Taken::Plan),
+            AgentRecord::Heartbeat(heartbeat) => {
+                kept.heartbeats.push(heartbeat);
+                is_plan_unknown = kept.is_plan_unknown;
+            }
+            AgentRecord::Plan(plan) => {
+                kept.is_plan_unknown = false;
+                kept.plans.push(plan);
+                kept.taken.push(Taken::Plan);
+            }
             AgentRecord::Evidence(_) => kept.taken.push(Taken::Evidence),
         }
     }
-    bongsu_wire::logs_response(None).into_response()
+    let mut answer = bongsu_wire::logs_response(None).into_response();
+    if is_plan_unknown {
+        let unknown = bongsu_wire::PLAN_UNKNOWN.parse().unwrap();
+        answer
+            .headers_mut()
+            .insert(bongsu_wire::PLAN_HEADER, unknown);
+    }
+    answer
 }
 
 fn note(kept: &mut Kept, headers: &HeaderMap) {

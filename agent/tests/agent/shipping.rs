@@ -200,3 +200,86 @@ async fn a_collector_that_hangs_does_not_slow_the_heartbeat_to_another() {
         .expect("the beat is kept");
     agent.kill().await;
 }
+
+/// A clock on which a minute takes two seconds.
+#[derive(Debug)]
+struct Fast {
+    real: SystemClock,
+    started: Timestamp,
+}
+
+impl Fast {
+    const SPEED: f64 = 30.0;
+
+    fn new() -> Self {
+        let real = SystemClock::new();
+        let started = real.wall();
+        Self { real, started }
+    }
+
+    fn gone(&self) -> Duration {
+        let origin = Monotonic::from_origin(Duration::ZERO);
+        self.real.monotonic().since(origin).mul_f64(Self::SPEED)
+    }
+}
+
+impl Clock for Fast {
+    fn wall(&self) -> Timestamp {
+        self.started + self.gone()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_origin(self.gone())
+    }
+
+    fn speed(&self) -> f64 {
+        Self::SPEED
+    }
+}
+
+async fn start_fast(stage: &Stage) -> Agent {
+    stage.write_journey("login", &LOGIN.replace("\"2s\"", "\"120s\""));
+    let config = Config::load(&stage.write_agent("")).unwrap();
+    Agent::start(config, Arc::new(Fast::new())).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_plan_that_a_collector_lost_is_told_again_and_once_a_minute_at_most() {
+    let stage = Stage::new().await;
+    let agent = start_fast(&stage).await;
+    until("the plan is told", || !stage.collector.plans().is_empty()).await;
+    let beats = stage.collector.heartbeats().len();
+    until("it goes on", || {
+        stage.collector.heartbeats().len() > beats + 2
+    })
+    .await;
+    assert_eq!(stage.collector.plans().len(), 1, "nobody asked for more");
+    stage.collector.lose_plan();
+    until("the plan is told again", || {
+        stage.collector.plans().len() >= 2
+    })
+    .await;
+    let beats = stage.collector.heartbeats().len();
+    until("it goes on", || {
+        stage.collector.heartbeats().len() > beats + 2
+    })
+    .await;
+    let plans = stage.collector.plans();
+    let is_same = plans.iter().all(|plan| *plan == plans[0]);
+    assert!(is_same, "valid from another instant: {plans:?}");
+    agent.kill().await;
+}
+
+#[tokio::test]
+async fn a_plan_that_a_collector_refused_is_told_again() {
+    let stage = Stage::new().await;
+    stage.collector.script(&[Scripted::Status(400)]);
+    let agent = start_fast(&stage).await;
+    until("the plan is told again", || {
+        !stage.collector.plans().is_empty()
+    })
+    .await;
+    let log = std::fs::read_to_string(stage.path("data/dead-letters/refused.log")).unwrap();
+    assert!(log.contains("-logs.otlp status 400"), "{log}");
+    agent.kill().await;
+}

@@ -68,9 +68,10 @@ pub use plan::{plan_from_json, plan_to_json};
 pub use refusal::{BodyError, DecodeError, JsonError, RecordRefusal, RunRefusal};
 pub use resource::AgentResource;
 pub use response::{
-    MESSAGE_BYTES_MAX, PartialSuccess, RECEIVED_HEADER, decode_logs_response, decode_status_body,
-    decode_trace_response, logs_response, logs_response_json, retry_status, status_body,
-    status_json, trace_response, trace_response_json,
+    MESSAGE_BYTES_MAX, PLAN_HEADER, PLAN_UNKNOWN, PartialSuccess, RECEIVED_HEADER,
+    decode_logs_response, decode_status_body, decode_trace_response, logs_response,
+    logs_response_json, retry_status, status_body, status_json, trace_response,
+    trace_response_json,
 };
 pub use root::facts_match_id;
 pub use schema::{SCHEMA, SchemaError, check_schema, is_readable};

@@ -21,6 +21,13 @@ pub const MESSAGE_BYTES_MAX: usize = 4_096;
 /// its own clock. Agents estimate their clock's offset from it; `Date` only has whole seconds.
 pub const RECEIVED_HEADER: &str = "bongsu-received-ns";
 
+/// The header of a collector's answer to a heartbeat that names a plan it has no record of; its
+/// value is [`PLAN_UNKNOWN`]. The agent then sends the record again.
+pub const PLAN_HEADER: &str = "bongsu-plan";
+
+/// The value of [`PLAN_HEADER`].
+pub const PLAN_UNKNOWN: &str = "unknown";
+
 /// Part of a request was refused, for good; or, with nothing refused, a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartialSuccess {
