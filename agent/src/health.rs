@@ -1,7 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`, on loopback.
 
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -101,11 +100,9 @@ async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
         text.push_str(&format!("plan_refused: the old plan stays\n{refusal}\n"));
     }
     for (name, counts) in &shared.ships {
-        if counts.is_paused.load(Ordering::Relaxed) {
+        if let Some(pause) = counts.pause() {
             is_ready = false;
-            text.push_str(&format!(
-                "collector {name}: the token is not accepted; everything is kept\n"
-            ));
+            text.push_str(&format!("collector {name}: {pause}; everything is kept\n"));
         }
     }
     let status = if is_ready {

@@ -72,7 +72,8 @@ async fn send(client: &mut Client, body: &[u8], shared: &Shared) -> bool {
             let _ = client.refresh_token();
             false
         }
-        Answer::Retry { .. } => false,
+        // The shipper complains.
+        Answer::Retry { .. } | Answer::NoReceiver { .. } => false,
         Answer::Refused { reason } => {
             tracing::warn!(collector = client.name(), %reason, "a heartbeat was refused");
             false

@@ -282,8 +282,8 @@ fn ships(page: &mut Page, ships: &[(&str, &ShipCounts)]) {
         (
             "bongsu_agent_ship_paused",
             "gauge",
-            "Whether the token is refused and the queue waits.",
-            |c| u64::from(c.is_paused.load(Ordering::Relaxed)),
+            "Whether the token or the address is wrong and the queue waits.",
+            |c| u64::from(c.pause().is_some()),
         ),
     ];
     for (name, kind, help, read) in families {

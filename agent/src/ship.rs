@@ -7,8 +7,8 @@ mod client;
 mod dead_letter;
 mod offset;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bongsu_model::Clock;
@@ -33,8 +33,30 @@ pub(crate) const WAIT_FIRST: Duration = Duration::from_millis(250);
 /// comes back must hear of them well within that.
 pub(crate) const WAIT_LONGEST: Duration = Duration::from_secs(5);
 
-/// How often a collector is asked again that refused the token.
+/// How often a collector is asked again that refused the token, or that is none: by the agent's
+/// clock.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// The least real time between two, however fast a simulated clock goes.
+const ASK_AGAIN_REAL_MIN: Duration = Duration::from_millis(250);
+
+/// Why a queue waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The token is refused.
+    Token,
+    /// No OTLP receiver is at the address.
+    Address,
+}
+
+impl std::fmt::Display for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Token => "the token is not accepted",
+            Self::Address => "no OTLP receiver answers at its `url`",
+        })
+    }
+}
 
 /// What became of shipping to one collector; each number only grows.
 #[derive(Debug, Default)]
@@ -47,8 +69,25 @@ pub(crate) struct ShipCounts {
     pub(crate) refused: AtomicU64,
     /// Requests that will be sent again.
     pub(crate) retries: AtomicU64,
-    /// Whether the token was refused and the queue waits.
-    pub(crate) is_paused: AtomicBool,
+    /// Why the queue waits for a person, if it does.
+    pause: Mutex<Option<Pause>>,
+}
+
+impl ShipCounts {
+    /// Why the queue waits for a person, if it does.
+    pub(crate) fn pause(&self) -> Option<Pause> {
+        *self
+            .pause
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn set_pause(&self, pause: Option<Pause>) {
+        *self
+            .pause
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = pause;
+    }
 }
 
 /// Ships the spool to one collector.
@@ -163,9 +202,14 @@ impl Shipper {
         answer: Answer,
         backoff: &mut Backoff,
     ) -> Progress {
-        if !matches!(answer, Answer::Unauthorised { .. }) {
-            self.counts.is_paused.store(false, Ordering::Relaxed);
-        }
+        self.counts.set_pause(match &answer {
+            Answer::Unauthorised { .. } => Some(Pause::Token),
+            Answer::NoReceiver { .. } => Some(Pause::Address),
+            Answer::Accepted { .. }
+            | Answer::Retry { .. }
+            | Answer::PlainPlease
+            | Answer::Refused { .. } => None,
+        });
         let records = part.len() as u64;
         match answer {
             Answer::Accepted { rejected, message } => {
@@ -213,7 +257,6 @@ impl Shipper {
                 Progress::Wait(Duration::ZERO)
             }
             Answer::Unauthorised { reason } => {
-                self.counts.is_paused.store(true, Ordering::Relaxed);
                 self.counts.retries.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
                     collector = self.client.name(), %reason,
@@ -223,10 +266,24 @@ impl Shipper {
                 if let Err(error) = self.client.refresh_token() {
                     tracing::error!(collector = self.client.name(), %error, "the token is not to be had");
                 }
-                let wait = backoff.failed(Some(ASK_AGAIN_AFTER), jitter());
-                Progress::Wait(wait)
+                Progress::Wait(self.ask_again(backoff))
+            }
+            Answer::NoReceiver { reason } => {
+                self.counts.retries.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    collector = self.client.name(), %reason,
+                    "NO OTLP RECEIVER ANSWERS AT THE COLLECTOR'S ADDRESS: nothing is shipped, \
+                     everything is kept; check `url` of this [[collector]]: scheme, host, port, \
+                     no path of a page, nothing in between that redirects"
+                );
+                Progress::Wait(self.ask_again(backoff))
             }
         }
+    }
+
+    fn ask_again(&self, backoff: &mut Backoff) -> Duration {
+        let after = ASK_AGAIN_AFTER.div_f64(self.clock.speed().max(1.0));
+        backoff.failed(Some(after.max(ASK_AGAIN_REAL_MIN)), jitter())
     }
 
     /// A plan's record that is refused must not be lost silently: no run counts without it.

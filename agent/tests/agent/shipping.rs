@@ -283,3 +283,39 @@ async fn a_plan_that_a_collector_refused_is_told_again() {
     assert!(log.contains("-logs.otlp status 400"), "{log}");
     agent.kill().await;
 }
+
+#[tokio::test]
+async fn an_address_where_no_receiver_is_pauses_the_queue_and_loses_nothing() {
+    let stage = Stage::new().await;
+    let wrong = [301, 404, 405, 404, 404].map(Scripted::Status);
+    stage.collector.script(&wrong);
+    stage.write_journey("login", &LOGIN.replace("\"2s\"", "\"60s\""));
+    let more = "[listen]\naddress = \"127.0.0.1:0\"";
+    let config = Config::load(&stage.write_agent(more)).unwrap();
+    let agent = Agent::start(config, Arc::new(Fast::new())).await.unwrap();
+    let url = format!("http://{}/readyz", agent.listening().unwrap());
+    let ready = async || {
+        let answer = reqwest::get(&url).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    until("the address is found wrong", || {
+        stage.collector.scripted() >= 1
+    })
+    .await;
+    let (status, text) = ready().await;
+    assert_eq!(status, 503, "{text}");
+    let expected = "collector main: no OTLP receiver answers at its `url`; everything is kept";
+    assert!(text.contains(expected), "{text}");
+    until("runs arrive when it is right", || {
+        !stage.collector.runs().is_empty()
+    })
+    .await;
+    assert_eq!(stage.collector.scripted(), 5);
+    assert_eq!(stage.collector.taken()[0], Taken::Plan);
+    let first = stage.collector.runs()[0].seq;
+    assert_eq!((first, agent.stats().await.dropped), (0, 0));
+    assert!(!stage.path("data/dead-letters").exists());
+    let (status, text) = ready().await;
+    assert_eq!(status, 200, "{text}");
+    agent.kill().await;
+}

@@ -1,7 +1,9 @@
 //! What the answer of an OTLP/HTTP server means, exactly as the specification has it.
 //!
-//! Source: opentelemetry-proto 1.11.0, docs/specification.md, "OTLP/HTTP Response". One deviation:
-//! 401 and 403 pause the queue instead of dropping it, so that an expired token costs no data.
+//! Source: opentelemetry-proto 1.11.0, docs/specification.md, "OTLP/HTTP Response". Two deviations:
+//! 401 and 403 pause the queue instead of dropping it, so that an expired token costs no data; so
+//! do redirects and what says that nothing is there, which no OTLP receiver answers to its own
+//! paths, so that a wrong address costs none either.
 
 use std::time::Duration;
 
@@ -26,6 +28,11 @@ pub enum Answer {
     },
     /// The token is not accepted: keep everything, and ask again later.
     Unauthorised {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// No OTLP receiver is at this address: keep everything, and ask again later.
+    NoReceiver {
         /// Why, for the log.
         reason: String,
     },
@@ -63,6 +70,9 @@ pub fn read_answer(raw: &RawAnswer<'_>, now: Timestamp) -> Answer {
             after: raw.retry_after.and_then(|text| retry_after(text, now)),
         },
         401 | 403 => Answer::Unauthorised {
+            reason: reason(raw),
+        },
+        300..=399 | 404 | 405 | 410 | 421 => Answer::NoReceiver {
             reason: reason(raw),
         },
         415 => Answer::PlainPlease,
@@ -176,7 +186,7 @@ mod tests {
                 Answer::Retry { after: None, .. }
             ));
         }
-        for status in [400, 404, 408, 413, 418, 500, 501, 505, 301] {
+        for status in [400, 408, 413, 418, 500, 501, 505] {
             assert!(
                 matches!(answer(status, None, b""), Answer::Refused { .. }),
                 "{status}"
@@ -187,6 +197,12 @@ mod tests {
                 answer(status, None, b""),
                 Answer::Unauthorised { .. }
             ));
+        }
+        for status in [301, 302, 307, 308, 404, 405, 410, 421] {
+            assert!(
+                matches!(answer(status, None, b"<html>"), Answer::NoReceiver { .. }),
+                "{status}"
+            );
         }
         assert_eq!(answer(415, None, b""), Answer::PlainPlease);
     }
