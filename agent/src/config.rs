@@ -1,6 +1,7 @@
 //! The agent's configuration: `agent.toml`, read into types that cannot be wrong.
 
 mod effective;
+mod conceal;
 mod read;
 mod secret;
 mod source;
@@ -169,7 +170,7 @@ impl Config {
     pub fn parse(text: &str, path: &str, folder: &Path) -> Result<Self, ConfigError> {
         read::config(text, folder).map_err(|mistakes| ConfigError::Mistaken {
             path: path.to_owned(),
-            drawing: source::draw(path, text, &mistakes),
+            drawing: source::draw(path, &conceal::conceal(text), &mistakes),
             mistakes,
         })
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bongsu_model::{AgentId, NetworkId, RegionId, Vantage};
 use toml::de::DeTable;
 
+use super::conceal::shown;
 use super::source::{Mistake, Mistakes, Section};
 use super::{
     Bursts, CollectorConfig, Config, ControlChannel, ControlsConfig, LimitsConfig, PlanConfig,
@@ -219,10 +220,13 @@ fn collector(section: Section<'_>, folder: &Path) -> Option<CollectorConfig> {
 }
 
 fn base_url(text: &str) -> Result<String, String> {
-    let url =
-        reqwest::Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    let url = reqwest::Url::parse(text)
+        .map_err(|error| format!("{} is not a URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("`{text}` is not an http:// or https:// address"));
+        return Err(format!(
+            "{} is not an http:// or https:// address",
+            shown(text)
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL carries no credentials here; use `token`".to_owned());

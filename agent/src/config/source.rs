@@ -257,7 +257,8 @@ impl<'s> Section<'s> {
     }
 }
 
-/// Draws mistakes as the compiler does: message, place, line, marker, remedy.
+/// Draws mistakes as the compiler does: message, place, line, marker, remedy. `text` is without
+/// secrets.
 pub(super) fn draw(path: &str, text: &str, mistakes: &[Mistake]) -> String {
     let mut drawing = String::new();
     for mistake in mistakes {
@@ -277,23 +278,17 @@ fn draw_one(path: &str, text: &str, mistake: &Mistake) -> String {
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_number = text[..start].matches('\n').count() + 1;
     let line = text[line_start..].lines().next().unwrap_or_default();
-    // A token written in place by mistake must not come out in the message about it.
-    let shown = if line.trim_start().starts_with("token") {
-        "token = …"
-    } else {
-        line
-    };
     let column = text[line_start..start].chars().count();
     let marked = text
         .get(start..mistake.span.end.min(line_start + line.len()).max(start))
         .map_or(1, |marked| marked.chars().count().max(1));
     let gutter = " ".repeat(line_number.to_string().len());
     let mut drawing = format!(
-        "error: {}\n{gutter}--> {path}:{line_number}:{}\n{gutter} |\n{line_number} | {shown}\n{gutter} | {}{}\n",
+        "error: {}\n{gutter}--> {path}:{line_number}:{}\n{gutter} |\n{line_number} | {line}\n{gutter} | {}{}\n",
         mistake.message,
         column + 1,
-        " ".repeat(column.min(shown.chars().count())),
-        "^".repeat(if shown == line { marked } else { 1 }),
+        " ".repeat(column),
+        "^".repeat(marked),
     );
     if let Some(remedy) = &mistake.remedy {
         drawing.push_str(&format!("{gutter} = help: {remedy}\n"));

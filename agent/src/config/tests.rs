@@ -183,6 +183,64 @@ fn a_written_secret_is_not_repeated_in_the_message() {
 }
 
 #[test]
+fn a_secret_is_not_repeated_wherever_and_however_it_is_written() {
+    let token = "token = { env = \"BONGSU_TOKEN\" }";
+    let written = [
+        "\"token\" = \"hunter2-secret\"",
+        "'token' = 'hunter2-secret'",
+        "tokn = \"hunter2-secret\"",
+        "Token = \"hunter2-secret\"",
+        "token = hunter2-secret",
+        "token = \"hunter2-secret",
+        "token = \"\"\"\nhunter2-secret\"\"\"",
+        "token = \"\"\"\nhunter2-secret",
+        "token = [\"hunter2-secret\"]",
+        "token = { value = \"hunter2-secret\" }",
+        "token = { file = \"t\", value = \"hunter2-secret\" }",
+        "token.value = \"hunter2-secret\"",
+        "token = { env = \"T\" }\npassword = \"hunter2-secret\"",
+        "token = { env = \"T\" }\nclient-secret = \"hunter2-secret\" # not a key",
+        "token = { env = \"T\" } secret = \"hunter2-secret\"",
+        "token = { env = \"T\" }\nproxy = \"http://me:hunter2-secret@proxy:1\"",
+    ];
+    for text in written {
+        let message = broken(token, text);
+        assert!(!message.contains("hunter2"), "{text}:\n{message}");
+        assert!(message.contains("agent.toml:"), "{message}");
+    }
+    let collector = GOOD.find("[[collector]]").unwrap();
+    let controls = GOOD.find("[controls]").unwrap();
+    let inline = "collector = [{ name = \"main\", url = \"x\", token = \"hunter2-secret\" }]\n";
+    let (before, _) = GOOD.split_at(GOOD.find("[plan]").unwrap());
+    let plan = &GOOD[GOOD.find("[plan]").unwrap()..collector];
+    let text = format!("{before}{inline}{plan}{}", &GOOD[controls..]);
+    let message = parse(&text).unwrap_err();
+    assert!(!message.contains("hunter2"), "{message}");
+    assert!(
+        message.contains("a token is named, never written"),
+        "{message}"
+    );
+    for url in [
+        "http://me:hunter2@host:1",
+        "me:hunter2@host",
+        "ftp://me:hunter2@host",
+    ] {
+        let message = broken("http://127.0.0.1:4318/", url);
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}
+
+proptest::proptest! {
+    /// Stars take the place of bytes, so that every mark still stands under what it means.
+    #[test]
+    fn concealing_moves_nothing(text in "(token|id|tokn|\"token\")? ?=? ?[\"'a-z가-힣@:/\n{}\\[\\]=#]{0,40}") {
+        let concealed = conceal::conceal(&text);
+        proptest::prop_assert_eq!(concealed.len(), text.len());
+        proptest::prop_assert_eq!(concealed.matches('\n').count(), text.matches('\n').count());
+    }
+}
+
+#[test]
 fn a_secret_that_is_missing_or_short_is_named_by_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");

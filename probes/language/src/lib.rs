@@ -44,6 +44,7 @@ pub use journey::{
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_journeys};
 pub use observed::Observed;
+pub use parse::is_secret_name;
 pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use source::{Position, SourceFile};

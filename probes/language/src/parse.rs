@@ -24,7 +24,8 @@ mod secrets;
 mod spends;
 mod step;
 
-pub(crate) use secrets::{conceal, is_secret_name};
+pub(crate) use secrets::conceal;
+pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;
 
 /// Longest name of a step in characters.

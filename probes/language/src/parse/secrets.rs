@@ -33,7 +33,7 @@ const SECRET_HEADERS: &[&str] = &[
 ];
 
 /// Whether a field of this name holds a secret.
-pub(crate) fn is_secret_name(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     SECRET_WORDS.iter().any(|word| {
         name == *word
