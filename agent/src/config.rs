@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use bongsu_model::Vantage;
 
+use crate::units::count;
+
 pub use crate::units::Slice;
 pub use secret::{SecretError, SecretSource};
 pub use source::Mistake;
@@ -125,7 +127,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The text is not a configuration: every mistake, drawn.
-    #[error("the configuration cannot be used\n{drawing}{} in {path}", count(mistakes.len()))]
+    #[error("the configuration cannot be used\n{drawing}{} in {path}", count(mistakes.len(), "mistake"))]
     Mistaken {
         /// The file, as shown.
         path: String,
@@ -134,14 +136,6 @@ pub enum ConfigError {
         /// The mistakes with lines and markers.
         drawing: String,
     },
-}
-
-fn count(mistakes: usize) -> String {
-    if mistakes == 1 {
-        "1 mistake".to_owned()
-    } else {
-        format!("{mistakes} mistakes")
-    }
 }
 
 impl Config {

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::Shared;
+use crate::units::count;
 use crate::watchdog::{Life, Pulse};
 
 /// How long requests that are going may take when the agent ends.
@@ -87,9 +88,9 @@ async fn readyz(State(pages): State<Pages>) -> (StatusCode, String) {
     };
     let plan = shared.plan.current();
     let mut text = format!(
-        "plan: {} ({} journeys)\n",
+        "plan: {} ({})\n",
         plan.revision,
-        plan.planned.len()
+        count(plan.planned.len(), "journey")
     );
     let mut is_ready = true;
     if pages.stop.is_cancelled() {

@@ -44,3 +44,4 @@ pub use config::Config;
 pub use health::ListenError;
 pub use ship::ClientError;
 pub use spool::SpoolOpenError;
+pub use units::count;

@@ -21,6 +21,7 @@ pub(crate) use reload::{PlanState, Reloader};
 
 use crate::accounts::PoolKey;
 use crate::schedule::Lineage;
+use crate::units::count;
 
 /// A journey with slots of its own.
 #[derive(Debug, Clone)]
@@ -107,8 +108,8 @@ pub fn check(config: &crate::config::PlanConfig) -> Result<String, PlanRefusal> 
     let plan = load(config)?;
     let targets: Vec<String> = plan.targets.iter().map(|t| t.name().to_string()).collect();
     Ok(format!(
-        "{} journeys against {}, plan {}",
-        plan.journeys.len(),
+        "{} against {}, plan {}",
+        count(plan.journeys.len(), "journey"),
         targets.join(", "),
         plan.revision
     ))

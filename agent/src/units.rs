@@ -1,4 +1,4 @@
-//! Durations, sizes and slices as people write them: `5s`, `512MiB`, `1/9`.
+//! Durations, sizes, slices and counts as people write them: `5s`, `512MiB`, `1/9`, `2 files`.
 
 use std::time::Duration;
 
@@ -44,6 +44,15 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         .checked_mul(bytes_per_unit)
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| EXPECTED.to_owned())
+}
+
+/// `1 file`, `2 files`: a number and its noun.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 fn split(text: &str) -> Option<(u64, &str)> {

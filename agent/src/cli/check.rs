@@ -1,5 +1,6 @@
 //! `bongsu check`: every mistake of every file in one pass, without network.
 
+use bongsu_agent::count;
 use bongsu_agent::plan::read_sources;
 use bongsu_language::{CheckOptions, Diagnostic, SourceFile, load, load_catalogue};
 
@@ -54,14 +55,6 @@ pub(super) fn main(arguments: &CheckArguments) -> Exit {
         Exit::Invalid
     } else {
         Exit::Good
-    }
-}
-
-fn count(number: usize, word: &str) -> String {
-    if number == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{number} {word}s")
     }
 }
 

@@ -83,7 +83,7 @@ fn every_mistake_is_told_at_once() {
         );
     let message = parse(&text).unwrap_err();
     for part in [
-        "`Seoul 1` is not a agent id",
+        "`Seoul 1` is not an agent id",
         "2 controls are too few",
         "`ftp://x` is not an http:// or https:// address",
         "unknown key `catalog`",

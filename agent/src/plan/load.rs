@@ -17,7 +17,7 @@ use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
 use crate::config::{PlanConfig, SecretSource};
 use crate::schedule::{self, Lineage};
-use crate::units::Slice;
+use crate::units::{Slice, count};
 
 /// One thing that a plan is refused for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +62,7 @@ impl std::fmt::Display for PlanRefusal {
         for problem in &self.0 {
             writeln!(f, "{}\n", problem.drawing.trim_end())?;
         }
-        let problems = if self.0.len() == 1 {
-            "problem"
-        } else {
-            "problems"
-        };
-        write!(f, "the plan is refused: {} {problems}", self.0.len())
+        write!(f, "the plan is refused: {}", count(self.0.len(), "problem"))
     }
 }
 
@@ -349,17 +344,18 @@ fn too_few_accounts(journey: &Journey, loaded: &LoadedTarget, slice: Slice) -> V
     let target = loaded.target.name();
     wanted
         .into_iter()
-        .filter_map(|(pool, count)| {
+        .filter_map(|(pool, wanted)| {
             let have = loaded.pools.iter().find(|(name, _)| name == pool);
             match have.map(|(_, accounts)| accounts.len()) {
                 None => Some(format!(
                     "{}: target `{target}` has no pool `{pool}`",
                     journey.path
                 )),
-                Some(have) if have < count => Some(format!(
-                    "{}: needs {count} accounts of `{pool}` at a time, and slice {slice} of the \
-                     pool in target `{target}` has {have}",
-                    journey.path
+                Some(have) if have < wanted => Some(format!(
+                    "{}: needs {} of `{pool}` at a time, and slice {slice} of the pool in \
+                     target `{target}` has {have}",
+                    journey.path,
+                    count(wanted, "account"),
                 )),
                 Some(_) => None,
             }

@@ -2,7 +2,10 @@
 
 /// A word that is not in the closed list it was looked up in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is not a {list}; one of {known} is expected")]
+#[error(
+    "`{word}` is not {} {list}; one of {known} is expected",
+    crate::name::article(list)
+)]
 pub struct UnknownWord {
     /// The list's name, as a reader knows it.
     pub list: &'static str,

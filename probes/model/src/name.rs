@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// Why a text is not a name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind}: {rule}")]
+#[error("`{text}` is not {} {kind}: {rule}", article(kind))]
 pub struct NameError {
     /// What the name would have named.
     pub kind: &'static str,
@@ -12,6 +12,15 @@ pub struct NameError {
     pub text: String,
     /// The rule it breaks.
     pub rule: &'static str,
+}
+
+/// `a` or `an`, by the first letter.
+pub(crate) fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 /// Longest name in bytes: names become metric labels and file names.
@@ -178,6 +187,12 @@ mod tests {
             "`Seoul` is not a region id: use 1 to 100 of a-z, 0-9, `.`, `-`, `_`, starting with \
              a letter or digit"
         );
+    }
+
+    #[test]
+    fn the_article_is_that_of_the_noun() {
+        let error = AgentId::new("").unwrap_err().to_string();
+        assert!(error.starts_with("`` is not an agent id: "), "{error}");
     }
 
     #[test]
