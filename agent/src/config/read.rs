@@ -35,6 +35,13 @@ const SPOOL_BYTES_MIN: u64 = 64 << 10;
 /// Fewest controls that can have a majority when one of them is down.
 const CONTROLS_MIN: usize = 3;
 
+/// Shortest `controls.every`: each look opens a connection to every control, and a failed run
+/// looks at once anyway.
+const CONTROLS_EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// Shortest `plan.reload`: each look reads and hashes every file of the plan.
+const RELOAD_MIN: Duration = Duration::from_millis(100);
+
 pub(super) fn config(text: &str, folder: &Path) -> Result<Config, Vec<Mistake>> {
     let (document, errors) = DeTable::parse_recoverable(text);
     let mistakes = Mistakes::default();
@@ -88,11 +95,9 @@ fn read(mistakes: &Mistakes, document: &DeTable<'_>, folder: &Path) -> Option<Co
     let controls = top
         .required_section("controls", "[controls]")
         .and_then(|section| controls(mistakes, section));
-    let listen = top.section("listen", "[listen]").and_then(|section| {
-        let address = section.required("address", address);
-        section.finish();
-        address
-    });
+    let listen = top
+        .section("listen", "[listen]")
+        .and_then(|section| listen(mistakes, section));
     top.finish();
     Some(Config {
         vantage: Vantage {
@@ -123,6 +128,46 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("`{text}` is not an address and port, as in 127.0.0.1:8310"))
 }
 
+/// The pages tell of targets, accounts and problems, and ask nobody who he is.
+fn listen(mistakes: &Mistakes, section: Section<'_>) -> Option<SocketAddr> {
+    let address = section.required("address", address);
+    let is_remote_allowed = section.boolean("allow_remote") == Some(true);
+    if let Some(address) = address
+        && !address.ip().is_loopback()
+        && !is_remote_allowed
+    {
+        mistakes.add_with(
+            section.span_of("address"),
+            format!("{address} is not on loopback, and the pages ask nobody for a token"),
+            format!(
+                "write 127.0.0.1:{}, or `allow_remote = true` beside it if only those can reach \
+                 it who may",
+                address.port()
+            ),
+        );
+    }
+    section.finish();
+    address
+}
+
+/// Refuses a duration below its least, with the reason.
+fn at_least(
+    mistakes: &Mistakes,
+    section: &Section<'_>,
+    key: &'static str,
+    (min, reason): (Duration, &str),
+) -> Option<Duration> {
+    let duration = section.optional(key, units::duration);
+    if duration.is_some_and(|duration| duration < min) {
+        mistakes.add_with(
+            section.span_of(key),
+            format!("`{key}` is shorter than {min:?}"),
+            format!("{reason}; write {min:?} or longer"),
+        );
+    }
+    duration
+}
+
 fn plan(mistakes: &Mistakes, section: Section<'_>, folder: &Path) -> Option<PlanConfig> {
     let journeys = section.list("journeys", |text| path_in(folder, text));
     let catalogue = section.required("catalogue", |text| path_in(folder, text));
@@ -136,7 +181,8 @@ fn plan(mistakes: &Mistakes, section: Section<'_>, folder: &Path) -> Option<Plan
     }
     let slice = section.optional("slice", str::parse::<Slice>);
     let account_slice = section.optional("account_slice", str::parse::<Slice>);
-    let reload = section.optional("reload", units::duration);
+    let bound = (RELOAD_MIN, "each look reads every file of the plan");
+    let reload = at_least(mistakes, &section, "reload", bound);
     section.finish();
     Some(PlanConfig {
         journeys: journeys?.0,
@@ -259,7 +305,11 @@ fn spool(mistakes: &Mistakes, section: Section<'_>) -> Option<u64> {
 }
 
 fn controls(mistakes: &Mistakes, section: Section<'_>) -> Option<ControlsConfig> {
-    let every = section.optional("every", units::duration);
+    let bound = (
+        CONTROLS_EVERY_MIN,
+        "each look opens a connection to every control, and a failed run looks at once anyway",
+    );
+    let every = at_least(mistakes, &section, "every", bound);
     let timeout = section.optional("timeout", units::duration);
     let addresses = section.list("addresses", host_and_port);
     let resolver = section.optional("resolver", address);
@@ -268,7 +318,10 @@ fn controls(mistakes: &Mistakes, section: Section<'_>) -> Option<ControlsConfig>
     {
         mistakes.add_with(
             span.clone(),
-            format!("{} controls are too few", addresses.len()),
+            match addresses.len() {
+                1 => "1 control is too few".to_owned(),
+                few => format!("{few} controls are too few"),
+            },
             "name at least three hosts that share nothing with the target: with fewer there is \
              no majority when one of them is down"
                 .to_owned(),

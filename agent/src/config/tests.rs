@@ -133,6 +133,21 @@ fn wrong_toml_and_wrong_values_name_their_place() {
             "a duration is a whole number and a unit",
         ),
         (
+            "[plan]",
+            "[plan]\nreload = \"99ms\"",
+            "`reload` is shorter than 100ms",
+        ),
+        (
+            "[controls]",
+            "[controls]\nevery = \"999ms\"",
+            "`every` is shorter than 1s",
+        ),
+        (
+            "[controls]",
+            "[listen]\naddress = \"0.0.0.0:8310\"\n[controls]",
+            "write 127.0.0.1:8310, or `allow_remote = true`",
+        ),
+        (
             "[controls]",
             "[spool]\nbytes_max = \"1KiB\"\n[controls]",
             "at least 64KiB",
@@ -261,6 +276,24 @@ fn a_secret_that_is_missing_or_short_is_named_by_its_place() {
             .to_string()
             .contains("BONGSU_TEST_NEVER_SET is not set")
     );
+}
+
+#[test]
+fn the_least_durations_and_addresses_off_loopback_are_taken_where_they_are_meant() {
+    let text = GOOD
+        .replace("[plan]", "[plan]\nreload = \"100ms\"")
+        .replace("[controls]", "[controls]\nevery = \"1s\"");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.plan.reload.as_millis(), 100);
+    assert_eq!(config.controls.every.as_secs(), 1);
+    for listen in [
+        "address = \"127.0.0.2:1\"",
+        "address = \"[::1]:1\"",
+        "address = \"0.0.0.0:1\"\nallow_remote = true",
+    ] {
+        let config = parse(&format!("{GOOD}[listen]\n{listen}\n")).unwrap();
+        assert!(config.listen.is_some());
+    }
 }
 
 #[test]
