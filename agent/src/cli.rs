@@ -43,7 +43,7 @@ struct AgentArguments {
     /// The agent's file.
     #[arg(long, value_name = "FILE", required_unless_present = "print_config")]
     config: Option<PathBuf>,
-    /// Reads the agent's file and its plan, says whether they can be used, and ends.
+    /// Reads the agent's file, its plan and its secrets, says whether they can be used, and ends.
     #[arg(long)]
     check_config: bool,
     /// Prints a commented example of the agent's file and ends.

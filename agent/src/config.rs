@@ -1,7 +1,7 @@
 //! The agent's configuration: `agent.toml`, read into types that cannot be wrong.
 
-mod effective;
 mod conceal;
+mod effective;
 mod read;
 mod secret;
 mod source;

@@ -42,6 +42,6 @@ pub use bongsu_probes::{Link, SystemClock};
 pub use compensation::CompensationOpenError;
 pub use config::Config;
 pub use health::ListenError;
-pub use ship::ClientError;
+pub use ship::{ClientError, check_collectors};
 pub use spool::SpoolOpenError;
 pub use units::count;

@@ -17,8 +17,8 @@ use bongsu_wire::Backoff;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-pub use client::ClientError;
 pub(crate) use client::{Client, PlanThere, Surroundings, client_builder, told};
+pub use client::{ClientError, check_collectors};
 pub(crate) use dead_letter::DeadLetters;
 use dead_letter::{DeadLetter, Kept};
 pub(crate) use offset::ClockOffset;

@@ -47,11 +47,16 @@ pub(super) fn main(arguments: &AgentArguments) -> Exit {
 }
 
 fn check(config: &Config, path: &Path) -> Exit {
+    let collectors = bongsu_agent::check_collectors(&config.collectors);
+    for error in &collectors {
+        say_error(&format!("error: {error}"));
+    }
     match bongsu_agent::plan::check(&config.plan) {
-        Ok(summary) => {
+        Ok(summary) if collectors.is_empty() => {
             say(&format!("{}: {summary}", path.display()));
             Exit::Good
         }
+        Ok(_) => Exit::Invalid,
         Err(refusal) => {
             say_error(&refusal.to_string());
             Exit::Invalid

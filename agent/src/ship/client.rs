@@ -95,24 +95,37 @@ pub(crate) struct Surroundings {
     pub(crate) offset: Arc<ClockOffset>,
 }
 
+/// Every collector that cannot be reached as configured: its token or its root certificate is not
+/// to be had. Asks no collector. Needs a default `rustls` provider to be installed.
+pub fn check_collectors(collectors: &[CollectorConfig]) -> Vec<ClientError> {
+    let checked = collectors.iter().map(outfit);
+    checked.filter_map(Result::err).collect()
+}
+
+/// What a client is made of: its token, and HTTP with the roots that it trusts.
+fn outfit(config: &CollectorConfig) -> Result<(Secret, reqwest::Client), ClientError> {
+    let collector = || config.name.clone();
+    let token = config
+        .token
+        .resolve()
+        .map_err(|source| ClientError::Token {
+            collector: collector(),
+            source,
+        })?;
+    let built = client_builder(config)?.timeout(REQUEST_TIMEOUT).build();
+    let http = built.map_err(|error| ClientError::Client {
+        collector: collector(),
+        problem: error.to_string(),
+    })?;
+    Ok((token, http))
+}
+
 impl Client {
     pub(crate) fn new(
         config: &CollectorConfig,
         surroundings: &Surroundings,
     ) -> Result<Self, ClientError> {
-        let collector = || config.name.clone();
-        let token = config
-            .token
-            .resolve()
-            .map_err(|source| ClientError::Token {
-                collector: collector(),
-                source,
-            })?;
-        let built = client_builder(config)?.timeout(REQUEST_TIMEOUT).build();
-        let http = built.map_err(|error| ClientError::Client {
-            collector: collector(),
-            problem: error.to_string(),
-        })?;
+        let (token, http) = outfit(config)?;
         Ok(Self {
             config: config.clone(),
             http,

@@ -86,6 +86,36 @@ async fn what_cannot_be_used_is_said_with_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_that_passes_the_check_is_one_that_starts() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    std::fs::write(stage.path("no-ca.pem"), "nothing").unwrap();
+    let good = std::fs::read_to_string(stage.write_agent("")).unwrap();
+    let token = "file = \"token\"";
+    let cases = [
+        (token.to_owned(), Some(0), "1 journey against superapp"),
+        ("file = \"no-token\"".to_owned(), Some(3), "no-token"),
+        (
+            format!("{token} }}\nca = \"no-ca.pem\"\n#"),
+            Some(3),
+            "no-ca.pem cannot be used",
+        ),
+    ];
+    for (to, code, expected) in cases {
+        let path = stage.path("agent.toml");
+        std::fs::write(&path, good.replacen(token, &to, 1)).unwrap();
+        let output = bongsu()
+            .args(["agent", "--check-config", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+        assert_eq!(output.status.code(), code, "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cadence_that_cannot_hold_the_deadline_refuses_the_plan() {
     let stage = Stage::new().await;
     stage.write_journey(
