@@ -165,7 +165,10 @@ async fn resolve(
         // A public name that leads to a private address serves no user: the name is wrong.
         return Err(Fault::platform(
             FailClass::Dns,
-            format!("private_address {address}"),
+            format!(
+                "private_address {address}, and target `{}` has no `allow_private`",
+                target.name()
+            ),
         ));
     }
     Ok(address)

@@ -84,7 +84,10 @@ async fn private_addresses_are_refused_after_resolving() {
         let dns = Dns::start(Answer::Address(address)).await;
         let base = format!("http://api.test:{}", server.address.port());
         let ended = ends(&base, &dns.key()).await;
-        assert_eq!(ended, format!("fail(dns): private_address {address}"));
+        let expected = format!(
+            "fail(dns): private_address {address}, and target `test` has no `allow_private`"
+        );
+        assert_eq!(ended, expected);
     }
     // An address in the profile itself is a mistake of ours.
     let ended = ends(&server.base(), "").await;
