@@ -117,7 +117,7 @@ impl Agent {
     /// When plan, data folder, collector or listener cannot be used; nothing is left running.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let lock = lock_data(&config)?;
-        let plan = plan::load(&config.plan)?;
+        let plan = plan::load(&config.plan, config.controls.timeout)?;
         let listener = match config.listen {
             Some(address) => Some(health::bind(address).await?),
             None => None,
@@ -211,6 +211,7 @@ impl Agent {
             .spawn(async move { controls.watch(end).await });
         let reloader = Reloader {
             config: config.plan.clone(),
+            self_check: config.controls.timeout,
             state: shared.plan.clone(),
             refused: shared.counts.clone(),
         };

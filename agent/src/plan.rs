@@ -104,8 +104,8 @@ fn entry(planned: &Planned) -> PlanEntry {
 ///
 /// # Errors
 /// Every problem of its files.
-pub fn check(config: &crate::config::PlanConfig) -> Result<String, PlanRefusal> {
-    let plan = load(config)?;
+pub fn check(config: &crate::Config) -> Result<String, PlanRefusal> {
+    let plan = load(&config.plan, config.controls.timeout)?;
     let targets: Vec<String> = plan.targets.iter().map(|t| t.name().to_string()).collect();
     Ok(format!(
         "{} against {}, plan {}",

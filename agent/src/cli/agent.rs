@@ -51,7 +51,7 @@ fn check(config: &Config, path: &Path) -> Exit {
     for error in &collectors {
         say_error(&format!("error: {error}"));
     }
-    match bongsu_agent::plan::check(&config.plan) {
+    match bongsu_agent::plan::check(config) {
         Ok(summary) if collectors.is_empty() => {
             say(&format!("{}: {summary}", path.display()));
             Exit::Good

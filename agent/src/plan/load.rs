@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bongsu_language::{
     AccountSpec, CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
@@ -155,8 +155,8 @@ fn revision(sources: &Sources, config: &PlanConfig) -> Revision {
     Revision::of(content.as_bytes())
 }
 
-/// Loads the plan that the files make.
-pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
+/// Loads the plan that the files make, for an agent whose self-check may take `self_check`.
+pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, PlanRefusal> {
     let sources = read(config)?;
     let mut problems = Vec::new();
     let catalogue = bongsu_language::load_catalogue(&sources.catalogue)
@@ -196,6 +196,7 @@ pub(crate) fn load(config: &PlanConfig) -> Result<Plan, PlanRefusal> {
         problems.push(PlanProblem::plain("the files hold no journey"));
     }
     problems.extend(named_twice(&targets));
+    problems.extend(too_short_cleanups(&journeys, self_check));
     let planned = planned(&journeys, &targets, config, &mut problems);
     let plan = Plan {
         revision: revision(&sources, config),
@@ -314,7 +315,7 @@ fn planned(
 }
 
 /// The cadence must hold the deadline: `timeout + cleanup_timeout < every`.
-fn period_of(journey: &Journey) -> Result<std::time::Duration, PlanProblem> {
+fn period_of(journey: &Journey) -> Result<Duration, PlanProblem> {
     let Some(every) = journey.every else {
         return Err(PlanProblem::plain(format!(
             "{}: `every` is missing; an agent must know how often to run it",
@@ -330,6 +331,24 @@ fn period_of(journey: &Journey) -> Result<std::time::Duration, PlanProblem> {
         )));
     }
     Ok(every)
+}
+
+/// The self-check of a failed run goes on beside its cleanup, and no longer.
+fn too_short_cleanups(journeys: &[Arc<Journey>], self_check: Duration) -> Vec<PlanProblem> {
+    let short = journeys
+        .iter()
+        .filter(|journey| journey.cleanup_timeout <= self_check);
+    short
+        .map(|journey| {
+            PlanProblem::plain(format!(
+                "{}: `cleanup_timeout` is {:?} and `controls.timeout` of this agent \
+                 {self_check:?}: a run that fails would end before the agent can know whether it \
+                 is cut off itself; raise `cleanup_timeout` above {self_check:?}, or lower \
+                 `controls.timeout`",
+                journey.path, journey.cleanup_timeout
+            ))
+        })
+        .collect()
 }
 
 /// A journey whose actors can never all have an account would be blind for ever.
@@ -468,8 +487,6 @@ fn account(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bongsu_model::{Cadence, FeatureId, JourneyName, PlanEntry, Variant};
 
     use super::*;

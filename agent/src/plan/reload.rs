@@ -1,6 +1,7 @@
 //! Looking at the plan's files again: a good change is taken on, a bad one keeps the old plan.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,8 @@ impl PlanState {
 #[derive(Debug)]
 pub(crate) struct Reloader {
     pub(crate) config: PlanConfig,
+    /// How long the agent's self-check may take.
+    pub(crate) self_check: Duration,
     pub(crate) state: Arc<PlanState>,
     pub(crate) refused: Arc<crate::metrics::RunCounts>,
 }
@@ -92,8 +95,8 @@ impl Reloader {
     }
 
     async fn take_on(&self) {
-        let config = self.config.clone();
-        match tokio::task::spawn_blocking(move || load(&config)).await {
+        let (config, self_check) = (self.config.clone(), self.self_check);
+        match tokio::task::spawn_blocking(move || load(&config, self_check)).await {
             Ok(Ok(plan)) => {
                 self.state.refuse(None);
                 // Also a plan of the same revision: its secrets or roots may be new.

@@ -107,6 +107,7 @@ name = "main"
 url = "http://{}"
 token = {{ file = "token" }}
 [controls]
+timeout = "300ms"
 addresses = [{controls}]
 {more}
 "#,

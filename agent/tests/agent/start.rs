@@ -128,6 +128,19 @@ async fn a_cadence_that_cannot_hold_the_deadline_refuses_the_plan() {
     assert!(message.contains("every"), "{message}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cleanup_that_ends_before_the_self_check_refuses_the_plan() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", LOGIN);
+    let (exit, message) = refused(&stage, |text| text.replace("\"300ms\"", "\"400ms\""));
+    assert_eq!(exit, Some(3));
+    let expected = "login.toml: `cleanup_timeout` is 400ms and `controls.timeout` of this agent \
+                    400ms: ";
+    assert!(message.contains(expected), "{message}");
+    let remedy = "raise `cleanup_timeout` above 400ms, or lower `controls.timeout`";
+    assert!(message.contains(remedy), "{message}");
+}
+
 #[tokio::test]
 async fn two_agents_do_not_share_a_folder() {
     let stage = Stage::new().await;

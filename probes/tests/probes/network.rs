@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bongsu_model::{Clock, Monotonic, Timestamp};
-use bongsu_probes::{Link, Target, run};
+use bongsu_model::{BlindReason, Clock, Monotonic, Timestamp};
+use bongsu_probes::{Link, SelfCheck, Target, run};
+use futures_util::future::BoxFuture;
 
 use crate::support::dns::{Answer, Dns};
 use crate::support::server::{Behaviour, Server, json, refusing};
@@ -190,6 +191,26 @@ async fn an_agent_that_is_itself_at_fault_is_blind_and_not_the_platform_down() {
     let report = run(&short(GET), &context).await;
     assert_eq!(verdict(&report), "fail(status)");
     assert_eq!(guilty.0.load(Ordering::Relaxed), 1);
+}
+
+/// A self-check that never comes to an end.
+#[derive(Debug)]
+struct Endless;
+
+impl SelfCheck for Endless {
+    fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_self_check_that_is_cut_short_proves_nothing_of_the_platform() {
+    let base = format!("http://{}", refusing().await);
+    let mut context = context(target(&base));
+    context.self_check = Arc::new(Endless);
+    let report = run(&short(GET), &context).await;
+    check_sane(&report);
+    assert_eq!(verdict(&report), "blind(starved)");
 }
 
 /// A clock whose wall time jumps when it is read for the n-th time.
