@@ -243,7 +243,7 @@ impl Shared {
             sent: self.clock.wall(),
             boot: self.boot.clone(),
             clock_offset_s: self.offset.seconds(),
-            controls: self.controls.checks().await,
+            controls: self.controls.checks(),
             spool,
             cleanup_debts: self.debts.counts().open,
             plan_revision: Some(self.plan.current().revision.clone()),
@@ -255,7 +255,7 @@ impl Shared {
     /// The page `/metrics`.
     pub(crate) async fn metrics_page(&self) -> Result<String, SpoolClosed> {
         let (depth, spool) = self.spool.status().await?;
-        let checks = self.controls.checks().await;
+        let checks = self.controls.checks();
         Ok(metrics::render(&Snapshot {
             version: VERSION,
             runs: &self.counts,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bongsu_model::{
-    AccountName, BlindReason, BootId, Clock, Revision, RunId, Secret, Timestamp, Trigger, Vantage,
-    Variant,
+    AccountName, BlindReason, BootId, Clock, Monotonic, Revision, RunId, Secret, Timestamp,
+    Trigger, Vantage, Variant,
 };
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -51,8 +51,11 @@ pub trait SelfCheck: Send + Sync + std::fmt::Debug {
     /// Asked once, at once, when a run meets a failure of the network's (dns, connect, tls, send,
     /// timeout): Some if the agent's own network, resolver, clock or runtime is the cause.
     ///
+    /// `since` is when the act began that failed: a fault found at any time from then on answers.
+    /// That there is none is only known from what was looked at after the failure.
+    ///
     /// The run waits for the answer beside its cleanup, no longer than the cleanup's budget.
-    fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>>;
+    fn own_fault(&self, since: Monotonic) -> BoxFuture<'_, Option<BlindReason>>;
 }
 
 /// A self-check for agents without control targets: never at fault.
@@ -60,7 +63,7 @@ pub trait SelfCheck: Send + Sync + std::fmt::Debug {
 pub struct NoSelfCheck;
 
 impl SelfCheck for NoSelfCheck {
-    fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>> {
+    fn own_fault(&self, _: Monotonic) -> BoxFuture<'_, Option<BlindReason>> {
         Box::pin(std::future::ready(None))
     }
 }

@@ -48,13 +48,14 @@ pub async fn run(journey: &Journey, context: &Context) -> RunReport {
     let deadline = Deadline::after(journey.timeout, Budget::Journey);
     run.perform_steps(deadline).await;
 
-    let has_network_failure = run.performances.iter().any(Performance::is_network_failure);
+    let network_failures = run.performances.iter().filter(|p| p.is_network_failure());
+    let failing_since = network_failures.map(Performance::last_began).min();
     let budget = Deadline::after(journey.cleanup_timeout, Budget::Cleanup);
     let checking = async {
-        if has_network_failure {
+        if let Some(since) = failing_since {
             // A check that was cut short has found nothing out, and what is not known is never
             // charged: controls that do not answer in all of that time are no sign of health.
-            let asked = budget.bound(context.self_check.own_fault()).await;
+            let asked = budget.bound(context.self_check.own_fault(since)).await;
             asked.unwrap_or(Some(BlindReason::Starved))
         } else {
             None

@@ -384,6 +384,11 @@ impl<'a> Performance<'a> {
         self.started
     }
 
+    /// When its last attempt began.
+    pub(super) fn last_began(&self) -> Monotonic {
+        self.last.started
+    }
+
     pub(crate) fn ended(&self) -> Monotonic {
         self.last.ended
     }

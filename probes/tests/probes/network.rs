@@ -1,7 +1,6 @@
 //! Names, addresses, connections and certificates: what fails, what is refused, who is blamed.
 
 use std::net::Ipv4Addr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -180,17 +179,23 @@ async fn an_agent_that_is_itself_at_fault_is_blind_and_not_the_platform_down() {
     let base = format!("http://{}", refusing().await);
     let mut context = context(target(&base));
     context.self_check = guilty.clone();
+    let before = context.clock.monotonic();
     let report = run(&short(GET), &context).await;
+    let after = context.clock.monotonic();
     assert_eq!(verdict(&report), "blind(egress)");
     assert_eq!(ending(step(&report, "ask")), "blind(egress): refused");
-    assert_eq!(guilty.0.load(Ordering::Relaxed), 1);
+    let asked = std::mem::take(&mut *guilty.0.lock().unwrap());
+    assert!(
+        asked.len() == 1 && before <= asked[0] && asked[0] <= after,
+        "{asked:?}"
+    );
 
     // A wrong answer needs a working network: nothing is asked, nothing excused.
     let server = Server::start(|_| Behaviour::Answer(json(500, "{}"))).await;
     context.target = Arc::new(target(&server.base()));
     let report = run(&short(GET), &context).await;
     assert_eq!(verdict(&report), "fail(status)");
-    assert_eq!(guilty.0.load(Ordering::Relaxed), 1);
+    assert_eq!(*guilty.0.lock().unwrap(), []);
 }
 
 /// A self-check that never comes to an end.
@@ -198,7 +203,7 @@ async fn an_agent_that_is_itself_at_fault_is_blind_and_not_the_platform_down() {
 struct Endless;
 
 impl SelfCheck for Endless {
-    fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>> {
+    fn own_fault(&self, _: Monotonic) -> BoxFuture<'_, Option<BlindReason>> {
         Box::pin(std::future::pending())
     }
 }

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
 use bongsu_model::{
-    AccountName, AgentId, BlindReason, BootId, CleanupState, Clock as _, NetworkId, Outcome,
-    RegionId, Revision, RunId, RunReport, Secret, StepOutcome, StepReport, Timestamp, Trigger,
-    Vantage, Variant,
+    AccountName, AgentId, BlindReason, BootId, CleanupState, Clock as _, Monotonic, NetworkId,
+    Outcome, RegionId, Revision, RunId, RunReport, Secret, StepOutcome, StepReport, Timestamp,
+    Trigger, Vantage, Variant,
 };
 use bongsu_probes::{
     Account, CompensationError, CompensationLog, Context, Debt, NoSelfCheck, RunOrder, SelfCheck,
@@ -199,13 +199,13 @@ impl CompensationLog for RecordingLog {
     }
 }
 
-/// A self-check that always blames the agent, and counts how often it was asked.
+/// A self-check that always blames the agent, and keeps since when it was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Guilty(pub std::sync::atomic::AtomicU32);
+pub(crate) struct Guilty(pub Mutex<Vec<Monotonic>>);
 
 impl SelfCheck for Guilty {
-    fn own_fault(&self) -> BoxFuture<'_, Option<BlindReason>> {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    fn own_fault(&self, since: Monotonic) -> BoxFuture<'_, Option<BlindReason>> {
+        self.0.lock().unwrap().push(since);
         Box::pin(std::future::ready(Some(BlindReason::Egress)))
     }
 }
