@@ -1,5 +1,6 @@
 //! The binary `superapp`: starts a stand-in platform and says how to reach and break it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -136,7 +137,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(dir) = &arguments.dir {
         profiles = write_profiles(&platform, &pools, dir)?;
     }
-    show(&platform, &profiles);
+    show(&summary(&platform, &profiles));
     stopped().await?;
     platform.shutdown().await;
     Ok(())
@@ -157,33 +158,47 @@ async fn stopped() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the summary is for the person who started it"
-)]
-fn show(platform: &Platform, profiles: &[PathBuf]) {
-    println!("The stand-in platform `{}` is up.\n", platform.name());
+/// For the person who started it. Who does not read it may still use the platform.
+fn show(summary: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout
+        .write_all(summary.as_bytes())
+        .and_then(|()| stdout.flush());
+    if let Err(error) = written {
+        tracing::warn!(%error, "the summary cannot be written to standard output");
+    }
+}
+
+fn summary(platform: &Platform, profiles: &[PathBuf]) -> String {
+    let mut lines = vec![format!(
+        "The stand-in platform `{}` is up.\n",
+        platform.name()
+    )];
     for region in platform.regions() {
         let Some(endpoints) = platform.endpoints(region) else {
             continue;
         };
-        println!("  {region}");
-        println!("    DNS   {}", endpoints.dns);
+        lines.push(format!("  {region}"));
+        lines.push(format!("    DNS   {}", endpoints.dns));
         for url in endpoints.base.values().chain(endpoints.ws.values()) {
-            println!("    {url}");
+            lines.push(format!("    {url}"));
         }
     }
     for profile in profiles {
-        println!("  wrote {}", profile.display());
+        lines.push(format!("  wrote {}", profile.display()));
     }
     for (id, fault) in platform.faults() {
-        println!("  broken ({id}): {fault}");
+        lines.push(format!("  broken ({id}): {fault}"));
     }
     let admin = platform.admin();
     let names: Vec<_> = FaultPoint::all().map(FaultPoint::as_str).collect();
-    println!("\nBreak and mend ({}):", names.join(", "));
-    println!("  curl http://{admin}/admin/faults -d '{{\"on\":\"account\",\"kind\":\"refuse\"}}'");
-    println!("  curl -X DELETE 'http://{admin}/admin/faults?on=account'");
-    println!("  curl http://{admin}/admin/topology    curl http://{admin}/admin/audit");
-    println!("Ctrl-C stops it.");
+    lines.push(format!(
+        "\nBreak and mend ({}):
+  curl http://{admin}/admin/faults -d '{{\"on\":\"account\",\"kind\":\"refuse\"}}'
+  curl -X DELETE 'http://{admin}/admin/faults?on=account'
+  curl http://{admin}/admin/topology    curl http://{admin}/admin/audit
+Ctrl-C stops it.\n",
+        names.join(", ")
+    ));
+    lines.join("\n")
 }

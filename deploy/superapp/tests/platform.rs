@@ -5,6 +5,7 @@
 mod platform {
     mod admin;
     mod api;
+    mod binary;
     mod broken;
     mod client;
     mod many;
