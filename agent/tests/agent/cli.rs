@@ -134,6 +134,21 @@ async fn check_reads_the_shipped_files_without_complaint_and_tells_every_mistake
     assert_eq!(code, Some(2), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_says_which_program_checks_a_configuration() {
+    for (name, expected) in [
+        ("agent", "bongsu agent --config FILE --check-config"),
+        ("collector", "bongsu-collector --config FILE --check-config"),
+    ] {
+        let file = format!("../deploy/config/{name}.toml");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let arguments = vec!["check".to_owned(), path.display().to_string()];
+        let (code, text) = bongsu_with(arguments).await;
+        assert_eq!(code, Some(3), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
 /// `LOGIN` with room for a busy machine.
 fn patient() -> String {
     LOGIN

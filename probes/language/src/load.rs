@@ -257,9 +257,37 @@ fn unknown_kind(parser: &mut Parser<'_>, table: &Table) {
         Some((entry, similar)) => parser
             .error(&entry.key_span, format!("unknown key `{}`", entry.key))
             .help(format!("did you mean `{similar}`?")),
-        None => parser.error(&(0..0), "this file does not say what it is"),
+        None => match other_kind(table) {
+            Some((what, check)) => {
+                let _ = parser
+                    .error(
+                        &(0..0),
+                        format!("this is {what}, which is checked otherwise"),
+                    )
+                    .help(format!("check it with `{check}`"));
+                return;
+            }
+            None => parser.error(&(0..0), "this file does not say what it is"),
+        },
     };
     let _ = told.help("a journey begins with `journey = \"NAME\"`, a fragment with `fragment = …`");
+}
+
+/// What a file is that others read, and how it is checked.
+fn other_kind(table: &Table) -> Option<(&'static str, &'static str)> {
+    if table.get("controls").is_some() || table.get("collector").is_some() {
+        Some((
+            "an agent's configuration",
+            "bongsu agent --config FILE --check-config",
+        ))
+    } else if table.get("agent").is_some() {
+        Some((
+            "a collector's configuration",
+            "bongsu-collector --config FILE --check-config",
+        ))
+    } else {
+        None
+    }
 }
 
 fn check_features<'a>(
