@@ -14,7 +14,7 @@ use bongsu_model::{Cadence, PlanEntry, PlanRecord, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
 
 pub(crate) use doubts::{Doubt, PlanDoubts};
-pub use files::{FilesError, read_sources};
+pub use files::{FilesError, read_every, read_sources};
 pub(crate) use load::{Fingerprint, fingerprint, load};
 pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};
 pub(crate) use reload::{PlanState, Reloader};

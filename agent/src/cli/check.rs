@@ -1,19 +1,28 @@
 //! `bongsu check`: every mistake of every file in one pass, without network.
 
 use bongsu_agent::count;
-use bongsu_agent::plan::read_sources;
+use bongsu_agent::plan::{read_every, read_sources};
 use bongsu_language::{CheckOptions, Diagnostic, SourceFile, load, load_catalogue};
 
 use super::{CheckArguments, Exit, colour, say, say_error, with_fragments};
 
 pub(super) fn main(arguments: &CheckArguments) -> Exit {
-    let files = match read_sources(&with_fragments(&arguments.files)) {
-        Ok(files) => files,
+    let read = match read_every(&with_fragments(&arguments.files)) {
+        Ok(read) => read,
         Err(error) => {
             say_error(&format!("error: {error}"));
             return Exit::Usage;
         }
     };
+    let of = read.len();
+    let mut files = Vec::with_capacity(of);
+    for one in read {
+        match one {
+            Ok(file) => files.push(file),
+            Err(error) => say(&format!("error: {error}\n")),
+        }
+    }
+    let unreadable = of - files.len();
     let catalogue_file = match arguments
         .catalogue
         .as_ref()
@@ -42,11 +51,12 @@ pub(super) fn main(arguments: &CheckArguments) -> Exit {
         },
     );
     tell(&loaded.diagnostics, &files);
-    let errors = loaded.diagnostics.iter().filter(|d| d.is_error()).count();
-    let warnings = loaded.diagnostics.len() - errors;
+    let mistakes = loaded.diagnostics.iter().filter(|d| d.is_error()).count();
+    let warnings = loaded.diagnostics.len() - mistakes;
+    let errors = mistakes + unreadable;
     say(&format!(
         "{}, {}: {}, {}",
-        count(files.len(), "file"),
+        count(of, "file"),
         count(loaded.journeys.len(), "usable journey"),
         count(errors, "error"),
         count(warnings, "warning"),

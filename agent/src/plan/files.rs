@@ -27,6 +27,14 @@ pub enum FilesError {
     /// One is no text of a sensible size.
     #[error("{} is larger than 4 MiB: no journey is", .0.display())]
     TooLarge(PathBuf),
+    /// One is no text.
+    #[error("{} is not UTF-8 text from byte {at} on: is it a file of Bongsu?", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Bytes before the first that is wrong.
+        at: usize,
+    },
     /// There are too many.
     #[error("{} holds more than {FILES_MAX} files", .0.display())]
     TooMany(PathBuf),
@@ -40,6 +48,15 @@ pub enum FilesError {
 /// # Errors
 /// The first file or folder that cannot be read, or a folder without files.
 pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, FilesError> {
+    let read = read_every(paths)?;
+    read.into_iter().collect()
+}
+
+/// Reads as [`read_sources`] does, and goes on past files that cannot be read.
+///
+/// # Errors
+/// A path that is not there, or a folder without files.
+pub fn read_every(paths: &[PathBuf]) -> Result<Vec<Result<SourceFile, FilesError>>, FilesError> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
@@ -50,7 +67,7 @@ pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, FilesError> {
     }
     found.sort();
     found.dedup();
-    found.iter().map(|path| read_source(path)).collect()
+    Ok(found.iter().map(|path| read_source(path)).collect())
 }
 
 /// Reads one file.
@@ -62,7 +79,11 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, FilesError> {
     if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
         return Err(FilesError::TooLarge(path.to_owned()));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| FilesError::NotText {
+        path: path.to_owned(),
+        at: error.utf8_error().valid_up_to(),
+    })?;
     Ok(SourceFile::new(path.display().to_string(), text))
 }
 

@@ -135,6 +135,25 @@ async fn check_reads_the_shipped_files_without_complaint_and_tells_every_mistake
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_goes_on_past_files_that_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.toml"), b"format = 1 # \xff").unwrap();
+    std::fs::write(folder.path().join("b.toml"), vec![b'#'; (4 << 20) + 1]).unwrap();
+    std::fs::write(folder.path().join("c.toml"), "format = 1\nfeatur = \"x\"\n").unwrap();
+    let path = folder.path().display().to_string();
+    let (code, text) = bongsu_with(vec!["check".to_owned(), path]).await;
+    assert_eq!(code, Some(3), "{text}");
+    for expected in [
+        "a.toml is not UTF-8 text from byte 13 on",
+        "b.toml is larger than 4 MiB",
+        "c.toml:1:",
+        "3 files, 0 usable journeys: 3 errors, 0 warnings",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_says_which_program_checks_a_configuration() {
     for (name, expected) in [
         ("agent", "bongsu agent --config FILE --check-config"),
