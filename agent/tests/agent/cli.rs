@@ -255,3 +255,14 @@ async fn an_interrupted_run_cleans_up_first() {
     assert_eq!(code.unwrap().code(), Some(130));
     assert_eq!(stage.platform.audit().sessions_open, []);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_variable_that_cannot_be_what_it_was_declared_as_is_refused() {
+    let stage = Stage::new().await;
+    let journey = patient().replace("base =", "vars.code = 200\nbase =");
+    stage.write_journey("login", &journey);
+    let (code, text) = bongsu_with(run(&stage, &["--var", "code=many"])).await;
+    assert_eq!(code, Some(2), "{text}");
+    let expected = "--var code=many: `code` is declared as a whole number, as in `code = 200`";
+    assert!(text.contains(expected), "{text}");
+}
