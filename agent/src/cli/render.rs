@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
-use bongsu_model::{Outcome, RunReport, StepKind, StepOutcome, StepReport};
+use bongsu_model::{FeatureId, Outcome, RunReport, StepKind, StepOutcome, StepReport};
 use serde_json::json;
 
 /// Characters of a run id that are shown: enough to find it.
@@ -31,7 +31,11 @@ pub(super) fn text(
     }
     for step in &report.steps {
         if let StepOutcome::Fail(_) | StepOutcome::Blind(_) = step.outcome {
-            text.push_str(&failure(journey, step, files, colour));
+            let drawn = Drawn {
+                journey,
+                charged: charged(report),
+            };
+            text.push_str(&drawn.failure(step, files, colour));
         }
     }
     for other in facts.outcomes.others() {
@@ -97,43 +101,67 @@ fn step_line(step: &StepReport) -> String {
     )
 }
 
-/// The step's place in its file, marked, with every expectation that did not hold.
-fn failure(journey: &Journey, report: &StepReport, files: &[SourceFile], colour: Colour) -> String {
-    let steps = journey.steps.iter().chain(&journey.cleanup);
-    let Some(step) = steps.into_iter().find(|step| step.index == report.index) else {
-        return String::new();
-    };
-    let position = match &step.within_position {
-        Some(within) if report.detail.as_deref() == Some("within") => within,
-        Some(_) | None => &step.position,
-    };
-    let mut expectations = report.failed_expectations.iter();
-    let label = expectations
-        .next()
-        .cloned()
-        .or_else(|| report.detail.clone())
-        .unwrap_or_default();
-    let owner = report
-        .feature
-        .as_ref()
-        .map_or_else(|| "cleanup".to_owned(), ToString::to_string);
-    let diagnostic = Diagnostic {
-        severity: match report.kind {
-            StepKind::Step => Severity::Error,
-            StepKind::Cleanup => Severity::Warning,
-        },
-        message: format!(
-            "{} · {} · {owner}: {}",
-            journey.name,
-            report.name,
-            outcome_word(report)
-        ),
-        position: position.clone(),
-        label,
-        help: expectations.cloned().collect(),
-        related: Vec::new(),
-    };
-    format!("\n{}\n\n", diagnostic.render(files, colour).trim_end())
+/// The feature that the run is charged to, if it is to any.
+fn charged(report: &RunReport) -> Option<&FeatureId> {
+    let mut outcomes = report.facts.outcomes.iter();
+    outcomes.find_map(|(one, _)| matches!(one.outcome, Outcome::Fail(_)).then_some(&one.feature))
+}
+
+/// A run whose failures are drawn.
+struct Drawn<'a> {
+    journey: &'a Journey,
+    charged: Option<&'a FeatureId>,
+}
+
+impl Drawn<'_> {
+    /// The step's place in its file, marked, with every expectation that did not hold.
+    fn failure(&self, report: &StepReport, files: &[SourceFile], colour: Colour) -> String {
+        let journey = self.journey;
+        let steps = journey.steps.iter().chain(&journey.cleanup);
+        let Some(step) = steps.into_iter().find(|step| step.index == report.index) else {
+            return String::new();
+        };
+        let position = match &step.within_position {
+            Some(within) if report.detail.as_deref() == Some("within") => within,
+            Some(_) | None => &step.position,
+        };
+        let mut expectations = report.failed_expectations.iter();
+        let label = expectations
+            .next()
+            .cloned()
+            .or_else(|| report.detail.clone())
+            .unwrap_or_default();
+        let mut help: Vec<String> = expectations.cloned().collect();
+        let owner = match (&report.feature, self.charged) {
+            (None, _) => "cleanup".to_owned(),
+            // Another step took the time that this one had not.
+            (Some(owner), Some(charged)) if owner != charged => {
+                help.push(format!(
+                "the journey's `timeout` struck in this step of `{owner}`; a step of `{charged}` \
+                 overran its `slow` limit most, so that `{charged}` is charged"
+            ));
+                format!("charged to {charged}")
+            }
+            (Some(owner), _) => owner.to_string(),
+        };
+        let diagnostic = Diagnostic {
+            severity: match report.kind {
+                StepKind::Step => Severity::Error,
+                StepKind::Cleanup => Severity::Warning,
+            },
+            message: format!(
+                "{} · {} · {owner}: {}",
+                journey.name,
+                report.name,
+                outcome_word(report)
+            ),
+            position: position.clone(),
+            label,
+            help,
+            related: Vec::new(),
+        };
+        format!("\n{}\n\n", diagnostic.render(files, colour).trim_end())
+    }
 }
 
 /// A run's length: milliseconds while it is short, seconds when a person would count in them.

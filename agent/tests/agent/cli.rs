@@ -257,6 +257,31 @@ async fn an_interrupted_run_cleans_up_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_feature_that_is_charged_is_named_where_the_journey_was_cut() {
+    let stage = Stage::new().await;
+    let look = r#"[[step]]
+name = "a look at the own profile"
+feature = "account.login"
+get = "{{ target.base.account }}/v1/me"
+slow = "1ms"
+expect.status = 200
+
+[[step]]
+name = "alice sends""#;
+    let journey = SEND.replace("[[step]]\nname = \"alice sends\"", look);
+    stage.write_journey("login", &journey);
+    let relay = FaultPoint::Component(Component::Relay);
+    let hang = Fault::everywhere(relay, FaultKind::Hang);
+    stage.platform.inject(hang).unwrap();
+    let (code, text) = bongsu_with(run(&stage, &[])).await;
+    assert_eq!(code, Some(1), "{text}");
+    let expected = "send · alice sends · charged to account.login: fail(timeout)";
+    assert!(text.contains(expected), "{text}");
+    let why = "the journey's `timeout` struck in this step of `talk.message.text`";
+    assert!(text.contains(why), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_variable_that_cannot_be_what_it_was_declared_as_is_refused() {
     let stage = Stage::new().await;
     let journey = patient().replace("base =", "vars.code = 200\nbase =");
