@@ -300,6 +300,13 @@ impl Courier {
                     }
                     self.wait(Some(ASK_AGAIN_AFTER)).await?;
                 }
+                Answer::NoReceiver { reason } => {
+                    self.say(
+                        "NO OTLP SERVER IS AT ITS `url`, and everything waits",
+                        &reason,
+                    );
+                    self.wait(Some(ASK_AGAIN_AFTER)).await?;
+                }
             }
         }
     }
