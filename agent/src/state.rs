@@ -145,6 +145,8 @@ impl Shared {
             budgets: Budgets::new(data.join("budgets")),
             controls: Arc::new(Controls::new(controls, clock, gate)),
             ships: Vec::new(),
+            channels: Vec::new(),
+            effective: String::new(),
         })
     }
 

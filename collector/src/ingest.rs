@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
+use bongsu_model::AgentId;
 use bongsu_wire::PartialSuccess;
 
 use crate::config::{Agent, Config};
@@ -102,7 +103,27 @@ struct Ingest {
     ports: Ports,
 }
 
+/// Whether the record of the plan that an agent works on is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlanThere {
+    /// It is, or no heartbeat spoke of one yet.
+    Known,
+    /// It never came: the agent is to send it again.
+    Unknown,
+}
+
 impl Ingest {
+    /// By the newest picture, which a heartbeat of some seconds ago is in.
+    fn plan_of(&self, agent: &AgentId) -> PlanThere {
+        let picture = self.shared.published();
+        let view = picture.agents.iter().find(|view| view.agent == *agent);
+        if view.is_some_and(|view| view.plan_unknown) {
+            PlanThere::Unknown
+        } else {
+            PlanThere::Known
+        }
+    }
+
     /// Who speaks, and the place that it has among the requests that are worked on.
     fn admit(
         &self,

@@ -1,7 +1,6 @@
 //! How the agent is and what it works on, as the control channel tells it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use bongsu_wire::opamp::{
     AGENT_FILE, AgentConfigFile, AgentConfigMap, ComponentHealth, EffectiveConfig, PLAN_FILE,
@@ -33,7 +32,7 @@ pub(super) async fn look(shared: &Shared, is_stopping: bool) -> Picture {
         Err(closed) => Some(closed.to_string()),
     };
     parts.insert("spool".to_owned(), part(dropped));
-    let checks = shared.controls.checks().await;
+    let checks = shared.controls.checks();
     let reached = checks.iter().filter(|check| check.reachable).count();
     let is_blind = !checks.is_empty() && 2 * reached < checks.len();
     parts.insert(
@@ -41,8 +40,7 @@ pub(super) async fn look(shared: &Shared, is_stopping: bool) -> Picture {
         part(is_blind.then(|| format!("{reached} of {} answer", checks.len()))),
     );
     for (name, counts) in &shared.ships {
-        let is_paused = counts.is_paused.load(Ordering::Relaxed);
-        let problem = is_paused.then(|| "the token is not accepted".to_owned());
+        let problem = counts.pause().map(|pause| pause.to_string());
         parts.insert(format!("collector.{name}"), part(problem));
     }
     let problems: Vec<String> = parts

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::BodyDataStream;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::http::request::Parts;
 use axum::response::Response;
+use bongsu_wire::{PLAN_HEADER, PLAN_UNKNOWN};
 
 use super::answer::{self, Form, Refused, Signal};
+use super::auth::Speaker;
 use super::work::Work;
-use super::{Ingest, body, grpc};
+use super::{Ingest, PlanThere, body, grpc};
 
 /// All that is served on `[listen] otlp`.
 pub(super) fn router(ingest: Arc<Ingest>) -> Router {
@@ -31,7 +34,14 @@ async fn receive(State(ingest): State<Arc<Ingest>>, request: Request) -> Respons
     }
     let form = Form::of(&head.headers);
     let answer = match answer(&ingest, &head, &mut body).await {
-        Ok(body) => answer::success(form.unwrap_or_default(), body, received),
+        Ok((body, plan)) => {
+            let mut answer = answer::success(form.unwrap_or_default(), body, received);
+            if plan == PlanThere::Unknown {
+                let unknown = HeaderValue::from_static(PLAN_UNKNOWN);
+                answer.headers_mut().insert(PLAN_HEADER, unknown);
+            }
+            answer
+        }
         Err(refused) => {
             body::discard(&mut body).await;
             answer::refusal(form.unwrap_or_default(), &refused)
@@ -46,13 +56,17 @@ async fn answer(
     ingest: &Ingest,
     head: &Parts,
     body: &mut BodyDataStream,
-) -> Result<Vec<u8>, Refused> {
+) -> Result<(Vec<u8>, PlanThere), Refused> {
     let signal = Signal::of(&head.method, head.uri.path())?;
     let (speaker, mut held) = ingest.admit(&head.headers, signal)?;
     let form = body::form(&head.headers)?;
     let coding = body::coding(&head.headers)?;
     let bytes_max = ingest.shared.config.limits.body_bytes_max;
     let wire = body::read(&head.headers, body, bytes_max, &mut held).await?;
+    let plan = match (signal, speaker) {
+        (Signal::Logs, Speaker::Agent(agent)) => ingest.plan_of(&agent.vantage.agent),
+        (Signal::Logs | Signal::Traces, _) => PlanThere::Known,
+    };
     let work = Work {
         signal,
         form,
@@ -63,5 +77,6 @@ async fn answer(
         judge: ingest.judge(speaker),
         counters: Arc::clone(&ingest.shared.counters),
     };
-    Ok(signal.response(form, ingest.take(work).await?))
+    let answer = signal.response(form, ingest.take(work).await?);
+    Ok((answer, plan))
 }

@@ -77,6 +77,8 @@ pub(crate) async fn wait(condition: impl Fn() -> bool) {
 pub(crate) struct Answer {
     /// When the collector says it received the request, in Unix nanoseconds.
     pub(crate) received: Option<u64>,
+    /// Whether the collector says that it lacks the agent's plan.
+    pub(crate) lacks_plan: bool,
     pub(crate) code: u16,
     pub(crate) retry_after: Option<u64>,
     pub(crate) content_type: Option<String>,
@@ -168,9 +170,11 @@ async fn answer(request: reqwest::RequestBuilder) -> Option<Answer> {
     let retry_after = response.headers().get("retry-after");
     let received = response.headers().get(bongsu_wire::RECEIVED_HEADER);
     let content_type = response.headers().get("content-type");
+    let plan = response.headers().get(bongsu_wire::PLAN_HEADER);
     Some(Answer {
         content_type: content_type.map(|value| value.to_str().unwrap().to_owned()),
         received: received.map(|value| value.to_str().unwrap().parse().unwrap()),
+        lacks_plan: plan.is_some_and(|value| value == bongsu_wire::PLAN_UNKNOWN),
         code: response.status().as_u16(),
         retry_after: retry_after.map(|value| value.to_str().unwrap().parse().unwrap()),
         body: response.bytes().await.ok()?.to_vec(),

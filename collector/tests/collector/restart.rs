@@ -138,3 +138,30 @@ async fn a_clock_far_behind_the_journal_is_refused_at_the_start() {
     let error = error.unwrap_err().to_string();
     assert!(error.contains("clock is 3600 s behind"), "{error}");
 }
+
+#[tokio::test]
+async fn an_agent_whose_plan_never_came_is_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::at(START);
+    let collector = collector_with(folder.path(), clock.clone()).await;
+    let (client, to) = (Client::new(), collector.otlp_addr());
+    let agent = &agents()[0];
+    let beat = async |second: u64| {
+        clock.set(at(second));
+        let answer = client
+            .records(to, agent, heartbeat(agent, at(second)))
+            .await;
+        assert_eq!(answer.code, 200, "{}", answer.message());
+        clock.set(at(second + 1));
+        picture(&collector, at(second + 1)).await;
+        answer.lacks_plan
+    };
+    assert!(!beat(10).await, "nobody spoke of a plan yet");
+    assert!(beat(20).await);
+    let told = client.records(to, agent, agent.plan(START)).await;
+    assert_eq!(told.code, 200, "{}", told.message());
+    clock.set(at(25));
+    picture(&collector, at(25)).await;
+    assert!(!beat(30).await);
+    collector.shutdown().await;
+}
