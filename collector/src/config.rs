@@ -7,6 +7,7 @@ mod forward;
 mod quantity;
 mod roster;
 mod secret;
+mod telemetry;
 mod trace_link;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use forward::{
 };
 pub use roster::{Agent, Roster, RosterError, TokenHash};
 pub use secret::{SecretError, SecretSource};
+pub use telemetry::TelemetryConfig;
 pub use trace_link::TraceLink;
 
 use document::Section;
@@ -96,6 +98,8 @@ pub struct Config {
     pub roster: Roster,
     /// Where spans go on to, and whose besides the agents'.
     pub forwarding: Forwarding,
+    /// Where its own metrics go, if they go anywhere.
+    pub telemetry: Option<TelemetryConfig>,
 }
 
 impl Config {
@@ -165,6 +169,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     let trace_link = trace_link(root);
     let roster = roster::read(root);
     let forwarding = forward::read(root, roster.as_ref(), folder);
+    let telemetry = telemetry::read(root, folder);
     Some(Config {
         data: data?,
         catalogue: catalogue?,
@@ -178,6 +183,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         trace_link: trace_link?,
         roster: roster?,
         forwarding: forwarding?,
+        telemetry: telemetry?,
     })
 }
 

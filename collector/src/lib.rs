@@ -26,4 +26,5 @@ mod serve;
 pub mod state;
 pub mod strips;
 pub mod tally;
+mod telemetry;
 pub mod web;

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bongsu_model::{Catalogue, Clock};
+use bongsu_telemetry::Telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,11 @@ use crate::journal::{
 use crate::published::Published;
 use crate::serve::{ListenError, Speaks, bind, serve};
 use crate::state::Shared;
+use crate::telemetry::{self, TelemetryError};
 use crate::{control, web};
+
+/// How long a stop waits for the last of its own metrics to be taken.
+const TELL_LAST_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why a collector did not start.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,9 @@ pub enum StartError {
     /// Spans cannot be passed on as the configuration says.
     #[error(transparent)]
     Forward(#[from] ForwardError),
+    /// The collector cannot tell of itself as the configuration says.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The wall clock is far behind the newest event.
     #[error(
         "the machine's clock is {behind_s} s behind the newest event of journal.db, and engine time \
@@ -66,6 +75,7 @@ pub struct Collector {
     writer: WriterThread,
     derive: JoinHandle<()>,
     servers: TaskTracker,
+    telemetry: Option<Telemetry>,
     stop: CancellationToken,
 }
 
@@ -108,6 +118,10 @@ impl Collector {
         let counters = Arc::new(Counters::with_forwards(
             forwards.map(|forward| forward.name.to_string()),
         ));
+        let telemetry = match &config.telemetry {
+            Some(own) => Some(telemetry::start(own, Arc::clone(&counters))?),
+            None => None,
+        };
         let (outbox, couriers) = Outbox::open(&config, end.seq, Arc::clone(&counters))?;
         let retention = Retention {
             // A run may end by its agent's clock up to `clock_ahead` after it was received: its
@@ -152,6 +166,7 @@ impl Collector {
             writer,
             derive,
             servers: TaskTracker::new(),
+            telemetry,
             stop,
         };
         collector.forward(&outbox, couriers);
@@ -200,8 +215,12 @@ impl Collector {
             journal,
             writer,
             derive,
+            telemetry,
             ..
         } = self;
+        if let Some(telemetry) = telemetry {
+            telemetry.shutdown(TELL_LAST_WITHIN).await;
+        }
         blocking(move || {
             journal.stop();
             writer.join();

@@ -33,5 +33,7 @@ mod restart;
 mod start;
 #[path = "collector/strips.rs"]
 mod strips;
+#[path = "collector/telemetry.rs"]
+mod telemetry;
 #[path = "web/suite.rs"]
 mod web;

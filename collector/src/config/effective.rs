@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use axum::http::HeaderName;
+
 use super::quantity::{bytes, duration};
 use super::{Compression, Config, FORMAT, ForeignPolicy, Forward, SecretSource};
 
@@ -68,23 +70,35 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     for forward in &config.forwarding.forwards {
         write_forward(forward, out)?;
     }
+    if let Some(telemetry) = &config.telemetry {
+        writeln!(out, "\n[telemetry]\nurl = {:?}", telemetry.url)?;
+        write_headers(&telemetry.headers, out)?;
+        if let Some(ca) = &telemetry.ca {
+            writeln!(out, "ca = {ca:?}")?;
+        }
+        writeln!(out, "every = \"{}\"", duration(telemetry.every))?;
+    }
     Ok(())
 }
 
-fn write_forward(forward: &Forward, out: &mut String) -> std::fmt::Result {
-    writeln!(out, "\n[[forward]]\nname = \"{}\"", forward.name)?;
-    writeln!(out, "url = {:?}", forward.url)?;
-    let headers: Vec<String> = forward
-        .headers
+fn write_headers(headers: &[(HeaderName, SecretSource)], out: &mut String) -> std::fmt::Result {
+    let headers: Vec<String> = headers
         .iter()
         .map(|(name, source)| match source {
             SecretSource::Env(variable) => format!("{name} = {{ env = {variable:?} }}"),
             SecretSource::File(file) => format!("{name} = {{ file = {file:?} }}"),
         })
         .collect();
-    if !headers.is_empty() {
-        writeln!(out, "headers = {{ {} }}", headers.join(", "))?;
+    if headers.is_empty() {
+        return Ok(());
     }
+    writeln!(out, "headers = {{ {} }}", headers.join(", "))
+}
+
+fn write_forward(forward: &Forward, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "\n[[forward]]\nname = \"{}\"", forward.name)?;
+    writeln!(out, "url = {:?}", forward.url)?;
+    write_headers(&forward.headers, out)?;
     if let Some(ca) = &forward.ca {
         writeln!(out, "ca = {ca:?}")?;
     }

@@ -187,7 +187,7 @@ fn forwards(root: &Section<'_>, folder: &Path) -> Option<Vec<Forward>> {
 
 fn forward(section: &Section<'_>, folder: &Path) -> Option<Forward> {
     let name = section.required("name", |value| value.name(PeerName::new));
-    let url = section.required("url", |value| base_url(value.text()?));
+    let url = section.required("url", |value| base_url(value.text()?, "/v1/traces"));
     let headers = section.or("headers", Vec::new(), |value| headers(&value, folder));
     let ca = section.or("ca", None, |value| Ok(Some(folder.join(value.text()?))));
     let compression = section.or("compression", Compression::Gzip, |value| {
@@ -218,7 +218,8 @@ fn forward(section: &Section<'_>, folder: &Path) -> Option<Forward> {
     })
 }
 
-fn base_url(text: &str) -> Result<String, String> {
+/// An address that `path` is put behind.
+pub(super) fn base_url(text: &str, path: &str) -> Result<String, String> {
     let url =
         reqwest::Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -227,13 +228,16 @@ fn base_url(text: &str) -> Result<String, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL carries no credentials here; use `headers`".to_owned());
     }
-    if url.query().is_some() || url.fragment().is_some() || url.path().contains("/v1/traces") {
-        return Err("give the address only; /v1/traces is added".to_owned());
+    if url.query().is_some() || url.fragment().is_some() || url.path().contains("/v1/") {
+        return Err(format!("give the address only; {path} is added"));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn headers(value: &Value<'_>, folder: &Path) -> Result<Vec<(HeaderName, SecretSource)>, String> {
+pub(super) fn headers(
+    value: &Value<'_>,
+    folder: &Path,
+) -> Result<Vec<(HeaderName, SecretSource)>, String> {
     let mut headers: Vec<(HeaderName, SecretSource)> = Vec::new();
     for (key, value) in value.entries()? {
         let name = HeaderName::from_bytes(key.as_bytes())

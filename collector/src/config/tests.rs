@@ -57,6 +57,39 @@ fn the_effective_configuration_loads_but_for_its_masked_tokens() {
 }
 
 #[test]
+fn telemetry_is_read_shown_and_refused_with_a_remedy() {
+    let with = |lines: &str| format!("{EXAMPLE}\n[telemetry]\n{lines}\n");
+    let good = with(
+        "url = \"http://127.0.0.1:14318/\"\nevery = \"30s\"\nheaders = { x-key = { env = \"K\" } }",
+    );
+    let config = Config::parse(&good, Path::new("conf/collector.toml")).unwrap();
+    let telemetry = config.telemetry.as_ref().unwrap();
+    assert_eq!(telemetry.url, "http://127.0.0.1:14318");
+    assert_eq!(telemetry.every, Duration::from_secs(30));
+    let shown = config.effective();
+    assert!(
+        shown.contains("headers = { x-key = { env = \"K\" } }"),
+        "{shown}"
+    );
+    for (lines, says) in [
+        (
+            "url = \"tempo:4318\"",
+            "is not an http:// or https:// address",
+        ),
+        ("url = \"http://a.test/v1/metrics\"", "/v1/metrics is added"),
+        ("every = \"10ms\"", "use 1s or more"),
+        (
+            "headers = { x-key = \"hunter2\" }",
+            "a secret is named, never written",
+        ),
+        ("evry = \"10s\"", "did you mean `every`?"),
+    ] {
+        let shown = problems(&with(lines));
+        assert!(shown.contains(says), "{lines}:\n{shown}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_place_and_the_nearest_key() {
     assert_eq!(
         problems(&with_line("retention", "retension = \"7d\"")),
