@@ -104,8 +104,8 @@ pub(crate) fn prepare(folder: &Path, count: usize, otlp: SocketAddr) -> io::Resu
         );
     }
     std::fs::write(folder.join("collector.toml"), text)?;
-    let mut text = "format = 1\n[[service]]\nid = \"app\"\nnames = { ko = \"앱\", en = \"App\" }\n"
-        .to_owned();
+    let mut text =
+        "format = 1\n[[service]]\nid = \"app\"\nnames = { ko = \"앱\", en = \"App\" }\n".to_owned();
     for journey in 0..JOURNEYS {
         let id = feature(journey);
         text += &format!(

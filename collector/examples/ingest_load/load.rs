@@ -111,9 +111,9 @@ impl Send {
             let workers: Vec<_> = (0..self.connections)
                 .map(|_| scope.spawn(|| work(self.otlp, &waiting)))
                 .collect();
-            workers.into_iter().try_for_each(|worker| {
-                worker.join().expect("a worker returns its error instead")
-            })
+            workers
+                .into_iter()
+                .try_for_each(|worker| worker.join().expect("a worker returns its error instead"))
         })?;
         Ok(waiting.into_inner().expect("no worker panicked").1)
     }

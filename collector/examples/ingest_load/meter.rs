@@ -142,7 +142,10 @@ fn memory(pid: u32) -> io::Result<(f64, f64)> {
 /// Events that the collector says it has derived.
 fn derived(web: SocketAddr) -> io::Result<u64> {
     let mut stream = TcpStream::connect(web)?;
-    write!(stream, "GET /metrics HTTP/1.1\r\nHost: {web}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: {web}\r\nConnection: close\r\n\r\n"
+    )?;
     let (_, body) = answer(&mut BufReader::new(stream))?;
     let text = String::from_utf8_lossy(&body);
     let line = text

@@ -50,8 +50,16 @@ macro_rules! names {
             /// # Errors
             /// When it is empty, too long, or has a character outside `a-z 0-9 . - _`.
             pub fn new(text: &str) -> Result<Self, NameError> {
+                Self::check(text).map(|()| Self(text.into()))
+            }
+
+            /// Checks `text` as [`new`](Self::new) does, but makes nothing of it.
+            ///
+            /// # Errors
+            /// As [`new`](Self::new).
+            pub fn check(text: &str) -> Result<(), NameError> {
                 if is_name(text) {
-                    Ok(Self(text.into()))
+                    Ok(())
                 } else {
                     Err(NameError { kind: $kind, text: text.chars().take(80).collect(), rule: RULE })
                 }

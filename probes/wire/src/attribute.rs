@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Written;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
 
 use crate::limits::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, cut};
+use crate::names::{ALL, Key};
 use crate::schema::SchemaError;
+use crate::value::{Array, Value};
 
 /// An attribute that is not as the schema wants it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +69,11 @@ pub enum AttributeFault {
 
 impl AttributeFault {
     /// The fault, of the attribute `name`.
-    pub(crate) const fn of(self, name: &'static str) -> AttributeError {
-        AttributeError { name, fault: self }
+    pub(crate) fn of(self, name: impl Into<&'static str>) -> AttributeError {
+        AttributeError {
+            name: name.into(),
+            fault: self,
+        }
     }
 }
 
@@ -81,7 +86,7 @@ impl Writer {
         self.0
     }
 
-    fn put(&mut self, name: &str, value: Value) {
+    fn put(&mut self, name: &str, value: Written) {
         self.0.push(KeyValue {
             key: name.to_owned(),
             value: Some(AnyValue { value: Some(value) }),
@@ -95,7 +100,7 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, name: &str, text: &str, bytes_max: usize) {
-        self.put(name, Value::StringValue(cut(text, bytes_max).to_owned()));
+        self.put(name, Written::StringValue(cut(text, bytes_max).to_owned()));
     }
 
     pub(crate) fn optional_text(&mut self, name: &str, text: Option<&str>, bytes_max: usize) {
@@ -108,12 +113,12 @@ impl Writer {
     pub(crate) fn int(&mut self, name: &str, int: u64) {
         self.put(
             name,
-            Value::IntValue(i64::try_from(int).unwrap_or(i64::MAX)),
+            Written::IntValue(i64::try_from(int).unwrap_or(i64::MAX)),
         );
     }
 
     pub(crate) fn double(&mut self, name: &str, double: f64) {
-        self.put(name, Value::DoubleValue(double));
+        self.put(name, Written::DoubleValue(double));
     }
 
     pub(crate) fn texts<'a>(
@@ -124,161 +129,236 @@ impl Writer {
     ) {
         self.array(
             name,
-            texts.map(|text| Value::StringValue(cut(text, bytes_max).to_owned())),
+            texts.map(|text| Written::StringValue(cut(text, bytes_max).to_owned())),
         );
     }
 
-    pub(crate) fn array(&mut self, name: &str, values: impl Iterator<Item = Value>) {
+    pub(crate) fn array(&mut self, name: &str, values: impl Iterator<Item = Written>) {
         let values = values
             .map(|value| AnyValue { value: Some(value) })
             .collect();
-        self.put(name, Value::ArrayValue(ArrayValue { values }));
+        self.put(name, Written::ArrayValue(ArrayValue { values }));
     }
 }
 
-/// Attributes being read: every key once, not more than [`ATTRIBUTES_MAX`].
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Attributes<'a>(&'a [KeyValue]);
+/// Attributes being read, by the place of their name; others are passed over.
+///
+/// One table serves many spans: [`Attributes::clear`] makes it empty.
+#[derive(Debug)]
+pub(crate) struct Attributes<'a> {
+    values: [Value<'a>; ALL.len()],
+    present: Places,
+    twice: Places,
+    /// Which place followed each place the last time: senders write one order.
+    next: [usize; ALL.len() + 1],
+    last: usize,
+    count: usize,
+}
+
+/// A set of places.
+type Places = u128;
+
+const _: () = assert!(ALL.len() < Places::BITS as usize);
 
 impl<'a> Attributes<'a> {
-    /// `owner` names the whole in the error when there are too many.
+    /// The attributes of a decoded message, not more than [`ATTRIBUTES_MAX`]. `owner` names the
+    /// whole in the error when there are too many.
     pub(crate) fn new(
         attributes: &'a [KeyValue],
         owner: &'static str,
     ) -> Result<Self, AttributeError> {
-        if attributes.len() > ATTRIBUTES_MAX {
+        let mut read = Self::empty();
+        for pair in attributes {
+            read.put(pair.key.as_bytes(), Value::of(pair.value.as_ref()));
+        }
+        if read.count > ATTRIBUTES_MAX {
             return Err(AttributeFault::TooMany(ATTRIBUTES_MAX).of(owner));
         }
-        Ok(Self(attributes))
+        Ok(read)
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|pair| pair.key == name)
-    }
-
-    /// The value of `name`. Two are refused: readers that disagree on which one counts would
-    /// disagree on who speaks.
-    fn value(&self, name: &'static str) -> Result<Option<&'a Value>, AttributeError> {
-        let mut found = self.0.iter().filter(|pair| pair.key == name);
-        let Some(pair) = found.next() else {
-            return Ok(None);
-        };
-        if found.next().is_some() {
-            return Err(AttributeFault::Twice.of(name));
+    pub(crate) fn empty() -> Self {
+        Self {
+            values: [Value::Empty; ALL.len()],
+            present: 0,
+            twice: 0,
+            next: [0; ALL.len() + 1],
+            last: ALL.len(),
+            count: 0,
         }
-        Ok(pair.value.as_ref().and_then(|value| value.value.as_ref()))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        (self.present, self.twice) = (0, 0);
+        (self.last, self.count) = (ALL.len(), 0);
+    }
+
+    /// Takes one attribute in; whether its name is one of ours.
+    pub(crate) fn put(&mut self, name: &[u8], value: Value<'a>) -> bool {
+        self.count += 1;
+        let expected = self.next[self.last];
+        let is_it = |place: &usize| ALL[*place].name.as_bytes() == name;
+        let place = Some(expected).filter(is_it);
+        let Some(place) = place.or_else(|| (0..ALL.len()).find(is_it)) else {
+            return false;
+        };
+        self.next[self.last] = place;
+        self.last = place;
+        let bit = 1 << place;
+        self.twice |= self.present & bit;
+        self.present |= bit;
+        self.values[place] = value;
+        true
+    }
+
+    /// How many there are, of any name.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn has(&self, key: Key) -> bool {
+        self.present & (1 << key.place) != 0
+    }
+
+    /// The value of `key`. Two are refused: readers that disagree on which one counts would
+    /// disagree on who speaks.
+    fn value(&self, key: Key) -> Result<Option<Value<'a>>, AttributeError> {
+        if !self.has(key) {
+            return Ok(None);
+        }
+        if self.twice & (1 << key.place) != 0 {
+            return Err(AttributeFault::Twice.of(key));
+        }
+        match self.values[key.place] {
+            Value::Empty => Ok(None),
+            value => Ok(Some(value)),
+        }
     }
 
     pub(crate) fn optional_text(
         &self,
-        name: &'static str,
+        key: Key,
         bytes_max: usize,
     ) -> Result<Option<&'a str>, AttributeError> {
-        match self.value(name)? {
+        match self.value(key)? {
             None => Ok(None),
-            Some(Value::StringValue(text)) if text.len() <= bytes_max => Ok(Some(text)),
-            Some(Value::StringValue(_)) => Err(AttributeFault::TooLong(bytes_max).of(name)),
-            Some(_) => Err(AttributeFault::Type("string").of(name)),
+            Some(Value::Text(text)) if text.len() <= bytes_max => Ok(Some(text)),
+            Some(Value::Text(_)) => Err(AttributeFault::TooLong(bytes_max).of(key)),
+            Some(_) => Err(AttributeFault::Type("string").of(key)),
         }
     }
 
-    pub(crate) fn text(
-        &self,
-        name: &'static str,
-        bytes_max: usize,
-    ) -> Result<&'a str, AttributeError> {
-        required(self.optional_text(name, bytes_max)?, name)
+    pub(crate) fn text(&self, key: Key, bytes_max: usize) -> Result<&'a str, AttributeError> {
+        required(self.optional_text(key, bytes_max)?, key)
     }
 
     /// A name, or a word of a closed list.
-    pub(crate) fn word<T>(&self, name: &'static str) -> Result<T, AttributeError>
+    pub(crate) fn word<T>(&self, key: Key) -> Result<T, AttributeError>
     where
         T: FromStr<Err: Display>,
     {
-        required(self.optional_word(name)?, name)
+        required(self.optional_word(key)?, key)
     }
 
-    pub(crate) fn optional_word<T>(&self, name: &'static str) -> Result<Option<T>, AttributeError>
+    pub(crate) fn optional_word<T>(&self, key: Key) -> Result<Option<T>, AttributeError>
     where
         T: FromStr<Err: Display>,
     {
-        self.optional_text(name, TEXT_BYTES_MAX)?
-            .map(|text| parse(name, text))
+        self.optional_text(key, TEXT_BYTES_MAX)?
+            .map(|text| parse(key, text))
             .transpose()
     }
 
-    pub(crate) fn signed(&self, name: &'static str) -> Result<i64, AttributeError> {
-        required(self.optional_signed(name)?, name)
-    }
-
-    fn optional_signed(&self, name: &'static str) -> Result<Option<i64>, AttributeError> {
-        match self.value(name)? {
-            None => Ok(None),
-            Some(Value::IntValue(int)) => Ok(Some(*int)),
-            Some(_) => Err(AttributeFault::Type("int").of(name)),
+    /// A name that is only held against its rule, not made.
+    pub(crate) fn optional_name<E: Display>(
+        &self,
+        key: Key,
+        check: fn(&str) -> Result<(), E>,
+    ) -> Result<Option<&'a str>, AttributeError> {
+        let Some(text) = self.optional_text(key, TEXT_BYTES_MAX)? else {
+            return Ok(None);
+        };
+        match check(text) {
+            Ok(()) => Ok(Some(text)),
+            Err(error) => Err(wrong(key, &error)),
         }
     }
 
-    pub(crate) fn int<T: TryFrom<i64>>(&self, name: &'static str) -> Result<T, AttributeError> {
-        required(self.optional_int(name)?, name)
+    /// As [`Attributes::optional_name`], but it must be there.
+    pub(crate) fn name<E: Display>(
+        &self,
+        key: Key,
+        check: fn(&str) -> Result<(), E>,
+    ) -> Result<&'a str, AttributeError> {
+        required(self.optional_name(key, check)?, key)
+    }
+
+    pub(crate) fn signed(&self, key: Key) -> Result<i64, AttributeError> {
+        required(self.optional_signed(key)?, key)
+    }
+
+    fn optional_signed(&self, key: Key) -> Result<Option<i64>, AttributeError> {
+        match self.value(key)? {
+            None => Ok(None),
+            Some(Value::Int(int)) => Ok(Some(int)),
+            Some(_) => Err(AttributeFault::Type("int").of(key)),
+        }
+    }
+
+    pub(crate) fn int<T: TryFrom<i64>>(&self, key: Key) -> Result<T, AttributeError> {
+        required(self.optional_int(key)?, key)
     }
 
     pub(crate) fn optional_int<T: TryFrom<i64>>(
         &self,
-        name: &'static str,
+        key: Key,
     ) -> Result<Option<T>, AttributeError> {
-        self.optional_signed(name)?
-            .map(|int| {
-                T::try_from(int).map_err(|_| AttributeFault::Range(int.to_string()).of(name))
-            })
+        self.optional_signed(key)?
+            .map(|int| T::try_from(int).map_err(|_| AttributeFault::Range(int.to_string()).of(key)))
             .transpose()
     }
 
     /// A finite double.
-    pub(crate) fn double(&self, name: &'static str) -> Result<f64, AttributeError> {
-        required(self.optional_double(name)?, name)
+    pub(crate) fn double(&self, key: Key) -> Result<f64, AttributeError> {
+        required(self.optional_double(key)?, key)
     }
 
-    pub(crate) fn optional_double(
-        &self,
-        name: &'static str,
-    ) -> Result<Option<f64>, AttributeError> {
-        match self.value(name)? {
+    pub(crate) fn optional_double(&self, key: Key) -> Result<Option<f64>, AttributeError> {
+        match self.value(key)? {
             None => Ok(None),
-            Some(value) => finite(name, value).map(Some),
+            Some(value) => finite(key, value).map(Some),
         }
     }
 
     pub(crate) fn array(
         &self,
-        name: &'static str,
+        key: Key,
         entries_max: usize,
     ) -> Result<Option<List<'a>>, AttributeError> {
-        match self.value(name)? {
+        match self.value(key)? {
             None => Ok(None),
-            Some(Value::ArrayValue(array)) if array.values.len() <= entries_max => Ok(Some(List {
-                name,
-                values: &array.values,
-            })),
-            Some(Value::ArrayValue(_)) => Err(AttributeFault::TooMany(entries_max).of(name)),
-            Some(_) => Err(AttributeFault::Type("array").of(name)),
+            Some(Value::Array(values)) if values.len() <= entries_max => {
+                Ok(Some(List { key, values }))
+            }
+            Some(Value::Array(_)) => Err(AttributeFault::TooMany(entries_max).of(key)),
+            Some(_) => Err(AttributeFault::Type("array").of(key)),
         }
     }
 
     pub(crate) fn required_array(
         &self,
-        name: &'static str,
+        key: Key,
         entries_max: usize,
     ) -> Result<List<'a>, AttributeError> {
-        required(self.array(name, entries_max)?, name)
+        required(self.array(key, entries_max)?, key)
     }
 }
 
 /// The entries of an array attribute.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct List<'a> {
-    name: &'static str,
-    values: &'a [AnyValue],
+    key: Key,
+    values: Array<'a>,
 }
 
 impl<'a> List<'a> {
@@ -292,63 +372,62 @@ impl<'a> List<'a> {
         if found == expected {
             Ok(self)
         } else {
-            Err(AttributeFault::Unequal { found, expected }.of(self.name))
+            Err(AttributeFault::Unequal { found, expected }.of(self.key))
         }
     }
 
     pub(crate) fn texts(self, bytes_max: usize) -> Result<Vec<&'a str>, AttributeError> {
         self.each(|value| match value {
-            Value::StringValue(text) if text.len() <= bytes_max => Ok(text.as_str()),
-            Value::StringValue(_) => Err(AttributeFault::TooLong(bytes_max).of(self.name)),
-            _ => Err(AttributeFault::Type("string[]").of(self.name)),
+            Value::Text(text) if text.len() <= bytes_max => Ok(text),
+            Value::Text(_) => Err(AttributeFault::TooLong(bytes_max).of(self.key)),
+            _ => Err(AttributeFault::Type("string[]").of(self.key)),
         })
     }
 
     pub(crate) fn bools(self) -> Result<Vec<bool>, AttributeError> {
         self.each(|value| match value {
-            Value::BoolValue(bool) => Ok(*bool),
-            _ => Err(AttributeFault::Type("bool[]").of(self.name)),
+            Value::Bool(bool) => Ok(bool),
+            _ => Err(AttributeFault::Type("bool[]").of(self.key)),
         })
     }
 
     pub(crate) fn doubles(self) -> Result<Vec<f64>, AttributeError> {
-        self.each(|value| finite(self.name, value))
+        self.each(|value| finite(self.key, value))
     }
 
     fn each<T>(
         self,
-        read: impl Fn(&'a Value) -> Result<T, AttributeError>,
+        read: impl Fn(Value<'a>) -> Result<T, AttributeError>,
     ) -> Result<Vec<T>, AttributeError> {
-        self.values
-            .iter()
-            .map(|value| match &value.value {
-                Some(value) => read(value),
-                None => Err(AttributeFault::Type("array without empty entries").of(self.name)),
-            })
-            .collect()
+        self.values.try_map(|value| match value {
+            Value::Empty => Err(AttributeFault::Type("array without empty entries").of(self.key)),
+            value => read(value),
+        })
     }
 }
 
 /// The name or word that `text` is.
-pub(crate) fn parse<T>(name: &'static str, text: &str) -> Result<T, AttributeError>
+pub(crate) fn parse<T>(key: Key, text: &str) -> Result<T, AttributeError>
 where
     T: FromStr<Err: Display>,
 {
-    text.parse().map_err(|error: T::Err| {
-        // The text is a stranger's and the message goes to logs: no line breaks of its own.
-        let message = error.to_string().replace(char::is_control, "\u{fffd}");
-        AttributeFault::Text(message).of(name)
-    })
+    text.parse().map_err(|error: T::Err| wrong(key, &error))
 }
 
-fn required<T>(value: Option<T>, name: &'static str) -> Result<T, AttributeError> {
-    value.ok_or_else(|| AttributeFault::Missing.of(name))
+fn wrong(key: Key, error: &dyn Display) -> AttributeError {
+    // The text is a stranger's and the message goes to logs: no line breaks of its own.
+    let message = error.to_string().replace(char::is_control, "\u{fffd}");
+    AttributeFault::Text(message).of(key)
 }
 
-fn finite(name: &'static str, value: &Value) -> Result<f64, AttributeError> {
+fn required<T>(value: Option<T>, key: Key) -> Result<T, AttributeError> {
+    value.ok_or_else(|| AttributeFault::Missing.of(key))
+}
+
+fn finite(key: Key, value: Value<'_>) -> Result<f64, AttributeError> {
     match value {
-        Value::DoubleValue(double) if double.is_finite() => Ok(*double),
-        Value::DoubleValue(double) => Err(AttributeFault::Range(double.to_string()).of(name)),
-        _ => Err(AttributeFault::Type("double").of(name)),
+        Value::Double(double) if double.is_finite() => Ok(double),
+        Value::Double(double) => Err(AttributeFault::Range(double.to_string()).of(key)),
+        _ => Err(AttributeFault::Type("double").of(key)),
     }
 }

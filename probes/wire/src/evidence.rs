@@ -9,7 +9,7 @@ use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
 use crate::limits::{
     EVIDENCE_BODY_BYTES_MAX, EVIDENCE_HEADER_BYTES_MAX, EVIDENCE_HEADERS_MAX, cut,
 };
-use crate::names;
+use crate::names::{self, key};
 use crate::schema::{SCHEMA, check_schema};
 
 /// What one step of a run saw.
@@ -65,8 +65,8 @@ pub(crate) fn encode(step: &StepReport, id: RunId) -> Option<LogRecord> {
 /// Reads a record of evidence.
 pub(crate) fn decode(record: &LogRecord) -> Result<StepEvidence, AttributeError> {
     let attributes = Attributes::new(&record.attributes, "attributes")?;
-    check_schema(attributes.signed(names::SCHEMA)?, SCHEMA)
-        .map_err(|error| AttributeFault::Schema(error).of(names::SCHEMA))?;
+    check_schema(attributes.signed(key::SCHEMA)?, SCHEMA)
+        .map_err(|error| AttributeFault::Schema(error).of(key::SCHEMA))?;
     let run = id(&record.trace_id, "trace_id")?;
     let body_head = match record.body.as_ref().and_then(|body| body.value.as_ref()) {
         Some(Value::StringValue(text)) if text.len() <= EVIDENCE_BODY_BYTES_MAX => text.clone(),
@@ -76,9 +76,9 @@ pub(crate) fn decode(record: &LogRecord) -> Result<StepEvidence, AttributeError>
         Some(_) => return Err(AttributeFault::Type("string").of("body")),
         None => return Err(AttributeFault::Missing.of("body")),
     };
-    let names = attributes.required_array(names::EVIDENCE_HEADER_NAMES, EVIDENCE_HEADERS_MAX)?;
+    let names = attributes.required_array(key::EVIDENCE_HEADER_NAMES, EVIDENCE_HEADERS_MAX)?;
     let values = attributes
-        .required_array(names::EVIDENCE_HEADER_VALUES, EVIDENCE_HEADERS_MAX)?
+        .required_array(key::EVIDENCE_HEADER_VALUES, EVIDENCE_HEADERS_MAX)?
         .expect_len(names.len())?;
     let headers = names
         .texts(EVIDENCE_HEADER_BYTES_MAX)?

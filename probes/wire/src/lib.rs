@@ -51,6 +51,8 @@ mod seconds;
 mod span_time;
 mod step;
 mod traces;
+mod value;
+mod view;
 mod weight;
 
 pub use answer::{Answer, RawAnswer, http_date, read_answer};
@@ -76,5 +78,6 @@ pub use response::{
 pub use root::facts_match_id;
 pub use schema::{SCHEMA, SchemaError, check_schema, is_readable};
 pub use traces::{
-    DecodedRun, RejectedRun, ReportError, decode_report, decode_traces, encode_run, merge_traces,
+    DecodedRun, RejectedRun, ReportError, decode_report, decode_traces, decode_traces_whole,
+    encode_run, is_read_in_place, merge_traces,
 };

@@ -32,12 +32,40 @@ pub struct Definition {
     pub description: &'static str,
 }
 
+/// A name with its place in [`ALL`]: what a reader looks an attribute up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) place: usize,
+}
+
+impl From<Key> for &'static str {
+    fn from(key: Key) -> Self {
+        key.name
+    }
+}
+
 macro_rules! definitions {
     ($( $constant:ident = $name:literal, $place:ident, $value:literal, $unit:literal, $description:literal; )+) => {
         $(
             #[doc = concat!("`", $name, "`: ", $description)]
             pub const $constant: &str = $name;
         )+
+
+        /// The names as places in tables.
+        #[expect(dead_code, reason = "names that are written only have places too")]
+        pub(crate) mod key {
+            use super::Key;
+
+            #[derive(Clone, Copy)]
+            #[expect(non_camel_case_types, reason = "named as the constants are")]
+            enum Place { $( $constant ),+ }
+
+            $( pub(crate) const $constant: Key = Key {
+                name: $name,
+                place: Place::$constant as usize,
+            }; )+
+        }
 
         /// Every name, in the order of `wire.md`.
         pub const ALL: &[Definition] = &[ $( Definition {
@@ -252,6 +280,18 @@ mod tests {
                 definition.name
             );
             assert!(definition.description.ends_with('.'), "{}", definition.name);
+        }
+    }
+
+    #[test]
+    fn a_key_is_the_place_of_its_name() {
+        for key in [
+            key::SERVICE_NAME,
+            key::DUE,
+            key::URL_FULL,
+            key::EVENT_EVIDENCE,
+        ] {
+            assert_eq!(ALL[key.place].name, key.name);
         }
     }
 

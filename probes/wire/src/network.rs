@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use bongsu_model::{NetworkFacts, Verb};
+use bongsu_model::{NetworkFacts, Timestamp, Verb};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
 use crate::date::{from_rfc3339, rfc3339};
 use crate::limits::{DNS_ANSWERS_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX};
-use crate::names;
+use crate::names::{self, key};
 
 /// Writes what was seen, and what other tools expect to be said beside it.
 pub(crate) fn encode(network: &NetworkFacts, verb: Verb, writer: &mut Writer) {
@@ -68,41 +68,73 @@ fn encode_tls(network: &NetworkFacts, writer: &mut Writer) {
     }
 }
 
+/// What was seen, borrowed from the attributes.
+#[derive(Debug)]
+pub(crate) struct Seen<'a> {
+    server_address: Option<&'a str>,
+    server_port: Option<u16>,
+    peer_address: Option<IpAddr>,
+    url: Option<&'a str>,
+    http_status: Option<u16>,
+    http_version: Option<&'a str>,
+    body_bytes: Option<u64>,
+    dns_answers: Vec<IpAddr>,
+    tls_version: Option<&'a str>,
+    tls_cipher: Option<&'a str>,
+    tls_next_protocol: Option<&'a str>,
+    tls_not_after: Option<Timestamp>,
+}
+
 /// Reads what was seen.
-pub(crate) fn decode(attributes: Attributes<'_>) -> Result<NetworkFacts, AttributeError> {
-    let text = |name, bytes_max| -> Result<Option<String>, AttributeError> {
-        Ok(attributes
-            .optional_text(name, bytes_max)?
-            .map(str::to_owned))
-    };
-    let dns_answers = match attributes.array(names::DNS_ANSWERS, DNS_ANSWERS_MAX)? {
+pub(crate) fn read<'a>(attributes: &Attributes<'a>) -> Result<Seen<'a>, AttributeError> {
+    let dns_answers = match attributes.array(key::DNS_ANSWERS, DNS_ANSWERS_MAX)? {
         None => Vec::new(),
         Some(list) => list
             .texts(TEXT_BYTES_MAX)?
             .into_iter()
-            .map(|answer| parse(names::DNS_ANSWERS, answer))
+            .map(|answer| parse(key::DNS_ANSWERS, answer))
             .collect::<Result<_, _>>()?,
     };
-    let tls_not_after = match attributes.optional_text(names::TLS_NOT_AFTER, TEXT_BYTES_MAX)? {
+    let tls_not_after = match attributes.optional_text(key::TLS_NOT_AFTER, TEXT_BYTES_MAX)? {
         None => None,
         Some(date) => Some(from_rfc3339(date).ok_or_else(|| {
-            AttributeFault::Text("not an RFC 3339 time in UTC".to_owned()).of(names::TLS_NOT_AFTER)
+            AttributeFault::Text("not an RFC 3339 time in UTC".to_owned()).of(key::TLS_NOT_AFTER)
         })?),
     };
-    Ok(NetworkFacts {
-        server_address: text(names::SERVER_ADDRESS, TEXT_BYTES_MAX)?,
-        server_port: attributes.optional_int(names::SERVER_PORT)?,
-        peer_address: attributes.optional_word(names::PEER_ADDRESS)?,
-        url: text(names::URL_FULL, URL_BYTES_MAX)?,
-        http_status: attributes.optional_int(names::HTTP_STATUS)?,
-        http_version: text(names::PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
-        body_bytes: attributes.optional_int(names::RESPONSE_BODY_SIZE)?,
+    Ok(Seen {
+        server_address: attributes.optional_text(key::SERVER_ADDRESS, TEXT_BYTES_MAX)?,
+        server_port: attributes.optional_int(key::SERVER_PORT)?,
+        peer_address: attributes.optional_word(key::PEER_ADDRESS)?,
+        url: attributes.optional_text(key::URL_FULL, URL_BYTES_MAX)?,
+        http_status: attributes.optional_int(key::HTTP_STATUS)?,
+        http_version: attributes.optional_text(key::PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
+        body_bytes: attributes.optional_int(key::RESPONSE_BODY_SIZE)?,
         dns_answers,
-        tls_version: text(names::TLS_PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
-        tls_cipher: text(names::TLS_CIPHER, TEXT_BYTES_MAX)?,
-        tls_next_protocol: text(names::TLS_NEXT_PROTOCOL, TEXT_BYTES_MAX)?,
+        tls_version: attributes.optional_text(key::TLS_PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
+        tls_cipher: attributes.optional_text(key::TLS_CIPHER, TEXT_BYTES_MAX)?,
+        tls_next_protocol: attributes.optional_text(key::TLS_NEXT_PROTOCOL, TEXT_BYTES_MAX)?,
         tls_not_after,
     })
+}
+
+impl From<Seen<'_>> for NetworkFacts {
+    fn from(seen: Seen<'_>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            server_address: owned(seen.server_address),
+            server_port: seen.server_port,
+            peer_address: seen.peer_address,
+            url: owned(seen.url),
+            http_status: seen.http_status,
+            http_version: owned(seen.http_version),
+            body_bytes: seen.body_bytes,
+            dns_answers: seen.dns_answers,
+            tls_version: owned(seen.tls_version),
+            tls_cipher: owned(seen.tls_cipher),
+            tls_next_protocol: owned(seen.tls_next_protocol),
+            tls_not_after: seen.tls_not_after,
+        }
+    }
 }
 
 /// DNS may go over either, ICMP over neither.

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
 use crate::limits::{OUTCOMES_MAX, TEXT_BYTES_MAX, cut};
-use crate::names;
+use crate::names::{self, Key, key};
 
 /// Writes the outcomes, the own one first, at most [`OUTCOMES_MAX`] of them.
 pub(crate) fn encode(outcomes: &Outcomes, writer: &mut Writer) {
@@ -37,8 +37,8 @@ fn column<'a>(
 }
 
 /// Reads the outcomes and holds them against the verdict.
-pub(crate) fn decode(attributes: Attributes<'_>) -> Result<Outcomes, AttributeError> {
-    let features = attributes.required_array(names::OUTCOME_FEATURE, OUTCOMES_MAX)?;
+pub(crate) fn decode(attributes: &Attributes<'_>) -> Result<Outcomes, AttributeError> {
+    let features = attributes.required_array(key::OUTCOME_FEATURE, OUTCOMES_MAX)?;
     let count = features.len();
     let features = features.texts(TEXT_BYTES_MAX)?;
     let column = |name| {
@@ -47,12 +47,12 @@ pub(crate) fn decode(attributes: Attributes<'_>) -> Result<Outcomes, AttributeEr
             .expect_len(count)?
             .texts(TEXT_BYTES_MAX)
     };
-    let values = column(names::OUTCOME_VALUE)?;
-    let classes = column(names::OUTCOME_CLASS)?;
-    let blockers = column(names::OUTCOME_BY)?;
-    let reasons = column(names::OUTCOME_REASON)?;
+    let values = column(key::OUTCOME_VALUE)?;
+    let classes = column(key::OUTCOME_CLASS)?;
+    let blockers = column(key::OUTCOME_BY)?;
+    let reasons = column(key::OUTCOME_REASON)?;
     let owns = attributes
-        .required_array(names::OUTCOME_OWN, OUTCOMES_MAX)?
+        .required_array(key::OUTCOME_OWN, OUTCOMES_MAX)?
         .expect_len(count)?
         .bools()?;
 
@@ -73,19 +73,19 @@ pub(crate) fn decode(attributes: Attributes<'_>) -> Result<Outcomes, AttributeEr
         } else if own.replace(outcome).is_some() {
             return Err(
                 AttributeFault::Text("two outcomes are the own one".to_owned())
-                    .of(names::OUTCOME_OWN),
+                    .of(key::OUTCOME_OWN),
             );
         }
     }
     let own = own.ok_or_else(|| {
-        AttributeFault::Text("no outcome is the own one".to_owned()).of(names::OUTCOME_OWN)
+        AttributeFault::Text("no outcome is the own one".to_owned()).of(key::OUTCOME_OWN)
     })?;
     let outcomes = Outcomes::new(own, others).ok_or_else(|| {
-        AttributeFault::Text("a feature is named twice".to_owned()).of(names::OUTCOME_FEATURE)
+        AttributeFault::Text("a feature is named twice".to_owned()).of(key::OUTCOME_FEATURE)
     })?;
-    let verdict = attributes.text(names::VERDICT, TEXT_BYTES_MAX)?;
+    let verdict = attributes.text(key::VERDICT, TEXT_BYTES_MAX)?;
     if verdict != outcomes.verdict().word() {
-        return Err(AttributeFault::Contradicts("the own outcome").of(names::VERDICT));
+        return Err(AttributeFault::Contradicts("the own outcome").of(key::VERDICT));
     }
     Ok(outcomes)
 }
@@ -120,29 +120,29 @@ impl<'a> Entry<'a> {
     }
 
     fn read(&self) -> Result<FeatureOutcome, AttributeError> {
-        let feature: FeatureId = parse(names::OUTCOME_FEATURE, self.feature)?;
+        let feature: FeatureId = parse(key::OUTCOME_FEATURE, self.feature)?;
         let (outcome, applies) = match self.value {
-            "pass" => (Outcome::Pass, ""),
-            "slow" => (Outcome::Slow, ""),
+            "pass" => (Outcome::Pass, None),
+            "slow" => (Outcome::Slow, None),
             "fail" => (
-                Outcome::Fail(parse(names::OUTCOME_CLASS, self.class)?),
-                names::OUTCOME_CLASS,
+                Outcome::Fail(parse(key::OUTCOME_CLASS, self.class)?),
+                Some(key::OUTCOME_CLASS),
             ),
             "blocked" => (
-                Outcome::Blocked(parse(names::OUTCOME_BY, self.by)?),
-                names::OUTCOME_BY,
+                Outcome::Blocked(parse(key::OUTCOME_BY, self.by)?),
+                Some(key::OUTCOME_BY),
             ),
             "blind" => {
-                let reason = blind_reason(names::OUTCOME_REASON, self.reason)?;
-                (Outcome::Blind(reason), names::OUTCOME_REASON)
+                let reason = blind_reason(key::OUTCOME_REASON, self.reason)?;
+                (Outcome::Blind(reason), Some(key::OUTCOME_REASON))
             }
             "skipped" => (
-                Outcome::Skipped(parse(names::OUTCOME_REASON, self.reason)?),
-                names::OUTCOME_REASON,
+                Outcome::Skipped(parse(key::OUTCOME_REASON, self.reason)?),
+                Some(key::OUTCOME_REASON),
             ),
             "missed" => {
                 return Err(
-                    AttributeFault::CollectorOnly("missed".to_owned()).of(names::OUTCOME_VALUE)
+                    AttributeFault::CollectorOnly("missed".to_owned()).of(key::OUTCOME_VALUE)
                 );
             }
             word => {
@@ -151,15 +151,15 @@ impl<'a> Entry<'a> {
                      expected",
                     cut(word, 80)
                 ))
-                .of(names::OUTCOME_VALUE));
+                .of(key::OUTCOME_VALUE));
             }
         };
         for (name, text) in [
-            (names::OUTCOME_CLASS, self.class),
-            (names::OUTCOME_BY, self.by),
-            (names::OUTCOME_REASON, self.reason),
+            (key::OUTCOME_CLASS, self.class),
+            (key::OUTCOME_BY, self.by),
+            (key::OUTCOME_REASON, self.reason),
         ] {
-            if name != applies && !text.is_empty() {
+            if Some(name) != applies && !text.is_empty() {
                 return Err(AttributeFault::NotApplicable("to its outcome").of(name));
             }
         }
@@ -168,7 +168,7 @@ impl<'a> Entry<'a> {
 }
 
 /// A reason for which an agent may call itself blind.
-pub(crate) fn blind_reason(name: &'static str, text: &str) -> Result<BlindReason, AttributeError> {
+pub(crate) fn blind_reason(name: Key, text: &str) -> Result<BlindReason, AttributeError> {
     let reason: BlindReason = parse(name, text)?;
     if reason.is_collectors() {
         return Err(AttributeFault::CollectorOnly(text.to_owned()).of(name));

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
 use crate::limits::TEXT_BYTES_MAX;
-use crate::names;
+use crate::names::{self, key};
 
 /// Who speaks: what an agent says of itself beside every run and record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,28 +87,31 @@ impl AgentResource {
 
     pub(crate) fn decode(resource: Option<&Resource>) -> Result<Self, AttributeError> {
         let Some(resource) = resource else {
-            return Err(AttributeFault::Missing.of(names::SERVICE_INSTANCE_ID));
+            return Err(AttributeFault::Missing.of(key::SERVICE_INSTANCE_ID));
         };
-        let attributes = Attributes::new(&resource.attributes, "attributes")?;
+        Self::read(&Attributes::new(&resource.attributes, "attributes")?)
+    }
+
+    pub(crate) fn read(attributes: &Attributes<'_>) -> Result<Self, AttributeError> {
         let text = |name| -> Result<Option<String>, AttributeError> {
             let text = attributes.optional_text(name, TEXT_BYTES_MAX)?;
             Ok(text.map(str::to_owned))
         };
         Ok(Self {
-            agent: attributes.word(names::SERVICE_INSTANCE_ID)?,
-            region: attributes.optional_word(names::REGION)?,
-            network: attributes.optional_word(names::NETWORK)?,
+            agent: attributes.word(key::SERVICE_INSTANCE_ID)?,
+            region: attributes.optional_word(key::REGION)?,
+            network: attributes.optional_word(key::NETWORK)?,
             version: attributes
-                .text(names::SERVICE_VERSION, TEXT_BYTES_MAX)?
+                .text(key::SERVICE_VERSION, TEXT_BYTES_MAX)?
                 .to_owned(),
-            host_name: text(names::HOST_NAME)?,
-            host_arch: text(names::HOST_ARCH)?,
-            os_type: text(names::OS_TYPE)?,
-            cloud_provider: text(names::CLOUD_PROVIDER)?,
-            cloud_region: text(names::CLOUD_REGION)?,
-            cloud_availability_zone: text(names::CLOUD_ZONE)?,
-            geo_country: text(names::GEO_COUNTRY)?,
-            geo_locality: text(names::GEO_LOCALITY)?,
+            host_name: text(key::HOST_NAME)?,
+            host_arch: text(key::HOST_ARCH)?,
+            os_type: text(key::OS_TYPE)?,
+            cloud_provider: text(key::CLOUD_PROVIDER)?,
+            cloud_region: text(key::CLOUD_REGION)?,
+            cloud_availability_zone: text(key::CLOUD_ZONE)?,
+            geo_country: text(key::GEO_COUNTRY)?,
+            geo_locality: text(key::GEO_LOCALITY)?,
         })
     }
 }

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
 use crate::limits::TEXT_BYTES_MAX;
-use crate::names;
+use crate::names::{self, key};
 use crate::outcomes;
 use crate::refusal::RunRefusal;
 use crate::schema::{SCHEMA, check_schema};
@@ -67,9 +67,20 @@ pub(crate) fn decode(root: &Span, id: RunId, agent: AgentId) -> Result<RunFacts,
     if root.span_id != id.root_span() {
         return Err(RunRefusal::RootSpanId);
     }
-    let (started, ended) = span_time::decode(root).map_err(RunRefusal::Root)?;
+    let times = (root.start_time_unix_nano, root.end_time_unix_nano);
+    let times = span_time::read(times).map_err(RunRefusal::Root)?;
     let attributes = Attributes::new(&root.attributes, "attributes").map_err(RunRefusal::Root)?;
-    let facts = read(attributes, id, agent, (started, ended)).map_err(RunRefusal::Root)?;
+    read(&attributes, id, agent, times)
+}
+
+/// Reads the facts of run `id`, run by `agent` in these `times`, from its root's attributes.
+pub(crate) fn read(
+    attributes: &Attributes<'_>,
+    id: RunId,
+    agent: AgentId,
+    times: (Timestamp, Timestamp),
+) -> Result<RunFacts, RunRefusal> {
+    let facts = facts(attributes, id, agent, times).map_err(RunRefusal::Root)?;
     if facts_match_id(&facts) {
         Ok(facts)
     } else {
@@ -105,44 +116,44 @@ pub fn facts_match_id(facts: &RunFacts) -> bool {
     }
 }
 
-fn read(
-    attributes: Attributes<'_>,
+fn facts(
+    attributes: &Attributes<'_>,
     id: RunId,
     agent: AgentId,
     (started, ended): (Timestamp, Timestamp),
 ) -> Result<RunFacts, AttributeError> {
-    check_schema(attributes.signed(names::SCHEMA)?, SCHEMA)
-        .map_err(|error| AttributeFault::Schema(error).of(names::SCHEMA))?;
+    check_schema(attributes.signed(key::SCHEMA)?, SCHEMA)
+        .map_err(|error| AttributeFault::Schema(error).of(key::SCHEMA))?;
     Ok(RunFacts {
         id,
         vantage: Vantage {
-            region: attributes.word(names::REGION)?,
-            network: attributes.word(names::NETWORK)?,
+            region: attributes.word(key::REGION)?,
+            network: attributes.word(key::NETWORK)?,
             agent,
         },
-        target: attributes.word(names::TARGET)?,
-        journey: attributes.word(names::JOURNEY)?,
-        journey_revision: attributes.word(names::JOURNEY_REVISION)?,
-        plan_revision: attributes.word(names::PLAN_REVISION)?,
-        variant: attributes.word(names::VARIANT)?,
+        target: attributes.word(key::TARGET)?,
+        journey: attributes.word(key::JOURNEY)?,
+        journey_revision: attributes.word(key::JOURNEY_REVISION)?,
+        plan_revision: attributes.word(key::PLAN_REVISION)?,
+        variant: attributes.word(key::VARIANT)?,
         trigger: trigger(attributes)?,
-        due: Timestamp::from_unix_nanos(attributes.int(names::DUE)?),
+        due: Timestamp::from_unix_nanos(attributes.int(key::DUE)?),
         started,
         ended,
         outcomes: outcomes::decode(attributes)?,
         flaky: flaky(attributes)?,
-        cleanup: attributes.word(names::CLEANUP)?,
-        boot: attributes.word(names::BOOT)?,
-        seq: attributes.int(names::SEQ)?,
-        clock_offset_s: attributes.double(names::CLOCK_OFFSET)?,
+        cleanup: attributes.word(key::CLEANUP)?,
+        boot: attributes.word(key::BOOT)?,
+        seq: attributes.int(key::SEQ)?,
+        clock_offset_s: attributes.double(key::CLOCK_OFFSET)?,
     })
 }
 
-fn trigger(attributes: Attributes<'_>) -> Result<Trigger, AttributeError> {
-    let slot = attributes.optional_int(names::SLOT)?;
-    let other = match attributes.word::<TriggerKind>(names::TRIGGER)? {
+fn trigger(attributes: &Attributes<'_>) -> Result<Trigger, AttributeError> {
+    let slot = attributes.optional_int(key::SLOT)?;
+    let other = match attributes.word::<TriggerKind>(key::TRIGGER)? {
         TriggerKind::Scheduled => {
-            let slot = slot.ok_or(AttributeFault::Missing.of(names::SLOT))?;
+            let slot = slot.ok_or(AttributeFault::Missing.of(key::SLOT))?;
             return Ok(Trigger::Scheduled { slot });
         }
         TriggerKind::Burst => Trigger::Burst,
@@ -151,18 +162,18 @@ fn trigger(attributes: Attributes<'_>) -> Result<Trigger, AttributeError> {
     };
     match slot {
         None => Ok(other),
-        Some(_) => Err(AttributeFault::NotApplicable("to its trigger").of(names::SLOT)),
+        Some(_) => Err(AttributeFault::NotApplicable("to its trigger").of(key::SLOT)),
     }
 }
 
-fn flaky(attributes: Attributes<'_>) -> Result<bool, AttributeError> {
+fn flaky(attributes: &Attributes<'_>) -> Result<bool, AttributeError> {
     let flags = attributes
-        .required_array(names::FLAGS, 1)?
+        .required_array(key::FLAGS, 1)?
         .texts(TEXT_BYTES_MAX)?;
     match flags.as_slice() {
         [] => Ok(false),
         [names::FLAG_FLAKY] => Ok(true),
-        _ => Err(AttributeFault::Text("only `flaky` is a flag".to_owned()).of(names::FLAGS)),
+        _ => Err(AttributeFault::Text("only `flaky` is a flag".to_owned()).of(key::FLAGS)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! A step as a span.
 
-use bongsu_model::{EarlierAttempt, FailClass, Phases, RunId, StepOutcome, StepReport, Verb};
+use bongsu_model::{
+    ActorName, EarlierAttempt, FailClass, FeatureId, Phases, RunId, StepKind, StepOutcome,
+    StepReport, Timestamp, Verb,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -10,7 +13,7 @@ use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse
 use crate::limits::{
     EARLIER_ATTEMPTS_MAX, EXPECTATION_BYTES_MAX, EXPECTATIONS_MAX, TEXT_BYTES_MAX, cut,
 };
-use crate::names;
+use crate::names::{self, Key, key};
 use crate::network;
 use crate::outcomes::blind_reason;
 use crate::seconds::{from_seconds, seconds};
@@ -65,56 +68,122 @@ pub(crate) fn encode(step: &StepReport, id: RunId) -> Span {
 
 /// Reads a step of run `id`. Its evidence is empty.
 pub(crate) fn decode(span: &Span, id: RunId) -> Result<StepReport, AttributeError> {
-    let (started, ended) = span_time::decode(span)?;
+    let times = (span.start_time_unix_nano, span.end_time_unix_nano);
+    let times = span_time::read(times)?;
     let attributes = Attributes::new(&span.attributes, "attributes")?;
-    let index = attributes.int(names::STEP_INDEX)?;
-    let actor_index = attributes.int(names::STEP_ACTOR_INDEX)?;
-    if span.parent_span_id != id.root_span() {
+    let ids = Ids {
+        span: &span.span_id,
+        parent: &span.parent_span_id,
+        root: id.root_span(),
+    };
+    read(&attributes, id, ids, times).map(StepReport::from)
+}
+
+/// The ids of a step's span, and of the root that its run has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ids<'a> {
+    pub(crate) span: &'a [u8],
+    pub(crate) parent: &'a [u8],
+    pub(crate) root: [u8; 8],
+}
+
+/// A step, borrowed from its attributes.
+#[derive(Debug)]
+pub(crate) struct Step<'a> {
+    name: &'a str,
+    index: u32,
+    kind: StepKind,
+    verb: Verb,
+    actor: &'a str,
+    actor_index: u32,
+    feature: Option<&'a str>,
+    outcome: StepOutcome,
+    times: (Timestamp, Timestamp),
+    attempts: u32,
+    polls: u32,
+    phases: Phases,
+    network: network::Seen<'a>,
+    detail: Option<&'a str>,
+    failed_expectations: Vec<&'a str>,
+    earlier_attempts: Vec<EarlierAttempt>,
+}
+
+/// Reads a step of run `id` from its span's attributes.
+pub(crate) fn read<'a>(
+    attributes: &Attributes<'a>,
+    id: RunId,
+    ids: Ids<'_>,
+    times: (Timestamp, Timestamp),
+) -> Result<Step<'a>, AttributeError> {
+    let index = attributes.int(key::STEP_INDEX)?;
+    let actor_index = attributes.int(key::STEP_ACTOR_INDEX)?;
+    if ids.parent != ids.root {
         return Err(
             AttributeFault::Contradicts("the trace id: it is not the root span's")
                 .of("parent_span_id"),
         );
     }
-    if span.span_id != id.step_span(index, actor_index) {
+    if ids.span != id.step_span(index, actor_index) {
         return Err(
             AttributeFault::Contradicts("trace id, step index and actor index").of("span_id"),
         );
     }
-    let attempts = attributes.int(names::ATTEMPTS)?;
+    let attempts = attributes.int(key::ATTEMPTS)?;
     if attempts == 0 {
-        return Err(AttributeFault::Range("0".to_owned()).of(names::ATTEMPTS));
+        return Err(AttributeFault::Range("0".to_owned()).of(key::ATTEMPTS));
     }
-    Ok(StepReport {
-        name: attributes
-            .text(names::STEP_NAME, TEXT_BYTES_MAX)?
-            .to_owned(),
+    Ok(Step {
+        name: attributes.text(key::STEP_NAME, TEXT_BYTES_MAX)?,
         index,
-        kind: attributes.word(names::STEP_KIND)?,
-        verb: attributes.word(names::STEP_VERB)?,
-        actor: attributes.word(names::STEP_ACTOR)?,
+        kind: attributes.word(key::STEP_KIND)?,
+        verb: attributes.word(key::STEP_VERB)?,
+        actor: attributes.name(key::STEP_ACTOR, ActorName::check)?,
         actor_index,
-        feature: attributes.optional_word(names::FEATURE)?,
-        outcome: decode_outcome(attributes)?,
-        started,
-        ended,
+        feature: attributes.optional_name(key::FEATURE, FeatureId::check)?,
+        outcome: read_outcome(attributes)?,
+        times,
         attempts,
-        polls: attributes.int(names::POLLS)?,
-        phases: decode_phases(attributes)?,
-        network: network::decode(attributes)?,
-        detail: attributes
-            .optional_text(names::ERROR_DETAIL, TEXT_BYTES_MAX)?
-            .map(str::to_owned),
-        failed_expectations: match attributes.array(names::EXPECT_FAILED, EXPECTATIONS_MAX)? {
+        polls: attributes.int(key::POLLS)?,
+        phases: read_phases(attributes)?,
+        network: network::read(attributes)?,
+        detail: attributes.optional_text(key::ERROR_DETAIL, TEXT_BYTES_MAX)?,
+        failed_expectations: match attributes.array(key::EXPECT_FAILED, EXPECTATIONS_MAX)? {
             None => Vec::new(),
-            Some(list) => list
-                .texts(EXPECTATION_BYTES_MAX)?
+            Some(list) => list.texts(EXPECTATION_BYTES_MAX)?,
+        },
+        earlier_attempts: read_earlier(attributes)?,
+    })
+}
+
+impl From<Step<'_>> for StepReport {
+    fn from(step: Step<'_>) -> Self {
+        Self {
+            name: step.name.to_owned(),
+            index: step.index,
+            kind: step.kind,
+            verb: step.verb,
+            actor: ActorName::new(step.actor).expect("checked when read"),
+            actor_index: step.actor_index,
+            feature: step
+                .feature
+                .map(|feature| FeatureId::new(feature).expect("checked when read")),
+            outcome: step.outcome,
+            started: step.times.0,
+            ended: step.times.1,
+            attempts: step.attempts,
+            polls: step.polls,
+            phases: step.phases,
+            network: step.network.into(),
+            detail: step.detail.map(str::to_owned),
+            failed_expectations: step
+                .failed_expectations
                 .into_iter()
                 .map(str::to_owned)
                 .collect(),
-        },
-        earlier_attempts: decode_earlier(attributes)?,
-        evidence: None,
-    })
+            earlier_attempts: step.earlier_attempts,
+            evidence: None,
+        }
+    }
 }
 
 /// `GET inbox`, `RECEIVE message`: the verb and the step's name, never a path.
@@ -150,28 +219,28 @@ fn encode_outcome(step: &StepReport, writer: &mut Writer) {
     }
 }
 
-fn decode_outcome(attributes: Attributes<'_>) -> Result<StepOutcome, AttributeError> {
+fn read_outcome(attributes: &Attributes<'_>) -> Result<StepOutcome, AttributeError> {
     let (outcome, class_applies, reason_applies) =
-        match attributes.text(names::STEP_OUTCOME, TEXT_BYTES_MAX)? {
+        match attributes.text(key::STEP_OUTCOME, TEXT_BYTES_MAX)? {
             "pass" => (StepOutcome::Pass, false, false),
             "slow" => (StepOutcome::Slow, false, false),
             "fail" => {
-                let class: FailClass = attributes.word(names::ERROR_TYPE)?;
+                let class: FailClass = attributes.word(key::ERROR_TYPE)?;
                 (StepOutcome::Fail(class), true, false)
             }
             "blind" => {
-                let reason = attributes.text(names::STEP_REASON, TEXT_BYTES_MAX)?;
-                let reason = blind_reason(names::STEP_REASON, reason)?;
+                let reason = attributes.text(key::STEP_REASON, TEXT_BYTES_MAX)?;
+                let reason = blind_reason(key::STEP_REASON, reason)?;
                 (StepOutcome::Blind(reason), false, true)
             }
             _ => {
                 let expected = "one of pass, slow, fail, blind is expected".to_owned();
-                return Err(AttributeFault::Text(expected).of(names::STEP_OUTCOME));
+                return Err(AttributeFault::Text(expected).of(key::STEP_OUTCOME));
             }
         };
     for (name, applies) in [
-        (names::ERROR_TYPE, class_applies),
-        (names::STEP_REASON, reason_applies),
+        (key::ERROR_TYPE, class_applies),
+        (key::STEP_REASON, reason_applies),
     ] {
         if !applies && attributes.has(name) {
             return Err(AttributeFault::NotApplicable("to its outcome").of(name));
@@ -180,17 +249,17 @@ fn decode_outcome(attributes: Attributes<'_>) -> Result<StepOutcome, AttributeEr
     Ok(outcome)
 }
 
-fn decode_phases(attributes: Attributes<'_>) -> Result<Phases, AttributeError> {
+fn read_phases(attributes: &Attributes<'_>) -> Result<Phases, AttributeError> {
     let phase = |name| match attributes.optional_double(name)? {
         None => Ok(None),
         Some(seconds) => duration(name, seconds).map(Some),
     };
     Ok(Phases {
-        dns: phase(names::PHASE_DNS)?,
-        connect: phase(names::PHASE_CONNECT)?,
-        tls: phase(names::PHASE_TLS)?,
-        wait: phase(names::PHASE_WAIT)?,
-        receive: phase(names::PHASE_RECEIVE)?,
+        dns: phase(key::PHASE_DNS)?,
+        connect: phase(key::PHASE_CONNECT)?,
+        tls: phase(key::PHASE_TLS)?,
+        wait: phase(key::PHASE_WAIT)?,
+        receive: phase(key::PHASE_RECEIVE)?,
     })
 }
 
@@ -210,9 +279,9 @@ fn encode_earlier(attempts: &[EarlierAttempt], writer: &mut Writer) {
     writer.array(names::EARLIER_DURATION, durations);
 }
 
-fn decode_earlier(attributes: Attributes<'_>) -> Result<Vec<EarlierAttempt>, AttributeError> {
-    let Some(classes) = attributes.array(names::EARLIER_CLASS, EARLIER_ATTEMPTS_MAX)? else {
-        for name in [names::EARLIER_DETAIL, names::EARLIER_DURATION] {
+fn read_earlier(attributes: &Attributes<'_>) -> Result<Vec<EarlierAttempt>, AttributeError> {
+    let Some(classes) = attributes.array(key::EARLIER_CLASS, EARLIER_ATTEMPTS_MAX)? else {
+        for name in [key::EARLIER_DETAIL, key::EARLIER_DURATION] {
             if attributes.has(name) {
                 return Err(AttributeFault::NotApplicable("without the classes").of(name));
             }
@@ -224,8 +293,8 @@ fn decode_earlier(attributes: Attributes<'_>) -> Result<Vec<EarlierAttempt>, Att
             .required_array(name, EARLIER_ATTEMPTS_MAX)?
             .expect_len(classes.len())
     };
-    let details = column(names::EARLIER_DETAIL)?.texts(TEXT_BYTES_MAX)?;
-    let durations = column(names::EARLIER_DURATION)?.doubles()?;
+    let details = column(key::EARLIER_DETAIL)?.texts(TEXT_BYTES_MAX)?;
+    let durations = column(key::EARLIER_DURATION)?.doubles()?;
     classes
         .texts(TEXT_BYTES_MAX)?
         .into_iter()
@@ -233,15 +302,15 @@ fn decode_earlier(attributes: Attributes<'_>) -> Result<Vec<EarlierAttempt>, Att
         .zip(durations)
         .map(|((class, detail), seconds)| {
             Ok(EarlierAttempt {
-                class: parse(names::EARLIER_CLASS, class)?,
+                class: parse(key::EARLIER_CLASS, class)?,
                 detail: detail.to_owned(),
-                duration: duration(names::EARLIER_DURATION, seconds)?,
+                duration: duration(key::EARLIER_DURATION, seconds)?,
             })
         })
         .collect()
 }
 
-fn duration(name: &'static str, seconds: f64) -> Result<std::time::Duration, AttributeError> {
+fn duration(name: Key, seconds: f64) -> Result<std::time::Duration, AttributeError> {
     from_seconds(seconds).ok_or_else(|| AttributeFault::Range(seconds.to_string()).of(name))
 }
 

@@ -1,6 +1,7 @@
 //! Runs as traces: encoding one, joining many, reading a request run by run.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bongsu_model::{RunFacts, RunId, RunReport};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -13,6 +14,7 @@ use crate::limits::{RUN_BYTES_MAX, SPANS_PER_RUN_MAX, cut};
 use crate::names;
 use crate::refusal::{DecodeError, RunRefusal};
 use crate::resource::AgentResource;
+use crate::view::{self, fields::Unusual};
 use crate::weight::{Message, is_too_dense};
 use crate::{root, step};
 
@@ -26,7 +28,7 @@ pub struct DecodedRun {
     /// Spans that the request held of this run.
     pub span_count: usize,
     /// What the agent said of itself beside it.
-    pub resource: AgentResource,
+    pub resource: Arc<AgentResource>,
 }
 
 /// One trace of a request, refused.
@@ -73,9 +75,31 @@ pub fn merge_traces<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 /// Reads a request: per trace the run, or why it is refused. A run that is kept can be read whole
 /// with [`decode_report`]. A run that stands in the request twice, bytes for bytes, is one.
 ///
+/// A request as agents write it, in which nothing is to be refused, is read in place; all others
+/// are decoded ([`decode_traces_whole`]). Both say the same.
+///
 /// # Errors
 /// When the bytes are no `ExportTraceServiceRequest`: nothing of it is kept.
 pub fn decode_traces(bytes: &[u8]) -> Result<Vec<Result<DecodedRun, RejectedRun>>, DecodeError> {
+    match view::runs(bytes) {
+        Ok(runs) => Ok(runs.into_iter().map(Ok).collect()),
+        Err(Unusual) => decode_traces_whole(bytes),
+    }
+}
+
+/// Whether [`decode_traces`] reads the request in place.
+pub fn is_read_in_place(bytes: &[u8]) -> bool {
+    view::runs(bytes).is_ok()
+}
+
+/// As [`decode_traces`], but always through the decoded messages: its reference, at several times
+/// the cost. The spans of a run are encoded anew and may differ in form, not in content.
+///
+/// # Errors
+/// As [`decode_traces`].
+pub fn decode_traces_whole(
+    bytes: &[u8],
+) -> Result<Vec<Result<DecodedRun, RejectedRun>>, DecodeError> {
     let traces = split(parse(bytes)?);
     Ok(traces.into_iter().map(decode_trace).collect())
 }
@@ -178,7 +202,7 @@ fn decode_trace(mut trace: Trace) -> Result<DecodedRun, RejectedRun> {
             facts,
             spans,
             span_count,
-            resource,
+            resource: Arc::new(resource),
         }),
         Err(reason) => Err(RejectedRun {
             id: trace.id().ok(),

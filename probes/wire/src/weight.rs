@@ -23,11 +23,17 @@ const DEPTH_MAX: usize = 100;
 /// Whether `request`, an `Export…ServiceRequest` of this kind, decodes to far more than its size.
 /// What is malformed is left to the decoder to tell.
 pub(crate) fn is_too_dense(request: &[u8], kind: Message) -> bool {
-    let budget = request
-        .len()
-        .saturating_mul(STRUCTURES_PER_BYTE_MAX)
-        .max(STRUCTURES_BYTES_MIN);
-    weigh(request, kind, budget, DEPTH_MAX).is_none()
+    weigh(request, kind, structures_max(request.len()), DEPTH_MAX).is_none()
+}
+
+/// Bytes of structures that a request of so many `bytes` may decode to.
+pub(crate) const fn structures_max(bytes: usize) -> usize {
+    let max = bytes.saturating_mul(STRUCTURES_PER_BYTE_MAX);
+    if max > STRUCTURES_BYTES_MIN {
+        max
+    } else {
+        STRUCTURES_BYTES_MIN
+    }
 }
 
 /// The messages that hold others, and the one text of which a message may hold many.

@@ -4,6 +4,8 @@
     reason = "helpers of tests are tests, which the lint does not see"
 )]
 
+#[path = "it/agreement.rs"]
+mod agreement;
 #[path = "it/canonical.rs"]
 mod canonical;
 #[path = "it/dictionary.rs"]
@@ -12,6 +14,8 @@ mod dictionary;
 mod foreign;
 #[path = "it/golden.rs"]
 mod golden;
+#[path = "it/in_place.rs"]
+mod in_place;
 #[path = "it/json.rs"]
 mod json;
 #[path = "it/logs.rs"]

@@ -22,7 +22,7 @@ proptest! {
         let kept = kept.remove(0).unwrap();
         prop_assert_eq!(&kept.facts, &report.facts);
         prop_assert!(facts_match_id(&kept.facts));
-        prop_assert_eq!(&kept.resource, &resource);
+        prop_assert_eq!(&*kept.resource, &resource);
         prop_assert_eq!(kept.span_count, 1 + report.steps.len());
 
         let mut whole = decode_report(&kept.spans).unwrap();
