@@ -126,7 +126,7 @@ impl Derive {
             return Ok(());
         }
         for event in progress.events {
-            self.handle(&event);
+            self.handle(event);
         }
         self.engine.advance(progress.as_of);
         let changed = self.tell();
@@ -171,7 +171,7 @@ impl Derive {
                 break;
             }
             for event in page.into_iter().take_while(|event| event.seq <= seq) {
-                self.handle(&event);
+                self.handle(event);
             }
             self.tell();
         }
@@ -186,7 +186,7 @@ impl Derive {
         Ok(())
     }
 
-    fn handle(&mut self, event: &Event) {
+    fn handle(&mut self, event: Event) {
         // After a failed read the same events may come both ways.
         if event.seq <= self.seq {
             return;

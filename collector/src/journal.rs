@@ -3,7 +3,8 @@
 //! One thread writes; it commits what waits as one group and acknowledges only what is durable.
 //! It also stamps the times of receipt, so that they never go back, and hands what it committed
 //! to the deriving thread in the same order, with the present as a lower bound of all that is
-//! still to come. Readers have connections of their own. Only this module knows SQLite.
+//! still to come. Readers have connections of their own. Only this module knows SQLite and the
+//! files of spans beside it.
 
 mod evidence;
 mod onward;
@@ -12,6 +13,7 @@ mod reader;
 mod record;
 mod retention;
 mod schema;
+mod segments;
 mod sqlite;
 mod storage;
 mod writer;
@@ -26,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use onward::SpansPage;
 pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
-pub use record::{Event, Kind, Record, Stored};
+pub use record::{Event, Facts, Kind, Record, Stored};
 pub use sqlite::{FILE, Sqlite};
 pub use storage::{End, Retention, Storage, StorageError, Swept};
 pub use writer::Progress;

@@ -298,7 +298,7 @@ async fn journal_configuration(shared: &Shared, journal: &Journal) -> Result<(),
         .filter(|(wanted, known)| {
             known
                 .as_ref()
-                .is_none_or(|known| known.facts != wanted.facts())
+                .is_none_or(|known| known.facts.json() != Some(wanted.facts()))
         })
         .map(|(wanted, _)| wanted)
         .collect();

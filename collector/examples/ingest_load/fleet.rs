@@ -234,7 +234,7 @@ impl Agent {
     /// Five to eight steps; the first opens the connection, the others share it.
     fn steps(&self, journey: usize, due: Timestamp, seed: u64, full: bool) -> Vec<StepReport> {
         let mut at = due + Duration::from_millis(1);
-        let count = 5 + (journey % 4) as u32;
+        let count = [5, 6, 7, 8][journey % 4];
         (0..count)
             .map(|index| {
                 let jitter = Duration::from_micros((seed >> index) % 40_000);

@@ -33,7 +33,7 @@ pub(crate) struct Send {
     /// Compresses bodies.
     #[arg(long)]
     gzip: bool,
-    /// Only warms up: without plans, in one pass.
+    /// Sends no plans, for receivers that know none.
     #[arg(long)]
     no_plans: bool,
     #[command(flatten)]
@@ -66,7 +66,7 @@ impl Send {
         let requests: Vec<Request> = interleaved(&agents, &self.shape, now)
             .map(|(agent, body, spans)| self.request(agent, "/v1/traces", &body, spans))
             .collect();
-        let runs = (self.shape.slots as usize * agents.len() * crate::fleet::JOURNEYS) as u64;
+        let runs = self.shape.slots * (agents.len() * crate::fleet::JOURNEYS) as u64;
         let meter = Meter::start(&self.watched)?;
         let started = clock.monotonic();
         let sent = self.all(requests)?;

@@ -44,6 +44,11 @@ enum Act {
         #[command(flatten)]
         shape: fleet::Shape,
     },
+    /// Tells by its exit code whether something listens.
+    Ping {
+        /// Where.
+        address: SocketAddr,
+    },
     /// Sends runs to a receiver of OTLP/HTTP.
     Send(load::Send),
 }
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
             port,
         } => fleet::prepare(&folder, agents, SocketAddr::from(([127, 0, 0, 1], port))),
         Act::Write { file, shape } => load::write(&file, &shape),
+        Act::Ping { address } => std::net::TcpStream::connect(address).map(drop),
         Act::Send(send) => send.run(),
     };
     match done {

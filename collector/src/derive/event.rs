@@ -4,7 +4,7 @@ use bongsu_availability::{Event, Region, Roster};
 use bongsu_model::{Catalogue, Names, RegionId, Vantage};
 
 use crate::config;
-use crate::journal::{Event as Row, Kind, Record};
+use crate::journal::{Event as Row, Facts, Kind, Record};
 
 /// Why a row is no event.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +60,16 @@ pub(crate) fn roster_record(roster: &config::Roster) -> Record {
 }
 
 /// What a row of the journal tells the engine.
-pub(super) fn decode(row: &Row) -> Result<Event, DecodeError> {
+pub(super) fn decode(row: Row) -> Result<Event, DecodeError> {
+    let json = match row.facts {
+        Facts::Run(facts) => return Ok(Event::Run(facts)),
+        Facts::Json(json) => json,
+    };
     match row.kind {
-        Kind::Run => Ok(Event::Run(serde_json::from_str(&row.facts)?)),
-        Kind::Catalogue => Ok(Event::Catalogue(serde_json::from_str(&row.facts)?)),
+        Kind::Run => Ok(Event::Run(serde_json::from_str(&json)?)),
+        Kind::Catalogue => Ok(Event::Catalogue(serde_json::from_str(&json)?)),
         Kind::Roster => {
-            let facts: RosterFacts = serde_json::from_str(&row.facts)?;
+            let facts: RosterFacts = serde_json::from_str(&json)?;
             let regions = facts.regions.into_iter().map(|region| Region {
                 id: region.id,
                 names: region.names,
@@ -77,12 +81,12 @@ pub(super) fn decode(row: &Row) -> Result<Event, DecodeError> {
             }))
         }
         Kind::Plan => Ok(Event::Plan {
-            agent: row.agent.clone().ok_or(DecodeError::Agent)?,
-            record: bongsu_wire::plan_from_json(&row.facts)?,
+            agent: row.agent.ok_or(DecodeError::Agent)?,
+            record: bongsu_wire::plan_from_json(&json)?,
         }),
         Kind::Heartbeat => Ok(Event::Heartbeat {
-            agent: row.agent.clone().ok_or(DecodeError::Agent)?,
-            heartbeat: bongsu_wire::heartbeat_from_json(&row.facts)?,
+            agent: row.agent.ok_or(DecodeError::Agent)?,
+            heartbeat: bongsu_wire::heartbeat_from_json(&json)?,
         }),
         Kind::Evidence => Err(DecodeError::Evidence),
     }

@@ -112,7 +112,7 @@ impl Bench {
             return Verdict::Refused(refuse(counters::Refusal::Foreign, &message));
         }
         match self.check_time(&run.facts) {
-            Ok(()) => Verdict::Kept(Record::run(&run.facts, run.spans)),
+            Ok(()) => Verdict::Kept(Record::run(run.facts, run.spans)),
             Err((why, message)) => Verdict::Refused(refuse(why, &message)),
         }
     }

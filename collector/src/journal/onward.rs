@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::reader::{ReadError, Reader};
+use super::{segments, sqlite};
 
 /// Some runs' spans, and how far in the journal they reach.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,8 +36,8 @@ impl Reader {
             };
             // In the order of the table itself: no index holds the spans.
             let mut statement = connection.prepare_cached(
-                "SELECT seq, spans FROM event NOT INDEXED WHERE seq > ?1 AND seq <= ?2 AND \
-                 run IS NOT NULL ORDER BY seq LIMIT ?3",
+                "SELECT seq, spans, segment, segment_offset, segment_bytes FROM event NOT INDEXED \
+                 WHERE seq > ?1 AND seq <= ?2 AND run IS NOT NULL ORDER BY seq LIMIT ?3",
             )?;
             let runs_max = runs_max.max(1);
             let limit = i64::try_from(runs_max).unwrap_or(i64::MAX);
@@ -44,14 +45,18 @@ impl Reader {
                 statement.query(params![after.cast_signed(), to.cast_signed(), limit])?;
             let (mut reached, mut runs, mut bytes) = (after, 0, 0);
             while let Some(row) = rows.next()? {
-                let spans = row.get_ref(1)?.as_blob_or_null()?;
-                bytes += spans.map_or(0, <[u8]>::len);
+                let place = sqlite::place(row, 2)?;
+                let spans = match place {
+                    Some(place) => segments::read_beside(self.folder(), place)?,
+                    None => row.get::<_, Option<Vec<u8>>>(1)?,
+                };
+                bytes += spans.as_ref().map_or(0, Vec::len);
                 if bytes > bytes_max && runs > 0 {
                     page.to = reached;
                     return Ok(page);
                 }
                 match spans {
-                    Some(spans) => page.spans.push(spans.to_vec()),
+                    Some(spans) => page.spans.push(spans),
                     None => page.thinned += 1,
                 }
                 runs += 1;
@@ -70,14 +75,15 @@ impl Reader {
     /// When the file cannot be read.
     pub fn count_runs_between(&self, after: u64, to: u64) -> Result<u64, ReadError> {
         self.with(|connection| {
-            connection
+            let count = connection
                 .prepare_cached(
                     "SELECT count(*) FROM event NOT INDEXED WHERE seq > ?1 AND seq <= ?2 AND \
                      run IS NOT NULL",
                 )?
                 .query_row([after.cast_signed(), to.cast_signed()], |row| {
                     row.get::<_, i64>(0).map(i64::cast_unsigned)
-                })
+                })?;
+            Ok(count)
         })
     }
 }

@@ -69,10 +69,13 @@ pub(super) fn runs(filter: &RunFilter, places: Places) -> Query {
         let n = values.len();
         sql.push_str(&format!(" AND due >= ?{} AND due < ?{n}", n - 1));
     }
+    if is_rare(filter) {
+        sql.push_str(" AND outcome <> 'pass'");
+    }
     if let Some(first) = places.first_due {
         values.push(Box::new(first));
         sql.push_str(&format!(" AND seq >= ?{}", values.len()));
-    } else if index.is_none() {
+    } else if index.is_none() || filter.outcome.as_deref() == Some("pass") {
         let last = places.last.min(before);
         values.push(Box::new(last.saturating_sub(LOOKED_THROUGH_MAX)));
         sql.push_str(&format!(" AND seq > ?{}", values.len()));
@@ -114,15 +117,19 @@ fn like(run: &StoredRun, where_and_order: &str) -> Query {
 }
 
 /// The index that holds what is asked for in the order of the answer; None to walk back through
-/// the newest events.
+/// the newest events. Passes are common and in no index of outcomes.
 fn index(filter: &RunFilter) -> Option<&'static str> {
     filter.target.as_ref()?;
-    match (&filter.feature, &filter.outcome, &filter.agent) {
-        (Some(_), None, _) => Some("INDEXED BY event_feature"),
-        (Some(_), Some(_), _) => Some("INDEXED BY event_feature_outcome"),
-        (None, Some(_), None) => Some("INDEXED BY event_outcome"),
+    match (&filter.feature, is_rare(filter), &filter.agent) {
+        (Some(_), false, _) => Some("INDEXED BY event_feature"),
+        (Some(_), true, _) => Some("INDEXED BY event_feature_outcome"),
+        (None, true, None) => Some("INDEXED BY event_outcome"),
         (None, _, _) => None,
     }
+}
+
+fn is_rare(filter: &RunFilter) -> bool {
+    filter.outcome.as_ref().is_some_and(|word| word != "pass")
 }
 
 #[cfg(test)]

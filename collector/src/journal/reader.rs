@@ -11,10 +11,10 @@ use bongsu_model::{
 use bongsu_wire::{ReportError, StepEvidence};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, ToSql, params};
 
-use super::evidence;
 use super::query::{self, Places, Query};
-use super::record::{Event, Kind};
-use super::sqlite::{FILE, stamp};
+use super::record::{Event, Facts, Kind};
+use super::sqlite::{self, FILE, stamp};
+use super::{evidence, segments};
 
 /// Connections that are kept open between reads; more readers open their own.
 const IDLE_MAX: usize = 4;
@@ -32,6 +32,9 @@ pub enum ReadError {
     /// SQLite refused.
     #[error("cannot read the journal: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// A file of spans cannot be read.
+    #[error("cannot read the spans of a run: {0}")]
+    Spans(#[from] std::io::Error),
     /// The reading task did not come to its end.
     #[error("reading the journal was interrupted")]
     Interrupted,
@@ -109,7 +112,7 @@ impl RunDetail {
 /// Read-only access. Its methods block: call them where blocking is allowed.
 #[derive(Debug)]
 pub struct Reader {
-    file: PathBuf,
+    folder: PathBuf,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -117,7 +120,7 @@ impl Reader {
     /// A reader of the journal in `folder`, which must exist by the time of the first read.
     pub fn new(folder: &Path) -> Self {
         Self {
-            file: folder.join(FILE),
+            folder: folder.to_owned(),
             idle: Mutex::default(),
         }
     }
@@ -152,15 +155,15 @@ impl Reader {
     /// When the file cannot be read.
     pub fn newest(&self, kind: Kind) -> Result<Option<Event>, ReadError> {
         self.with(|connection| {
-            connection
+            let row = connection
                 .query_row(
                     "SELECT seq, received, kind, agent, facts FROM event WHERE run IS NULL AND \
                      kind = ?1 AND agent IS NULL ORDER BY seq DESC LIMIT 1",
                     [kind.as_str()],
                     event,
                 )
-                .optional()
-                .map(Option::flatten)
+                .optional()?;
+            Ok(row.flatten())
         })
     }
 
@@ -178,7 +181,7 @@ impl Reader {
                     .map(|due| first_received(connection, due.start - RECEIVED_BEFORE_DUE))
                     .transpose()?,
             };
-            answers(connection, &query::runs(filter, places))
+            Ok(answers(connection, &query::runs(filter, places))?)
         })
     }
 
@@ -209,11 +212,20 @@ impl Reader {
     pub fn run(&self, id: &RunId) -> Result<Option<RunDetail>, ReadError> {
         self.with(|connection| {
             let row = connection
-                .prepare_cached("SELECT seq, received, facts, spans FROM event WHERE run = ?1")?
-                .query_row([id.as_bytes()], |row| Ok((stored_run(row)?, row.get(3)?)))
+                .prepare_cached(
+                    "SELECT seq, received, facts, spans, segment, segment_offset, segment_bytes \
+                     FROM event WHERE run = ?1",
+                )?
+                .query_row([id.as_bytes()], |row| {
+                    Ok((stored_run(row)?, row.get(3)?, sqlite::place(row, 4)?))
+                })
                 .optional()?;
-            let Some((Some(run), spans)) = row else {
+            let Some((Some(run), in_row, place)) = row else {
                 return Ok(None);
+            };
+            let spans = match place {
+                Some(place) => segments::read_beside(&self.folder, place)?,
+                None => in_row,
             };
             let evidence = connection
                 .prepare_cached(
@@ -244,11 +256,9 @@ impl Reader {
     /// When the file cannot be read.
     pub fn count_runs(&self) -> Result<u64, ReadError> {
         self.with(|connection| {
-            connection.query_row(
-                "SELECT count(*) FROM event WHERE run IS NOT NULL",
-                [],
-                |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
-            )
+            let sql = "SELECT count(*) FROM event WHERE run IS NOT NULL";
+            let count = connection.query_row(sql, [], |row| row.get::<_, i64>(0))?;
+            Ok(count.cast_unsigned())
         })
     }
 
@@ -257,12 +267,17 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn last(&self) -> Result<u64, ReadError> {
-        self.with(|connection| last(connection).map(i64::cast_unsigned))
+        self.with(|connection| Ok(last(connection)?.cast_unsigned()))
+    }
+
+    /// Where the files of spans lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn with<T>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+        read: impl FnOnce(&Connection) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
@@ -277,7 +292,7 @@ impl Reader {
 
     fn connect(&self) -> Result<Connection, rusqlite::Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.file, flags)?;
+        let connection = Connection::open_with_flags(self.folder.join(FILE), flags)?;
         connection.busy_timeout(Duration::from_secs(2))?;
         Ok(connection)
     }
@@ -335,7 +350,7 @@ fn event(row: &Row<'_>) -> Result<Option<Event>, rusqlite::Error> {
         received: stamp(row.get(1)?),
         kind,
         agent,
-        facts: row.get(4)?,
+        facts: Facts::Json(row.get(4)?),
     }))
 }
 

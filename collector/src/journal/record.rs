@@ -60,6 +60,8 @@ pub struct Record {
     pub(super) about: Option<RunId>,
     pub(super) digest: Option<[u8; 16]>,
     pub(super) facts: String,
+    /// The facts of a run once more, so that deriving need not read them again.
+    pub(super) read: Option<Box<RunFacts>>,
     pub(super) spans: Option<Vec<u8>>,
 }
 
@@ -75,9 +77,8 @@ pub(super) struct RunColumns {
 
 impl Record {
     /// A run: its facts, and the OTLP bytes of its spans as evidence.
-    pub fn run(facts: &RunFacts, spans: Vec<u8>) -> Self {
-        let json = serde_json::to_string(facts).expect("facts have text keys only");
-        let digest = digest(json.as_bytes(), &spans);
+    pub fn run(facts: RunFacts, spans: Vec<u8>) -> Self {
+        let json = serde_json::to_string(&facts).expect("facts have text keys only");
         let own = facts.outcomes.own();
         Self {
             kind: Kind::Run,
@@ -90,8 +91,9 @@ impl Record {
                 due: facts.due,
             }),
             about: None,
-            digest: Some(digest),
+            digest: None,
             facts: json,
+            read: Some(Box::new(facts)),
             spans: Some(spans),
         }
     }
@@ -104,8 +106,9 @@ impl Record {
             agent: Some(agent),
             run: None,
             about: Some(found.run),
-            digest: Some(digest(&[], &json)),
+            digest: Some(digest(&json)),
             facts: "{}".to_owned(),
+            read: None,
             spans: Some(json),
         }
     }
@@ -119,6 +122,7 @@ impl Record {
             about: None,
             digest: None,
             facts: json,
+            read: None,
             spans: None,
         }
     }
@@ -132,6 +136,7 @@ impl Record {
             about: None,
             digest: None,
             facts: json,
+            read: None,
             spans: None,
         }
     }
@@ -147,11 +152,9 @@ impl Record {
     }
 }
 
-fn digest(facts: &[u8], spans: &[u8]) -> [u8; 16] {
-    let mut digest = sha2::Sha256::new();
-    digest.update(facts);
-    digest.update(spans);
-    let digest: [u8; 32] = digest.finalize().into();
+/// Tells evidence of one run apart.
+fn digest(evidence: &[u8]) -> [u8; 16] {
+    let digest: [u8; 32] = sha2::Sha256::digest(evidence).into();
     digest[..16].try_into().expect("16 of 32 bytes")
 }
 
@@ -166,8 +169,27 @@ pub struct Event {
     pub kind: Kind,
     /// The agent that said it, if an agent did.
     pub agent: Option<AgentId>,
-    /// JSON: [`RunFacts`] of a run, the wire's body of a plan or heartbeat.
-    pub facts: String,
+    /// What it says.
+    pub facts: Facts,
+}
+
+/// What an event says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Facts {
+    /// As it is in the file: [`RunFacts`] of a run, the wire's body of a plan or heartbeat.
+    Json(String),
+    /// The facts of a run that was only just written.
+    Run(Box<RunFacts>),
+}
+
+impl Facts {
+    /// The JSON, where it was read from the file.
+    pub fn json(&self) -> Option<&str> {
+        match self {
+            Self::Json(json) => Some(json),
+            Self::Run(_) => None,
+        }
+    }
 }
 
 /// What became of a record that was appended.

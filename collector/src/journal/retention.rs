@@ -7,6 +7,7 @@ use std::time::Duration;
 use bongsu_model::Timestamp;
 use rusqlite::{Connection, params};
 
+use super::segments::{Class, Segments};
 use super::sqlite::nanos;
 use super::storage::{Retention, StorageError, Swept};
 
@@ -32,7 +33,7 @@ pub(super) struct Progress {
 
 /// One round.
 pub(super) fn sweep(
-    connection: &mut Connection,
+    (connection, segments): (&mut Connection, &mut Segments),
     progress: &mut Progress,
     now: Timestamp,
     retention: Retention,
@@ -41,6 +42,7 @@ pub(super) fn sweep(
     let aged = first_since(connection, last, now - retention.age)?;
     let stale = first_since(connection, last, now - HEARTBEATS_KEPT.min(retention.age))?;
     let beats_to = stale.min(progress.heartbeats.saturating_add(ROWS_MAX));
+    let full = usize::try_from(ROWS_MAX).expect("a small constant");
     let transaction = connection.transaction()?;
     // The plan, catalogue and roster that were in force then stay: later events rest on them.
     let expired = transaction.execute(
@@ -55,43 +57,54 @@ pub(super) fn sweep(
         params![progress.heartbeats, beats_to],
     )?;
     transaction.commit()?;
+    if expired < full {
+        segments.drop_before(connection, aged)?;
+    }
     progress.heartbeats = beats_to;
     let mut swept = Swept {
         events: (expired + beats) as u64,
         ..Swept::default()
     };
-    let full = usize::try_from(ROWS_MAX).expect("a small constant");
     swept.unfinished = expired >= full || beats_to < stale;
     if used(connection)? > retention.bytes_max {
-        thin(connection, progress, &mut swept)?;
+        thin((connection, segments), progress, &mut swept)?;
         swept.over = !swept.unfinished && used(connection)? > retention.bytes_max;
     }
     free(connection)?;
-    swept.bytes = bytes(connection, "page_count")?;
+    swept.bytes = bytes(connection, "page_count")? + Segments::bytes(connection)?;
     Ok(swept)
 }
 
-/// Drops the spans of the oldest passes; when there are none left, the oldest spans.
+/// Drops the spans of the oldest passes; when there are none left, the oldest spans. Those that
+/// an earlier version left in their rows go after the segments of their class.
 fn thin(
-    connection: &Connection,
+    (connection, segments): (&Connection, &mut Segments),
     progress: &mut Progress,
     swept: &mut Swept,
 ) -> Result<(), StorageError> {
     let last = last(connection)?;
-    let (from, which) = if progress.passes < last {
-        (&mut progress.passes, "AND outcome IN ('pass', 'slow')")
-    } else if progress.others < last {
-        (&mut progress.others, "")
-    } else {
-        return Ok(());
-    };
-    let to = (*from + ROWS_MAX).min(last);
-    let sql = format!(
-        "UPDATE event SET spans = NULL WHERE seq > ?1 AND seq <= ?2 AND spans IS NOT NULL {which}"
-    );
-    swept.spans = connection.execute(&sql, params![*from, to])? as u64;
-    *from = to;
-    swept.unfinished = true;
+    for class in [Class::Pass, Class::Other] {
+        if let Some(runs) = segments.drop_oldest(connection, class)? {
+            swept.spans = runs;
+            swept.unfinished = true;
+            return Ok(());
+        }
+        let (from, which) = match class {
+            Class::Pass => (&mut progress.passes, "AND outcome IN ('pass', 'slow')"),
+            Class::Other => (&mut progress.others, ""),
+        };
+        if *from < last {
+            let to = (*from + ROWS_MAX).min(last);
+            let sql = format!(
+                "UPDATE event SET spans = NULL WHERE seq > ?1 AND seq <= ?2 AND spans IS NOT NULL \
+                 {which}"
+            );
+            swept.spans = connection.execute(&sql, params![*from, to])? as u64;
+            *from = to;
+            swept.unfinished = true;
+            return Ok(());
+        }
+    }
     Ok(())
 }
 
@@ -131,9 +144,11 @@ fn free(connection: &Connection) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Bytes of the pages that hold something.
+/// Bytes of the segments and of the pages that hold something.
 fn used(connection: &Connection) -> Result<u64, StorageError> {
-    Ok(bytes(connection, "page_count")?.saturating_sub(bytes(connection, "freelist_count")?))
+    let pages =
+        bytes(connection, "page_count")?.saturating_sub(bytes(connection, "freelist_count")?);
+    Ok(pages + Segments::bytes(connection)?)
 }
 
 fn bytes(connection: &Connection, pragma: &str) -> Result<u64, StorageError> {

@@ -6,7 +6,7 @@ use super::storage::StorageError;
 
 /// Each entry brings a file from the version before to its own: entry 0 makes version 1.
 /// Released entries never change; a new version is a new entry.
-pub(super) const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// One row per event. `seq` grows and is never used twice, whatever retention deletes, but may
 /// skip numbers. `facts` is JSON; `spans` is last in the row so that reading facts never touches
@@ -40,6 +40,28 @@ DROP INDEX event_feature;
 CREATE INDEX event_feature ON event (target, feature, seq) WHERE run IS NOT NULL;
 CREATE INDEX event_feature_outcome ON event (target, feature, outcome, seq) WHERE run IS NOT NULL;
 CREATE INDEX event_outcome ON event (target, outcome, seq) WHERE run IS NOT NULL;
+";
+
+/// The spans of runs move into segments; those that are in their rows stay there. Nearly all runs
+/// pass: the indexes that look for an outcome leave passes out, and each run writes two entries
+/// fewer.
+const VERSION_3: &str = "
+CREATE TABLE segment (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, -- of the file in `spans`
+    class  TEXT NOT NULL,                     -- pass, other: what retention drops first
+    bytes  INTEGER NOT NULL,
+    runs   INTEGER NOT NULL,
+    last   INTEGER NOT NULL                   -- event.seq of its newest run
+) STRICT;
+ALTER TABLE event ADD COLUMN segment INTEGER;       -- the file with the run's spans
+ALTER TABLE event ADD COLUMN segment_offset INTEGER;
+ALTER TABLE event ADD COLUMN segment_bytes INTEGER;
+DROP INDEX event_feature_outcome;
+DROP INDEX event_outcome;
+CREATE INDEX event_feature_outcome ON event (target, feature, outcome, seq)
+    WHERE run IS NOT NULL AND outcome <> 'pass';
+CREATE INDEX event_outcome ON event (target, outcome, seq)
+    WHERE run IS NOT NULL AND outcome <> 'pass';
 ";
 
 /// Brings the file up to the newest of `migrations`, each in a transaction of its own.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bongsu_model::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
 
-use super::record::{Record, Stored};
+use super::record::{Record, RunColumns, Stored};
+use super::segments::{Batch, Class, Place, Segments};
 use super::storage::{End, Retention, Storage, StorageError, Swept};
 use super::{retention, schema};
 
@@ -17,6 +18,13 @@ pub const FILE: &str = "journal.db";
 /// The file whose lock says that a collector works on the folder.
 const LOCK: &str = "collector.lock";
 
+/// Pages of the log that are moved into the database file at a time: 16 MiB. Every run touches the
+/// same few pages of the indexes, which are so moved once instead of four times.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
+/// Memory for pages, in KiB: those that a full group writes, so that none is written twice.
+const CACHE_KIB: i64 = 8_192;
+
 /// How long a statement waits for a reader's lock; checkpoints are the only ones that may.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -24,6 +32,7 @@ const BUSY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Sqlite {
     connection: Option<Connection>,
+    segments: Segments,
     file: PathBuf,
     pages_max: Option<u32>,
     sweep: retention::Progress,
@@ -50,8 +59,10 @@ impl Sqlite {
         let lock = lock(folder)?;
         let file = folder.join(FILE);
         let connection = connect(&file, pages_max)?;
+        let segments = Segments::open(folder, &connection)?;
         Ok(Self {
             connection: Some(connection),
+            segments,
             file,
             pages_max,
             sweep: retention::Progress::default(),
@@ -59,10 +70,13 @@ impl Sqlite {
         })
     }
 
-    fn connection(&mut self) -> Result<&mut Connection, StorageError> {
-        self.connection
-            .as_mut()
-            .ok_or_else(|| StorageError::Io("not opened again since the last failure".to_owned()))
+    fn parts(&mut self) -> Result<(&mut Connection, &mut Segments), StorageError> {
+        match &mut self.connection {
+            Some(connection) => Ok((connection, &mut self.segments)),
+            None => Err(StorageError::Io(
+                "not opened again since the last failure".to_owned(),
+            )),
+        }
     }
 }
 
@@ -72,11 +86,22 @@ impl Storage for Sqlite {
         received: Timestamp,
         group: &[Record],
     ) -> Result<Vec<Stored>, StorageError> {
-        let transaction = self.connection()?.transaction()?;
-        let stored = group
-            .iter()
-            .map(|record| insert(&transaction, received, record))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (connection, segments) = self.parts()?;
+        let transaction = connection.transaction()?;
+        let mut batch = segments.batch();
+        let mut stored = Vec::with_capacity(group.len());
+        {
+            let mut insert = transaction.prepare_cached(INSERT)?;
+            for record in group {
+                let added = add(&transaction, &mut insert, &mut batch, (received, record))?;
+                stored.push(added);
+            }
+        }
+        let newest = stored.iter().rev().find_map(|stored| match stored {
+            Stored::New(seq) => Some(seq.cast_signed()),
+            Stored::Duplicate | Stored::Conflict => None,
+        });
+        batch.write(&transaction, newest.unwrap_or(0))?;
         transaction.commit()?;
         Ok(stored)
     }
@@ -86,6 +111,7 @@ impl Storage for Sqlite {
         // the whole log into the database file writes and syncs them once more; until that has
         // worked nothing that is read back may count as durable.
         drop(self.connection.take());
+        self.segments.close();
         let connection = connect(&self.file, self.pages_max)?;
         let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
             row.get::<_, i64>(0)
@@ -98,8 +124,8 @@ impl Storage for Sqlite {
     }
 
     fn end(&mut self) -> Result<End, StorageError> {
-        let end = self
-            .connection()?
+        let (connection, _) = self.parts()?;
+        let end = connection
             .query_row(
                 "SELECT seq, received FROM event ORDER BY seq DESC LIMIT 1",
                 [],
@@ -116,15 +142,16 @@ impl Storage for Sqlite {
 
     fn sweep(&mut self, now: Timestamp, retention: Retention) -> Result<Swept, StorageError> {
         let mut progress = std::mem::take(&mut self.sweep);
-        let swept = retention::sweep(self.connection()?, &mut progress, now, retention);
+        let (connection, segments) = self.parts()?;
+        let swept = retention::sweep((connection, segments), &mut progress, now, retention);
         self.sweep = progress;
         swept
     }
 }
 
 impl Drop for Sqlite {
-    /// Moves the log into the database file, so that after a stop `journal.db` alone is the whole
-    /// journal: SQLite itself does it only if no reader has the file open.
+    /// Moves the log into the database file, so that after a stop `journal.db` and `spans` are the
+    /// whole journal: SQLite itself does it only if no reader has the file open.
     fn drop(&mut self) {
         let Some(connection) = &self.connection else {
             return;
@@ -173,6 +200,8 @@ fn connect(file: &Path, pages_max: Option<u32>) -> Result<Connection, StorageErr
         )));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if let Some(pages) = pages_max {
         connection.query_row(&format!("PRAGMA max_page_count={pages}"), [], |_| Ok(()))?;
     }
@@ -180,18 +209,25 @@ fn connect(file: &Path, pages_max: Option<u32>) -> Result<Connection, StorageErr
     Ok(connection)
 }
 
-fn insert(
+/// Only runs and evidence can be known already: all other unique columns are null.
+const INSERT: &str = "INSERT INTO event (received, kind, agent, run, about, digest, target, feature, \
+    outcome, due, facts, spans, segment, segment_offset, segment_bytes) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
+    ON CONFLICT DO NOTHING";
+
+fn add<'g>(
     transaction: &Connection,
-    received: Timestamp,
-    record: &Record,
+    insert: &mut Statement<'_>,
+    batch: &mut Batch<'_, 'g>,
+    (received, record): (Timestamp, &'g Record),
 ) -> Result<Stored, StorageError> {
-    // Only runs and evidence can be known already: all other unique columns are null.
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO event (received, kind, agent, run, about, digest, target, feature, outcome, \
-         due, facts, spans) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-         ON CONFLICT DO NOTHING",
-    )?;
     let run = record.run.as_ref();
+    let class = Class::of(run.map_or("", |run| run.outcome));
+    let place = match (run, &record.spans) {
+        (Some(_), Some(spans)) => Some((batch.place(transaction, class, spans)?, spans)),
+        (Some(_) | None, _) => None,
+    };
+    let at = place.map(|(place, _)| place);
     let added = insert.execute(params![
         nanos(received),
         record.kind.as_str(),
@@ -204,22 +240,63 @@ fn insert(
         run.map(|run| run.outcome),
         run.map(|run| nanos(run.due)),
         record.facts,
-        record.spans,
+        record.spans.as_ref().filter(|_| run.is_none()),
+        at.map(|at| at.segment),
+        at.map(|at| at.offset),
+        at.map(|at| at.bytes),
     ])?;
-    match run {
-        _ if added > 0 => Ok(Stored::New(transaction.last_insert_rowid().cast_unsigned())),
-        Some(run) => {
-            let known = transaction
-                .prepare_cached("SELECT digest FROM event WHERE run = ?1")?
-                .query_row([run.id.as_bytes()], |row| row.get::<_, Option<[u8; 16]>>(0))?;
-            if known == record.digest {
-                Ok(Stored::Duplicate)
-            } else {
-                Ok(Stored::Conflict)
+    match (run, place) {
+        (run, place) if added > 0 => {
+            if let (Some(_), Some((_, spans))) = (run, place) {
+                batch.put(class, spans);
             }
+            Ok(Stored::New(transaction.last_insert_rowid().cast_unsigned()))
         }
-        None => Ok(Stored::Duplicate),
+        (Some(run), _) => again(transaction, batch, run, record),
+        (None, _) => Ok(Stored::Duplicate),
     }
+}
+
+/// Whether a run that is known came again as it was, or with another content. Of spans that were
+/// dropped since only the length is known.
+fn again(
+    transaction: &Connection,
+    batch: &Batch<'_, '_>,
+    run: &RunColumns,
+    record: &Record,
+) -> Result<Stored, StorageError> {
+    let (facts, in_row, place) = transaction
+        .prepare_cached(
+            "SELECT facts, spans, segment, segment_offset, segment_bytes FROM event WHERE run = ?1",
+        )?
+        .query_row([run.id.as_bytes()], |row| {
+            let facts = row.get_ref(0)?.as_str()? == record.facts;
+            Ok((facts, row.get::<_, Option<Vec<u8>>>(1)?, place(row, 2)?))
+        })?;
+    let length = record.spans.as_ref().map(Vec::len);
+    let known = match place {
+        Some(place) if length != usize::try_from(place.bytes).ok() => return Ok(Stored::Conflict),
+        Some(place) if facts => batch.read(place)?,
+        Some(_) | None => in_row,
+    };
+    let same = known.is_none() || record.spans == known;
+    Ok(if facts && same {
+        Stored::Duplicate
+    } else {
+        Stored::Conflict
+    })
+}
+
+/// The place in three columns from `first` on.
+pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, rusqlite::Error> {
+    let Some(segment) = row.get(first)? else {
+        return Ok(None);
+    };
+    Ok(Some(Place {
+        segment,
+        offset: row.get(first + 1)?,
+        bytes: row.get(first + 2)?,
+    }))
 }
 
 impl From<rusqlite::Error> for StorageError {

@@ -13,7 +13,7 @@ use bongsu_model::{
 use super::*;
 
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-const KEEP: Retention = Retention {
+pub(super) const KEEP: Retention = Retention {
     age: WEEK,
     bytes_max: 1 << 30,
 };
@@ -32,7 +32,7 @@ impl Clock for SetClock {
     }
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(1_700_000_000 + seconds)
 }
 
@@ -75,7 +75,7 @@ pub(super) fn facts(n: u64, outcome: Outcome) -> RunFacts {
 }
 
 fn run(n: u64) -> Record {
-    Record::run(&facts(n, Outcome::Pass), vec![7; 1000])
+    Record::run(facts(n, Outcome::Pass), vec![7; 1000])
 }
 
 fn plan(json: &str) -> Record {
@@ -196,7 +196,7 @@ fn a_run_that_comes_twice_counts_once_and_the_first_stays() {
         Ok(vec![Stored::New(1), Stored::New(2)])
     );
     assert_eq!(running.append(vec![run(2)]), Ok(vec![Stored::Duplicate]));
-    let other = Record::run(&facts(1, Outcome::Fail(FailClass::Tls)), Vec::new());
+    let other = Record::run(facts(1, Outcome::Fail(FailClass::Tls)), Vec::new());
     assert_eq!(
         running.append(vec![other, run(3), run(3)]),
         // Numbers that a known run would have taken are skipped.
@@ -397,7 +397,7 @@ fn runs_are_found_by_what_they_are_about() {
         } else {
             Outcome::Pass
         };
-        let record = Record::run(&facts(n, outcome), Vec::new());
+        let record = Record::run(facts(n, outcome), Vec::new());
         storage.append(at(n), &[record]).unwrap();
     }
     let reader = Reader::new(folder.path());
@@ -439,7 +439,7 @@ fn runs_are_found_by_what_they_are_about() {
     );
 }
 
-fn sweep_all(storage: &mut Sqlite, now: Timestamp, retention: Retention) -> Swept {
+pub(super) fn sweep_all(storage: &mut Sqlite, now: Timestamp, retention: Retention) -> Swept {
     let mut total = Swept::default();
     for _ in 0..100 {
         let swept = storage.sweep(now, retention).unwrap();
@@ -482,7 +482,7 @@ fn a_journal_that_is_too_large_loses_spans_of_passes_first_and_no_facts() {
         } else {
             Outcome::Pass
         };
-        let record = Record::run(&facts(n, outcome), vec![1; 20_000]);
+        let record = Record::run(facts(n, outcome), vec![1; 20_000]);
         storage.append(at(n), &[record]).unwrap();
     }
     let reader = Reader::new(folder.path());
@@ -564,7 +564,7 @@ fn a_page_full_of_a_later_version_s_kinds_is_not_taken_for_the_end() {
 }
 
 #[test]
-fn after_a_stop_the_file_alone_is_the_journal_even_if_readers_had_it_open() {
+fn after_a_stop_the_log_is_in_the_file_even_if_readers_had_it_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut storage = Sqlite::open(folder.path()).unwrap();
     storage.append(at(0), &[run(1), run(2)]).unwrap();

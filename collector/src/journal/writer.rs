@@ -8,7 +8,7 @@ use bongsu_model::{Clock, Monotonic, Timestamp};
 use tokio::sync::oneshot;
 
 use super::AppendError;
-use super::record::{Event, Record, Stored};
+use super::record::{Event, Facts, Record, Stored};
 use super::storage::{End, Retention, Storage, StorageError};
 use crate::counters::Counters;
 
@@ -285,7 +285,10 @@ fn events(received: Timestamp, records: Vec<Record>, stored: &[Stored]) -> Vec<E
                 received,
                 kind: record.kind,
                 agent: record.agent,
-                facts: record.facts,
+                facts: match record.read {
+                    Some(facts) => Facts::Run(facts),
+                    None => Facts::Json(record.facts),
+                },
             }),
             Stored::Duplicate | Stored::Conflict => None,
         })

@@ -1,5 +1,6 @@
 //! Names and ids: one newtype each, cheap to clone, checked when made.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Why a text is not a name of the wanted kind.
@@ -40,9 +41,23 @@ fn is_name(text: &str) -> bool {
 macro_rules! names {
     ($( $(#[$meta:meta])* $name:ident: $kind:literal ),+ $(,)?) => { $(
         $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+        #[serde(try_from = "Cow<'_, str>")]
         pub struct $name(Arc<str>);
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl TryFrom<Cow<'_, str>> for $name {
+            type Error = NameError;
+
+            fn try_from(text: Cow<'_, str>) -> Result<Self, NameError> {
+                Self::new(&text)
+            }
+        }
 
         impl $name {
             /// Checks `text` against the rule for names.

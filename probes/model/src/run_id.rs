@@ -1,5 +1,7 @@
 //! The id of a run, which is also the id of its trace.
 
+use std::borrow::Cow;
+
 use sha2::Digest as _;
 
 use crate::{AgentId, JourneyName, TargetName, Timestamp, TriggerKind, Variant};
@@ -8,10 +10,8 @@ use crate::{AgentId, JourneyName, TargetName, Timestamp, TriggerKind, Variant};
 ///
 /// The id of a slot is deterministic, so that the same slot can never count twice; ids sort by
 /// the time they were due.
-#[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(try_from = "Cow<'_, str>")]
 pub struct RunId([u8; 16]);
 
 /// What makes a run the one it is.
@@ -93,7 +93,23 @@ fn first_8(digest: [u8; 32]) -> [u8; 8] {
 impl std::fmt::Display for RunId {
     /// 32 lower-case hex digits, as trace ids are written.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(hex(&self.0, &mut [0; 32]))
+    }
+}
+
+/// The bytes in lower-case hex, written into `text`.
+fn hex<'a>(bytes: &[u8; 16], text: &'a mut [u8; 32]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(text).expect("digits are ASCII")
+}
+
+impl serde::Serialize for RunId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(hex(&self.0, &mut [0; 32]))
     }
 }
 
@@ -121,17 +137,11 @@ impl std::str::FromStr for RunId {
     }
 }
 
-impl TryFrom<String> for RunId {
+impl TryFrom<Cow<'_, str>> for RunId {
     type Error = RunIdError;
 
-    fn try_from(text: String) -> Result<Self, RunIdError> {
+    fn try_from(text: Cow<'_, str>) -> Result<Self, RunIdError> {
         text.parse()
-    }
-}
-
-impl From<RunId> for String {
-    fn from(id: RunId) -> Self {
-        id.to_string()
     }
 }
 

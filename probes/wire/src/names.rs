@@ -39,6 +39,25 @@ pub(crate) struct Key {
     pub(crate) place: usize,
 }
 
+impl Key {
+    /// Of a name of [`ALL`]; another does not compile.
+    const fn of(name: &'static str) -> Self {
+        let mut place = 0;
+        while !is_same(ALL[place].name.as_bytes(), name.as_bytes()) {
+            place += 1;
+        }
+        Self { name, place }
+    }
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
 impl From<Key> for &'static str {
     fn from(key: Key) -> Self {
         key.name
@@ -52,19 +71,12 @@ macro_rules! definitions {
             pub const $constant: &str = $name;
         )+
 
-        /// The names as places in tables.
+        /// The names with their places.
         #[expect(dead_code, reason = "names that are written only have places too")]
         pub(crate) mod key {
             use super::Key;
 
-            #[derive(Clone, Copy)]
-            #[expect(non_camel_case_types, reason = "named as the constants are")]
-            enum Place { $( $constant ),+ }
-
-            $( pub(crate) const $constant: Key = Key {
-                name: $name,
-                place: Place::$constant as usize,
-            }; )+
+            $( pub(crate) const $constant: Key = Key::of($name); )+
         }
 
         /// Every name, in the order of `wire.md`.

@@ -153,7 +153,7 @@ fn trigger(attributes: &Attributes<'_>) -> Result<Trigger, AttributeError> {
     let slot = attributes.optional_int(key::SLOT)?;
     let other = match attributes.word::<TriggerKind>(key::TRIGGER)? {
         TriggerKind::Scheduled => {
-            let slot = slot.ok_or(AttributeFault::Missing.of(key::SLOT))?;
+            let slot = slot.ok_or_else(|| AttributeFault::Missing.of(key::SLOT))?;
             return Ok(Trigger::Scheduled { slot });
         }
         TriggerKind::Burst => Trigger::Burst,

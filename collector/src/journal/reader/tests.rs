@@ -28,7 +28,7 @@ fn journal(runs: &[(u64, RunFacts)]) -> (tempfile::TempDir, Reader) {
     let folder = tempfile::tempdir().unwrap();
     let mut storage = Sqlite::open(folder.path()).unwrap();
     for (received, facts) in runs {
-        let record = Record::run(facts, Vec::new());
+        let record = Record::run(facts.clone(), Vec::new());
         storage.append(at(*received), &[record]).unwrap();
     }
     let reader = Reader::new(folder.path());
@@ -125,10 +125,10 @@ fn the_place_of_a_time_is_found_by_halving() {
     let (_folder, reader) = journal(&[(10, run(0)), (20, run(1)), (20, run(2)), (30, run(3))]);
     for (seconds, place) in [(0, 1), (10, 1), (11, 2), (20, 2), (21, 4), (30, 4), (31, 5)] {
         let found = reader
-            .with(|connection| first_received(connection, at(seconds)))
+            .with(|connection| Ok(first_received(connection, at(seconds))?))
             .unwrap();
         assert_eq!(found.max(1), place, "{seconds}");
     }
     let (_folder, empty) = journal(&[]);
-    assert_eq!(empty.with(|c| first_received(c, at(5))).unwrap(), 0);
+    assert_eq!(empty.with(|c| Ok(first_received(c, at(5))?)).unwrap(), 0);
 }
