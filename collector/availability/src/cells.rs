@@ -156,7 +156,7 @@ impl Cells {
                 if arrival == Arrival::Late {
                     counters.revised += 1;
                 }
-                return self.derive(speaker, heard, now, counters);
+                return self.derive_of(user, speaker, heard, (now, counters));
             }
         }
         Taken::Settled
@@ -170,10 +170,20 @@ impl Cells {
         now: Timestamp,
         counters: &mut Counters,
     ) -> Taken {
-        let run = heard.run;
-        let Some(user) = self.user(speaker, run) else {
+        let Some(user) = self.user(speaker, heard.run) else {
             return Taken::Settled;
         };
+        self.derive_of(user, speaker, heard, (now, counters))
+    }
+
+    fn derive_of(
+        &mut self,
+        user: usize,
+        speaker: Speaker<'_>,
+        heard: Heard<'_>,
+        (now, counters): (Timestamp, &mut Counters),
+    ) -> Taken {
+        let run = heard.run;
         let Some(timing) = self.users[user].history.timing(run.due) else {
             return Taken::Waiting;
         };

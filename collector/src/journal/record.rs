@@ -51,6 +51,9 @@ impl Kind {
     }
 }
 
+/// Bytes that the facts of nearly every run fit into.
+const FACTS_BYTES: usize = 1_024;
+
 /// One event before it has a place in the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
@@ -78,7 +81,7 @@ pub(super) struct RunColumns {
 impl Record {
     /// A run: its facts, and the OTLP bytes of its spans as evidence.
     pub fn run(facts: RunFacts, spans: Vec<u8>) -> Self {
-        let json = serde_json::to_string(&facts).expect("facts have text keys only");
+        let json = json(&facts);
         let own = facts.outcomes.own();
         Self {
             kind: Kind::Run,
@@ -150,6 +153,13 @@ impl Record {
     pub fn bytes(&self) -> usize {
         self.facts.len() + self.spans.as_ref().map_or(0, Vec::len)
     }
+}
+
+/// The facts as JSON, as [`serde_json::to_string`] would write them, in memory that need not grow.
+fn json(facts: &RunFacts) -> String {
+    let mut json = Vec::with_capacity(FACTS_BYTES);
+    serde_json::to_writer(&mut json, facts).expect("facts have text keys only");
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
 /// Tells evidence of one run apart.
