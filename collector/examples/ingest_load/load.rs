@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use bongsu_collector::clock::SystemClock;
 use bongsu_model::{Clock, Monotonic, Timestamp};
-use bongsu_wire::{decode_trace_response, encode_plan, encode_run, merge_traces};
+use bongsu_wire::{
+    decode_trace_response, decode_traces, decode_traces_whole, encode_plan, encode_run,
+    merge_traces,
+};
 
 use crate::fleet::{Agent, Shape, agents};
 use crate::meter::{Meter, Watched};
@@ -126,6 +129,23 @@ pub(crate) fn write(file: &Path, shape: &Shape) -> io::Result<()> {
     let first = interleaved(&agents, shape, now).next();
     let (_, body, _) = first.ok_or_else(|| io::Error::other("no agents, no runs"))?;
     std::fs::write(file, body)
+}
+
+/// Reads a request again and again; an error if a run of it is refused.
+pub(crate) fn read(file: &Path, times: usize, whole: bool) -> io::Result<()> {
+    let bytes = std::fs::read(file)?;
+    let decode = if whole {
+        decode_traces_whole
+    } else {
+        decode_traces
+    };
+    for _ in 0..times {
+        let runs = decode(std::hint::black_box(&bytes)).map_err(io::Error::other)?;
+        if std::hint::black_box(runs).iter().any(Result::is_err) {
+            return Err(io::Error::other("a run is refused"));
+        }
+    }
+    Ok(())
 }
 
 fn since(clock: &SystemClock, started: Monotonic) -> Duration {

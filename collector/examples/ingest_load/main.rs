@@ -44,6 +44,17 @@ enum Act {
         #[command(flatten)]
         shape: fleet::Shape,
     },
+    /// Reads a written request so many times: what callgrind counts.
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// How many times.
+        #[arg(long, default_value_t = 20)]
+        times: usize,
+        /// By the full decode instead of in place.
+        #[arg(long)]
+        whole: bool,
+    },
     /// Tells by its exit code whether something listens.
     Ping {
         /// Where.
@@ -61,6 +72,7 @@ fn main() -> ExitCode {
             port,
         } => fleet::prepare(&folder, agents, SocketAddr::from(([127, 0, 0, 1], port))),
         Act::Write { file, shape } => load::write(&file, &shape),
+        Act::Read { file, times, whole } => load::read(&file, times, whole),
         Act::Ping { address } => std::net::TcpStream::connect(address).map(drop),
         Act::Send(send) => send.run(),
     };

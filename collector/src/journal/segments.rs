@@ -10,9 +10,11 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Read as _, Seek as _, SeekFrom, Write as _};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use rustix::fs::{Advice, fadvise};
 
 use super::storage::StorageError;
 
@@ -251,6 +253,7 @@ impl<'g> Batch<'_, 'g> {
             };
             write_all(&open.file, &waiting.spans)?;
             open.file.sync_data()?;
+            forget(&open.file, open.bytes, waiting.bytes);
             open.bytes += waiting.bytes;
             connection
                 .prepare_cached(
@@ -305,6 +308,13 @@ fn write_all(mut file: &File, spans: &[&[u8]]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives up the memory of pages that are on disk: of spans hardly any are read again, and the next
+/// ones are written into pages that are warm instead of ever new ones, at half the cost.
+fn forget(file: &File, offset: u64, bytes: u64) {
+    // Only an advice: nothing depends on it.
+    let _ = fadvise(file, offset, NonZeroU64::new(bytes), Advice::DontNeed);
 }
 
 fn file_of(folder: &Path, number: i64) -> PathBuf {

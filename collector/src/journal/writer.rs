@@ -1,7 +1,7 @@
 //! The one thread that writes: group commit, acknowledgement after durability, recovery.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
 
 use bongsu_model::{Clock, Monotonic, Timestamp};
@@ -18,10 +18,6 @@ const GROUP_RECORDS_MAX: usize = 2_000;
 
 /// Bytes in one commit, so that a group's memory is bounded as well as its length.
 const GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// How long a group waits for the next request while others are being judged, in wall time: a
-/// sync takes longer, and is the same for all. At most once for each request in flight.
-const GATHER_WITHIN: Duration = Duration::from_millis(1);
 
 /// How often the deriving thread is told the present while nothing is appended, in wall time.
 const TICK: Duration = Duration::from_millis(100);
@@ -102,7 +98,7 @@ impl Writer {
         loop {
             match incoming.recv_timeout(TICK) {
                 Ok(Request::Append { records, answer }) => {
-                    let (group, stop) = self.gather((records, answer), incoming);
+                    let (group, stop) = gather((records, answer), incoming);
                     self.commit(group);
                     if stop {
                         return;
@@ -118,34 +114,6 @@ impl Writer {
             }
             self.sweep();
         }
-    }
-
-    /// The first request and whatever else comes at once, up to a group; and whether to stop then.
-    /// Who is alone is not kept waiting.
-    fn gather(&self, first: Waiting, incoming: &Receiver<Request>) -> (Vec<Waiting>, bool) {
-        let size = |records: &[Record]| records.iter().map(Record::bytes).sum::<usize>();
-        let (mut records, mut bytes) = (first.0.len(), size(&first.0));
-        let mut group = vec![first];
-        while records < GROUP_RECORDS_MAX && bytes < GROUP_BYTES_MAX {
-            let others = self.counters.in_flight.get() > group.len() as u64;
-            let next = match incoming.try_recv() {
-                Err(TryRecvError::Empty) if others => incoming.recv_timeout(GATHER_WITHIN).ok(),
-                next => next.ok(),
-            };
-            match next {
-                Some(Request::Append {
-                    records: next,
-                    answer,
-                }) => {
-                    records += next.len();
-                    bytes += size(&next);
-                    group.push((next, answer));
-                }
-                Some(Request::Stop) => return (group, true),
-                None => break,
-            }
-        }
-        (group, false)
     }
 
     fn commit(&mut self, group: Vec<Waiting>) {
@@ -325,4 +293,26 @@ fn events(received: Timestamp, records: Vec<Record>, stored: &[Stored]) -> Vec<E
             Stored::Duplicate | Stored::Conflict => None,
         })
         .collect()
+}
+
+/// The first request and whatever else waits already, up to a group; and whether to stop then.
+fn gather(first: Waiting, incoming: &Receiver<Request>) -> (Vec<Waiting>, bool) {
+    let size = |records: &[Record]| records.iter().map(Record::bytes).sum::<usize>();
+    let (mut records, mut bytes) = (first.0.len(), size(&first.0));
+    let mut group = vec![first];
+    while records < GROUP_RECORDS_MAX && bytes < GROUP_BYTES_MAX {
+        match incoming.try_recv() {
+            Ok(Request::Append {
+                records: next,
+                answer,
+            }) => {
+                records += next.len();
+                bytes += size(&next);
+                group.push((next, answer));
+            }
+            Ok(Request::Stop) => return (group, true),
+            Err(_) => break,
+        }
+    }
+    (group, false)
 }

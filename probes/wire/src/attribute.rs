@@ -198,8 +198,12 @@ impl<'a> Attributes<'a> {
         self.count += 1;
         let expected = self.next[self.last];
         let is_it = |place: &usize| ALL[*place].name.as_bytes() == name;
-        let place = Some(expected).filter(is_it);
-        let Some(place) = place.or_else(|| (0..ALL.len()).find(is_it)) else {
+        let place = Some(expected).filter(is_it).or_else(|| {
+            // What was left out this time is passed over in the order of the names.
+            let from = (self.last + 1).min(ALL.len());
+            (from..ALL.len()).chain(0..from).find(is_it)
+        });
+        let Some(place) = place else {
             return false;
         };
         self.next[self.last] = place;
