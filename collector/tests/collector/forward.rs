@@ -325,7 +325,7 @@ async fn runs_that_retention_takes_first_are_counted_as_dropped() {
     wait(|| counts.runs_waiting.get() == 7).await;
     let journal = rusqlite::Connection::open(folder.path().join("journal.db")).unwrap();
     journal.busy_timeout(PATIENCE).unwrap();
-    let thinned = "UPDATE event SET spans = NULL WHERE run = ?1";
+    let thinned = "UPDATE event SET spans = NULL, segment = NULL WHERE run = ?1";
     assert_eq!(journal.execute(thinned, [later[0].as_bytes()]).unwrap(), 1);
     let expired = "DELETE FROM event WHERE run = ?1";
     assert_eq!(journal.execute(expired, [later[1].as_bytes()]).unwrap(), 1);
