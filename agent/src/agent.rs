@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bongsu_model::Clock;
 use bongsu_probes::Link;
+use bongsu_telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +27,12 @@ use crate::ship::{
 };
 use crate::spool::{Spool, SpoolOpenError, SpoolSettings, SystemDisk};
 use crate::state::{Parts, Shared};
+use crate::telemetry::{self, TelemetryError};
 use crate::watchdog::Pulse;
 use crate::{dispatch, heartbeat};
+
+/// How long a stop waits for the last of the agent's own metrics to be taken.
+const TELL_LAST_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a stopping agent goes on shipping: what is left stays in the spool.
 const FLUSH_FOR: Duration = Duration::from_secs(3);
@@ -61,6 +66,9 @@ pub enum StartError {
     /// The health pages cannot be served.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// It cannot tell of itself as configured.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 /// What an agent is doing, for whoever runs it.
@@ -95,6 +103,7 @@ pub struct Agent {
     shippers: JoinSet<()>,
     listening: Option<std::net::SocketAddr>,
     disk: Option<std::thread::JoinHandle<()>>,
+    telemetry: Option<Telemetry>,
     /// Held for the agent's life: the lock on its folder.
     _lock: std::fs::File,
 }
@@ -145,6 +154,10 @@ impl Agent {
             disk: Box::new(SystemDisk),
         })?;
         let shared = Arc::new(shared(&config, surroundings, plan, debts, opened.spool));
+        let telemetry = match &config.telemetry {
+            Some(own) => Some(telemetry::start(own, &shared).await?),
+            None => None,
+        };
         tell_of_interrupted(&shared, opened.interrupted).await;
         let mut agent = Self {
             pulse: Arc::new(Pulse::new(clock)),
@@ -154,9 +167,16 @@ impl Agent {
             background: JoinSet::new(),
             shippers: JoinSet::new(),
             disk: Some(opened.thread),
+            telemetry: None,
             listening: listener.as_ref().and_then(|l| l.local_addr().ok()),
             _lock: lock,
         };
+        if let (Some((telemetry, newest)), Some(own)) = (telemetry, &config.telemetry) {
+            let end = agent.tokens.flush.clone();
+            let reading = newest.follow(agent.shared.clone(), own.every, end);
+            agent.background.spawn(reading);
+            agent.telemetry = Some(telemetry);
+        }
         agent.spawn_shippers(ship_clients, &config);
         agent.spawn_background(&config, beat_clients);
         let (ask, asked) = mpsc::channel(ASKED_MAX);
@@ -302,6 +322,9 @@ impl Agent {
             join(&mut self.shippers).await;
         }
         self.pulse.end();
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.shutdown(TELL_LAST_WITHIN).await;
+        }
         join(&mut self.background).await;
         self.close().await;
     }

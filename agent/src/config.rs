@@ -41,6 +41,21 @@ pub struct Config {
     pub controls: ControlsConfig,
     /// Where `/livez`, `/readyz` and `/metrics` are served; nowhere if left out.
     pub listen: Option<SocketAddr>,
+    /// Where its own metrics go, if they go anywhere.
+    pub telemetry: Option<TelemetryConfig>,
+}
+
+/// An OTLP/HTTP server that the agent's own metrics go to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TelemetryConfig {
+    /// Its address, without `/v1/metrics` and without a slash at the end.
+    pub url: String,
+    /// Headers of each request, by name.
+    pub headers: Vec<(String, SecretSource)>,
+    /// A root certificate to trust beside the platform's.
+    pub ca: Option<PathBuf>,
+    /// How often.
+    pub every: Duration,
 }
 
 /// What an agent runs.

@@ -34,6 +34,7 @@ mod schedule;
 mod ship;
 mod spool;
 mod state;
+mod telemetry;
 mod units;
 mod watchdog;
 

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bongsu_model::{Outcome, SpoolDepth, TriggerKind};
+use bongsu_telemetry::{Family, FamilyKind, Sample};
 use bongsu_wire::opamp::BurstRefusal;
 
 use crate::compensation::DebtCounts;
@@ -73,16 +74,12 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) is_plan_refused: bool,
 }
 
-/// The Prometheus text format, version 0.0.4.
-pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
-    let mut page = Page(String::with_capacity(4096));
+/// All of it as families.
+pub(crate) fn families(snapshot: &Snapshot<'_>) -> Vec<Family> {
+    let mut page = Page(Vec::new());
     let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     page.family("bongsu_agent_build_info", "gauge", "The agent's version.");
-    page.sample(
-        "bongsu_agent_build_info",
-        &[("version", snapshot.version)],
-        1,
-    );
+    page.sample(&[("version", snapshot.version)], 1);
     page.family(
         "bongsu_agent_runs_total",
         "counter",
@@ -90,7 +87,7 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
     );
     for ((trigger, verdict), count) in snapshot.runs.by_verdict() {
         let labels = [("trigger", trigger), ("verdict", verdict)];
-        page.sample("bongsu_agent_runs_total", &labels, count);
+        page.sample(&labels, count);
     }
     page.one(
         "bongsu_agent_runs_going",
@@ -167,11 +164,7 @@ pub(crate) fn render(snapshot: &Snapshot<'_>) -> String {
         "gauge",
         "The agent's clock minus the collector's.",
     );
-    page.sample(
-        "bongsu_agent_clock_offset_seconds",
-        &[],
-        snapshot.clock_offset_s,
-    );
+    page.level(&[], snapshot.clock_offset_s);
     page.one(
         "bongsu_agent_plan_journeys",
         "gauge",
@@ -236,7 +229,7 @@ fn spool(page: &mut Page, snapshot: &Snapshot<'_>) {
         ("write_failed", counts.write_failures),
         ("damaged", counts.damaged_records),
     ] {
-        page.sample("bongsu_agent_spool_dropped_total", &[("why", why)], count);
+        page.sample(&[("why", why)], count);
     }
     page.one(
         "bongsu_agent_spool_damaged_bytes",
@@ -254,7 +247,7 @@ fn spool(page: &mut Page, snapshot: &Snapshot<'_>) {
 
 fn ships(page: &mut Page, ships: &[(&str, &ShipCounts)]) {
     type Read = fn(&ShipCounts) -> u64;
-    let families: [(&str, &str, &str, Read); 5] = [
+    let families: [(&'static str, &str, &'static str, Read); 5] = [
         (
             "bongsu_agent_shipped_total",
             "counter",
@@ -289,7 +282,7 @@ fn ships(page: &mut Page, ships: &[(&str, &ShipCounts)]) {
     for (name, kind, help, read) in families {
         page.family(name, kind, help);
         for (collector, counts) in ships {
-            page.sample(name, &[("collector", collector)], read(counts));
+            page.sample(&[("collector", collector)], read(counts));
         }
     }
 }
@@ -300,11 +293,11 @@ fn channels(page: &mut Page, snapshot: &Snapshot<'_>) {
     for (collector, counts) in &snapshot.channels {
         for kind in ChannelKind::ALL {
             let labels = [("collector", *collector), ("kind", kind.as_str())];
-            page.sample(name, &labels, u64::from(counts.kind() == kind));
+            page.sample(&labels, u64::from(counts.kind() == kind));
         }
     }
     type Read = fn(&ChannelCounts) -> u64;
-    let families: [(&str, &str, Read); 3] = [
+    let families: [(&'static str, &'static str, Read); 3] = [
         (
             "bongsu_agent_control_sent_total",
             "Messages sent over the control channel.",
@@ -324,7 +317,7 @@ fn channels(page: &mut Page, snapshot: &Snapshot<'_>) {
     for (name, help, read) in families {
         page.family(name, "counter", help);
         for (collector, counts) in &snapshot.channels {
-            page.sample(name, &[("collector", collector)], read(counts));
+            page.sample(&[("collector", collector)], read(counts));
         }
     }
     let name = "bongsu_agent_bursts_refused_total";
@@ -335,33 +328,71 @@ fn channels(page: &mut Page, snapshot: &Snapshot<'_>) {
     );
     for (refusal, count) in BurstRefusal::ALL.iter().zip(&snapshot.runs.bursts_refused) {
         let labels = [("reason", refusal.as_str())];
-        page.sample(name, &labels, count.load(Ordering::Relaxed));
+        page.sample(&labels, count.load(Ordering::Relaxed));
     }
 }
 
-struct Page(String);
+/// The Prometheus text format, version 0.0.4.
+pub(crate) fn text(families: &[Family]) -> String {
+    let mut text = String::with_capacity(8192);
+    for family in families {
+        let (name, kind) = match family.kind {
+            FamilyKind::Counter => (format!("{}_total", family.name), "counter"),
+            FamilyKind::Gauge => (family.name.to_owned(), "gauge"),
+        };
+        let help = family.help;
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for sample in &family.samples {
+            let labels: Vec<String> = sample
+                .labels
+                .iter()
+                .map(|(key, value)| format!("{key}=\"{value}\""))
+                .collect();
+            let labels = if labels.is_empty() {
+                String::new()
+            } else {
+                format!("{{{}}}", labels.join(","))
+            };
+            let _ = writeln!(text, "{name}{labels} {}", sample.value);
+        }
+    }
+    text
+}
+
+struct Page(Vec<Family>);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(key, value)| format!("{key}=\"{value}\""))
-            .collect();
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{}}}", labels.join(","))
+    /// Begins a family; the samples that follow are its own.
+    fn family(&mut self, name: &'static str, kind: &str, help: &'static str) {
+        let (name, kind) = match kind {
+            "counter" => (name.trim_end_matches("_total"), FamilyKind::Counter),
+            _ => (name, FamilyKind::Gauge),
         };
-        let _ = writeln!(self.0, "{name}{labels} {value}");
+        self.0.push(Family {
+            name,
+            kind,
+            help,
+            samples: Vec::new(),
+        });
     }
 
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "metrics are floats")]
+    fn sample(&mut self, labels: &[(&'static str, &str)], value: u64) {
+        self.level(labels, value as f64);
+    }
+
+    fn level(&mut self, labels: &[(&'static str, &str)], value: f64) {
+        let family = self.0.last_mut().expect("a family was begun");
+        let labels = labels.iter().map(|(key, text)| (*key, (*text).to_owned()));
+        family.samples.push(Sample {
+            labels: labels.collect(),
+            value,
+        });
+    }
+
+    fn one(&mut self, name: &'static str, kind: &str, help: &'static str, value: u64) {
         self.family(name, kind, help);
-        self.sample(name, &[], value);
+        self.sample(&[], value);
     }
 }
 
@@ -374,7 +405,7 @@ mod tests {
         let runs = RunCounts::default();
         runs.ended(TriggerKind::Scheduled, &Outcome::Pass);
         let ship = ShipCounts::default();
-        let page = render(&Snapshot {
+        let page = text(&families(&Snapshot {
             version: "0.1.0",
             runs: &runs,
             depth: SpoolDepth::default(),
@@ -395,7 +426,7 @@ mod tests {
             clock_offset_s: -0.25,
             plan_lineages: 2,
             is_plan_refused: false,
-        });
+        }));
         let mut families = Vec::new();
         for line in page.lines() {
             if let Some(rest) = line.strip_prefix("# TYPE ") {

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bongsu_model::{BootId, Clock, Heartbeat, RunReport, Timestamp, Vantage};
+use bongsu_telemetry::Family;
 use bongsu_wire::AgentResource;
 use bytes::Bytes;
 
@@ -256,9 +257,14 @@ impl Shared {
 
     /// The page `/metrics`.
     pub(crate) async fn metrics_page(&self) -> Result<String, SpoolClosed> {
+        Ok(metrics::text(&self.families().await?))
+    }
+
+    /// What the agent counts of itself.
+    pub(crate) async fn families(&self) -> Result<Vec<Family>, SpoolClosed> {
         let (depth, spool) = self.spool.status().await?;
         let checks = self.controls.checks();
-        Ok(metrics::render(&Snapshot {
+        Ok(metrics::families(&Snapshot {
             version: VERSION,
             runs: &self.counts,
             depth,

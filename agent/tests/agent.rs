@@ -18,3 +18,5 @@ mod shipping;
 mod stage;
 #[path = "agent/start.rs"]
 mod start;
+#[path = "agent/telemetry.rs"]
+mod telemetry;

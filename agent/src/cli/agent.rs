@@ -92,7 +92,9 @@ async fn work(config: Config) -> Exit {
         Err(error) => {
             say_error(&format!("error: the agent cannot start: {error}"));
             return match error {
-                StartError::Plan(_) | StartError::Client(_) => Exit::Invalid,
+                StartError::Plan(_) | StartError::Client(_) | StartError::Telemetry(_) => {
+                    Exit::Invalid
+                }
                 StartError::Data { .. }
                 | StartError::InUse(_)
                 | StartError::Spool(_)

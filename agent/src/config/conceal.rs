@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Words of keys whose values are taken for secrets, beside those that journeys know.
-const SECRET_WORDS: [&str; 8] = [
+const SECRET_WORDS: [&str; 9] = [
     "token",
     "password",
     "passphrase",
@@ -14,6 +14,7 @@ const SECRET_WORDS: [&str; 8] = [
     "bearer",
     "api_key",
     "authorization",
+    "headers",
 ];
 
 /// The text, byte for byte as long, with stars in place of every value under a key that is like a

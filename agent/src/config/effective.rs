@@ -65,6 +65,20 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     if let Some(address) = config.listen {
         writeln!(out, "\n[listen]\naddress = \"{address}\"")?;
     }
+    if let Some(telemetry) = &config.telemetry {
+        writeln!(out, "\n[telemetry]\nurl = {:?}", telemetry.url)?;
+        let headers = telemetry.headers.iter();
+        let headers: Vec<String> = headers
+            .map(|(name, source)| format!("{name:?} = {}", source.as_toml()))
+            .collect();
+        if !headers.is_empty() {
+            writeln!(out, "headers = {{ {} }}", headers.join(", "))?;
+        }
+        if let Some(ca) = &telemetry.ca {
+            writeln!(out, "ca = {ca:?}")?;
+        }
+        writeln!(out, "every = \"{}\"", duration(telemetry.every))?;
+    }
     Ok(())
 }
 

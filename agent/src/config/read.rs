@@ -13,7 +13,7 @@ use super::conceal::shown;
 use super::source::{Mistake, Mistakes, Section};
 use super::{
     Bursts, CollectorConfig, Config, ControlChannel, ControlsConfig, LimitsConfig, PlanConfig,
-    SecretSource, Slice,
+    SecretSource, Slice, TelemetryConfig,
 };
 use crate::units;
 
@@ -38,6 +38,12 @@ const CONTROLS_MIN: usize = 3;
 /// Shortest `controls.every`: each look opens a connection to every control, and a failed run
 /// looks at once anyway.
 const CONTROLS_EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// Shortest `telemetry.every`.
+const TELEMETRY_EVERY_MIN: Duration = Duration::from_secs(1);
+
+/// How often own metrics are pushed when the file does not say.
+const TELEMETRY_EVERY: Duration = Duration::from_secs(60);
 
 /// Shortest `plan.reload`: each look reads and hashes every file of the plan.
 const RELOAD_MIN: Duration = Duration::from_millis(100);
@@ -98,6 +104,10 @@ fn read(mistakes: &Mistakes, document: &DeTable<'_>, folder: &Path) -> Option<Co
     let listen = top
         .section("listen", "[listen]")
         .and_then(|section| listen(mistakes, section));
+    let telemetry = match top.section("telemetry", "[telemetry]") {
+        Some(section) => Some(telemetry(mistakes, section, folder)?),
+        None => None,
+    };
     top.finish();
     Some(Config {
         vantage: Vantage {
@@ -112,6 +122,7 @@ fn read(mistakes: &Mistakes, document: &DeTable<'_>, folder: &Path) -> Option<Co
         spool_bytes_max: spool_bytes_max?,
         controls: controls?,
         listen,
+        telemetry,
     })
 }
 
@@ -281,6 +292,31 @@ fn base_url(text: &str) -> Result<String, String> {
         return Err("give the address only; /v1/traces and /v1/logs are added".to_owned());
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn telemetry(mistakes: &Mistakes, section: Section<'_>, folder: &Path) -> Option<TelemetryConfig> {
+    let url = section.required("url", base_url);
+    let bound = (TELEMETRY_EVERY_MIN, "metrics are no stream");
+    let every = at_least(mistakes, &section, "every", bound);
+    let ca = section.optional("ca", |text| path_in(folder, text));
+    let mut headers = Vec::new();
+    let mut complete = true;
+    let tables = section
+        .section("headers", "headers")
+        .map(|all| all.tables());
+    for (name, source) in tables.unwrap_or_default() {
+        match secret_source(source, folder) {
+            Some(source) => headers.push((name.to_owned(), source)),
+            None => complete = false,
+        }
+    }
+    section.finish();
+    complete.then_some(TelemetryConfig {
+        url: url?,
+        headers,
+        ca,
+        every: every.unwrap_or(TELEMETRY_EVERY),
+    })
 }
 
 fn secret_source(section: Section<'_>, folder: &Path) -> Option<SecretSource> {

@@ -218,6 +218,22 @@ impl<'s> Section<'s> {
         sections
     }
 
+    /// Every key with its table, whatever the keys are.
+    pub(super) fn tables(&self) -> Vec<(&'s str, Section<'s>)> {
+        let mut tables = Vec::new();
+        for (key, value) in self.table.iter() {
+            let key: &str = key.get_ref();
+            match value.get_ref().as_table() {
+                Some(table) => {
+                    let section = Section::new(self.mistakes, table, value.span(), self.name);
+                    tables.push((key, section));
+                }
+                None => self.wrong_type(key, value.get_ref(), value.span(), "a table"),
+            }
+        }
+        tables
+    }
+
     /// Where the value of `key` stands, or the table where it is missing.
     pub(super) fn span_of(&self, key: &str) -> Range<usize> {
         self.table
