@@ -1,3 +1,5 @@
+//! The ledger of use against real folders.
+
 use std::path::Path;
 
 use bongsu_language::{CheckOptions, SourceFile, load};
