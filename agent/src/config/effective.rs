@@ -64,6 +64,9 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     }
     if let Some(address) = config.listen {
         writeln!(out, "\n[listen]\naddress = \"{address}\"")?;
+        if !address.ip().is_loopback() {
+            writeln!(out, "allow_remote = true")?;
+        }
     }
     if let Some(telemetry) = &config.telemetry {
         writeln!(out, "\n[telemetry]\nurl = {:?}", telemetry.url)?;

@@ -179,7 +179,15 @@ fn the_effective_configuration_says_the_same_and_names_its_secrets() {
         .replace("# bursts", "bursts")
         .replace("# ca", "ca")
         .replace("# control", "control")
-        .replace("# resolver", "resolver");
+        .replace("# resolver", "resolver")
+        .replace("# [telemetry]", "[telemetry]")
+        .replace("# url =", "url =")
+        .replace("# headers =", "headers =")
+        .replace("# every =", "every =")
+        .replace(
+            "address = \"127.0.0.1:8310\"",
+            "address = \"10.0.0.1:8310\"\nallow_remote = true",
+        );
     for text in [EXAMPLE, &text] {
         let config = Config::parse(text, "agent.toml", folder).unwrap();
         let effective = config.effective();
