@@ -22,6 +22,7 @@ mod compensation;
 pub mod config;
 mod control_channel;
 mod controls;
+mod crc;
 mod dispatch;
 mod gate;
 mod health;

@@ -20,8 +20,6 @@ pub(crate) struct RunCounts {
     ended: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     /// Runs going now.
     pub(crate) going: AtomicU64,
-    /// Reports that the spool did not take.
-    pub(crate) unspooled: AtomicU64,
     /// Records of plans that were spooled.
     pub(crate) plans_told: AtomicU64,
     /// Plans refused.
@@ -99,7 +97,7 @@ pub(crate) fn families(snapshot: &Snapshot<'_>) -> Vec<Family> {
         "bongsu_agent_runs_unspooled_total",
         "counter",
         "Reports that the spool did not take.",
-        load(&snapshot.runs.unspooled),
+        snapshot.spool.runs_lost,
     );
     spool(&mut page, snapshot);
     ships(&mut page, &snapshot.ships);

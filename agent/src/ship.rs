@@ -6,6 +6,7 @@
 mod client;
 mod dead_letter;
 mod offset;
+mod packer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,10 @@ pub(crate) use offset::ClockOffset;
 
 use crate::plan::{Doubt, PlanDoubts};
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
+
+/// Time between the starts of two requests where the first left nothing waiting: what is spooled
+/// meanwhile goes together. A run after a pause goes out at once, and none waits longer than this.
+const PACE: Duration = Duration::from_millis(200);
 
 /// The first wait after a failure; it doubles with each.
 pub(crate) const WAIT_FIRST: Duration = Duration::from_millis(250);
@@ -119,11 +124,20 @@ impl Shipper {
             let next = self.spool.next(self.client.name(), now, fresh_for).await;
             let wait = match next {
                 Ok(Ok(Some(window))) => {
+                    let is_last = window.is_last;
+                    let pace = tokio::time::sleep(PACE.div_f64(self.clock.speed().max(1.0)));
                     let progress = tokio::select! {
                         progress = self.deliver(window, &mut backoff) => progress,
                         () = abandon.cancelled() => return,
                     };
                     match progress {
+                        Progress::Done if is_last => {
+                            tokio::select! {
+                                () = pace => {}
+                                () = stop.cancelled() => {}
+                            }
+                            continue;
+                        }
                         Progress::Done => continue,
                         Progress::Wait(wait) => Some(wait),
                     }

@@ -5,7 +5,6 @@
 //! when the spool is full: the oldest passes first, then anything, plans last, each counted.
 //! After a crash at any byte, what was written whole is still there.
 
-mod crc;
 mod cursor;
 mod disk;
 mod record;
@@ -52,11 +51,8 @@ pub(crate) struct SpoolSettings<'a> {
 /// What the disk thread is asked for.
 enum Command {
     Begin(Box<RunInFlight>, oneshot::Sender<std::io::Result<()>>),
-    Append {
-        records: Vec<Record>,
-        ends: Option<RunId>,
-        reply: oneshot::Sender<Result<(), SpoolAppendError>>,
-    },
+    Report(RunId, Vec<Record>),
+    Append(Record, oneshot::Sender<Result<(), SpoolAppendError>>),
     Next {
         collector: String,
         now: Timestamp,
@@ -110,12 +106,9 @@ impl Spool {
             settings.collectors,
             settings.disk,
         )?;
-        let in_flight_folder = InFlight::folder_in(settings.data);
-        let in_flight =
-            InFlight::open(in_flight_folder.clone()).map_err(unusable(&in_flight_folder))?;
-        let interrupted = in_flight
-            .left_behind(&opened.runs)
-            .map_err(unusable(&in_flight_folder))?;
+        let notes = InFlight::path_in(settings.data);
+        let (in_flight, interrupted) =
+            InFlight::open(&notes, &opened.runs).map_err(unusable(&notes))?;
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
         let (announce, appended) = watch::channel(0);
         let worker = Worker {
@@ -139,18 +132,20 @@ impl Spool {
         self.ask(|reply| Command::Begin(Box::new(run), reply)).await
     }
 
-    /// Appends records; with `ends`, strikes that run out of those in flight.
+    /// Hands over all records of a run that ended, and strikes it out of those in flight. Nobody
+    /// waits for the disk: until the records are written the run counts as in flight, and what the
+    /// disk does not take is counted there.
+    pub(crate) async fn report(&self, run: RunId, records: Vec<Record>) -> Result<(), SpoolClosed> {
+        let command = Command::Report(run, records);
+        self.commands.send(command).await.map_err(|_| SpoolClosed)
+    }
+
+    /// Appends a record that belongs to no run.
     pub(crate) async fn append(
         &self,
-        records: Vec<Record>,
-        ends: Option<RunId>,
+        record: Record,
     ) -> Result<Result<(), SpoolAppendError>, SpoolClosed> {
-        self.ask(|reply| Command::Append {
-            records,
-            ends,
-            reply,
-        })
-        .await
+        self.ask(|reply| Command::Append(record, reply)).await
     }
 
     /// What `collector` is to get next.
@@ -235,11 +230,11 @@ impl Worker {
         while let Some(command) = queue.blocking_recv() {
             match command {
                 Command::Begin(run, reply) => drop(reply.send(self.in_flight.begin(&run))),
-                Command::Append {
-                    records,
-                    ends,
-                    reply,
-                } => drop(reply.send(self.append(&records, ends))),
+                Command::Report(run, records) => self.report(run, &records),
+                Command::Append(record, reply) => {
+                    drop(reply.send(self.store.append(&record)));
+                    self.announce();
+                }
                 Command::Next {
                     collector,
                     now,
@@ -261,18 +256,21 @@ impl Worker {
         }
     }
 
-    fn append(&mut self, records: &[Record], ends: Option<RunId>) -> Result<(), SpoolAppendError> {
-        let appended = records
-            .iter()
-            .try_for_each(|record| self.store.append(record));
+    fn report(&mut self, run: RunId, records: &[Record]) {
+        let mut records = records.iter();
+        if let Err(error) = records.try_for_each(|record| self.store.append(record)) {
+            self.store.counts.runs_lost += 1;
+            tracing::error!(%run, %error, "a run's report is lost");
+        }
         // The same thread spools the report and strikes the run out, so no acknowledgement can
         // remove the report in between.
-        if let Some(run) = ends
-            && let Err(error) = self.in_flight.end(run)
-        {
+        if let Err(error) = self.in_flight.end(run) {
             tracing::warn!(%run, %error, "a finished run could not be struck out");
         }
+        self.announce();
+    }
+
+    fn announce(&self) {
         self.announce.send_modify(|count| *count += 1);
-        appended
     }
 }

@@ -201,15 +201,8 @@ impl Shared {
                 payload: Bytes::from(evidence),
             });
         }
-        match self.spool.append(records, Some(facts.id)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.counts.unspooled.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(run = %facts.id, %error, "a run's report is lost");
-            }
-            Err(SpoolClosed) => {
-                self.counts.unspooled.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Err(SpoolClosed) = self.spool.report(facts.id, records).await {
+            tracing::error!(run = %facts.id, "the agent ends: a run is told as interrupted");
         }
     }
 
@@ -227,7 +220,7 @@ impl Shared {
                 now,
             )),
         };
-        match self.spool.append(vec![record], None).await {
+        match self.spool.append(record).await {
             Ok(Ok(())) => {
                 self.counts.plans_told.fetch_add(1, Ordering::Relaxed);
                 true

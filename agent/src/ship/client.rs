@@ -13,6 +13,7 @@ use reqwest::header::{
 };
 
 use super::offset::{ClockOffset, Received};
+use super::packer::Packer;
 use crate::config::{CollectorConfig, SecretError};
 use crate::gate::NetworkGate;
 
@@ -24,9 +25,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Longest answer that is read, as OTLP recommends for clients.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
-
-/// zstd level: a tenth of gzip's time at the same size.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Why a collector's client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +80,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     token: Secret,
     compression: Compression,
+    packer: Packer,
     clock: Arc<dyn Clock>,
     gate: NetworkGate,
     offset: Arc<ClockOffset>,
@@ -126,11 +125,16 @@ impl Client {
         surroundings: &Surroundings,
     ) -> Result<Self, ClientError> {
         let (token, http) = outfit(config)?;
+        let packer = Packer::new().map_err(|error| ClientError::Client {
+            collector: config.name.clone(),
+            problem: error.to_string(),
+        })?;
         Ok(Self {
             config: config.clone(),
             http,
             token,
             compression: Compression::Zstd,
+            packer,
             clock: surroundings.clock.clone(),
             gate: surroundings.gate.clone(),
             offset: surroundings.offset.clone(),
@@ -206,7 +210,9 @@ impl Client {
             .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
         request = match self.compression {
             Compression::Zstd => {
-                let packed = zstd::bulk::compress(body, ZSTD_LEVEL)
+                let packed = self
+                    .packer
+                    .pack(body)
                     .map_err(|error| format!("the body could not be compressed: {error}"))?;
                 request.header(CONTENT_ENCODING, "zstd").body(packed)
             }

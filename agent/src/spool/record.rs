@@ -3,7 +3,7 @@
 use bongsu_model::{RunId, Timestamp};
 use bytes::Bytes;
 
-use super::crc::crc32c;
+use crate::crc::crc32c;
 
 /// What a record is, which decides where it is sent and when it may be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,8 @@ pub(super) struct Head {
     pub(super) payload_bytes: u32,
 }
 
-/// The record as it stands on disk.
-pub(super) fn encode(sequence: u64, record: &Record) -> Vec<u8> {
+/// The record as it stands on disk, and its head.
+pub(super) fn encode(sequence: u64, record: &Record) -> (Head, Vec<u8>) {
     let payload_bytes = u32::try_from(record.payload.len()).expect("checked against the maximum");
     let mut bytes = Vec::with_capacity(HEAD_BYTES + record.payload.len());
     bytes.extend(payload_bytes.to_le_bytes());
@@ -96,7 +96,15 @@ pub(super) fn encode(sequence: u64, record: &Record) -> Vec<u8> {
     bytes.extend_from_slice(&record.payload);
     let crc = crc32c(&[&bytes[..4], &bytes[8..]]);
     bytes[4..8].copy_from_slice(&crc.to_le_bytes());
-    bytes
+    let head = Head {
+        sequence,
+        time: record.time,
+        run: record.run,
+        items: record.items,
+        kind: record.kind,
+        payload_bytes,
+    };
+    (head, bytes)
 }
 
 /// The first record of `bytes` and its payload. None if it is cut short or damaged.

@@ -96,10 +96,9 @@ impl Segment {
     }
 
     /// Takes note of a record that was written at the end.
-    pub(super) fn appended(&mut self, encoded: &[u8]) {
-        let (head, _) = record::decode(encoded).expect("just encoded");
-        self.note(&head);
-        self.bytes += encoded.len() as u64;
+    pub(super) fn appended(&mut self, head: &record::Head) {
+        self.note(head);
+        self.bytes += HEAD_BYTES as u64 + u64::from(head.payload_bytes);
     }
 
     fn note(&mut self, head: &record::Head) {
@@ -142,22 +141,65 @@ impl Segment {
         Ok(is_whole.then_some(bytes))
     }
 
-    /// The record's payload. None if it is damaged, or its file gone or cut short: one such record
-    /// must not hold up all that stands behind it.
+    /// The payloads of records of this segment, in their order. None for one that is damaged, or
+    /// whose file is gone or cut short: one such record must not hold up all that stands behind it.
     ///
     /// # Errors
     /// When the file cannot be read now, and another try may help.
-    pub(super) fn read_payload(&self, entry: &Entry) -> std::io::Result<Option<Bytes>> {
-        let read = File::open(&self.path).and_then(|file| self.read_encoded(&file, entry));
-        match read {
+    pub(super) fn read_payloads(&self, entries: &[Entry]) -> std::io::Result<Vec<Option<Bytes>>> {
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if is_lasting(&error) => {
+                self.tell_lost(&error);
+                return Ok(vec![None; entries.len()]);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(payloads) = read_together(&file, entries) {
+            return Ok(payloads);
+        }
+        let alone = |entry| match self.read_encoded(&file, entry) {
             Ok(encoded) => Ok(encoded.map(|bytes| Bytes::from(bytes).slice(HEAD_BYTES..))),
             Err(error) if is_lasting(&error) => {
-                tracing::error!(path = %self.path.display(), %error, "a spooled record is lost");
+                self.tell_lost(&error);
                 Ok(None)
             }
             Err(error) => Err(error),
-        }
+        };
+        entries.iter().map(alone).collect()
     }
+
+    fn tell_lost(&self, error: &std::io::Error) {
+        tracing::error!(path = %self.path.display(), %error, "a spooled record is lost");
+    }
+}
+
+/// The payloads of records that stand one behind the other, by one read and as parts of one
+/// buffer. None if they do not stand so, or if not all of them can be read whole.
+fn read_together(file: &File, entries: &[Entry]) -> Option<Vec<Option<Bytes>>> {
+    let start = u64::from(entries.first()?.offset);
+    let mut end = start;
+    for entry in entries {
+        if u64::from(entry.offset) != end {
+            return None;
+        }
+        end += entry.disk_bytes();
+    }
+    let mut bytes = vec![0; usize::try_from(end - start).ok()?];
+    file.read_exact_at(&mut bytes, start).ok()?;
+    let bytes = Bytes::from(bytes);
+    let mut at = 0;
+    let mut payloads = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let (head, payload) = record::decode(&bytes[at..])?;
+        if head.sequence != entry.sequence {
+            return None;
+        }
+        let begins = at + HEAD_BYTES;
+        at = begins + payload.len();
+        payloads.push(Some(bytes.slice(begins..at)));
+    }
+    Some(payloads)
 }
 
 /// Whether trying again can never help: the file was removed or cut, or its sector is bad.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::cursor::Cursor;
 use super::disk::{Disk, DiskFile, replace_durably, sync_folder};
 use super::record::{self, PAYLOAD_BYTES_MAX, Record};
-use super::segment::{MAGIC, Segment};
+use super::segment::{Entry, MAGIC, Segment};
 
 /// Fresh windows before one of the backlog: at a rate at which the fresh lane is never empty, the
 /// backlog still gets a fifth of the requests, and a fresh run waits for one request at most.
@@ -52,6 +52,8 @@ pub(crate) struct SpoolCounts {
     pub(crate) dropped_others: u64,
     /// Records that the disk did not take.
     pub(crate) write_failures: u64,
+    /// Runs of which not every record was taken.
+    pub(crate) runs_lost: u64,
     /// Bytes that were no whole record when the spool was opened.
     pub(crate) damaged_bytes: u64,
     /// Records that were damaged when they were to be sent.
@@ -75,6 +77,8 @@ pub(super) struct Store {
     fresh_in_a_row: BTreeMap<String, u32>,
     cursors_changed: bool,
     unsynced: bool,
+    /// Whether a segment file was made since the folder was synced.
+    names_changed: bool,
     pub(super) counts: SpoolCounts,
 }
 
@@ -147,6 +151,7 @@ impl Store {
             fresh_in_a_row: BTreeMap::new(),
             cursors_changed: true,
             unsynced: false,
+            names_changed: false,
             counts,
         };
         // What a former process wrote is the backlog now, and a folder that cannot be written to
@@ -164,16 +169,16 @@ impl Store {
         if record.payload.len() > PAYLOAD_BYTES_MAX {
             return Err(SpoolAppendError::TooLarge(record.payload.len()));
         }
-        let encoded = record::encode(self.next, record);
+        let (head, encoded) = record::encode(self.next, record);
         self.make_room(encoded.len() as u64);
-        if let Err(first) = self.write(&encoded) {
+        if let Err(first) = self.write(&head, &encoded) {
             // The disk may be full for everybody: give passes back to it, and try once more.
             self.seal();
             if !self.drop_oldest_passes() && !self.drop_oldest_segment() {
                 self.counts.write_failures += 1;
                 return Err(first.into());
             }
-            self.write(&encoded)
+            self.write(&head, &encoded)
                 .inspect_err(|_| self.counts.write_failures += 1)?;
         }
         self.next += 1;
@@ -182,7 +187,7 @@ impl Store {
         Ok(())
     }
 
-    fn write(&mut self, encoded: &[u8]) -> std::io::Result<()> {
+    fn write(&mut self, head: &record::Head, encoded: &[u8]) -> std::io::Result<()> {
         if self
             .active
             .as_ref()
@@ -200,6 +205,7 @@ impl Store {
                 return Err(error);
             }
             self.active = Some((Segment::empty(path), file));
+            self.names_changed = true;
         }
         let (segment, file) = self.active.as_mut().expect("just made");
         if let Err(error) = file.append(encoded) {
@@ -209,7 +215,7 @@ impl Store {
             }
             return Err(error);
         }
-        segment.appended(encoded);
+        segment.appended(head);
         Ok(())
     }
 
@@ -321,25 +327,20 @@ impl Store {
         }
     }
 
-    /// The payload of a record. None if it is damaged, which is counted.
-    pub(super) fn read(&mut self, sequence: u64) -> std::io::Result<Option<Bytes>> {
-        let payload = {
-            let found = self.segments().find_map(|segment| {
-                let at = segment
-                    .entries
-                    .binary_search_by_key(&sequence, |e| e.sequence)
-                    .ok()?;
-                Some((segment, segment.entries[at]))
-            });
-            match found {
-                Some((segment, entry)) => segment.read_payload(&entry)?,
-                None => None,
+    /// The payloads of entries in order of sequence. None for one that is damaged, which is counted.
+    pub(super) fn read(&mut self, entries: &[Entry]) -> std::io::Result<Vec<Option<Bytes>>> {
+        let mut payloads = Vec::with_capacity(entries.len());
+        for segment in self.segments() {
+            let span = segment.span();
+            let from = entries.partition_point(|entry| entry.sequence < span.start);
+            let to = entries.partition_point(|entry| entry.sequence < span.end);
+            if from < to {
+                payloads.extend(segment.read_payloads(&entries[from..to])?);
             }
-        };
-        if payload.is_none() {
-            self.counts.damaged_records += 1;
         }
-        Ok(payload)
+        let damaged = payloads.iter().filter(|payload| payload.is_none()).count();
+        self.counts.damaged_records += damaged as u64;
+        Ok(payloads)
     }
 
     /// Makes all that was appended durable, and the cursors with it.
@@ -348,8 +349,11 @@ impl Store {
             if let Some((_, file)) = &mut self.active {
                 file.sync()?;
             }
-            sync_folder(&self.folder)?;
             self.unsynced = false;
+        }
+        if self.names_changed {
+            sync_folder(&self.folder)?;
+            self.names_changed = false;
         }
         if self.cursors_changed {
             for (name, cursor) in &self.cursors {

@@ -41,6 +41,8 @@ pub(crate) struct Window {
     pub(crate) lane: Lane,
     /// Sequence, kind and payload of each record.
     pub(crate) records: Vec<(u64, RecordKind, Bytes)>,
+    /// Whether nothing more waited for the collector.
+    pub(crate) is_last: bool,
 }
 
 impl Store {
@@ -55,17 +57,34 @@ impl Store {
         let Some((lane, chosen)) = self.choose(collector) else {
             return Ok(None);
         };
+        let is_last = self.is_last(collector, chosen.len());
         let mut records = Vec::with_capacity(chosen.len());
         let mut damaged = Vec::new();
-        for entry in chosen {
-            match self.read(entry.sequence)? {
+        for (entry, payload) in chosen.iter().zip(self.read(&chosen)?) {
+            match payload {
                 Some(payload) => records.push((entry.sequence, entry.kind, payload)),
                 None => damaged.push(entry.sequence),
             }
         }
         // What cannot be read will never be sent: it is counted, and must not hold up the rest.
         self.acknowledge(collector, &damaged);
-        Ok(Some(Window { lane, records }))
+        Ok(Some(Window {
+            lane,
+            records,
+            is_last,
+        }))
+    }
+
+    /// Whether the collector is owed no more than so many records.
+    fn is_last(&self, collector: &str, records: usize) -> bool {
+        let Some(cursor) = self.cursors.get(collector) else {
+            return true;
+        };
+        let fresh = cursor.fresh()..u64::MAX;
+        let mut owed = self
+            .in_ranges(cursor.gaps())
+            .chain(self.in_ranges(std::slice::from_ref(&fresh)));
+        owed.nth(records).is_none()
     }
 
     fn age(&mut self, collector: &str, now: Timestamp, fresh_for: Duration) {

@@ -61,15 +61,7 @@ async fn killed_in_mid_journey_nothing_is_lost_the_slot_says_so_and_cleanup_is_p
             segments.map(|segment| segment.len()).sum::<u64>()
         })
     };
-    let in_flight = || {
-        std::fs::read_dir(stage.path("data/in-flight")).map_or_else(
-            |_| Vec::new(),
-            |entries| {
-                let names = entries.map(|entry| entry.unwrap().file_name());
-                names.map(|name| name.into_string().unwrap()).collect()
-            },
-        )
-    };
+    let in_flight = || ids_in_flight(&stage.path("data/in-flight.notes"));
     // Runs are spooled, and one that has signed in hangs at the relay.
     until("a run hangs with cleanup owed", || {
         spooled() > 2_000
@@ -163,4 +155,18 @@ async fn a_stop_finishes_cleanup_and_tells_the_run() {
     assert_eq!(agent.terminate().await, Some(0), "{}", stage.log());
     assert_eq!(stage.collector.runs().len(), 1);
     assert_eq!(stage.platform.audit().sessions_open, []);
+}
+
+/// The ids in the file of runs in flight: places of 2 KiB, each a length, a checksum and a note.
+fn ids_in_flight(path: &std::path::Path) -> Vec<String> {
+    let notes = std::fs::read(path).unwrap_or_default();
+    notes
+        .chunks(2048)
+        .filter_map(|place| {
+            let length = u32::from_le_bytes(place[..4].try_into().unwrap());
+            let note = place.get(8..8 + usize::try_from(length).unwrap())?;
+            let note: serde_json::Value = serde_json::from_slice(note).ok()?;
+            note["id"].as_str().map(str::to_owned)
+        })
+        .collect()
 }

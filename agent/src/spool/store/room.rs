@@ -1,7 +1,7 @@
 //! Room in a full spool: what nobody needs goes first, then the oldest passes, then anything.
 
 use super::{Store, replace_durably};
-use crate::spool::record::RecordKind;
+use crate::spool::record::{self, RecordKind};
 use crate::spool::segment::{Entry, MAGIC, Segment};
 
 impl Store {
@@ -75,7 +75,8 @@ impl Store {
         let mut rewritten = Segment::empty(segment.path.clone());
         for entry in kept {
             if let Some(encoded) = segment.read_encoded(&source, entry)? {
-                rewritten.appended(&encoded);
+                let (head, _) = record::decode(&encoded).expect("it was read whole");
+                rewritten.appended(&head);
                 bytes.extend(encoded);
             }
         }
