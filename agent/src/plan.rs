@@ -5,7 +5,9 @@ mod doubts;
 mod files;
 mod load;
 mod reload;
+mod stamps;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ impl Planned {
 pub(crate) struct Plan {
     pub(crate) revision: Revision,
     pub(crate) planned: Vec<Planned>,
+    /// Where in `planned` each lineage stands.
+    pub(crate) places: HashMap<Lineage, usize>,
     pub(crate) journeys: Vec<Arc<Journey>>,
     pub(crate) targets: Vec<Arc<Target>>,
     /// This agent's share of each pool.
@@ -77,7 +81,7 @@ impl Plan {
     }
 
     pub(crate) fn find(&self, lineage: &Lineage) -> Option<&Planned> {
-        self.planned.iter().find(|one| one.lineage == *lineage)
+        self.places.get(lineage).map(|place| &self.planned[*place])
     }
 }
 

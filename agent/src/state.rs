@@ -136,6 +136,7 @@ impl Shared {
             offset: Arc::default(),
             plan: Arc::new(PlanState::new(Plan {
                 revision: bongsu_model::Revision::of(b""),
+                places: std::collections::HashMap::new(),
                 planned: Vec::new(),
                 journeys: Vec::new(),
                 targets: Vec::new(),

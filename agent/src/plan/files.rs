@@ -57,6 +57,12 @@ pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<SourceFile>, FilesError> {
 /// # Errors
 /// A path that is not there, or a folder without files.
 pub fn read_every(paths: &[PathBuf]) -> Result<Vec<Result<SourceFile, FilesError>>, FilesError> {
+    let paths = source_paths(paths)?;
+    Ok(paths.iter().map(|path| read_source(path)).collect())
+}
+
+/// The files, and every `.toml` below the folders, in order of path.
+pub(super) fn source_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FilesError> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
@@ -67,7 +73,7 @@ pub fn read_every(paths: &[PathBuf]) -> Result<Vec<Result<SourceFile, FilesError
     }
     found.sort();
     found.dedup();
-    Ok(found.iter().map(|path| read_source(path)).collect())
+    Ok(found)
 }
 
 /// Reads one file.
@@ -97,7 +103,10 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fi
         return Ok(());
     }
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?.path();
+        let listed = entry.map_err(unreadable)?;
+        let entry = listed.path();
+        // Of a plain file the folder itself says so: thousands need not be looked at one by one.
+        let is_file = listed.file_type().is_ok_and(|kind| kind.is_file());
         let is_hidden = entry
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));
@@ -107,7 +116,7 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Fi
         if is_hidden {
             continue;
         }
-        if entry.is_dir() && depth < DEPTH_MAX {
+        if !is_file && entry.is_dir() && depth < DEPTH_MAX {
             collect(&entry, depth + 1, found)?;
         } else if is_toml {
             found.push(entry);

@@ -112,6 +112,11 @@ impl Fingerprint {
     pub(super) fn is_of(&self, plan: &Plan) -> bool {
         self.revision == plan.revision
     }
+
+    /// The files beside journeys, catalogue and targets.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &PathBuf> {
+        self.beside.iter().map(|(path, _)| path)
+    }
 }
 
 /// Reads the files and says what they are.
@@ -198,8 +203,10 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
     let planned = planned(&journeys, &targets, config, &mut problems);
+    let places = planned.iter().enumerate();
     let plan = Plan {
         revision: revision(&sources, config),
+        places: places.map(|(at, one)| (one.lineage.clone(), at)).collect(),
         planned,
         journeys,
         accounts: targets

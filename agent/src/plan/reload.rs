@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::stamps::{Quiet, Stamps};
 use super::{Fingerprint, Plan, PlanRefusal, fingerprint, load};
 use crate::config::PlanConfig;
 
@@ -63,10 +64,15 @@ impl Reloader {
         // None: the files could not be read at the last look, or are not those of the plan.
         let seen = self.look().await.and_then(Result::ok);
         let mut seen = seen.filter(|found| found.is_of(&self.state.current()));
+        let mut quiet = Quiet::default();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(self.config.reload) => {}
                 () = stop.cancelled() => return,
+            }
+            let stamps = self.stamps(seen.as_ref()).await;
+            if quiet.lasts(stamps) && self.state.refusal().is_none() {
+                continue;
             }
             match self.look().await {
                 // A refused plan is tried at every look: what it lacks, as a variable's value or
@@ -84,6 +90,14 @@ impl Reloader {
                 None => {}
             }
         }
+    }
+
+    /// The stamps of the files that were seen. None before they were, or when they cannot be found.
+    async fn stamps(&self, seen: Option<&Fingerprint>) -> Option<Stamps> {
+        let (config, seen) = (self.config.clone(), seen?.clone());
+        tokio::task::spawn_blocking(move || Stamps::take(&config, seen.beside()).ok())
+            .await
+            .ok()?
     }
 
     async fn look(&self) -> Option<Result<Fingerprint, PlanRefusal>> {

@@ -1,0 +1,141 @@
+//! Whether a plan's files can have changed, told by their age and size alone: reading thousands of
+//! files every few seconds would cost more than running them.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::files::{FilesError, source_paths};
+use crate::config::PlanConfig;
+
+/// Looks at unchanged files after which they are not read any more. At the first, a file may be
+/// written again within the very tick of the file system's clock that its stamp shows; at the
+/// second, that tick is over, and what is read is what the stamp stands for.
+const LOOKS_UNTIL_QUIET: u32 = 2;
+
+/// What the file system says of a file. Any change sets its time of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// None if there is no such file, or none that may be looked at.
+    fn of(path: &Path) -> Option<Self> {
+        let seen = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: seen.dev(),
+            inode: seen.ino(),
+            bytes: seen.size(),
+            changed: (seen.ctime(), seen.ctime_nsec()),
+            modified: (seen.mtime(), seen.mtime_nsec()),
+        })
+    }
+}
+
+/// The stamps of all files that a plan is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
+
+impl Stamps {
+    /// Looks at the files of the plan, and at those that its targets name.
+    pub(super) fn take<'a>(
+        config: &'a PlanConfig,
+        beside: impl Iterator<Item = &'a PathBuf>,
+    ) -> Result<Self, FilesError> {
+        let mut paths = source_paths(&config.journeys)?;
+        paths.push(config.catalogue.clone());
+        paths.extend(config.targets.iter().chain(beside).cloned());
+        let stamped = paths.into_iter().map(|path| {
+            let stamp = Stamp::of(&path);
+            (path, stamp)
+        });
+        Ok(Self(stamped.collect()))
+    }
+}
+
+/// How long the stamps have been the same.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    stamps: Option<Stamps>,
+    looks: u32,
+}
+
+impl Quiet {
+    /// Whether the files need not be read. `stamps` are those of now, taken before any reading.
+    pub(super) fn lasts(&mut self, stamps: Option<Stamps>) -> bool {
+        if stamps.is_some() && stamps == self.stamps {
+            self.looks = self.looks.saturating_add(1);
+        } else {
+            self.looks = 0;
+            self.stamps = stamps;
+        }
+        self.looks >= LOOKS_UNTIL_QUIET
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::units::Slice;
+
+    fn config(folder: &Path) -> PlanConfig {
+        PlanConfig {
+            journeys: vec![folder.join("journeys")],
+            catalogue: folder.join("catalogue.toml"),
+            targets: vec![folder.join("target.toml")],
+            slice: Slice::WHOLE,
+            account_slice: Slice::WHOLE,
+            reload: Duration::from_secs(5),
+        }
+    }
+
+    #[test]
+    fn files_are_read_until_they_were_the_same_at_two_looks_and_again_after_any_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("journeys")).unwrap();
+        for name in ["journeys/a.toml", "catalogue.toml", "target.toml", "secret"] {
+            std::fs::write(path(name), "x").unwrap();
+        }
+        let secret = path("secret");
+        let mut quiet = Quiet::default();
+        let mut look = || {
+            let config = config(folder.path());
+            quiet.lasts(Stamps::take(&config, std::iter::once(&secret)).ok())
+        };
+        let changes: [&dyn Fn(); 6] = [
+            &|| std::fs::write(path("journeys/a.toml"), "longer").unwrap(),
+            &|| std::fs::write(path("journeys/b.toml"), "x").unwrap(),
+            &|| std::fs::remove_file(path("journeys/b.toml")).unwrap(),
+            &|| std::fs::write(path("secret"), "longer").unwrap(),
+            &|| std::fs::remove_file(path("target.toml")).unwrap(),
+            &|| {
+                // The same size and age, another file.
+                std::fs::write(path("new"), "x").unwrap();
+                let age = std::fs::metadata(path("catalogue.toml"))
+                    .unwrap()
+                    .modified();
+                let file = std::fs::File::options().write(true).open(path("new"));
+                file.unwrap().set_modified(age.unwrap()).unwrap();
+                std::fs::rename(path("new"), path("catalogue.toml")).unwrap();
+            },
+        ];
+        assert_eq!([look(), look(), look(), look()], [false, false, true, true]);
+        for change in changes {
+            change();
+            assert_eq!([look(), look(), look()], [false, false, true]);
+        }
+        std::fs::remove_dir_all(path("journeys")).unwrap();
+        assert_eq!(
+            [look(), look(), look()],
+            [false; 3],
+            "unreadable is not quiet"
+        );
+    }
+}
