@@ -148,11 +148,19 @@ impl Accounts {
             return Err(blind(BlindReason::NoAccount));
         };
         let is_withdrawn = |m: &Member| m.withdrawn_until.is_some_and(|until| now < until);
-        let free = members
-            .iter_mut()
-            .filter(|m| !m.is_leased && !is_withdrawn(m) && is_usable(&m.account.name))
-            .min_by_key(|m| m.last_lease);
-        let Some(member) = free else {
+        let mut rested: Option<usize> = None;
+        for (at, member) in members.iter().enumerate() {
+            let is_better = rested.is_none_or(|best| member.last_lease < members[best].last_lease);
+            // Whether it may be used is asked last: budgets and debts are looked up for it.
+            if is_better
+                && !member.is_leased
+                && !is_withdrawn(member)
+                && is_usable(&member.account.name)
+            {
+                rested = Some(at);
+            }
+        }
+        let Some(member) = rested.and_then(|at| members.get_mut(at)) else {
             let mut others = members.iter().filter(|m| !m.is_leased);
             return Err(if others.clone().any(|m| !is_withdrawn(m)) {
                 Outcome::Skipped(SkipReason::Budget)

@@ -1,5 +1,6 @@
 //! When slots are due, and whether they are run: pure, told the time from outside.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bongsu_model::{Cadence, JourneyName, SkipReason, TargetName, Timestamp, Variant};
@@ -71,39 +72,45 @@ struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     rows: Vec<Row>,
+    places: HashMap<Lineage, usize>,
+    /// When the next slot of each row is due: most looks touch a row or two of thousands.
+    queue: BTreeSet<(Timestamp, usize)>,
 }
 
 impl Schedule {
     /// Takes these lineages on from `now`. Those it had before with the same cadence go on where
     /// they were, so that a reload neither repeats nor loses a slot.
     pub(crate) fn replace(&mut self, entries: &[(Lineage, Cadence)], now: Timestamp) {
-        let old = std::mem::take(&mut self.rows);
-        self.rows = entries
-            .iter()
-            .map(|(lineage, cadence)| {
-                let before = old.iter().find(|row| row.lineage == *lineage);
-                let first = cadence.first_at_or_after(now);
-                Row {
-                    lineage: lineage.clone(),
-                    cadence: *cadence,
-                    next: before
-                        .filter(|row| row.cadence == *cadence)
-                        .map_or(first, |row| row.next),
-                    is_running: before.is_some_and(|row| row.is_running),
-                }
-            })
-            .collect();
+        let old = std::mem::take(self);
+        for (lineage, cadence) in entries {
+            let before = old.row(lineage);
+            let next = before
+                .filter(|row| row.cadence == *cadence)
+                .map_or_else(|| cadence.first_at_or_after(now), |row| row.next);
+            let place = self.rows.len();
+            self.queue.insert((cadence.due(next), place));
+            self.places.insert(lineage.clone(), place);
+            self.rows.push(Row {
+                lineage: lineage.clone(),
+                cadence: *cadence,
+                next,
+                is_running: before.is_some_and(|row| row.is_running),
+            });
+        }
+    }
+
+    fn row(&self, lineage: &Lineage) -> Option<&Row> {
+        self.places.get(lineage).map(|place| &self.rows[*place])
     }
 
     /// When something is due next.
     pub(crate) fn next_wakeup(&self) -> Option<Timestamp> {
-        self.rows.iter().map(|row| row.cadence.due(row.next)).min()
+        self.queue.first().map(|(due, _)| *due)
     }
 
     /// When the next slot of `lineage` is due.
     pub(crate) fn next_due(&self, lineage: &Lineage) -> Option<Timestamp> {
-        let row = self.rows.iter().find(|row| row.lineage == *lineage)?;
-        Some(row.cadence.due(row.next))
+        self.row(lineage).map(|row| row.cadence.due(row.next))
     }
 
     /// The shortest period of the plan.
@@ -114,32 +121,13 @@ impl Schedule {
     /// Decides about every slot that is due by `now`. At most one slot of a lineage is to be run.
     pub(crate) fn due(&mut self, now: Timestamp) -> Vec<DueSlot> {
         let mut slots = Vec::new();
-        for row in &mut self.rows {
-            let Some(newest) = row.cadence.last_at_or_before(now) else {
-                continue;
-            };
-            if newest < row.next {
-                continue;
-            }
-            let first = row.next.max((newest + 1).saturating_sub(LATE_TOLD_MAX));
-            for slot in first..=newest {
-                let due = row.cadence.due(slot);
-                let decision = if now.since(due) > row.cadence.period() / 2 {
-                    Decision::Skip(SkipReason::Late)
-                } else if row.is_running {
-                    Decision::Skip(SkipReason::Overlap)
-                } else {
-                    row.is_running = true;
-                    Decision::Run
-                };
-                slots.push(DueSlot {
-                    lineage: row.lineage.clone(),
-                    slot,
-                    due,
-                    decision,
-                });
-            }
-            row.next = newest + 1;
+        let waited: Vec<_> = self.queue.range(..=(now, usize::MAX)).copied().collect();
+        for entry in waited {
+            self.queue.remove(&entry);
+            let (_, place) = entry;
+            let row = &mut self.rows[place];
+            row.decide(now, &mut slots);
+            self.queue.insert((row.cadence.due(row.next), place));
         }
         slots.sort_by_key(|slot| slot.due);
         slots
@@ -147,9 +135,38 @@ impl Schedule {
 
     /// The run of a slot of `lineage` has ended, or was not begun after all.
     pub(crate) fn finished(&mut self, lineage: &Lineage) {
-        if let Some(row) = self.rows.iter_mut().find(|row| row.lineage == *lineage) {
-            row.is_running = false;
+        if let Some(place) = self.places.get(lineage) {
+            self.rows[*place].is_running = false;
         }
+    }
+}
+
+impl Row {
+    /// Decides about every slot up to the newest that is due by `now`.
+    fn decide(&mut self, now: Timestamp, slots: &mut Vec<DueSlot>) {
+        let newest = self.cadence.last_at_or_before(now);
+        let Some(newest) = newest.filter(|newest| *newest >= self.next) else {
+            return;
+        };
+        let first = self.next.max((newest + 1).saturating_sub(LATE_TOLD_MAX));
+        for slot in first..=newest {
+            let due = self.cadence.due(slot);
+            let decision = if now.since(due) > self.cadence.period() / 2 {
+                Decision::Skip(SkipReason::Late)
+            } else if self.is_running {
+                Decision::Skip(SkipReason::Overlap)
+            } else {
+                self.is_running = true;
+                Decision::Run
+            };
+            slots.push(DueSlot {
+                lineage: self.lineage.clone(),
+                slot,
+                due,
+                decision,
+            });
+        }
+        self.next = newest + 1;
     }
 }
 
@@ -263,6 +280,48 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_lineages_are_each_decided_about_as_if_alone(
+            periods_ms in prop::collection::vec((100_u64..5_000, 0_u64..5_000), 1..12),
+            steps in prop::collection::vec((0_u64..3_000, prop::option::of(0_usize..12)), 1..60),
+        ) {
+            let cadence_of = |(period_ms, phase_ms): &(u64, u64)| {
+                let (period, phase) = (Duration::from_millis(*period_ms), Duration::from_millis(*phase_ms));
+                Cadence::new(period, phase).unwrap()
+            };
+            let entries: Vec<_> = periods_ms
+                .iter()
+                .enumerate()
+                .map(|(n, times)| (lineage(&format!("j{n}")), cadence_of(times)))
+                .collect();
+            let mut together = Schedule::default();
+            together.replace(&entries, at_ms(0));
+            let mut alone: Vec<Schedule> = entries
+                .iter()
+                .map(|entry| {
+                    let mut one = Schedule::default();
+                    one.replace(std::slice::from_ref(entry), at_ms(0));
+                    one
+                })
+                .collect();
+            let mut now = 0;
+            for (step, ends) in steps {
+                now += step;
+                if let Some((lineage, _)) = ends.and_then(|n| entries.get(n)) {
+                    together.finished(lineage);
+                    alone.iter_mut().for_each(|one| one.finished(lineage));
+                }
+                let wakeups = alone.iter().filter_map(Schedule::next_wakeup);
+                prop_assert_eq!(together.next_wakeup(), wakeups.min());
+                let decided = together.due(at_ms(now));
+                prop_assert!(decided.is_sorted_by_key(|slot| slot.due));
+                for ((lineage, _), one) in entries.iter().zip(&mut alone) {
+                    let own: Vec<_> = decided.iter().filter(|slot| slot.lineage == *lineage).cloned().collect();
+                    prop_assert_eq!(own, one.due(at_ms(now)));
+                }
+            }
+        }
+
         #[test]
         fn each_slot_is_decided_once_in_order_and_never_begun_late(
             period_ms in 100_u64..5_000,
