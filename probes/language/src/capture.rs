@@ -1,5 +1,7 @@
 //! What a step keeps of an answer.
 
+use std::sync::Arc;
+
 use regex::Regex;
 
 use crate::jsonpath::JsonPath;
@@ -46,7 +48,7 @@ pub enum CaptureFrom {
     /// A header.
     Header(String),
     /// The first group, or the whole match if there is none, in the body or in the frame.
-    Regex(Regex),
+    Regex(Arc<Regex>),
     /// The whole body, or the whole frame, as text.
     Text,
 }

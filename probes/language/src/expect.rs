@@ -1,5 +1,7 @@
 //! What must hold of an answer.
 
+use std::sync::Arc;
+
 use std::time::Duration;
 
 use regex::Regex;
@@ -69,7 +71,7 @@ pub enum Check {
     /// A text that starts so.
     StartsWith(ValueTemplate),
     /// A text in which this pattern is found.
-    Matches(Regex),
+    Matches(Arc<Regex>),
     /// Whether there is a value at all.
     Exists(Existence),
     /// How many values a path matches.

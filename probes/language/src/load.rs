@@ -1,6 +1,11 @@
 //! Loads files together: every mistake of every file in one pass, and the journeys that can run.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
 use bongsu_model::{Catalogue, FeatureId};
+use regex::Regex;
 
 use crate::catalogue::parse_catalogue;
 use crate::diagnostic::Diagnostic;
@@ -54,63 +59,28 @@ impl Loaded {
 /// checked and given back as well. A journey with an error is left out.
 pub fn load(files: &[SourceFile], options: CheckOptions<'_>) -> Loaded {
     let sources: Vec<Source<'_>> = files.iter().map(Source::new).collect();
-    let mut loaded = Loaded::default();
-    let mut files = Files::default();
-    for (index, source) in sources.iter().enumerate() {
-        read(source, index, &mut files, &mut loaded);
+    let mut loading = Loading {
+        sources: &sources,
+        options,
+        fragments: Vec::new(),
+        broken_fragments: Vec::new(),
+        names: HashMap::new(),
+        patterns: HashMap::new(),
+        loaded: Loaded::default(),
+    };
+    let journeys: Vec<&Source<'_>> = sources
+        .iter()
+        .enumerate()
+        .filter(|(index, source)| loading.read_unless_journey(source, *index))
+        .map(|(_, source)| source)
+        .collect();
+    loading.check_fragments();
+    // Each is read, checked and laid out before the next: a file as parsed is several times as
+    // large as its journey, and there may be thousands.
+    for source in journeys {
+        loading.read_journey(source);
     }
-    files.check_unique(&mut loaded.diagnostics);
-    for fragment in &files.fragments {
-        check_fragment(&fragment.file, &mut loaded.diagnostics);
-        check_features(
-            fragment.file.features(),
-            options.catalogue,
-            &mut loaded.diagnostics,
-        );
-    }
-    let broken_fragments = files.broken_fragments(&loaded.diagnostics, &sources);
-    for journey in &files.journeys {
-        let source = &sources[journey.source];
-        let actors = Actors::of(&journey.file);
-        check_journey(
-            &journey.file,
-            &actors,
-            &files.fragments,
-            source,
-            &mut loaded.diagnostics,
-        );
-        check_features(
-            journey.file.features(),
-            options.catalogue,
-            &mut loaded.diagnostics,
-        );
-        let is_broken = |path: &str| {
-            loaded
-                .diagnostics
-                .iter()
-                .any(|d| d.is_error() && *d.position.path == *path)
-        };
-        if is_broken(&source.path) {
-            continue;
-        }
-        if let Some(assembled) = assemble(&journey.file, &files.fragments, source, &sources) {
-            whole::check_whole(&assembled, &journey.file, &mut loaded.diagnostics);
-            for target in options.targets {
-                loaded.diagnostics.extend(assembled.check_against(target));
-            }
-            let uses_broken = assembled
-                .uses
-                .iter()
-                .any(|used| broken_fragments.contains(&used.fragment));
-            let failed = loaded
-                .diagnostics
-                .iter()
-                .any(|d| d.is_error() && *d.position.path == *source.path);
-            if !uses_broken && !failed {
-                loaded.journeys.push(assembled);
-            }
-        }
-    }
+    let mut loaded = loading.loaded;
     sort(&mut loaded.diagnostics, &sources);
     loaded
 }
@@ -135,95 +105,130 @@ struct Numbered<T> {
     source: usize,
 }
 
-#[derive(Debug, Default)]
-struct Files {
-    journeys: Vec<Numbered<JourneyFile>>,
+/// Files being loaded together.
+struct Loading<'a> {
+    sources: &'a [Source<'a>],
+    options: CheckOptions<'a>,
     fragments: Vec<Numbered<FragmentFile>>,
+    /// The names of those that have an error.
+    broken_fragments: Vec<String>,
+    /// Where each name was given first, by kind and name.
+    names: HashMap<(&'static str, String), Position>,
+    patterns: HashMap<String, Arc<Regex>>,
+    loaded: Loaded,
 }
 
-impl Files {
-    fn check_unique(&self, diagnostics: &mut Vec<Diagnostic>) {
-        let journeys = self.journeys.iter().filter_map(|journey| {
-            journey
-                .file
-                .name
-                .as_ref()
-                .map(|(name, position)| (name.as_str(), position))
-        });
-        tell_doubles("journey", journeys, diagnostics);
-        let fragments = self.fragments.iter().filter_map(|fragment| {
-            fragment
-                .file
-                .name
-                .as_ref()
-                .map(|(name, position)| (name.as_str(), position))
-        });
-        tell_doubles("fragment", fragments, diagnostics);
-    }
-
-    fn broken_fragments(&self, diagnostics: &[Diagnostic], sources: &[Source<'_>]) -> Vec<String> {
-        self.fragments
-            .iter()
-            .filter(|fragment| {
-                let path = &sources[fragment.source].path;
-                diagnostics
-                    .iter()
-                    .any(|d| d.is_error() && d.position.path == *path)
-            })
-            .filter_map(|fragment| fragment.file.name.as_ref().map(|(name, _)| name.clone()))
-            .collect()
-    }
-}
-
-fn tell_doubles<'a>(
-    kind: &str,
-    names: impl Iterator<Item = (&'a str, &'a Position)>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let mut seen: Vec<(&str, &Position)> = Vec::new();
-    for (name, position) in names {
-        match seen.iter().find(|(known, _)| *known == name) {
-            Some((_, first)) => diagnostics.push(
-                Diagnostic::error(position.clone(), format!("two {kind}s are named `{name}`"))
-                    .related((*first).clone(), "the first one")
-                    .help("give each its own name"),
-            ),
-            None => seen.push((name, position)),
+impl<'a> Loading<'a> {
+    /// Reads what is no journey. True if the file is one, and still to be read.
+    fn read_unless_journey(&mut self, source: &'a Source<'a>, index: usize) -> bool {
+        let table = match parse_document(source) {
+            Ok(table) => table,
+            Err(errors) => {
+                self.loaded.diagnostics.extend(errors);
+                return false;
+            }
+        };
+        let mut parser = Parser::new(source);
+        match kind_of(&table) {
+            Some(FileKind::Journey) => return true,
+            Some(FileKind::Fragment) => {
+                parser.patterns = std::mem::take(&mut self.patterns);
+                let file = parser.fragment(&table);
+                self.patterns = std::mem::take(&mut parser.patterns);
+                self.loaded.diagnostics.append(&mut parser.diagnostics);
+                self.tell_double("fragment", file.name.as_ref());
+                self.fragments.push(Numbered {
+                    file,
+                    source: index,
+                });
+            }
+            Some(FileKind::Catalogue) => {
+                let catalogue = parse_catalogue(&mut parser, &table);
+                self.loaded.catalogues.extend(catalogue);
+            }
+            Some(FileKind::Target) => {
+                let target = parse_target(&mut parser, &table);
+                self.loaded.targets.extend(target);
+            }
+            None => unknown_kind(&mut parser, &table),
         }
+        self.loaded.diagnostics.append(&mut parser.diagnostics);
+        false
     }
-}
 
-fn read(source: &Source<'_>, index: usize, files: &mut Files, loaded: &mut Loaded) {
-    let table = match parse_document(source) {
-        Ok(table) => table,
-        Err(errors) => {
-            loaded.diagnostics.extend(errors);
+    fn check_fragments(&mut self) {
+        for fragment in &self.fragments {
+            check_fragment(&fragment.file, &mut self.loaded.diagnostics);
+            check_features(
+                fragment.file.features(),
+                self.options.catalogue,
+                &mut self.loaded.diagnostics,
+            );
+        }
+        self.broken_fragments = self
+            .fragments
+            .iter()
+            .filter(|fragment| self.is_broken(&self.sources[fragment.source]))
+            .filter_map(|fragment| fragment.file.name.as_ref().map(|(name, _)| name.clone()))
+            .collect();
+    }
+
+    fn is_broken(&self, source: &Source<'_>) -> bool {
+        self.loaded
+            .diagnostics
+            .iter()
+            .any(|d| d.is_error() && d.position.path == source.path)
+    }
+
+    fn read_journey(&mut self, source: &Source<'_>) {
+        let Ok(table) = parse_document(source) else {
+            return;
+        };
+        let mut parser = Parser::new(source);
+        parser.patterns = std::mem::take(&mut self.patterns);
+        let file = parser.journey(&table);
+        self.patterns = std::mem::take(&mut parser.patterns);
+        self.loaded.diagnostics.append(&mut parser.diagnostics);
+        let name = file.name.as_ref();
+        let name = name.map(|(name, position)| (name.as_str().to_owned(), position.clone()));
+        self.tell_double("journey", name.as_ref());
+        let diagnostics = &mut self.loaded.diagnostics;
+        let actors = Actors::of(&file);
+        check_journey(&file, &actors, &self.fragments, source, diagnostics);
+        check_features(file.features(), self.options.catalogue, diagnostics);
+        if self.is_broken(source) {
             return;
         }
-    };
-    let mut parser = Parser::new(source);
-    match kind_of(&table) {
-        Some(FileKind::Journey) => {
-            let file = parser.journey(&table);
-            files.journeys.push(Numbered {
-                file,
-                source: index,
-            });
+        let Some(assembled) = assemble(&file, &self.fragments, source, self.sources) else {
+            return;
+        };
+        let diagnostics = &mut self.loaded.diagnostics;
+        whole::check_whole(&assembled, &file, diagnostics);
+        for target in self.options.targets {
+            diagnostics.extend(assembled.check_against(target));
         }
-        Some(FileKind::Fragment) => {
-            let file = parser.fragment(&table);
-            files.fragments.push(Numbered {
-                file,
-                source: index,
-            });
+        let uses_broken = assembled
+            .uses
+            .iter()
+            .any(|used| self.broken_fragments.contains(&used.fragment));
+        if !uses_broken && !self.is_broken(source) {
+            self.loaded.journeys.push(assembled);
         }
-        Some(FileKind::Catalogue) => loaded
-            .catalogues
-            .extend(parse_catalogue(&mut parser, &table)),
-        Some(FileKind::Target) => loaded.targets.extend(parse_target(&mut parser, &table)),
-        None => unknown_kind(&mut parser, &table),
     }
-    loaded.diagnostics.append(&mut parser.diagnostics);
+
+    fn tell_double(&mut self, kind: &'static str, name: Option<&(String, Position)>) {
+        let Some((name, position)) = name else { return };
+        match self.names.entry((kind, name.clone())) {
+            Slot::Occupied(first) => self.loaded.diagnostics.push(
+                Diagnostic::error(position.clone(), format!("two {kind}s are named `{name}`"))
+                    .related(first.get().clone(), "the first one")
+                    .help("give each its own name"),
+            ),
+            Slot::Vacant(slot) => {
+                let _ = slot.insert(position.clone());
+            }
+        }
+    }
 }
 
 enum FileKind {

@@ -1,10 +1,13 @@
 //! What every file's reader shares: the mistakes found so far, keys held against the key table,
 //! durations, names and templates with their places.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::NameError;
+use regex::Regex;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Related};
@@ -28,6 +31,9 @@ pub(crate) struct Parser<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The names read by the templates since this was last taken.
     pub(crate) names: Vec<PlacedName>,
+    /// Regular expressions by their text: one takes kilobytes, and thousands of journeys say the
+    /// same.
+    pub(crate) patterns: HashMap<String, Arc<Regex>>,
 }
 
 impl<'a> Parser<'a> {
@@ -36,6 +42,7 @@ impl<'a> Parser<'a> {
             source,
             diagnostics: Vec::new(),
             names: Vec::new(),
+            patterns: HashMap::new(),
         }
     }
 

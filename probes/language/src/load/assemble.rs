@@ -56,6 +56,10 @@ pub(super) fn assemble(
     };
     number(&mut journey)?;
     add_account_fields(&mut journey);
+    // It lives as long as the plan does, beside thousands of others.
+    journey.steps.shrink_to_fit();
+    journey.cleanup.shrink_to_fit();
+    journey.actors.shrink_to_fit();
     Some(journey)
 }
 

@@ -1,5 +1,7 @@
 //! `expect`, `fail_if` and `where`: subjects, operators and their operands.
 
+use std::sync::Arc;
+
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
@@ -258,10 +260,17 @@ impl Parser<'_> {
     }
 
     /// A regular expression of bounded size.
-    pub(super) fn pattern(&mut self, node: &Node) -> Option<Regex> {
+    pub(super) fn pattern(&mut self, node: &Node) -> Option<Arc<Regex>> {
         let text = node.as_text()?;
+        if let Some(known) = self.patterns.get(text) {
+            return Some(Arc::clone(known));
+        }
         match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build() {
-            Ok(pattern) => Some(pattern),
+            Ok(pattern) => {
+                let pattern = Arc::new(pattern);
+                let _ = self.patterns.insert(text.to_owned(), Arc::clone(&pattern));
+                Some(pattern)
+            }
             Err(error) => {
                 let told = error.to_string();
                 let why = told.lines().last().unwrap_or_default();
