@@ -32,6 +32,7 @@ mod body;
 mod date;
 mod evidence;
 mod foreign;
+mod frame;
 mod heartbeat;
 mod json;
 pub mod limits;

@@ -16,7 +16,7 @@ use crate::refusal::{DecodeError, RunRefusal};
 use crate::resource::AgentResource;
 use crate::view::{self, fields::Unusual};
 use crate::weight::{Message, is_too_dense};
-use crate::{root, step};
+use crate::{frame, root, step};
 
 /// One run of a request, kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,8 @@ pub fn encode_run(report: &RunReport, resource: &AgentResource) -> Vec<u8> {
         version: resource.version.clone(),
         ..InstrumentationScope::default()
     };
-    request(Some(resource.encode()), Some(scope), spans).encode_to_vec()
+    let schema = names::SEMANTIC_CONVENTIONS_URL;
+    frame::request(&resource.encode(), &scope, &spans, schema)
 }
 
 /// Several encoded requests as one: `ExportTraceServiceRequest` is one repeated field, and

@@ -6,7 +6,9 @@ use bongsu_wire::{
     encode_evidence, encode_run, facts_match_id, heartbeat_from_json, heartbeat_to_json, limits,
     plan_from_json, plan_to_json,
 };
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
+use prost::Message as _;
 
 use crate::canonical::{pass, resource};
 use crate::strategies;
@@ -17,7 +19,10 @@ proptest! {
     #[test]
     fn every_report_comes_back_from_the_wire(report in strategies::report()) {
         let resource = AgentResource::new(report.facts.vantage.agent.clone(), "0.1.0");
-        let mut kept = decode_traces(&encode_run(&report, &resource)).unwrap();
+        let encoded = encode_run(&report, &resource);
+        let request = ExportTraceServiceRequest::decode(encoded.as_slice()).unwrap();
+        prop_assert_eq!(request.encode_to_vec(), encoded.clone(), "as generated code writes it");
+        let mut kept = decode_traces(&encoded).unwrap();
         prop_assert_eq!(kept.len(), 1);
         let kept = kept.remove(0).unwrap();
         prop_assert_eq!(&kept.facts, &report.facts);
