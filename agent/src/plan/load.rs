@@ -12,7 +12,7 @@ use bongsu_probes::{Account, Target};
 use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 
 use super::budget::too_small_budgets;
-use super::files::{read_source, read_sources};
+use super::files::{FilesError, read_source, read_sources, source_paths};
 use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
 use crate::config::{PlanConfig, SecretSource};
@@ -121,11 +121,23 @@ impl Fingerprint {
 
 /// Reads the files and says what they are.
 pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Fingerprint, PlanRefusal> {
-    let sources = read(config)?;
+    look_at_each(config).map_err(|error| PlanRefusal(vec![PlanProblem::plain(error)]))
+}
+
+/// Holds only one file at a time: there may be thousands.
+fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
+    let mut paths = source_paths(&config.journeys)?;
+    paths.extend(config.targets.iter().cloned());
+    paths.push(config.catalogue.clone());
+    let mut content = Content::of(config);
+    for path in &paths {
+        content.take(&read_source(path)?);
+    }
     let mut beside = Vec::new();
-    for (file, path) in sources.targets.iter().zip(&config.targets) {
+    for path in &config.targets {
         // A profile that cannot be read refuses the plan anyway.
-        let Ok(profile) = bongsu_language::load_target(file) else {
+        let file = read_source(path)?;
+        let Ok(profile) = bongsu_language::load_target(&file) else {
             continue;
         };
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
@@ -145,19 +157,37 @@ pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Fingerprint, PlanRefusa
         }));
     }
     Ok(Fingerprint {
-        revision: revision(&sources, config),
+        revision: content.revision(),
         beside,
     })
 }
 
-/// The slice decides the phases, so that it is part of what the plan says.
-fn revision(sources: &Sources, config: &PlanConfig) -> Revision {
-    let mut content = format!("{} {}\n", config.slice, config.account_slice);
-    let files = sources.journeys.iter().chain(&sources.targets);
-    for file in files.chain([&sources.catalogue]) {
-        content.push_str(&format!("{}\n{}", file.text.len(), file.text));
+/// What a plan's files hold, by the revision of each.
+struct Content(String);
+
+impl Content {
+    /// The slice decides the phases, so that it is part of what the plan says.
+    fn of(config: &PlanConfig) -> Self {
+        Self(format!("{} {}\n", config.slice, config.account_slice))
     }
-    Revision::of(content.as_bytes())
+
+    fn take(&mut self, file: &SourceFile) {
+        self.0.push_str(Revision::of(file.text.as_bytes()).as_str());
+        self.0.push('\n');
+    }
+
+    fn revision(&self) -> Revision {
+        Revision::of(self.0.as_bytes())
+    }
+}
+
+fn revision(sources: &Sources, config: &PlanConfig) -> Revision {
+    let mut content = Content::of(config);
+    let files = sources.journeys.iter().chain(&sources.targets);
+    files
+        .chain([&sources.catalogue])
+        .for_each(|file| content.take(file));
+    content.revision()
 }
 
 /// Loads the plan that the files make, for an agent whose self-check may take `self_check`.

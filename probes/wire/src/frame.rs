@@ -63,15 +63,23 @@ impl Frame {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    /// A message in a message: its length is put before it when it is known.
+    /// A message in a message: its length is put before it when it is known. For most, one byte
+    /// holds it; longer ones are moved up by what is missing.
     fn message(&mut self, field: u32, write: impl FnOnce(&mut Self)) {
         self.key(field, BYTES);
         let start = self.0.len();
+        self.0.push(0);
         write(self);
         let end = self.0.len();
-        self.varint((end - start) as u64);
-        let length = self.0.len() - end;
-        self.0[start..].rotate_right(length);
+        self.varint((end - start - 1) as u64);
+        let (length, more) = (self.0.len() - end, self.0.len() - end - 1);
+        let mut bytes = [0; 10];
+        bytes[..length].copy_from_slice(&self.0[end..]);
+        self.0.truncate(end + more);
+        if more > 0 {
+            self.0.copy_within(start + 1..end, start + length);
+        }
+        self.0[start..start + length].copy_from_slice(&bytes[..length]);
     }
 
     fn bytes(&mut self, field: u32, bytes: &[u8]) {
