@@ -132,6 +132,7 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
                 ..earlier.clone()
             })
             .collect(),
+        redirects: Vec::new(),
         evidence: has_failed.then(|| evidence(performance, mask)).flatten(),
     }
 }

@@ -273,6 +273,7 @@ impl Agent {
                     detail: None,
                     failed_expectations: Vec::new(),
                     earlier_attempts: Vec::new(),
+                    redirects: Vec::new(),
                     evidence: None,
                 };
                 if full || index == 0 {

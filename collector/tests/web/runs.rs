@@ -82,6 +82,7 @@ fn step(name: &str, index: u32, actor: (&str, u32), from: u64, took: u64) -> Ste
         },
         detail: None,
         failed_expectations: Vec::new(),
+        redirects: Vec::new(),
         earlier_attempts: Vec::new(),
         evidence: None,
     }
@@ -107,6 +108,7 @@ pub(super) fn failed() -> RunReport {
             "status: expected 200, got 503".to_owned(),
             "json `$.session`: expected a text, got <nothing>".to_owned(),
         ],
+        redirects: Vec::new(),
         earlier_attempts: vec![EarlierAttempt {
             class: FailClass::Connect,
             detail: "refused".to_owned(),

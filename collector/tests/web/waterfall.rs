@@ -167,6 +167,7 @@ async fn two_hundred_steps_with_retries_have_a_bar_each() {
             actor: ActorName::new(if i % 2 == 0 { "alice" } else { "bob" }).unwrap(),
             actor_index: i % 2,
             attempts: 3,
+            redirects: Vec::new(),
             earlier_attempts: vec![
                 EarlierAttempt {
                     class: FailClass::Timeout,
@@ -254,6 +255,7 @@ fn odd_step() -> impl Strategy<Value = StepReport> {
                         wait,
                         receive,
                     },
+                    redirects: Vec::new(),
                     earlier_attempts: earlier
                         .into_iter()
                         .map(|duration| EarlierAttempt {

@@ -35,8 +35,8 @@ pub use name::{
 pub use outcome::{BlindReason, FailClass, FeatureOutcome, Outcome, Outcomes, SkipReason};
 pub use plan::{PlanEntry, PlanRecord};
 pub use report::{
-    EarlierAttempt, Evidence, NetworkFacts, Phases, RunReport, StepKind, StepOutcome, StepReport,
-    Verb,
+    EarlierAttempt, Evidence, NetworkFacts, Phases, RedirectHop, RunReport, StepKind, StepOutcome,
+    StepReport, Verb,
 };
 pub use run::{RunFacts, Trigger, TriggerKind};
 pub use run_id::{RunId, RunIdError, RunIdentity};

@@ -180,6 +180,17 @@ pub struct EarlierAttempt {
     pub duration: Duration,
 }
 
+/// A redirect that was followed on the way to the deciding answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedirectHop {
+    /// The status that redirected.
+    pub status: u16,
+    /// The URL that answered so, redacted.
+    pub url: String,
+    /// How long it took.
+    pub duration: Duration,
+}
+
 /// What a failed step saw, redacted and cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
@@ -226,6 +237,8 @@ pub struct StepReport {
     pub failed_expectations: Vec<String>,
     /// Attempts before the deciding one.
     pub earlier_attempts: Vec<EarlierAttempt>,
+    /// Redirects that the deciding attempt followed, in order; none while redirects are off.
+    pub redirects: Vec<RedirectHop>,
     /// What was seen, for failures only.
     pub evidence: Option<Evidence>,
 }

@@ -29,12 +29,15 @@ pub const EXPECTATIONS_MAX: usize = 5;
 /// Attempts before the deciding one that a step keeps: the newest.
 pub const EARLIER_ATTEMPTS_MAX: usize = 16;
 
+/// Redirects of a step that are kept: the first.
+pub const REDIRECTS_MAX: usize = 8;
+
 /// Addresses that a name resolved to.
 pub const DNS_ANSWERS_MAX: usize = 32;
 
 /// Bytes of one run. A step at every bound: 2 KiB URL + 5 × 1 KiB expectations + 16 × 0.5 KiB
-/// earlier attempts + 6 × 0.5 KiB other texts + 32 × 40 B answers + 3 KiB names < 24 KiB; 256 of
-/// them make 6 MiB. The rest is room for attributes of later versions.
+/// earlier attempts + 8 × 0.5 KiB redirects + 6 × 0.5 KiB other texts + 32 × 40 B answers + 3 KiB
+/// names < 28 KiB; 256 of them make 7 MiB. The rest is room for attributes of later versions.
 pub const RUN_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 
 /// Header lines of one evidence record.

@@ -207,6 +207,12 @@ definitions! {
         "How each of them failed, redacted.";
     EARLIER_DURATION = "bongsu.earlier.duration", Step, "double[]", "s",
         "How long each of them took.";
+    REDIRECT_STATUS = "bongsu.redirect.status", Step, "string[]", "1",
+        "Statuses of the redirects that the deciding attempt followed, in order.";
+    REDIRECT_URL = "bongsu.redirect.url", Step, "string[]", "1",
+        "The URLs that redirected, redacted.";
+    REDIRECT_DURATION = "bongsu.redirect.duration", Step, "double[]", "s",
+        "How long each of them took.";
     RESPONSE_BODY_SIZE = "bongsu.response.body.size", Step, "int", "By",
         "The answer's body after decompression (the convention's `http.response.body.size` counts \
          before).";

@@ -1,8 +1,8 @@
 //! A step as a span.
 
 use bongsu_model::{
-    ActorName, EarlierAttempt, FailClass, FeatureId, Phases, RunId, StepKind, StepOutcome,
-    StepReport, Timestamp, Verb,
+    ActorName, EarlierAttempt, FailClass, FeatureId, Phases, RedirectHop, RunId, StepKind,
+    StepOutcome, StepReport, Timestamp, Verb,
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -11,7 +11,8 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
 use crate::limits::{
-    EARLIER_ATTEMPTS_MAX, EXPECTATION_BYTES_MAX, EXPECTATIONS_MAX, TEXT_BYTES_MAX, cut,
+    EARLIER_ATTEMPTS_MAX, EXPECTATION_BYTES_MAX, EXPECTATIONS_MAX, REDIRECTS_MAX, TEXT_BYTES_MAX,
+    cut,
 };
 use crate::names::{self, Key, key};
 use crate::network;
@@ -50,6 +51,7 @@ pub(crate) fn encode(step: &StepReport, id: RunId) -> Span {
         }
     }
     encode_earlier(&step.earlier_attempts, &mut writer);
+    encode_redirects(&step.redirects, &mut writer);
     writer.word(names::SYNTHETIC_TYPE, "test");
     network::encode(&step.network, step.verb, &mut writer);
     Span {
@@ -106,6 +108,7 @@ pub(crate) struct Step<'a> {
     detail: Option<&'a str>,
     failed_expectations: Vec<&'a str>,
     earlier_attempts: Vec<EarlierAttempt>,
+    redirects: Vec<RedirectHop>,
 }
 
 /// Reads a step of run `id` from its span's attributes.
@@ -152,6 +155,7 @@ pub(crate) fn read<'a>(
             Some(list) => list.texts(EXPECTATION_BYTES_MAX)?,
         },
         earlier_attempts: read_earlier(attributes)?,
+        redirects: read_redirects(attributes)?,
     })
 }
 
@@ -181,6 +185,7 @@ impl From<Step<'_>> for StepReport {
                 .map(str::to_owned)
                 .collect(),
             earlier_attempts: step.earlier_attempts,
+            redirects: step.redirects,
             evidence: None,
         }
     }
@@ -305,6 +310,54 @@ fn read_earlier(attributes: &Attributes<'_>) -> Result<Vec<EarlierAttempt>, Attr
                 class: parse(key::EARLIER_CLASS, class)?,
                 detail: detail.to_owned(),
                 duration: duration(key::EARLIER_DURATION, seconds)?,
+            })
+        })
+        .collect()
+}
+
+/// The first redirects, in their order.
+fn encode_redirects(hops: &[RedirectHop], writer: &mut Writer) {
+    if hops.is_empty() {
+        return;
+    }
+    let kept = &hops[..hops.len().min(REDIRECTS_MAX)];
+    let statuses: Vec<String> = kept.iter().map(|hop| hop.status.to_string()).collect();
+    let statuses = statuses.iter().map(String::as_str);
+    writer.texts(names::REDIRECT_STATUS, statuses, TEXT_BYTES_MAX);
+    let urls = kept.iter().map(|hop| hop.url.as_str());
+    writer.texts(names::REDIRECT_URL, urls, TEXT_BYTES_MAX);
+    let durations = kept
+        .iter()
+        .map(|hop| Value::DoubleValue(seconds(hop.duration)));
+    writer.array(names::REDIRECT_DURATION, durations);
+}
+
+fn read_redirects(attributes: &Attributes<'_>) -> Result<Vec<RedirectHop>, AttributeError> {
+    let Some(statuses) = attributes.array(key::REDIRECT_STATUS, REDIRECTS_MAX)? else {
+        for name in [key::REDIRECT_URL, key::REDIRECT_DURATION] {
+            if attributes.has(name) {
+                return Err(AttributeFault::NotApplicable("without the statuses").of(name));
+            }
+        }
+        return Ok(Vec::new());
+    };
+    let column = |name| {
+        attributes
+            .required_array(name, REDIRECTS_MAX)?
+            .expect_len(statuses.len())
+    };
+    let urls = column(key::REDIRECT_URL)?.texts(TEXT_BYTES_MAX)?;
+    let durations = column(key::REDIRECT_DURATION)?.doubles()?;
+    statuses
+        .texts(TEXT_BYTES_MAX)?
+        .into_iter()
+        .zip(urls)
+        .zip(durations)
+        .map(|((status, url), seconds)| {
+            Ok(RedirectHop {
+                status: parse(key::REDIRECT_STATUS, status)?,
+                url: url.to_owned(),
+                duration: duration(key::REDIRECT_DURATION, seconds)?,
             })
         })
         .collect()

@@ -66,6 +66,11 @@ fn slow() -> RunReport {
         detail: "refused".to_owned(),
         duration: Duration::from_micros(1_250),
     }];
+    step.redirects = vec![RedirectHop {
+        status: 307,
+        url: "https://superapp.test/v1/sessions".to_owned(),
+        duration: Duration::from_micros(3_500),
+    }];
     report
 }
 
@@ -312,6 +317,7 @@ fn post(name: &str, index: u32, started_ms: u64, ended_ms: u64) -> StepReport {
         detail: None,
         failed_expectations: Vec::new(),
         earlier_attempts: Vec::new(),
+        redirects: Vec::new(),
         evidence: None,
     }
 }

@@ -81,6 +81,7 @@ fn a_report_at_every_bound_is_cut_and_kept() {
         name: long.clone(),
         detail: Some(long.clone()),
         failed_expectations: vec![long.clone(); 9],
+        redirects: Vec::new(),
         earlier_attempts: vec![
             bongsu_model::EarlierAttempt {
                 class: bongsu_model::FailClass::Dns,

@@ -121,6 +121,12 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn redirect()(status in any::<u16>(), url in text(), duration in duration()) -> RedirectHop {
+        RedirectHop { status, url, duration }
+    }
+}
+
+prop_compose! {
     fn step()(
         name in text(),
         (kind, verb) in (of(StepKind::ALL), of(Verb::ALL)),
@@ -132,7 +138,10 @@ prop_compose! {
         (phases, network) in (phases(), network()),
         detail in proptest::option::of(text()),
         failed_expectations in proptest::collection::vec(text(), 0..=5),
-        earlier_attempts in proptest::collection::vec(earlier(), 0..4),
+        (earlier_attempts, redirects) in (
+            proptest::collection::vec(earlier(), 0..4),
+            proptest::collection::vec(redirect(), 0..3),
+        ),
         evidence in proptest::option::of((
             proptest::collection::vec((text(), text()), 0..4),
             text(),
@@ -141,6 +150,7 @@ prop_compose! {
         StepReport {
             name, index: 0, kind, verb, actor, actor_index, feature, outcome, started, ended,
             attempts, polls, phases, network, detail, failed_expectations, earlier_attempts,
+            redirects,
             evidence: evidence.map(|(headers, body_head)| Evidence { headers, body_head }),
         }
     }
