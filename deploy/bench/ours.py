@@ -7,9 +7,11 @@ import time
 
 from process import Broken, Once, Process, Window, free_ports, get, sample
 
-# Each check may take this long; with its cleanup's budget it must end before the next is due.
+# Each check may take this long; with its cleanup's budget, in which the agent's self-check fits,
+# it must end before the next is due.
 TIMEOUT = "600ms"
-CLEANUP_TIMEOUT = "100ms"
+CLEANUP_TIMEOUT = "300ms"
+CONTROLS_TIMEOUT = "200ms"
 
 # Runs at a time, and accounts for them: no check waits for another.
 CONCURRENCY = 128
@@ -96,6 +98,7 @@ name = "main"
 url = "{url}"
 token = {{ file = "token" }}
 [controls]
+timeout = "{controls_timeout}"
 addresses = {controls}
 [listen]
 address = "{listen}"
@@ -108,6 +111,7 @@ default_target = "bench"
 zone = "UTC"
 [listen]
 otlp = "{otlp}"
+otlp_grpc = "{grpc}"
 web = "{web}"
 [[region]]
 id = "bench"
@@ -159,15 +163,15 @@ class Ours:
         write(self.folder, "token", TOKEN)
         write_target(self.folder, target, scheme)
         write_catalogue(self.folder)
-        listen, otlp, web = (f"127.0.0.1:{port}" for port in free_ports(3))
+        listen, otlp, grpc, web = (f"127.0.0.1:{port}" for port in free_ports(4))
         self.target, self.listen, self.web, self.collector = target, listen, web, None
         write(self.folder, "agent.toml", AGENT.format(
             data=os.path.join(self.folder, "agent"), concurrency=CONCURRENCY, listen=listen,
             url=f"http://{otlp}" if collector else target.sink,
-            controls=str(target.controls).replace("'", '"')))
+            controls_timeout=CONTROLS_TIMEOUT, controls=str(target.controls).replace("'", '"')))
         if collector:
             write(self.folder, "collector.toml", COLLECTOR.format(
-                data=os.path.join(self.folder, "collector"), otlp=otlp, web=web,
+                data=os.path.join(self.folder, "collector"), otlp=otlp, grpc=grpc, web=web,
                 token=hashlib.sha256(TOKEN.encode()).hexdigest()))
             self.collector = Process("collector", [
                 programs.collector, "--config", os.path.join(self.folder, "collector.toml")],

@@ -226,7 +226,9 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
         .filter(Diagnostic::is_error)
         .collect();
     tell(&mut problems, &errors, &sources.journeys);
-    let journeys: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
+    let mut journeys: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
+    // They are collected in the room of the journeys themselves, which is many times as large.
+    journeys.shrink_to_fit();
     if journeys.is_empty() && errors.is_empty() {
         problems.push(PlanProblem::plain("the files hold no journey"));
     }

@@ -1,8 +1,11 @@
 //! Whether a plan's files can have changed, told by their age and size alone: reading thousands of
 //! files every few seconds would cost more than running them.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use sha2::Digest as _;
 
 use super::files::{FilesError, source_paths};
 use crate::config::PlanConfig;
@@ -12,48 +15,48 @@ use crate::config::PlanConfig;
 /// second, that tick is over, and what is read is what the stamp stands for.
 const LOOKS_UNTIL_QUIET: u32 = 2;
 
-/// What the file system says of a file. Any change sets its time of change.
+/// What the file system says of all files that a plan is made of, as one digest: there may be
+/// thousands. Any change to a file sets its time of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    changed: (i64, i64),
-    modified: (i64, i64),
-}
-
-impl Stamp {
-    /// None if there is no such file, or none that may be looked at.
-    fn of(path: &Path) -> Option<Self> {
-        let seen = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: seen.dev(),
-            inode: seen.ino(),
-            bytes: seen.size(),
-            changed: (seen.ctime(), seen.ctime_nsec()),
-            modified: (seen.mtime(), seen.mtime_nsec()),
-        })
-    }
-}
-
-/// The stamps of all files that a plan is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
+pub(super) struct Stamps([u8; 32]);
 
 impl Stamps {
     /// Looks at the files of the plan, and at those that its targets name.
     pub(super) fn take<'a>(
-        config: &'a PlanConfig,
+        config: &PlanConfig,
         beside: impl Iterator<Item = &'a PathBuf>,
     ) -> Result<Self, FilesError> {
-        let mut paths = source_paths(&config.journeys)?;
-        paths.push(config.catalogue.clone());
-        paths.extend(config.targets.iter().chain(beside).cloned());
-        let stamped = paths.into_iter().map(|path| {
-            let stamp = Stamp::of(&path);
-            (path, stamp)
-        });
-        Ok(Self(stamped.collect()))
+        let mut digest = sha2::Sha256::new();
+        for path in source_paths(&config.journeys)? {
+            stamp(&path, &mut digest);
+        }
+        stamp(&config.catalogue, &mut digest);
+        for path in &config.targets {
+            stamp(path, &mut digest);
+        }
+        for path in beside {
+            stamp(path, &mut digest);
+        }
+        Ok(Self(digest.finalize().into()))
+    }
+}
+
+fn stamp(path: &Path, digest: &mut sha2::Sha256) {
+    digest.update(path.as_os_str().as_bytes());
+    let seen = std::fs::metadata(path).ok();
+    // The end of the path, and whether there is a file that may be looked at.
+    digest.update([0, u8::from(seen.is_some())]);
+    let Some(seen) = seen else { return };
+    for number in [seen.dev(), seen.ino(), seen.size()] {
+        digest.update(number.to_le_bytes());
+    }
+    for number in [
+        seen.ctime(),
+        seen.ctime_nsec(),
+        seen.mtime(),
+        seen.mtime_nsec(),
+    ] {
+        digest.update(number.to_le_bytes());
     }
 }
 

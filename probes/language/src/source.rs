@@ -46,14 +46,19 @@ impl std::fmt::Display for Position {
 pub(crate) struct Source<'a> {
     pub(crate) path: Arc<str>,
     pub(crate) text: &'a str,
-    line_starts: Vec<usize>,
+    /// In 32 bits, since files are small and there may be thousands.
+    line_starts: Vec<u32>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &'a SourceFile) -> Self {
-        let line_starts = std::iter::once(0)
-            .chain(file.text.match_indices('\n').map(|(at, _)| at + 1))
-            .collect();
+        let mut line_starts = Vec::with_capacity(file.text.matches('\n').count() + 1);
+        let ends = file.text.match_indices('\n').map(|(at, _)| at + 1);
+        line_starts.extend(
+            std::iter::once(0)
+                .chain(ends)
+                .map_while(|at| u32::try_from(at).ok()),
+        );
         Self {
             path: file.path.as_str().into(),
             text: &file.text,
@@ -67,8 +72,8 @@ impl<'a> Source<'a> {
         let end = self.boundary(span.end).max(start);
         let line = self
             .line_starts
-            .partition_point(|line_start| *line_start <= start);
-        let line_start = self.line_starts[line.saturating_sub(1)];
+            .partition_point(|line_start| *line_start as usize <= start);
+        let line_start = self.line_starts[line.saturating_sub(1)] as usize;
         let column = self.text[line_start..start].chars().count() + 1;
         Position {
             path: self.path.clone(),

@@ -21,7 +21,7 @@ pub(super) fn assemble(
     let mut layout = Layout {
         file,
         actors: Actors::of(file),
-        steps: Vec::new(),
+        steps: Vec::with_capacity(file.steps.len()),
         cleanup: Vec::new(),
         uses: Vec::new(),
     };
@@ -97,7 +97,7 @@ impl Layout<'_> {
                 }
             }
         }
-        let mut own = Vec::new();
+        let mut own = Vec::with_capacity(file.cleanup.len());
         for entry in &file.cleanup {
             let Doing::Act(act) = entry.doing.as_ref()? else {
                 return None;
