@@ -3,9 +3,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value as Written;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message as _;
 
+use crate::frame::{Frame, Item};
 use crate::limits::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, cut};
 use crate::names::{ALL, Key};
 use crate::schema::SchemaError;
@@ -77,21 +79,36 @@ impl AttributeFault {
     }
 }
 
-/// Attributes being written.
-#[derive(Debug, Default)]
-pub(crate) struct Writer(Vec<KeyValue>);
+/// Attributes being written, as the repeated field of a message.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    frame: Frame,
+    field: u32,
+}
 
 impl Writer {
-    pub(crate) fn finish(self) -> Vec<KeyValue> {
-        self.0
+    /// Writes the attributes that are this field of their message.
+    pub(crate) fn of(field: u32) -> Self {
+        Self {
+            frame: Frame::with_capacity(1024),
+            field,
+        }
     }
 
-    fn put(&mut self, name: &str, value: Written) {
-        self.0.push(KeyValue {
-            key: name.to_owned(),
-            value: Some(AnyValue { value: Some(value) }),
-            ..KeyValue::default()
-        });
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.frame.into_bytes()
+    }
+
+    /// The attributes of one that writes those of a resource, as generated code has them.
+    pub(crate) fn tree(self) -> Vec<KeyValue> {
+        let bytes = self.finish();
+        let resource = Resource::decode(bytes.as_slice());
+        resource.expect("it was just written").attributes
+    }
+
+    fn put(&mut self, name: &str, value: Item<'_>) {
+        self.frame
+            .attribute(self.field, name, |frame| frame.value(value));
     }
 
     /// A text of the schema's own: a name or a word, never longer than a name may be.
@@ -100,7 +117,7 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, name: &str, text: &str, bytes_max: usize) {
-        self.put(name, Written::StringValue(cut(text, bytes_max).to_owned()));
+        self.put(name, Item::Text(cut(text, bytes_max)));
     }
 
     pub(crate) fn optional_text(&mut self, name: &str, text: Option<&str>, bytes_max: usize) {
@@ -111,14 +128,11 @@ impl Writer {
 
     /// OTLP knows signed integers only: larger ones become its largest.
     pub(crate) fn int(&mut self, name: &str, int: u64) {
-        self.put(
-            name,
-            Written::IntValue(i64::try_from(int).unwrap_or(i64::MAX)),
-        );
+        self.put(name, Item::Number(i64::try_from(int).unwrap_or(i64::MAX)));
     }
 
     pub(crate) fn double(&mut self, name: &str, double: f64) {
-        self.put(name, Written::DoubleValue(double));
+        self.put(name, Item::Double(double));
     }
 
     pub(crate) fn texts<'a>(
@@ -127,17 +141,12 @@ impl Writer {
         texts: impl Iterator<Item = &'a str>,
         bytes_max: usize,
     ) {
-        self.array(
-            name,
-            texts.map(|text| Written::StringValue(cut(text, bytes_max).to_owned())),
-        );
+        self.array(name, texts.map(|text| Item::Text(cut(text, bytes_max))));
     }
 
-    pub(crate) fn array(&mut self, name: &str, values: impl Iterator<Item = Written>) {
-        let values = values
-            .map(|value| AnyValue { value: Some(value) })
-            .collect();
-        self.put(name, Written::ArrayValue(ArrayValue { values }));
+    pub(crate) fn array<'a>(&mut self, name: &str, values: impl Iterator<Item = Item<'a>>) {
+        self.frame
+            .attribute(self.field, name, |frame| frame.array(values));
     }
 }
 

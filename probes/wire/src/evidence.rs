@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
+use crate::frame::RESOURCE_ATTRIBUTES;
 use crate::limits::{
     EVIDENCE_BODY_BYTES_MAX, EVIDENCE_HEADER_BYTES_MAX, EVIDENCE_HEADERS_MAX, cut,
 };
@@ -96,7 +97,7 @@ pub(crate) fn decode(record: &LogRecord) -> Result<StepEvidence, AttributeError>
 
 fn encode_headers(headers: &[(String, String)]) -> Vec<KeyValue> {
     let headers = &headers[..headers.len().min(EVIDENCE_HEADERS_MAX)];
-    let mut writer = Writer::default();
+    let mut writer = Writer::of(RESOURCE_ATTRIBUTES);
     writer.int(names::SCHEMA, u64::from(SCHEMA));
     writer.texts(
         names::EVIDENCE_HEADER_NAMES,
@@ -108,7 +109,7 @@ fn encode_headers(headers: &[(String, String)]) -> Vec<KeyValue> {
         headers.iter().map(|(_, value)| value.as_str()),
         EVIDENCE_HEADER_BYTES_MAX,
     );
-    writer.finish()
+    writer.tree()
 }
 
 fn id<const N: usize>(bytes: &[u8], field: &'static str) -> Result<[u8; N], AttributeError> {

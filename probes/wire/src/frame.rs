@@ -5,29 +5,37 @@
 //! is written first, and its length put before it. The bytes are the same.
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
-use prost::Message as _;
 
 /// Wire types.
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const BYTES: u32 = 2;
 
-/// The `ExportTraceServiceRequest` of one resource and one scope.
+/// A span whose attributes are written already, as those of field [`SPAN_ATTRIBUTES`].
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) span: Span,
+    pub(crate) attributes: Vec<u8>,
+}
+
+/// The field of a `Resource` that its attributes are.
+pub(crate) const RESOURCE_ATTRIBUTES: u32 = 1;
+
+/// The field of a `Span` that its attributes are.
+pub(crate) const SPAN_ATTRIBUTES: u32 = 9;
+
+/// The `ExportTraceServiceRequest` of one resource, given by its attributes, and one scope.
 pub(crate) fn request(
-    resource: &Resource,
+    resource: &[u8],
     scope: &InstrumentationScope,
-    spans: &[Span],
+    spans: &[Written],
     schema_url: &str,
 ) -> Vec<u8> {
     let mut frame = Frame(Vec::with_capacity(1024 * (spans.len() + 1)));
     frame.message(1, |resource_spans| {
-        resource_spans.message(1, |frame| {
-            frame.attributes(1, &resource.attributes);
-        });
+        resource_spans.any_bytes(1, resource);
         resource_spans.message(2, |scope_spans| {
             scope_spans.message(1, |frame| {
                 frame.text(1, &scope.name);
@@ -44,9 +52,18 @@ pub(crate) fn request(
 }
 
 /// What is written so far.
-struct Frame(Vec<u8>);
+#[derive(Debug)]
+pub(crate) struct Frame(Vec<u8>);
 
 impl Frame {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     fn varint(&mut self, mut value: u64) {
         loop {
             let [low, ..] = value.to_le_bytes();
@@ -110,7 +127,7 @@ impl Frame {
         self.varint(u64::from_le_bytes(value.to_le_bytes()));
     }
 
-    fn span(&mut self, span: &Span) {
+    fn span(&mut self, Written { span, attributes }: &Written) {
         self.bytes(1, &span.trace_id);
         self.bytes(2, &span.span_id);
         self.bytes(4, &span.parent_span_id);
@@ -123,7 +140,7 @@ impl Frame {
                 self.fixed64(field, time);
             }
         }
-        self.attributes(9, &span.attributes);
+        self.0.extend_from_slice(attributes);
         if let Some(Status { message, code }) = &span.status {
             self.message(15, |frame| {
                 frame.text(2, message);
@@ -134,31 +151,38 @@ impl Frame {
         }
     }
 
-    fn attributes(&mut self, field: u32, attributes: &[KeyValue]) {
-        for pair in attributes {
-            self.message(field, |frame| {
-                frame.text(1, &pair.key);
-                if let Some(value) = &pair.value {
-                    frame.message(2, |frame| frame.value(value));
-                }
-            });
+    /// A `KeyValue` as `field`.
+    pub(crate) fn attribute(&mut self, field: u32, name: &str, write: impl FnOnce(&mut Self)) {
+        self.message(field, |frame| {
+            frame.text(1, name);
+            frame.message(2, write);
+        });
+    }
+
+    /// What an `AnyValue` holds.
+    pub(crate) fn value(&mut self, value: Item<'_>) {
+        match value {
+            Item::Text(text) => self.any_bytes(1, text.as_bytes()),
+            Item::Flag(flag) => self.number(2, i64::from(flag)),
+            Item::Number(number) => self.number(3, number),
+            Item::Double(double) => self.fixed64(4, double.to_bits()),
         }
     }
 
-    fn value(&mut self, value: &AnyValue) {
-        match &value.value {
-            None => {}
-            Some(Value::StringValue(text)) => self.any_bytes(1, text.as_bytes()),
-            Some(Value::BoolValue(flag)) => self.number(2, i64::from(*flag)),
-            Some(Value::IntValue(number)) => self.number(3, *number),
-            Some(Value::DoubleValue(double)) => self.fixed64(4, double.to_bits()),
-            Some(Value::ArrayValue(array)) => self.message(5, |frame| {
-                for value in &array.values {
-                    frame.message(1, |frame| frame.value(value));
-                }
-            }),
-            // Nothing of ours has one of these.
-            Some(_) => self.0.extend(value.encode_to_vec()),
-        }
+    pub(crate) fn array<'a>(&mut self, values: impl Iterator<Item = Item<'a>>) {
+        self.message(5, |frame| {
+            for value in values {
+                frame.message(1, |frame| frame.value(value));
+            }
+        });
     }
+}
+
+/// A value that is no array.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Item<'a> {
+    Text(&'a str),
+    Flag(bool),
+    Number(i64),
+    Double(f64),
 }

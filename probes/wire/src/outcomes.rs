@@ -1,9 +1,9 @@
 //! Outcomes per feature as parallel arrays.
 
 use bongsu_model::{BlindReason, FeatureId, FeatureOutcome, Outcome, Outcomes};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
+use crate::frame::Item;
 use crate::limits::{OUTCOMES_MAX, TEXT_BYTES_MAX, cut};
 use crate::names::{self, Key, key};
 
@@ -23,7 +23,7 @@ pub(crate) fn encode(outcomes: &Outcomes, writer: &mut Writer) {
     column(writer, names::OUTCOME_REASON, &entries, |entry| {
         entry.reason
     });
-    let own = entries.iter().map(|entry| Value::BoolValue(entry.own));
+    let own = entries.iter().map(|entry| Item::Flag(entry.own));
     writer.array(names::OUTCOME_OWN, own);
 }
 

@@ -4,6 +4,7 @@ use bongsu_model::{AgentId, NetworkId, RegionId};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
+use crate::frame::RESOURCE_ATTRIBUTES;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::names::{self, key};
 
@@ -57,10 +58,18 @@ impl AgentResource {
     }
 
     pub(crate) fn encode(&self) -> Resource {
-        let mut writer = Writer::default();
+        Resource {
+            attributes: self.write(&self.agent).tree(),
+            ..Resource::default()
+        }
+    }
+
+    /// The attributes of the resource, as of `agent`.
+    pub(crate) fn write(&self, agent: &AgentId) -> Writer {
+        let mut writer = Writer::of(RESOURCE_ATTRIBUTES);
         writer.word(names::SERVICE_NAME, names::AGENT_SERVICE);
         writer.text(names::SERVICE_VERSION, &self.version, TEXT_BYTES_MAX);
-        writer.word(names::SERVICE_INSTANCE_ID, self.agent.as_str());
+        writer.word(names::SERVICE_INSTANCE_ID, agent.as_str());
         if let Some(region) = &self.region {
             writer.word(names::REGION, region.as_str());
         }
@@ -79,10 +88,7 @@ impl AgentResource {
         ] {
             writer.optional_text(name, text.as_deref(), TEXT_BYTES_MAX);
         }
-        Resource {
-            attributes: writer.finish(),
-            ..Resource::default()
-        }
+        writer
     }
 
     pub(crate) fn decode(resource: Option<&Resource>) -> Result<Self, AttributeError> {

@@ -3,12 +3,12 @@
 use bongsu_model::{
     AgentId, Outcome, RunFacts, RunId, RunIdentity, Timestamp, Trigger, TriggerKind, Vantage,
 };
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer};
+use crate::frame::{Item, SPAN_ATTRIBUTES, Written};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::names::{self, key};
 use crate::outcomes;
@@ -17,8 +17,8 @@ use crate::schema::{SCHEMA, check_schema};
 use crate::span_time;
 
 /// The root span of a run; `steps_dropped` of its steps are not in the trace.
-pub(crate) fn encode(facts: &RunFacts, steps_dropped: usize) -> Span {
-    let mut writer = Writer::default();
+pub(crate) fn encode(facts: &RunFacts, steps_dropped: usize) -> Written {
+    let mut writer = Writer::of(SPAN_ATTRIBUTES);
     writer.int(names::SCHEMA, u64::from(SCHEMA));
     for (name, word) in [
         (names::JOURNEY, facts.journey.as_str()),
@@ -38,9 +38,7 @@ pub(crate) fn encode(facts: &RunFacts, steps_dropped: usize) -> Span {
     }
     writer.word(names::VERDICT, facts.outcomes.verdict().word());
     outcomes::encode(&facts.outcomes, &mut writer);
-    let flaky = facts
-        .flaky
-        .then(|| Value::StringValue(names::FLAG_FLAKY.to_owned()));
+    let flaky = facts.flaky.then_some(Item::Text(names::FLAG_FLAKY));
     writer.array(names::FLAGS, flaky.into_iter());
     writer.word(names::CLEANUP, facts.cleanup.as_str());
     writer.word(names::BOOT, facts.boot.as_str());
@@ -49,16 +47,19 @@ pub(crate) fn encode(facts: &RunFacts, steps_dropped: usize) -> Span {
     if let Ok(dropped @ 1..) = u64::try_from(steps_dropped) {
         writer.int(names::STEPS_DROPPED, dropped);
     }
-    Span {
+    let span = Span {
         trace_id: facts.id.as_bytes().to_vec(),
         span_id: facts.id.root_span().to_vec(),
         name: format!("journey {}", facts.journey),
         kind: SpanKind::Internal.into(),
         start_time_unix_nano: facts.started.as_unix_nanos(),
         end_time_unix_nano: facts.ended.max(facts.started).as_unix_nanos(),
-        attributes: writer.finish(),
         status: Some(status(facts.outcomes.verdict())),
         ..Span::default()
+    };
+    Written {
+        span,
+        attributes: writer.finish(),
     }
 }
 

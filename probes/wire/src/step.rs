@@ -4,12 +4,12 @@ use bongsu_model::{
     ActorName, EarlierAttempt, FailClass, FeatureId, Phases, RedirectHop, RunId, StepKind,
     StepOutcome, StepReport, Timestamp, Verb,
 };
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 
 use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse};
+use crate::frame::{Item, SPAN_ATTRIBUTES, Written};
 use crate::limits::{
     EARLIER_ATTEMPTS_MAX, EXPECTATION_BYTES_MAX, EXPECTATIONS_MAX, REDIRECTS_MAX, TEXT_BYTES_MAX,
     cut,
@@ -21,8 +21,8 @@ use crate::seconds::{from_seconds, seconds};
 use crate::span_time;
 
 /// The span of one step of run `id`. Its evidence travels apart.
-pub(crate) fn encode(step: &StepReport, id: RunId) -> Span {
-    let mut writer = Writer::default();
+pub(crate) fn encode(step: &StepReport, id: RunId) -> Written {
+    let mut writer = Writer::of(SPAN_ATTRIBUTES);
     writer.text(names::STEP_NAME, &step.name, TEXT_BYTES_MAX);
     writer.int(names::STEP_INDEX, step.index.into());
     writer.word(names::STEP_KIND, step.kind.as_str());
@@ -54,7 +54,7 @@ pub(crate) fn encode(step: &StepReport, id: RunId) -> Span {
     encode_redirects(&step.redirects, &mut writer);
     writer.word(names::SYNTHETIC_TYPE, "test");
     network::encode(&step.network, step.verb, &mut writer);
-    Span {
+    let span = Span {
         trace_id: id.as_bytes().to_vec(),
         span_id: id.step_span(step.index, step.actor_index).to_vec(),
         parent_span_id: id.root_span().to_vec(),
@@ -62,9 +62,12 @@ pub(crate) fn encode(step: &StepReport, id: RunId) -> Span {
         kind: SpanKind::Client.into(),
         start_time_unix_nano: step.started.as_unix_nanos(),
         end_time_unix_nano: step.ended.max(step.started).as_unix_nanos(),
-        attributes: writer.finish(),
         status: Some(status(step.outcome)),
         ..Span::default()
+    };
+    Written {
+        span,
+        attributes: writer.finish(),
     }
 }
 
@@ -280,7 +283,7 @@ fn encode_earlier(attempts: &[EarlierAttempt], writer: &mut Writer) {
     writer.texts(names::EARLIER_DETAIL, details, TEXT_BYTES_MAX);
     let durations = kept
         .iter()
-        .map(|attempt| Value::DoubleValue(seconds(attempt.duration)));
+        .map(|attempt| Item::Double(seconds(attempt.duration)));
     writer.array(names::EARLIER_DURATION, durations);
 }
 
@@ -326,9 +329,7 @@ fn encode_redirects(hops: &[RedirectHop], writer: &mut Writer) {
     writer.texts(names::REDIRECT_STATUS, statuses, TEXT_BYTES_MAX);
     let urls = kept.iter().map(|hop| hop.url.as_str());
     writer.texts(names::REDIRECT_URL, urls, TEXT_BYTES_MAX);
-    let durations = kept
-        .iter()
-        .map(|hop| Value::DoubleValue(seconds(hop.duration)));
+    let durations = kept.iter().map(|hop| Item::Double(seconds(hop.duration)));
     writer.array(names::REDIRECT_DURATION, durations);
 }
 

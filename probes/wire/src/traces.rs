@@ -55,15 +55,14 @@ pub fn encode_run(report: &RunReport, resource: &AgentResource) -> Vec<u8> {
         report.steps.len() - steps.len(),
     )];
     spans.extend(steps.iter().map(|step| step::encode(step, id)));
-    let mut resource = resource.clone();
-    resource.agent = report.facts.vantage.agent.clone();
     let scope = InstrumentationScope {
         name: names::SCOPE_JOURNEY.to_owned(),
         version: resource.version.clone(),
         ..InstrumentationScope::default()
     };
     let schema = names::SEMANTIC_CONVENTIONS_URL;
-    frame::request(&resource.encode(), &scope, &spans, schema)
+    let resource = resource.write(&report.facts.vantage.agent).finish();
+    frame::request(&resource, &scope, &spans, schema)
 }
 
 /// Several encoded requests as one: `ExportTraceServiceRequest` is one repeated field, and
