@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::sync::Arc;
 
 use bongsu_model::{Catalogue, FeatureId};
-use regex::Regex;
 
 use crate::catalogue::parse_catalogue;
 use crate::diagnostic::Diagnostic;
@@ -15,7 +13,7 @@ use crate::keys::did_you_mean;
 use crate::load::assemble::assemble;
 use crate::load::resolve::{Actors, check_fragment, check_journey};
 use crate::parse::{FragmentFile, JourneyFile};
-use crate::parser::Parser;
+use crate::parser::{Known, Parser};
 use crate::source::{Position, Source, SourceFile};
 use crate::target::{TargetProfile, parse_target};
 
@@ -65,7 +63,7 @@ pub fn load(files: &[SourceFile], options: CheckOptions<'_>) -> Loaded {
         fragments: Vec::new(),
         broken_fragments: Vec::new(),
         names: HashMap::new(),
-        patterns: HashMap::new(),
+        known: Known::default(),
         loaded: Loaded::default(),
     };
     let journeys: Vec<&Source<'_>> = sources
@@ -114,7 +112,7 @@ struct Loading<'a> {
     broken_fragments: Vec<String>,
     /// Where each name was given first, by kind and name.
     names: HashMap<(&'static str, String), Position>,
-    patterns: HashMap<String, Arc<Regex>>,
+    known: Known,
     loaded: Loaded,
 }
 
@@ -132,9 +130,9 @@ impl<'a> Loading<'a> {
         match kind_of(&table) {
             Some(FileKind::Journey) => return true,
             Some(FileKind::Fragment) => {
-                parser.patterns = std::mem::take(&mut self.patterns);
+                parser.known = std::mem::take(&mut self.known);
                 let file = parser.fragment(&table);
-                self.patterns = std::mem::take(&mut parser.patterns);
+                self.known = std::mem::take(&mut parser.known);
                 self.loaded.diagnostics.append(&mut parser.diagnostics);
                 self.tell_double("fragment", file.name.as_ref());
                 self.fragments.push(Numbered {
@@ -185,9 +183,9 @@ impl<'a> Loading<'a> {
             return;
         };
         let mut parser = Parser::new(source);
-        parser.patterns = std::mem::take(&mut self.patterns);
+        parser.known = std::mem::take(&mut self.known);
         let file = parser.journey(&table);
-        self.patterns = std::mem::take(&mut parser.patterns);
+        self.known = std::mem::take(&mut parser.known);
         self.loaded.diagnostics.append(&mut parser.diagnostics);
         let name = file.name.as_ref();
         let name = name.map(|(name, position)| (name.as_str().to_owned(), position.clone()));

@@ -31,9 +31,15 @@ pub(crate) struct Parser<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The names read by the templates since this was last taken.
     pub(crate) names: Vec<PlacedName>,
-    /// Regular expressions by their text: one takes kilobytes, and thousands of journeys say the
-    /// same.
+    pub(crate) known: Known,
+}
+
+/// What was compiled before, by its text: thousands of journeys say the same, and are held
+/// together.
+#[derive(Default)]
+pub(crate) struct Known {
     pub(crate) patterns: HashMap<String, Arc<Regex>>,
+    pub(crate) templates: HashMap<String, Template>,
 }
 
 impl<'a> Parser<'a> {
@@ -42,7 +48,7 @@ impl<'a> Parser<'a> {
             source,
             diagnostics: Vec::new(),
             names: Vec::new(),
-            patterns: HashMap::new(),
+            known: Known::default(),
         }
     }
 
@@ -201,8 +207,14 @@ impl<'a> Parser<'a> {
     /// A text with expressions; the names in it are noted.
     pub(crate) fn template(&mut self, node: &Node) -> Option<Template> {
         let text = node.as_text()?;
-        match Template::parse(text) {
+        let known = self.known.templates.get(text).cloned();
+        let is_new = known.is_none();
+        match known.map_or_else(|| Template::parse(text), Ok) {
             Ok(template) => {
+                if is_new {
+                    let (text, template) = (text.to_owned(), template.clone());
+                    let _ = self.known.templates.insert(text, template);
+                }
                 for (name, at) in template.placed_names() {
                     let position = self.source.position(&node.inside(self.source, &at));
                     self.names.push(PlacedName {

@@ -1,6 +1,7 @@
 //! Text with `{{ expressions }}` in it, and values made of such texts.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,7 +10,8 @@ use crate::expression::{Expression, ExpressionError, Grammar, Name};
 /// A text with expressions in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    parts: Vec<Part>,
+    /// Shared by all that say the same.
+    parts: Arc<[Part]>,
 }
 
 /// A piece of a template.
@@ -52,7 +54,9 @@ impl Template {
             parts.push(Part::Text(text[at..].to_owned()));
         }
         if errors.is_empty() {
-            Ok(Self { parts })
+            Ok(Self {
+                parts: parts.into(),
+            })
         } else {
             Err(errors)
         }
@@ -72,7 +76,7 @@ impl Template {
 
     /// The text, if there is no expression in it.
     pub fn literal(&self) -> Option<&str> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [Part::Text(text)] => Some(text),
             _ => None,
         }
@@ -80,7 +84,7 @@ impl Template {
 
     /// The expression, if there is nothing else: its value keeps its type.
     pub fn lone(&self) -> Option<&Expression> {
-        match self.parts.as_slice() {
+        match &*self.parts {
             [Part::Expression(expression, _)] => Some(expression),
             _ => None,
         }

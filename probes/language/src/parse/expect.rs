@@ -262,13 +262,16 @@ impl Parser<'_> {
     /// A regular expression of bounded size.
     pub(super) fn pattern(&mut self, node: &Node) -> Option<Arc<Regex>> {
         let text = node.as_text()?;
-        if let Some(known) = self.patterns.get(text) {
+        if let Some(known) = self.known.patterns.get(text) {
             return Some(Arc::clone(known));
         }
         match RegexBuilder::new(text).size_limit(REGEX_BYTES_MAX).build() {
             Ok(pattern) => {
                 let pattern = Arc::new(pattern);
-                let _ = self.patterns.insert(text.to_owned(), Arc::clone(&pattern));
+                let _ = self
+                    .known
+                    .patterns
+                    .insert(text.to_owned(), Arc::clone(&pattern));
                 Some(pattern)
             }
             Err(error) => {
