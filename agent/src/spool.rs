@@ -7,6 +7,7 @@
 
 mod cursor;
 mod disk;
+mod outbox;
 mod record;
 mod segment;
 mod store;
@@ -26,6 +27,7 @@ pub(crate) use store::{SpoolAppendError, SpoolCounts};
 pub(crate) use window::{FRESH_FOR, Window};
 
 use crate::inflight::{InFlight, RunInFlight};
+use outbox::{Next, Outbox, Report, Rest};
 use store::Store;
 
 /// Commands waiting for the disk: 32 runs at a time each ask for two, the collectors for the rest.
@@ -48,10 +50,14 @@ pub(crate) struct SpoolSettings<'a> {
     pub(crate) disk: Box<dyn Disk>,
 }
 
+/// How long the disk thread rests while runs are in flight: their reports are taken in with the
+/// next command, or after this. Waking it for each would cost more than writing it.
+const REST_MAX: Duration = Duration::from_millis(20);
+
 /// What the disk thread is asked for.
 enum Command {
     Begin(Box<RunInFlight>, oneshot::Sender<std::io::Result<()>>),
-    Report(RunId, Vec<Record>),
+    Report(Report),
     Append(Record, oneshot::Sender<Result<(), SpoolAppendError>>),
     Next {
         collector: String,
@@ -76,6 +82,7 @@ pub(crate) struct SpoolClosed;
 #[derive(Debug, Clone)]
 pub(crate) struct Spool {
     commands: mpsc::Sender<Command>,
+    outbox: Outbox,
     appended: watch::Receiver<u64>,
 }
 
@@ -110,8 +117,10 @@ impl Spool {
         let (in_flight, interrupted) =
             InFlight::open(&notes, &opened.runs).map_err(unusable(&notes))?;
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
+        let outbox = Outbox::default();
         let (announce, appended) = watch::channel(0);
         let worker = Worker {
+            outbox: outbox.clone(),
             store: opened.store,
             in_flight,
             announce,
@@ -121,7 +130,11 @@ impl Spool {
             .spawn(move || worker.work(queue))
             .map_err(unusable(&folder))?;
         Ok(SpoolOpened {
-            spool: Self { commands, appended },
+            spool: Self {
+                commands,
+                outbox,
+                appended,
+            },
             thread,
             interrupted,
         })
@@ -133,11 +146,16 @@ impl Spool {
     }
 
     /// Hands over all records of a run that ended, and strikes it out of those in flight. Nobody
-    /// waits for the disk: until the records are written the run counts as in flight, and what the
-    /// disk does not take is counted there.
+    /// waits for the disk: until the records are written, some milliseconds later, the run counts
+    /// as in flight, and what the disk does not take is counted there.
     pub(crate) async fn report(&self, run: RunId, records: Vec<Record>) -> Result<(), SpoolClosed> {
-        let command = Command::Report(run, records);
-        self.commands.send(command).await.map_err(|_| SpoolClosed)
+        match self.outbox.put(Report { run, records }) {
+            None => Ok(()),
+            Some(report) => {
+                let command = Command::Report(report);
+                self.commands.send(command).await.map_err(|_| SpoolClosed)
+            }
+        }
     }
 
     /// Appends a record that belongs to no run.
@@ -219,6 +237,7 @@ impl Spool {
 
 /// The disk thread: the only one that touches the spool's files.
 struct Worker {
+    outbox: Outbox,
     store: Store,
     in_flight: InFlight,
     announce: watch::Sender<u64>,
@@ -227,10 +246,23 @@ struct Worker {
 impl Worker {
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         // An answer that nobody waits for any more is no trouble: the work is done either way.
-        while let Some(command) = queue.blocking_recv() {
+        let mut rest = Rest::of_this_thread();
+        loop {
+            let longest = (!self.in_flight.is_empty()).then_some(REST_MAX);
+            let next = rest.until(&mut queue, longest);
+            // Before the command: what was handed over before it was asked.
+            self.empty_outbox();
+            let command = match next {
+                Next::Command(command) => command,
+                Next::Rested => continue,
+                Next::Closed => break,
+            };
             match command {
                 Command::Begin(run, reply) => drop(reply.send(self.in_flight.begin(&run))),
-                Command::Report(run, records) => self.report(run, &records),
+                Command::Report(report) => {
+                    self.report(&report);
+                    self.announce();
+                }
                 Command::Append(record, reply) => {
                     drop(reply.send(self.store.append(&record)));
                     self.announce();
@@ -256,7 +288,15 @@ impl Worker {
         }
     }
 
-    fn report(&mut self, run: RunId, records: &[Record]) {
+    fn empty_outbox(&mut self) {
+        let reports = self.outbox.take();
+        reports.iter().for_each(|report| self.report(report));
+        if !reports.is_empty() {
+            self.announce();
+        }
+    }
+
+    fn report(&mut self, Report { run, records }: &Report) {
         let mut records = records.iter();
         if let Err(error) = records.try_for_each(|record| self.store.append(record)) {
             self.store.counts.runs_lost += 1;
@@ -264,10 +304,9 @@ impl Worker {
         }
         // The same thread spools the report and strikes the run out, so no acknowledgement can
         // remove the report in between.
-        if let Err(error) = self.in_flight.end(run) {
+        if let Err(error) = self.in_flight.end(*run) {
             tracing::warn!(%run, %error, "a finished run could not be struck out");
         }
-        self.announce();
     }
 
     fn announce(&self) {
