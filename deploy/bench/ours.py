@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 
-from process import Broken, Once, Process, Window, free_ports, get, sample
+from process import Broken, Process, Window, free_ports, get, sample
 
 # Each check may take this long; with its cleanup's budget, in which the agent's self-check fits,
 # it must end before the next is due.
@@ -248,13 +248,11 @@ class Journeys:
                 write(os.path.join(folder, "journeys"), f"{n:05}.toml", JOURNEY.format(n=n))
         return folder
 
-    def run(self, times, scheme="http"):
+    def command(self, times, scheme="http"):
         folder = self._folder(times, scheme)
-        return Once([
-            self.program, "run", "--target", os.path.join(folder, "target.toml"), "--json",
-            os.path.join(folder, "journeys")], self.work)
+        return [self.program, "run", "--target", os.path.join(folder, "target.toml"), "--json",
+                os.path.join(folder, "journeys")]
 
     def only_read(self, times):
-        """What reading so many files takes: the others read one."""
-        return Once([self.program, "check", os.path.join(self._folder(times, "http"), "journeys")],
-                    self.work)
+        """Reads so many files: the others read one."""
+        return [self.program, "check", os.path.join(self._folder(times, "http"), "journeys")]

@@ -7,7 +7,7 @@ import subprocess
 import time
 import urllib.parse
 
-from process import Broken, Once, Process, Window, free_ports, get, sample
+from process import Broken, Process, Window, free_ports, get, sample
 
 BLACKBOX = """
 modules:
@@ -201,12 +201,11 @@ class K6:
         with open(self.script, "w") as out:
             out.write(JOURNEY_K6)
 
-    def run(self, times, scheme="http"):
+    def command(self, times, scheme="http"):
         base = getattr(self.target, scheme)
         os.environ["SSL_CERT_FILE"] = self.target.ca
-        return Once([
-            self.program, "run", "-q", "--no-usage-report", "--vus", "1", "--iterations",
-            str(times), "-e", f"BASE={base}", self.script], self.work)
+        return [self.program, "run", "-q", "--no-usage-report", "--vus", "1", "--iterations",
+                str(times), "-e", f"BASE={base}", self.script]
 
 
 class Hurl:
@@ -220,7 +219,6 @@ class Hurl:
             with open(os.path.join(work, f"journey.{scheme}.hurl"), "w") as out:
                 out.write(JOURNEY_HURL.format(base=getattr(target, scheme)))
 
-    def run(self, times, scheme="http"):
-        return Once([
-            self.program, "--test", "--cacert", self.target.ca, "--repeat", str(times),
-            "--jobs", "1", os.path.join(self.work, f"journey.{scheme}.hurl")], self.work)
+    def command(self, times, scheme="http"):
+        return [self.program, "--test", "--cacert", self.target.ca, "--repeat", str(times),
+                "--jobs", "1", os.path.join(self.work, f"journey.{scheme}.hurl")]

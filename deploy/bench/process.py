@@ -137,8 +137,25 @@ class Window:
         self.others = max(0.0, others) / (self.wall_s * CORES)
 
 
+def peak_mib(command, folder):
+    """The most memory that a program takes from its start to its end, as last seen before it.
+
+    What the kernel tells of an ended child is of no use: it includes what this script had.
+    """
+    with Process("peak", command, folder) as process:
+        peak = 0.0
+        while process.child.poll() is None:
+            try:
+                peak = max(peak, process.memory_mib()[1])
+            except (OSError, KeyError):
+                break
+        if process.child.wait(END_WITHIN_S) != 0:
+            raise Broken(f"{command[0]} did not succeed:\n{process.tail()}")
+    return peak
+
+
 class Once:
-    """A program run to its end: its seconds, its peak memory, and what it said."""
+    """A program run to its end: its seconds, and what it said."""
 
     def __init__(self, command, folder, expected=0):
         log = os.path.join(folder, "once.log")
@@ -151,7 +168,6 @@ class Once:
         self.wall_s = time.monotonic() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         self.cpu_s = used.ru_utime + used.ru_stime
-        self.peak_mib = used.ru_maxrss / 1024
         with open(log, errors="replace") as out:
             self.said = out.read()
         if child.returncode != expected:

@@ -18,7 +18,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from ours import Journeys, Ours  # noqa: E402
 from peers import K6, Blackbox, Hurl, prometheus_checks  # noqa: E402
-from process import Broken  # noqa: E402
+from process import Broken, Once, peak_mib  # noqa: E402
 from target import Target  # noqa: E402
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -48,6 +48,9 @@ class Bench:
 
     def ours(self, journeys, every="1s", **more):
         return Ours(self.programs, self.work, self.target, journeys, every, **more)
+
+    def once(self, command):
+        return Once(command, self.work)
 
     def in_turn(self, peer, ours):
         """Peer, ours, peer, ours …"""
@@ -120,7 +123,7 @@ def checks(bench, row, module, name, goal, rates):
 
 
 def row_1(bench):
-    checks(bench, 1, "http", "HTTP check", 4, (1500, 100, 300))
+    checks(bench, 1, "http", "HTTP check", 4, (4000, 100, 300))
 
 
 def row_2(bench):
@@ -164,8 +167,8 @@ def row_4(bench):
     figures = {peer.name: [] for peer in runners(bench)}
     for _ in range(bench.pairs):
         for peer in runners(bench):
-            one, many = peer.run(1), peer.run(times)
-            mine, read = own.run(times), own.only_read(times)
+            one, many = bench.once(peer.command(1)), bench.once(peer.command(times))
+            mine, read = bench.once(own.command(times)), bench.once(own.only_read(times))
             figures[peer.name].append((
                 (many.cpu_s - one.cpu_s) / (times - 1) * 1e6,
                 (mine.cpu_s - read.cpu_s) / times * 1e6, max(many.others, mine.others)))
@@ -181,7 +184,8 @@ def row_5(bench):
         for peer in runners(bench):
             figures, walls = [], []
             for _ in range(bench.pairs):
-                pairs = [(peer.run(1, scheme), own.run(1, scheme)) for _ in range(repeats)]
+                pairs = [(bench.once(peer.command(1, scheme)), bench.once(own.command(1, scheme)))
+                         for _ in range(repeats)]
                 theirs = statistics.median(a.cpu_s for a, _ in pairs)
                 mine = statistics.median(b.cpu_s for _, b in pairs)
                 walls += [b.wall_s for _, b in pairs]
@@ -196,8 +200,9 @@ def row_6(bench):
     own = Journeys(bench.programs, bench.work, bench.target)
     times = 200 if bench.programs.quick else 1000
     for count, bound in ((1, 9), (times, 12)):
-        theirs = [peer.run(count).peak_mib for peer in runners(bench)]
-        bench.add_bound(6, f"memory of {count} journeys", theirs, [own.run(count).peak_mib], bound,
+        theirs = [peak_mib(peer.command(count), bench.work) for peer in runners(bench)]
+        mine = [peak_mib(own.command(count), bench.work)]
+        bench.add_bound(6, f"memory of {count} journeys", theirs, mine, bound,
                         "peers: " + ", ".join(peer.name for peer in runners(bench)))
 
 
