@@ -149,6 +149,10 @@ impl Spool {
     /// waits for the disk: until the records are written, some milliseconds later, the run counts
     /// as in flight, and what the disk does not take is counted there.
     pub(crate) async fn report(&self, run: RunId, records: Vec<Record>) -> Result<(), SpoolClosed> {
+        // What lies in the outbox of a disk thread that is gone would be lost without a count.
+        if self.commands.is_closed() {
+            return Err(SpoolClosed);
+        }
         match self.outbox.put(Report { run, records }) {
             None => Ok(()),
             Some(report) => {
