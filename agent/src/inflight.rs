@@ -155,11 +155,6 @@ impl InFlight {
         Ok(())
     }
 
-    /// Whether no run is in flight.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.taken.is_empty()
-    }
-
     /// Strikes a run out.
     pub(crate) fn end(&mut self, run: RunId) -> std::io::Result<()> {
         match self.taken.remove(&run) {

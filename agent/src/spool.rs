@@ -13,6 +13,7 @@ mod segment;
 mod store;
 mod window;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(crate) use store::{SpoolAppendError, SpoolCounts};
 pub(crate) use window::{FRESH_FOR, Window};
 
 use crate::inflight::{InFlight, RunInFlight};
-use outbox::{Next, Outbox, Report, Rest};
+use outbox::{Item, Next, Outbox, Report, Rest};
 use store::Store;
 
 /// Commands waiting for the disk: 32 runs at a time each ask for two, the collectors for the rest.
@@ -50,14 +51,17 @@ pub(crate) struct SpoolSettings<'a> {
     pub(crate) disk: Box<dyn Disk>,
 }
 
-/// How long the disk thread rests while runs are in flight: their reports are taken in with the
-/// next command, or after this. Waking it for each would cost more than writing it.
-const REST_MAX: Duration = Duration::from_millis(20);
+/// How long the disk thread rests between two looks into the outbox, unless a command comes.
+/// Waking it for each item would cost more than writing it.
+const REST: Duration = Duration::from_millis(20);
+
+/// Looks in a row that find nothing, after which the disk thread rests until it is woken.
+const EMPTY_LOOKS_MAX: u32 = 5;
 
 /// What the disk thread is asked for.
 enum Command {
     Begin(Box<RunInFlight>, oneshot::Sender<std::io::Result<()>>),
-    Report(Report),
+    TakeIn(Item),
     Append(Record, oneshot::Sender<Result<(), SpoolAppendError>>),
     Next {
         collector: String,
@@ -140,23 +144,34 @@ impl Spool {
         })
     }
 
-    /// Writes down that a run begins.
+    /// Writes down that a run begins, and returns when that is with the system.
     pub(crate) async fn begin(&self, run: RunInFlight) -> Result<std::io::Result<()>, SpoolClosed> {
         self.ask(|reply| Command::Begin(Box::new(run), reply)).await
+    }
+
+    /// Hands over that a run begins which leaves nothing behind. Nobody waits for the disk: after a
+    /// crash within the run's first milliseconds its slot is `missed`, not `interrupted`, and of
+    /// a run that ends before the note is written there never is one.
+    pub(crate) async fn begin_soon(&self, run: RunInFlight) -> Result<(), SpoolClosed> {
+        self.hand_over(Item::Begun(Box::new(run))).await
     }
 
     /// Hands over all records of a run that ended, and strikes it out of those in flight. Nobody
     /// waits for the disk: until the records are written, some milliseconds later, the run counts
     /// as in flight, and what the disk does not take is counted there.
     pub(crate) async fn report(&self, run: RunId, records: Vec<Record>) -> Result<(), SpoolClosed> {
+        self.hand_over(Item::Ended(Report { run, records })).await
+    }
+
+    async fn hand_over(&self, item: Item) -> Result<(), SpoolClosed> {
         // What lies in the outbox of a disk thread that is gone would be lost without a count.
         if self.commands.is_closed() {
             return Err(SpoolClosed);
         }
-        match self.outbox.put(Report { run, records }) {
+        match self.outbox.put(item) {
             None => Ok(()),
-            Some(report) => {
-                let command = Command::Report(report);
+            Some(item) => {
+                let command = Command::TakeIn(item);
                 self.commands.send(command).await.map_err(|_| SpoolClosed)
             }
         }
@@ -251,22 +266,22 @@ impl Worker {
     fn work(mut self, mut queue: mpsc::Receiver<Command>) {
         // An answer that nobody waits for any more is no trouble: the work is done either way.
         let mut rest = Rest::of_this_thread();
+        let mut empty_looks = 0;
         loop {
-            let longest = (!self.in_flight.is_empty()).then_some(REST_MAX);
-            let next = rest.until(&mut queue, longest);
+            let sleeps = empty_looks >= EMPTY_LOOKS_MAX && self.outbox.may_sleep();
+            let next = rest.until(&mut queue, (!sleeps).then_some(REST));
             // Before the command: what was handed over before it was asked.
-            self.empty_outbox();
+            let items = self.outbox.take();
+            empty_looks = if items.is_empty() { empty_looks + 1 } else { 0 };
+            self.take_in(items);
             let command = match next {
                 Next::Command(command) => command,
-                Next::Rested => continue,
+                Next::Nothing => continue,
                 Next::Closed => break,
             };
             match command {
                 Command::Begin(run, reply) => drop(reply.send(self.in_flight.begin(&run))),
-                Command::Report(report) => {
-                    self.report(&report);
-                    self.announce();
-                }
+                Command::TakeIn(item) => self.take_in(vec![item]),
                 Command::Append(record, reply) => {
                     drop(reply.send(self.store.append(&record)));
                     self.announce();
@@ -292,10 +307,21 @@ impl Worker {
         }
     }
 
-    fn empty_outbox(&mut self) {
-        let reports = self.outbox.take();
-        reports.iter().for_each(|report| self.report(report));
-        if !reports.is_empty() {
+    fn take_in(&mut self, items: Vec<Item>) {
+        let ended: HashSet<RunId> = items.iter().filter_map(Item::ended).collect();
+        for item in items {
+            match item {
+                // Begun and ended since the last look: its report says all.
+                Item::Begun(run) if ended.contains(&run.id) => {}
+                Item::Begun(run) => {
+                    if let Err(error) = self.in_flight.begin(&run) {
+                        tracing::warn!(run = %run.id, %error, "a run could not be noted as begun");
+                    }
+                }
+                Item::Ended(report) => self.report(&report),
+            }
+        }
+        if !ended.is_empty() {
             self.announce();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bongsu_language::Journey;
 use bongsu_model::{
     BlindReason, CleanupState, Outcome, Revision, RunId, RunIdentity, StepKind, StepOutcome,
     Timestamp, Trigger,
@@ -75,9 +76,7 @@ pub(super) struct Ended {
 
 pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
     let in_flight = order.in_flight;
-    if let Ok(Err(error)) = shared.spool.begin(in_flight.clone()).await {
-        tracing::warn!(run = %in_flight.id, %error, "a run could not be noted as begun");
-    }
+    note_begun(&order.planned.journey, &in_flight, &shared).await;
     let charged = in_flight.started;
     if let Err(error) = shared.budgets.save(&order.leases).await {
         tracing::error!(run = %in_flight.id, %error, "a run is not begun: its budget cannot be noted");
@@ -123,6 +122,18 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
             })
             .map(|step| step.actor_index as usize)
             .collect(),
+    }
+}
+
+/// Before anything is sent that may leave something behind, the note is with the system; a run
+/// that only asks does not wait for it.
+async fn note_begun(journey: &Journey, in_flight: &RunInFlight, shared: &Shared) {
+    let note = in_flight.clone();
+    if journey.only_asks() {
+        // A closed spool shows itself at the report.
+        let _ = shared.spool.begin_soon(note).await;
+    } else if let Ok(Err(error)) = shared.spool.begin(note).await {
+        tracing::warn!(run = %in_flight.id, %error, "a run could not be noted as begun");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reports on their way to the disk thread, and how that thread rests.
+//! What nobody waits for on its way to the disk thread, and how that thread rests.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
@@ -9,9 +9,13 @@ use bongsu_model::RunId;
 use tokio::sync::mpsc;
 
 use super::record::Record;
+use crate::inflight::RunInFlight;
 
-/// Most reports that lie here: more go as commands, which wait for room.
-const REPORTS_MAX: usize = 64;
+/// Most bytes of payload that lie here: what is more goes as commands, which wait for room.
+const BYTES_MAX: usize = 512 << 10;
+
+/// Most items that lie here: at 4,000 runs a second a rest of the disk thread brings 160.
+const ITEMS_MAX: usize = 512;
 
 /// All records of a run that ended.
 #[derive(Debug)]
@@ -20,30 +24,83 @@ pub(super) struct Report {
     pub(super) records: Vec<Record>,
 }
 
-/// Where reports lie until the disk thread does something anyway.
+/// Something that the disk thread takes in with whatever it does next.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A run that only asks has begun.
+    Begun(Box<RunInFlight>),
+    /// A run has ended.
+    Ended(Report),
+}
+
+impl Item {
+    /// The run that ended, if one did.
+    pub(super) fn ended(&self) -> Option<RunId> {
+        match self {
+            Self::Begun(_) => None,
+            Self::Ended(report) => Some(report.run),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Begun(_) => 0,
+            Self::Ended(report) => report.records.iter().map(|one| one.payload.len()).sum(),
+        }
+    }
+}
+
+/// Where items lie until the disk thread does something anyway, or its rest is over.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outbox(Arc<Mutex<Vec<Report>>>);
+pub(super) struct Outbox(Arc<Mutex<Lying>>);
+
+#[derive(Debug, Default)]
+struct Lying {
+    items: Vec<Item>,
+    bytes: usize,
+    /// The disk thread, if it has gone to rest until somebody wakes it.
+    asleep: Option<Thread>,
+}
 
 impl Outbox {
-    fn reports(&self) -> MutexGuard<'_, Vec<Report>> {
+    fn lying(&self) -> MutexGuard<'_, Lying> {
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Puts a report down. Gives it back if there is no room.
-    pub(super) fn put(&self, report: Report) -> Option<Report> {
-        let mut reports = self.reports();
-        if reports.len() >= REPORTS_MAX {
-            return Some(report);
+    /// Puts an item down. Gives it back if there is no room.
+    pub(super) fn put(&self, item: Item) -> Option<Item> {
+        let mut lying = self.lying();
+        let bytes = lying.bytes + item.bytes();
+        // One that is larger than the bound alone finds room in an empty outbox.
+        if lying.items.len() >= ITEMS_MAX || (bytes > BYTES_MAX && !lying.items.is_empty()) {
+            return Some(item);
         }
-        reports.push(report);
+        lying.items.push(item);
+        lying.bytes = bytes;
+        if let Some(thread) = lying.asleep.take() {
+            thread.unpark();
+        }
         None
     }
 
     /// All that lie here, in their order.
-    pub(super) fn take(&self) -> Vec<Report> {
-        std::mem::take(&mut *self.reports())
+    pub(super) fn take(&self) -> Vec<Item> {
+        let mut lying = self.lying();
+        lying.bytes = 0;
+        lying.asleep = None;
+        std::mem::take(&mut lying.items)
+    }
+
+    /// Whether the calling thread may rest until it is woken: the next item wakes it. False if
+    /// something lies here.
+    pub(super) fn may_sleep(&self) -> bool {
+        let mut lying = self.lying();
+        if lying.items.is_empty() {
+            lying.asleep = Some(std::thread::current());
+        }
+        lying.items.is_empty()
     }
 }
 
@@ -51,8 +108,8 @@ impl Outbox {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<T> {
     Command(T),
-    /// Nothing came.
-    Rested,
+    /// No command came.
+    Nothing,
     /// Nothing will come any more.
     Closed,
 }
@@ -78,29 +135,28 @@ impl Rest {
         Self(Arc::new(Unpark(std::thread::current())).into())
     }
 
-    /// The next that comes through `queue`, or nothing after about `longest`.
+    /// The next that comes through `queue`; nothing if the thread was woken for something else,
+    /// or after about `longest`, if that is given.
     pub(super) fn until<T>(
         &mut self,
         queue: &mut mpsc::Receiver<T>,
         longest: Option<Duration>,
     ) -> Next<T> {
-        let mut context = Context::from_waker(&self.0);
-        let mut has_rested = false;
-        loop {
-            match queue.poll_recv(&mut context) {
-                Poll::Ready(Some(command)) => return Next::Command(command),
-                Poll::Ready(None) => return Next::Closed,
-                Poll::Pending if has_rested => return Next::Rested,
-                Poll::Pending => {}
-            }
-            match longest {
-                Some(longest) => {
-                    std::thread::park_timeout(longest);
-                    has_rested = true;
-                }
-                // It may return for no reason: then nothing has come, and it rests again.
-                None => std::thread::park(),
-            }
+        if let Some(next) = self.look(queue) {
+            return next;
+        }
+        match longest {
+            Some(longest) => std::thread::park_timeout(longest),
+            None => std::thread::park(),
+        }
+        self.look(queue).unwrap_or(Next::Nothing)
+    }
+
+    fn look<T>(&self, queue: &mut mpsc::Receiver<T>) -> Option<Next<T>> {
+        match queue.poll_recv(&mut Context::from_waker(&self.0)) {
+            Poll::Ready(Some(command)) => Some(Next::Command(command)),
+            Poll::Ready(None) => Some(Next::Closed),
+            Poll::Pending => None,
         }
     }
 }
@@ -108,28 +164,70 @@ impl Rest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spool::record::RecordKind;
 
-    fn report(n: u8) -> Report {
-        Report {
+    fn report(n: u8, bytes: usize) -> Item {
+        let record = Record {
+            kind: RecordKind::Run,
+            time: bongsu_model::Timestamp::from_unix_seconds(1),
+            run: None,
+            items: 1,
+            payload: vec![0; bytes].into(),
+        };
+        Item::Ended(Report {
             run: RunId::from_bytes([n; 16]),
-            records: Vec::new(),
+            records: vec![record],
+        })
+    }
+
+    fn number(item: &Item) -> u8 {
+        match item {
+            Item::Begun(run) => run.id.as_bytes()[0],
+            Item::Ended(report) => report.run.as_bytes()[0],
         }
     }
 
     #[test]
     fn an_outbox_gives_back_what_it_has_no_room_for_and_keeps_the_order() {
         let outbox = Outbox::default();
-        for _ in 0..REPORTS_MAX {
-            assert!(outbox.put(report(1)).is_none());
+        for _ in 0..ITEMS_MAX {
+            assert!(outbox.put(report(1, 1)).is_none());
         }
-        assert_eq!(outbox.put(report(2)).unwrap().run.as_bytes()[0], 2);
-        assert_eq!(outbox.take().len(), REPORTS_MAX);
+        assert_eq!(number(&outbox.put(report(2, 1)).unwrap()), 2);
+        assert_eq!(outbox.take().len(), ITEMS_MAX);
         assert!(outbox.take().is_empty());
-        assert!(outbox.put(report(3)).is_none());
-        assert!(outbox.put(report(4)).is_none());
-        let taken = outbox.take();
-        let order: Vec<u8> = taken.iter().map(|one| one.run.as_bytes()[0]).collect();
-        assert_eq!(order, [3, 4]);
+        assert!(outbox.put(report(3, BYTES_MAX + 1)).is_none());
+        assert_eq!(number(&outbox.put(report(4, 1)).unwrap()), 4);
+        assert_eq!(outbox.take().len(), 1);
+        assert!(outbox.put(report(5, BYTES_MAX)).is_none());
+        assert!(outbox.put(report(6, 0)).is_none());
+        let order: Vec<u8> = outbox.take().iter().map(number).collect();
+        assert_eq!(order, [5, 6]);
+    }
+
+    #[test]
+    fn a_thread_sleeps_only_while_nothing_lies_there_and_the_next_item_wakes_it() {
+        let outbox = Outbox::default();
+        outbox.put(report(1, 1));
+        assert!(!outbox.may_sleep());
+        outbox.take();
+        let there = outbox.clone();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let sleeper = std::thread::spawn(move || {
+            let (_sender, mut queue) = mpsc::channel::<()>(1);
+            let mut rest = Rest::of_this_thread();
+            assert!(there.may_sleep());
+            ready.send(()).unwrap();
+            let mut taken = Vec::new();
+            while taken.is_empty() {
+                assert_eq!(rest.until(&mut queue, None), Next::Nothing);
+                taken = there.take();
+            }
+            taken.len()
+        });
+        is_ready.recv().unwrap();
+        assert!(outbox.put(report(2, 1)).is_none());
+        assert_eq!(sleeper.join().unwrap(), 1);
     }
 
     #[test]
@@ -137,15 +235,22 @@ mod tests {
         let (sender, mut queue) = mpsc::channel(4);
         let mut rest = Rest::of_this_thread();
         let short = Some(Duration::from_millis(1));
-        assert_eq!(rest.until(&mut queue, short), Next::Rested);
+        assert_eq!(rest.until(&mut queue, short), Next::Nothing);
         sender.try_send(1).unwrap();
         assert_eq!(rest.until(&mut queue, short), Next::Command(1));
         let later = std::thread::spawn(move || {
             sender.blocking_send(2).unwrap();
             drop(sender);
         });
-        assert_eq!(rest.until(&mut queue, None), Next::Command(2));
-        assert_eq!(rest.until(&mut queue, None), Next::Closed);
+        // A thread may be woken for nothing.
+        let mut next = || loop {
+            let next = rest.until(&mut queue, None);
+            if next != Next::Nothing {
+                return next;
+            }
+        };
+        assert_eq!(next(), Next::Command(2));
+        assert_eq!(next(), Next::Closed);
         later.join().unwrap();
     }
 }

@@ -75,6 +75,13 @@ impl Journey {
         self.steps.iter().any(|step| step.effect == Effect::Change)
     }
 
+    /// Whether no step and no cleanup has a verb that can change something, whatever the file says
+    /// of it: a run leaves nothing behind, wherever it ends.
+    pub fn only_asks(&self) -> bool {
+        let mut all = self.steps.iter().chain(&self.cleanup);
+        all.all(|step| !step.verb().has_side_effects())
+    }
+
     /// The most money, in whole minor units, that a run moves out of the account of the actor
     /// with this index, cleanup included; none if no step says what it spends.
     pub fn spends(&self, actor: usize) -> Option<u64> {
