@@ -53,7 +53,7 @@ pub(crate) struct SpoolSettings<'a> {
 
 /// How long the disk thread rests between two looks into the outbox, unless a command comes.
 /// Waking it for each item would cost more than writing it.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 
 /// Looks in a row that find nothing, after which the disk thread rests until it is woken.
 const EMPTY_LOOKS_MAX: u32 = 5;
