@@ -30,7 +30,7 @@ pub(crate) struct Standing {
     pub(crate) next_due: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Bucket {
     looks: f64,
     filled: Timestamp,
@@ -56,44 +56,76 @@ impl Bucket {
     }
 }
 
+/// What shares a bucket: all variants of a journey against a target.
+type Key = (TargetName, JourneyName);
+
+fn key(lineage: &Lineage) -> Key {
+    (lineage.target.clone(), lineage.journey.clone())
+}
+
+/// Every bucket, by its key: there may be thousands, and they stay as long as the plan.
+#[derive(Debug, Default)]
+struct Buckets(Box<[(Key, Bucket)]>);
+
+impl Buckets {
+    fn place(&self, lineage: &Lineage) -> Option<usize> {
+        let wanted = (&lineage.target, &lineage.journey);
+        let place = self
+            .0
+            .binary_search_by(|((target, journey), _)| (target, journey).cmp(&wanted));
+        place.ok()
+    }
+
+    fn get(&self, lineage: &Lineage) -> Option<&Bucket> {
+        self.place(lineage).map(|place| &self.0[place].1)
+    }
+
+    fn get_mut(&mut self, lineage: &Lineage) -> Option<&mut Bucket> {
+        self.place(lineage).map(|place| &mut self.0[place].1)
+    }
+}
+
 /// Pending looks and the buckets that bound them: one bucket per (target, journey), at most one
 /// pending look per lineage.
 #[derive(Debug, Default)]
 pub(crate) struct Bursts {
-    buckets: BTreeMap<(TargetName, JourneyName), Bucket>,
+    buckets: Buckets,
     pending: BTreeMap<Lineage, Timestamp>,
 }
 
 impl Bursts {
     /// Takes on these lineages with their periods; buckets of those that stay keep what they hold.
     pub(crate) fn replace(&mut self, lineages: &[(Lineage, Duration)], now: Timestamp) {
-        let mut old = std::mem::take(&mut self.buckets);
-        for (lineage, period) in lineages {
-            let key = (lineage.target.clone(), lineage.journey.clone());
-            let rate = 1.0 / period.as_secs_f64();
-            if let Some(bucket) = self.buckets.get_mut(&key) {
-                bucket.rate += rate;
-                continue;
+        let mut buckets: Vec<(Key, Bucket)> = lineages
+            .iter()
+            .map(|(lineage, period)| {
+                let full = Bucket {
+                    looks: DEPTH,
+                    filled: now,
+                    rate: 0.0,
+                };
+                let mut bucket = self.buckets.get(lineage).cloned().unwrap_or(full);
+                bucket.fill(now);
+                bucket.rate = 1.0 / period.as_secs_f64();
+                (key(lineage), bucket)
+            })
+            .collect();
+        buckets.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        buckets.dedup_by(|(variant, own), (first, shared)| {
+            let is_shared = variant == first;
+            if is_shared {
+                shared.rate += own.rate;
             }
-            let mut bucket = old.remove(&key).unwrap_or(Bucket {
-                looks: DEPTH,
-                filled: now,
-                rate,
-            });
-            bucket.fill(now);
-            bucket.rate = rate;
-            self.buckets.insert(key, bucket);
-        }
+            is_shared
+        });
+        self.buckets = Buckets(buckets.into_boxed_slice());
         self.pending
             .retain(|lineage, _| lineages.iter().any(|(known, _)| known == lineage));
     }
 
     /// A run of `lineage` ended as failed at `ended`: it is looked at again 5 s after the newest.
     pub(crate) fn failed(&mut self, lineage: &Lineage, ended: Timestamp) {
-        if self
-            .buckets
-            .contains_key(&(lineage.target.clone(), lineage.journey.clone()))
-        {
+        if self.buckets.get(lineage).is_some() {
             self.pending
                 .insert(lineage.clone(), ended + LOOK_AGAIN_AFTER);
         }
@@ -119,8 +151,8 @@ impl Bursts {
         if standing.next_due < now + BEFORE_SLOT {
             return Err(BurstRefusal::NearSlot);
         }
-        let key = (lineage.target.clone(), lineage.journey.clone());
-        let bucket = self.buckets.get_mut(&key).ok_or(BurstRefusal::Unknown)?;
+        let bucket = self.buckets.get_mut(lineage);
+        let bucket = bucket.ok_or(BurstRefusal::Unknown)?;
         if !bucket.take(now) {
             return Err(BurstRefusal::Bucket);
         }
@@ -151,9 +183,8 @@ impl Bursts {
             self.pending.remove(&lineage);
             let may_start = standing(&lineage)
                 .is_some_and(|s| !s.is_running && s.next_due >= now + BEFORE_SLOT);
-            let key = (lineage.target.clone(), lineage.journey.clone());
             if may_start
-                && let Some(bucket) = self.buckets.get_mut(&key)
+                && let Some(bucket) = self.buckets.get_mut(&lineage)
                 && bucket.take(now)
             {
                 started.push(lineage);

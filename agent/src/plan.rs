@@ -7,7 +7,6 @@ mod load;
 mod reload;
 mod stamps;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,9 +44,8 @@ impl Planned {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) revision: Revision,
-    pub(crate) planned: Vec<Planned>,
-    /// Where in `planned` each lineage stands.
-    pub(crate) places: HashMap<Lineage, usize>,
+    /// By lineage.
+    pub(crate) planned: Box<[Planned]>,
     pub(crate) journeys: Vec<Arc<Journey>>,
     pub(crate) targets: Vec<Arc<Target>>,
     /// This agent's share of each pool.
@@ -81,7 +79,10 @@ impl Plan {
     }
 
     pub(crate) fn find(&self, lineage: &Lineage) -> Option<&Planned> {
-        self.places.get(lineage).map(|place| &self.planned[*place])
+        let place = self
+            .planned
+            .binary_search_by(|planned| planned.lineage.cmp(lineage));
+        place.ok().map(|place| &self.planned[place])
     }
 }
 

@@ -1,6 +1,6 @@
 //! When slots are due, and whether they are run: pure, told the time from outside.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bongsu_model::{Cadence, JourneyName, SkipReason, TargetName, Timestamp, Variant};
@@ -78,8 +78,8 @@ struct Row {
 /// The slots of a plan. A slot is decided about once, in order, and never begun twice.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    rows: Vec<Row>,
-    places: HashMap<Lineage, usize>,
+    /// By lineage.
+    rows: Box<[Row]>,
     /// When the next slot of each row is due: most looks touch a row or two of thousands.
     queue: BTreeSet<(Timestamp, usize)>,
 }
@@ -89,25 +89,33 @@ impl Schedule {
     /// they were, so that a reload neither repeats nor loses a slot.
     pub(crate) fn replace(&mut self, entries: &[(Lineage, Cadence)], now: Timestamp) {
         let old = std::mem::take(self);
-        for (lineage, cadence) in entries {
-            let before = old.row(lineage);
-            let next = before
-                .filter(|row| row.cadence == *cadence)
-                .map_or_else(|| cadence.first_at_or_after(now), |row| row.next);
-            let place = self.rows.len();
-            self.queue.insert((cadence.due(next), place));
-            self.places.insert(lineage.clone(), place);
-            self.rows.push(Row {
-                lineage: lineage.clone(),
-                cadence: *cadence,
-                next,
-                is_running: before.is_some_and(|row| row.is_running),
-            });
-        }
+        let mut rows: Box<[Row]> = entries
+            .iter()
+            .map(|(lineage, cadence)| {
+                let before = old.row(lineage);
+                Row {
+                    lineage: lineage.clone(),
+                    cadence: *cadence,
+                    next: before
+                        .filter(|row| row.cadence == *cadence)
+                        .map_or_else(|| cadence.first_at_or_after(now), |row| row.next),
+                    is_running: before.is_some_and(|row| row.is_running),
+                }
+            })
+            .collect();
+        rows.sort_unstable_by(|a, b| a.lineage.cmp(&b.lineage));
+        let due = |(place, row): (usize, &Row)| (row.cadence.due(row.next), place);
+        self.queue = rows.iter().enumerate().map(due).collect();
+        self.rows = rows;
+    }
+
+    fn place(&self, lineage: &Lineage) -> Option<usize> {
+        let place = self.rows.binary_search_by(|row| row.lineage.cmp(lineage));
+        place.ok()
     }
 
     fn row(&self, lineage: &Lineage) -> Option<&Row> {
-        self.places.get(lineage).map(|place| &self.rows[*place])
+        self.place(lineage).map(|place| &self.rows[place])
     }
 
     /// When to look again: when something is due next, and where more follows closely, when the
@@ -146,8 +154,8 @@ impl Schedule {
 
     /// The run of a slot of `lineage` has ended, or was not begun after all.
     pub(crate) fn finished(&mut self, lineage: &Lineage) {
-        if let Some(place) = self.places.get(lineage) {
-            self.rows[*place].is_running = false;
+        if let Some(place) = self.place(lineage) {
+            self.rows[place].is_running = false;
         }
     }
 }

@@ -136,8 +136,7 @@ impl Shared {
             offset: Arc::default(),
             plan: Arc::new(PlanState::new(Plan {
                 revision: bongsu_model::Revision::of(b""),
-                places: std::collections::HashMap::new(),
-                planned: Vec::new(),
+                planned: Box::default(),
                 journeys: Vec::new(),
                 targets: Vec::new(),
                 accounts: Vec::new(),

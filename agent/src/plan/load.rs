@@ -235,10 +235,8 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
     let planned = planned(&journeys, &targets, config, &mut problems);
-    let places = planned.iter().enumerate();
     let plan = Plan {
         revision: revision(&sources, config),
-        places: places.map(|(at, one)| (one.lineage.clone(), at)).collect(),
         planned,
         journeys,
         accounts: targets
@@ -321,8 +319,8 @@ fn planned(
     targets: &[LoadedTarget],
     config: &PlanConfig,
     problems: &mut Vec<PlanProblem>,
-) -> Vec<Planned> {
-    let mut planned = Vec::new();
+) -> Box<[Planned]> {
+    let mut planned = Vec::with_capacity(journeys.len() * targets.len());
     for journey in journeys {
         let period = match period_of(journey) {
             Ok(period) => period,
@@ -350,7 +348,8 @@ fn planned(
             }
         }
     }
-    planned
+    planned.sort_unstable_by(|a: &Planned, b| a.lineage.cmp(&b.lineage));
+    planned.into_boxed_slice()
 }
 
 /// The cadence must hold the deadline: `timeout + cleanup_timeout < every`.

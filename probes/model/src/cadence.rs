@@ -10,8 +10,9 @@ use crate::Timestamp;
 /// talking about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cadence {
-    period: Duration,
-    phase: Duration,
+    period_ns: u64,
+    /// Less than the period.
+    phase_ns: u64,
 }
 
 impl Cadence {
@@ -19,43 +20,38 @@ impl Cadence {
     pub fn new(period: Duration, phase: Duration) -> Option<Self> {
         let period_ns = u64::try_from(period.as_nanos()).ok().filter(|ns| *ns > 0)?;
         let phase_ns = phase.as_nanos() % u128::from(period_ns);
-        let phase = Duration::from_nanos(u64::try_from(phase_ns).ok()?);
-        Some(Self { period, phase })
+        let phase_ns = u64::try_from(phase_ns).ok()?;
+        Some(Self {
+            period_ns,
+            phase_ns,
+        })
     }
 
     /// The time between two slots.
     pub fn period(&self) -> Duration {
-        self.period
+        Duration::from_nanos(self.period_ns)
     }
 
     /// How far the slots are shifted, always less than the period.
     pub fn phase(&self) -> Duration {
-        self.phase
+        Duration::from_nanos(self.phase_ns)
     }
 
     /// When slot `n` is due.
     pub fn due(&self, n: u64) -> Timestamp {
-        Timestamp::EPOCH + Duration::from_nanos(self.period_ns().saturating_mul(n)) + self.phase
+        Timestamp::EPOCH + Duration::from_nanos(self.period_ns.saturating_mul(n)) + self.phase()
     }
 
     /// The first slot that is due at or after `at`.
     pub fn first_at_or_after(&self, at: Timestamp) -> u64 {
         at.as_unix_nanos()
-            .saturating_sub(self.phase_ns())
-            .div_ceil(self.period_ns())
+            .saturating_sub(self.phase_ns)
+            .div_ceil(self.period_ns)
     }
 
     /// The last slot that is due at or before `at`, if any is.
     pub fn last_at_or_before(&self, at: Timestamp) -> Option<u64> {
-        Some(at.as_unix_nanos().checked_sub(self.phase_ns())? / self.period_ns())
-    }
-
-    fn period_ns(&self) -> u64 {
-        u64::try_from(self.period.as_nanos()).expect("checked when made")
-    }
-
-    fn phase_ns(&self) -> u64 {
-        u64::try_from(self.phase.as_nanos()).expect("less than the period")
+        Some(at.as_unix_nanos().checked_sub(self.phase_ns)? / self.period_ns)
     }
 }
 
