@@ -1,5 +1,6 @@
 //! From files to a plan: every problem of every file is told, and then the plan is refused whole.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -77,25 +78,46 @@ pub struct LoadedTarget {
     pub pools: Vec<(PoolName, Vec<Account>)>,
 }
 
-/// The files of a plan, read.
-struct Sources {
-    journeys: Vec<SourceFile>,
-    catalogue: SourceFile,
-    targets: Vec<SourceFile>,
+fn refused(error: impl std::fmt::Display) -> PlanRefusal {
+    PlanRefusal(vec![PlanProblem::plain(error)])
 }
 
-fn read(config: &PlanConfig) -> Result<Sources, PlanRefusal> {
-    let refused = |error| PlanRefusal(vec![PlanProblem::plain(error)]);
-    let journeys = read_sources(&config.journeys).map_err(refused)?;
-    Ok(Sources {
-        journeys,
-        catalogue: read_source(&config.catalogue).map_err(refused)?,
-        targets: config
-            .targets
-            .iter()
-            .map(|path| read_source(path))
-            .collect::<Result<_, _>>()
-            .map_err(refused)?,
+/// The journeys of a plan's files, and the revision of each file.
+struct Journeys {
+    all: Vec<Arc<Journey>>,
+    files: Vec<Revision>,
+}
+
+/// Reads one file at a time: there may be thousands.
+fn journeys(
+    paths: &[PathBuf],
+    options: CheckOptions<'_>,
+    problems: &mut Vec<PlanProblem>,
+) -> Result<Journeys, PlanRefusal> {
+    let mut files: Vec<Option<Revision>> = vec![None; paths.len()];
+    let read = |at: usize| {
+        let file = read_source(&paths[at])?;
+        // Of a file that changes while it is read, the last is what comes of it.
+        files[at] = Some(Revision::of(file.text.as_bytes()));
+        Ok::<_, FilesError>(Cow::Owned(file))
+    };
+    let loaded = bongsu_language::load_each(paths.len(), read, options).map_err(refused)?;
+    let errors: Vec<Diagnostic> = loaded
+        .diagnostics
+        .into_iter()
+        .filter(Diagnostic::is_error)
+        .collect();
+    if !errors.is_empty() {
+        tell(problems, &errors, &read_sources(paths).map_err(refused)?);
+    } else if loaded.journeys.is_empty() {
+        problems.push(PlanProblem::plain("the files hold no journey"));
+    }
+    let mut all: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
+    // They are collected in the room of the journeys themselves, which is many times as large.
+    all.shrink_to_fit();
+    Ok(Journeys {
+        all,
+        files: files.into_iter().flatten().collect(),
     })
 }
 
@@ -131,7 +153,7 @@ fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
     paths.push(config.catalogue.clone());
     let mut content = Content::of(config);
     for path in &paths {
-        content.take(&read_source(path)?);
+        content.take(&Revision::of(read_source(path)?.text.as_bytes()));
     }
     let mut beside = Vec::new();
     for path in &config.targets {
@@ -171,8 +193,8 @@ impl Content {
         Self(format!("{} {}\n", config.slice, config.account_slice))
     }
 
-    fn take(&mut self, file: &SourceFile) {
-        self.0.push_str(Revision::of(file.text.as_bytes()).as_str());
+    fn take(&mut self, file: &Revision) {
+        self.0.push_str(file.as_str());
         self.0.push('\n');
     }
 
@@ -181,32 +203,21 @@ impl Content {
     }
 }
 
-fn revision(sources: &Sources, config: &PlanConfig) -> Revision {
-    let mut content = Content::of(config);
-    let files = sources.journeys.iter().chain(&sources.targets);
-    files
-        .chain([&sources.catalogue])
-        .for_each(|file| content.take(file));
-    content.revision()
-}
-
 /// Loads the plan that the files make, for an agent whose self-check may take `self_check`.
 pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, PlanRefusal> {
-    let sources = read(config)?;
     let mut problems = Vec::new();
-    let catalogue = bongsu_language::load_catalogue(&sources.catalogue)
-        .map_err(|all| {
-            tell(
-                &mut problems,
-                &all,
-                std::slice::from_ref(&sources.catalogue),
-            )
-        })
+    let paths = source_paths(&config.journeys).map_err(refused)?;
+    let file = read_source(&config.catalogue).map_err(refused)?;
+    let catalogue = bongsu_language::load_catalogue(&file)
+        .map_err(|all| tell(&mut problems, &all, std::slice::from_ref(&file)))
         .ok();
+    let mut beside = Vec::new();
     let mut targets = Vec::new();
-    for (file, path) in sources.targets.iter().zip(&config.targets) {
+    for path in &config.targets {
+        let file = read_source(path).map_err(refused)?;
+        beside.push(Revision::of(file.text.as_bytes()));
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        match target(file, folder, config.account_slice) {
+        match target(&file, folder, config.account_slice) {
             Ok(target) => targets.push(target),
             Err(found) => problems.extend(found),
         }
@@ -219,24 +230,18 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
         catalogue: catalogue.as_ref(),
         targets: &profiles,
     };
-    let loaded = bongsu_language::load(&sources.journeys, options);
-    let errors: Vec<Diagnostic> = loaded
-        .diagnostics
-        .into_iter()
-        .filter(Diagnostic::is_error)
-        .collect();
-    tell(&mut problems, &errors, &sources.journeys);
-    let mut journeys: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
-    // They are collected in the room of the journeys themselves, which is many times as large.
-    journeys.shrink_to_fit();
-    if journeys.is_empty() && errors.is_empty() {
-        problems.push(PlanProblem::plain("the files hold no journey"));
-    }
+    let Journeys {
+        all: journeys,
+        files,
+    } = journeys(&paths, options, &mut problems)?;
+    beside.push(Revision::of(file.text.as_bytes()));
+    let mut content = Content::of(config);
+    files.iter().chain(&beside).for_each(|one| content.take(one));
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
     let planned = planned(&journeys, &targets, config, &mut problems);
     let plan = Plan {
-        revision: revision(&sources, config),
+        revision: content.revision(),
         planned,
         journeys,
         accounts: targets

@@ -42,7 +42,7 @@ pub use journey::{
     Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
-pub use load::{CheckOptions, Loaded, load, load_journeys};
+pub use load::{CheckOptions, Loaded, load, load_each, load_journeys};
 pub use observed::Observed;
 pub use parse::is_secret_name;
 pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};

@@ -1,7 +1,10 @@
 //! Loads files together: every mistake of every file in one pass, and the journeys that can run.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use bongsu_model::{Catalogue, FeatureId};
 
@@ -56,31 +59,55 @@ impl Loaded {
 /// Loads journeys and fragments, in any order; catalogues and target profiles among them are
 /// checked and given back as well. A journey with an error is left out.
 pub fn load(files: &[SourceFile], options: CheckOptions<'_>) -> Loaded {
-    let sources: Vec<Source<'_>> = files.iter().map(Source::new).collect();
+    let read = |index: usize| Ok::<_, Infallible>(Cow::Borrowed(&files[index]));
+    match load_each(files.len(), read, options) {
+        Ok(loaded) => loaded,
+        Err(never) => match never {},
+    }
+}
+
+/// Loads as [`load`] does, but holds one file at a time: `read` gives the file of an index below
+/// `count`, twice if it is a journey. There may be thousands, and their texts together are as
+/// large as what comes of them.
+///
+/// # Errors
+/// The first that `read` gives.
+pub fn load_each<'f, E>(
+    count: usize,
+    mut read: impl FnMut(usize) -> Result<Cow<'f, SourceFile>, E>,
+    options: CheckOptions<'_>,
+) -> Result<Loaded, E> {
     let mut loading = Loading {
-        sources: &sources,
         options,
+        paths: Vec::with_capacity(count),
         fragments: Vec::new(),
         broken_fragments: Vec::new(),
         names: HashMap::new(),
         known: Known::default(),
         loaded: Loaded::default(),
     };
-    let journeys: Vec<&Source<'_>> = sources
-        .iter()
-        .enumerate()
-        .filter(|(index, source)| loading.read_unless_journey(source, *index))
-        .map(|(_, source)| source)
-        .collect();
+    let mut journeys: Vec<usize> = Vec::new();
+    for index in 0..count {
+        let file = read(index)?;
+        let source = Source::new(&file);
+        loading.paths.push(source.path.clone());
+        if loading.read_unless_journey(&source) {
+            journeys.push(index);
+        }
+    }
     loading.check_fragments();
     // Each is read, checked and laid out before the next: a file as parsed is several times as
-    // large as its journey, and there may be thousands.
-    for source in journeys {
-        loading.read_journey(source);
+    // large as its journey.
+    for index in journeys {
+        let file = read(index)?;
+        let path = loading.paths[index].clone();
+        loading.read_journey(&Source::at(path, &file.text));
     }
-    let mut loaded = loading.loaded;
-    sort(&mut loaded.diagnostics, &sources);
-    loaded
+    let Loading {
+        mut loaded, paths, ..
+    } = loading;
+    sort(&mut loaded.diagnostics, &paths);
+    Ok(loaded)
 }
 
 /// Loads journeys and fragments.
@@ -96,18 +123,20 @@ pub fn load_journeys(files: &[SourceFile]) -> Result<Vec<Journey>, Vec<Diagnosti
     }
 }
 
-/// A file of one kind, with the index of its source.
+/// A fragment as parsed, with its text, which the revision of journeys that use it depends on.
 #[derive(Debug)]
-struct Numbered<T> {
-    file: T,
-    source: usize,
+struct Fragment {
+    file: FragmentFile,
+    path: Arc<str>,
+    text: String,
 }
 
 /// Files being loaded together.
 struct Loading<'a> {
-    sources: &'a [Source<'a>],
     options: CheckOptions<'a>,
-    fragments: Vec<Numbered<FragmentFile>>,
+    /// Those of the files, in their order.
+    paths: Vec<Arc<str>>,
+    fragments: Vec<Fragment>,
     /// The names of those that have an error.
     broken_fragments: Vec<String>,
     /// Where each name was given first, by kind and name.
@@ -116,9 +145,9 @@ struct Loading<'a> {
     loaded: Loaded,
 }
 
-impl<'a> Loading<'a> {
+impl Loading<'_> {
     /// Reads what is no journey. True if the file is one, and still to be read.
-    fn read_unless_journey(&mut self, source: &'a Source<'a>, index: usize) -> bool {
+    fn read_unless_journey(&mut self, source: &Source<'_>) -> bool {
         let table = match parse_document(source) {
             Ok(table) => table,
             Err(errors) => {
@@ -135,9 +164,10 @@ impl<'a> Loading<'a> {
                 self.known = std::mem::take(&mut parser.known);
                 self.loaded.diagnostics.append(&mut parser.diagnostics);
                 self.tell_double("fragment", file.name.as_ref());
-                self.fragments.push(Numbered {
+                self.fragments.push(Fragment {
                     file,
-                    source: index,
+                    path: source.path.clone(),
+                    text: source.text.to_owned(),
                 });
             }
             Some(FileKind::Catalogue) => {
@@ -166,16 +196,16 @@ impl<'a> Loading<'a> {
         self.broken_fragments = self
             .fragments
             .iter()
-            .filter(|fragment| self.is_broken(&self.sources[fragment.source]))
+            .filter(|fragment| self.is_broken(&fragment.path))
             .filter_map(|fragment| fragment.file.name.as_ref().map(|(name, _)| name.clone()))
             .collect();
     }
 
-    fn is_broken(&self, source: &Source<'_>) -> bool {
+    fn is_broken(&self, path: &Arc<str>) -> bool {
         self.loaded
             .diagnostics
             .iter()
-            .any(|d| d.is_error() && d.position.path == source.path)
+            .any(|d| d.is_error() && d.position.path == *path)
     }
 
     fn read_journey(&mut self, source: &Source<'_>) {
@@ -194,10 +224,10 @@ impl<'a> Loading<'a> {
         let actors = Actors::of(&file);
         check_journey(&file, &actors, &self.fragments, source, diagnostics);
         check_features(file.features(), self.options.catalogue, diagnostics);
-        if self.is_broken(source) {
+        if self.is_broken(&source.path) {
             return;
         }
-        let Some(assembled) = assemble(&file, &self.fragments, source, self.sources) else {
+        let Some(assembled) = assemble(&file, &self.fragments, source) else {
             return;
         };
         let diagnostics = &mut self.loaded.diagnostics;
@@ -209,7 +239,7 @@ impl<'a> Loading<'a> {
             .uses
             .iter()
             .any(|used| self.broken_fragments.contains(&used.fragment));
-        if !uses_broken && !self.is_broken(source) {
+        if !uses_broken && !self.is_broken(&source.path) {
             self.loaded.journeys.push(assembled);
         }
     }
@@ -315,11 +345,11 @@ fn check_features<'a>(
     }
 }
 
-fn sort(diagnostics: &mut [Diagnostic], sources: &[Source<'_>]) {
+fn sort(diagnostics: &mut [Diagnostic], paths: &[Arc<str>]) {
     diagnostics.sort_by_cached_key(|diagnostic| {
-        let file = sources
+        let file = paths
             .iter()
-            .position(|source| source.path == diagnostic.position.path);
+            .position(|path| *path == diagnostic.position.path);
         (file, diagnostic.position.span.start)
     });
 }

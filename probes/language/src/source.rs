@@ -46,23 +46,24 @@ impl std::fmt::Display for Position {
 pub(crate) struct Source<'a> {
     pub(crate) path: Arc<str>,
     pub(crate) text: &'a str,
-    /// In 32 bits, since files are small and there may be thousands.
     line_starts: Vec<u32>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &'a SourceFile) -> Self {
-        let mut line_starts = Vec::with_capacity(file.text.matches('\n').count() + 1);
-        let ends = file.text.match_indices('\n').map(|(at, _)| at + 1);
-        line_starts.extend(
-            std::iter::once(0)
-                .chain(ends)
-                .map_while(|at| u32::try_from(at).ok()),
-        );
+        Self::at(file.path.as_str().into(), &file.text)
+    }
+
+    /// The text of the file at `path`.
+    pub(crate) fn at(path: Arc<str>, text: &'a str) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let line_starts = std::iter::once(0).chain(ends);
         Self {
-            path: file.path.as_str().into(),
-            text: &file.text,
-            line_starts,
+            path,
+            text,
+            line_starts: line_starts
+                .map_while(|at| u32::try_from(at).ok())
+                .collect(),
         }
     }
 

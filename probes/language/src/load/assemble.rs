@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bongsu_model::{FeatureId, Revision, Variant};
 
-use super::Numbered;
+use super::Fragment;
 use super::resolve::{Actors, find, is_path};
 use super::variables::ACCOUNT_FIELDS;
 use crate::journey::{Act, Actor, FragmentUse, Header, Journey, Scope, Step, Url};
@@ -14,9 +14,8 @@ use crate::source::Source;
 /// The journey of a file in which no mistake was found; none if a part is missing after all.
 pub(super) fn assemble(
     file: &JourneyFile,
-    fragments: &[Numbered<FragmentFile>],
+    fragments: &[Fragment],
     source: &Source<'_>,
-    sources: &[Source<'_>],
 ) -> Option<Journey> {
     let mut layout = Layout {
         file,
@@ -42,7 +41,7 @@ pub(super) fn assemble(
     let mut journey = Journey {
         name: file.name.as_ref()?.0.clone(),
         feature: feature.clone(),
-        revision: revision(source, &layout.uses, fragments, sources),
+        revision: revision(source, &layout.uses, fragments),
         every: file.every.as_ref().map(|(every, _)| *every),
         timeout: file.timeout.as_ref()?.0,
         cleanup_timeout: file.cleanup_timeout,
@@ -72,7 +71,7 @@ struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    fn lay_out(&mut self, feature: &FeatureId, fragments: &[Numbered<FragmentFile>]) -> Option<()> {
+    fn lay_out(&mut self, feature: &FeatureId, fragments: &[Fragment]) -> Option<()> {
         // Index of the first laid-out step of every step as written, for `since`.
         let mut starts: Vec<(&str, usize)> = Vec::new();
         let file = self.file;
@@ -290,8 +289,7 @@ fn add_account_fields(journey: &mut Journey) {
 fn revision(
     source: &Source<'_>,
     uses: &[FragmentUse],
-    fragments: &[Numbered<FragmentFile>],
-    sources: &[Source<'_>],
+    fragments: &[Fragment],
 ) -> Revision {
     let mut content = source.text.to_owned();
     let mut names: Vec<&str> = uses.iter().map(|used| used.fragment.as_str()).collect();
@@ -307,7 +305,7 @@ fn revision(
         });
         if let Some(used) = used {
             content.push('\0');
-            content.push_str(sources[used.source].text);
+            content.push_str(&used.text);
         }
     }
     Revision::of(content.as_bytes())

@@ -3,7 +3,7 @@
 
 use bongsu_model::StepKind;
 
-use super::Numbered;
+use super::Fragment;
 use super::spends::check_spends;
 use super::variables::{Known, Persona};
 use crate::diagnostic::Diagnostic;
@@ -114,7 +114,7 @@ pub(super) fn check_fragment(file: &FragmentFile, diagnostics: &mut Vec<Diagnost
 pub(super) fn check_journey(
     file: &JourneyFile,
     actors: &Actors,
-    fragments: &[Numbered<FragmentFile>],
+    fragments: &[Fragment],
     source: &Source<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
@@ -176,7 +176,7 @@ pub(super) fn check_journey(
 }
 
 pub(super) fn find<'f>(
-    fragments: &'f [Numbered<FragmentFile>],
+    fragments: &'f [Fragment],
     name: &str,
 ) -> Option<&'f FragmentFile> {
     fragments
@@ -193,7 +193,7 @@ pub(super) fn find<'f>(
 fn unknown_fragment(
     name: &str,
     position: &Position,
-    fragments: &[Numbered<FragmentFile>],
+    fragments: &[Fragment],
 ) -> Diagnostic {
     let known: Vec<&str> = fragments
         .iter()
@@ -216,7 +216,7 @@ fn unknown_fragment(
 fn capture_places(
     file: &JourneyFile,
     actors: &Actors,
-    fragments: &[Numbered<FragmentFile>],
+    fragments: &[Fragment],
 ) -> Vec<(usize, String, String)> {
     let mut places = Vec::new();
     for step in file.steps.iter().chain(&file.cleanup) {
@@ -272,7 +272,7 @@ fn check_capture_names(file: &JourneyFile, actors: &Actors, diagnostics: &mut Ve
 fn check_paths(
     step: &StepEntry,
     file: &JourneyFile,
-    fragments: &[Numbered<FragmentFile>],
+    fragments: &[Fragment],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     if file.base.is_some() {
