@@ -41,19 +41,20 @@ pub(crate) enum Grammar {
     Condition,
 }
 
-/// A compiled expression.
+/// A compiled expression, cheap to clone.
 #[derive(Clone)]
-pub struct Expression {
+pub struct Expression(Arc<Compiled>);
+
+struct Compiled {
     text: String,
     names: Vec<Name>,
     form: Form,
 }
 
-#[derive(Clone)]
 enum Form {
     /// One name and nothing else: its value passes through untouched.
     Name,
-    Compiled(Arc<minijinja::Expression<'static, 'static>>, Operands),
+    Engine(minijinja::Expression<'static, 'static>, Operands),
 }
 
 /// Which values the operators may meet.
@@ -128,23 +129,23 @@ impl Expression {
         let form = if lone {
             Form::Name
         } else {
-            Form::Compiled(Arc::new(compile(text)?), operands(&tokens)?)
+            Form::Engine(compile(text)?, operands(&tokens)?)
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Compiled {
             text: text.trim().to_owned(),
             names,
             form,
-        })
+        })))
     }
 
     /// The expression as written.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The names that it reads, in order.
     pub fn names(&self) -> &[Name] {
-        &self.names
+        &self.0.names
     }
 
     pub(crate) fn evaluate(&self, names: &dyn Names) -> Result<Value, EvaluationError> {
@@ -153,12 +154,12 @@ impl Expression {
                 .value(name)
                 .ok_or_else(|| EvaluationError::Unset(name.clone()))
         };
-        let (compiled, operands) = match &self.form {
-            Form::Name => return look_up(&self.names[0]),
-            Form::Compiled(compiled, operands) => (compiled, *operands),
+        let (compiled, operands) = match &self.0.form {
+            Form::Name => return look_up(&self.0.names[0]),
+            Form::Engine(compiled, operands) => (compiled, *operands),
         };
         let mut context = serde_json::Map::new();
-        for name in &self.names {
+        for name in self.names() {
             let value = look_up(name)?;
             if operands == Operands::Numbers && !value.is_number() {
                 let reason = "an operator does not fit the types of its values";
@@ -188,13 +189,13 @@ impl Expression {
 
 impl std::fmt::Debug for Expression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Expression({})", self.text)
+        write!(f, "Expression({})", self.text())
     }
 }
 
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.text() == other.text()
     }
 }
 

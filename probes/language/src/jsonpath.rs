@@ -1,5 +1,7 @@
 //! JSONPath (RFC 9535), compiled at load: whether it can match many values is known from then on.
 
+use std::sync::Arc;
+
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
@@ -17,9 +19,12 @@ pub enum Cardinality {
     Many,
 }
 
-/// A compiled path.
+/// A compiled path, cheap to clone.
 #[derive(Clone, PartialEq)]
-pub struct JsonPath {
+pub struct JsonPath(Arc<Compiled>);
+
+#[derive(PartialEq)]
+struct Compiled {
     text: String,
     query: JpQuery,
     cardinality: Cardinality,
@@ -57,27 +62,27 @@ impl JsonPath {
         } else {
             Cardinality::Many
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Compiled {
             text: text.to_owned(),
             query,
             cardinality,
-        })
+        })))
     }
 
     /// The path as written.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Whether it can match many values.
-    pub const fn cardinality(&self) -> Cardinality {
-        self.cardinality
+    pub fn cardinality(&self) -> Cardinality {
+        self.0.cardinality
     }
 
     /// The values that it matches in `value`, in document order.
     pub fn select<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         // The query only fails on extension functions, which no path of ours can name.
-        js_path_process(&self.query, value)
+        js_path_process(&self.0.query, value)
             .map(|found| {
                 found
                     .into_iter()
@@ -90,7 +95,7 @@ impl JsonPath {
 
 impl std::fmt::Debug for JsonPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "JsonPath({})", self.text)
+        write!(f, "JsonPath({})", self.text())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One journey or fragment file as it is written: parsed and checked by itself, references to
 //! other files and other steps still by name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{ActorName, FeatureId, JourneyName, PoolName, StepKind};
@@ -114,8 +115,8 @@ impl Parser<'_> {
             .map_or(0..0, |entry| entry.key_span.clone());
         self.check_keys(table, &top, &keys::JOURNEY);
         self.check_format(table);
-        let name = self.placed(table, "journey", JourneyName::new);
-        let feature = self.placed(table, "feature", FeatureId::new);
+        let name = self.placed(table, "journey", JourneyName::from_arc);
+        let feature = self.placed(table, "feature", FeatureId::from_arc);
         let actors = self.actors(table);
         let vars = self.vars(table, &actors);
         let base = table.get("base").and_then(|node| self.base(node));
@@ -159,9 +160,9 @@ impl Parser<'_> {
         self.check_format(table);
         // A fragment's name follows the same rule as a journey's.
         let name = self
-            .placed(table, "fragment", JourneyName::new)
+            .placed(table, "fragment", JourneyName::from_arc)
             .map(|(name, position)| (name.as_str().to_owned(), position));
-        let feature = self.placed(table, "feature", FeatureId::new);
+        let feature = self.placed(table, "feature", FeatureId::from_arc);
         let needs = self.variables(table, "needs");
         let gives = self.variables(table, "gives");
         let mut steps = Vec::new();
@@ -187,10 +188,11 @@ impl Parser<'_> {
         &mut self,
         table: &Table,
         key: &str,
-        make: impl Fn(&str) -> Result<T, bongsu_model::NameError>,
+        make: impl Fn(Arc<str>) -> Result<T, bongsu_model::NameError>,
     ) -> Option<(T, Position)> {
         let node = table.get(key)?;
-        let name = self.name(node, make)?;
+        let text = self.known.name(node.as_text()?);
+        let name = self.name(node, |_| make(text.clone()))?;
         Some((name, self.position(&node.span)))
     }
 
@@ -226,7 +228,7 @@ impl Parser<'_> {
                 continue;
             };
             self.check_keys(fields, &entry.key_span, &keys::ACTOR);
-            let Ok(name) = ActorName::new(&entry.key) else {
+            let Ok(name) = ActorName::from_arc(self.known.name(&entry.key)) else {
                 let _ = self
                     .error(
                         &entry.key_span,
@@ -249,7 +251,8 @@ impl Parser<'_> {
 
     fn pool(&mut self, node: &Node) -> Option<PoolName> {
         let text = node.as_text()?;
-        match text.strip_prefix("pool:").map(PoolName::new) {
+        let name = text.strip_prefix("pool:").map(|name| self.known.name(name));
+        match name.map(PoolName::from_arc) {
             Some(Ok(pool)) => Some(pool),
             _ => {
                 let _ = self

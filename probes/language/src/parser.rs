@@ -1,7 +1,7 @@
 //! What every file's reader shares: the mistakes found so far, keys held against the key table,
 //! durations, names and templates with their places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use crate::diagnostic::{Diagnostic, Related};
 use crate::document::{Entry, Node, NodeValue, Table};
 use crate::duration::parse_duration;
 use crate::expression::{ExpressionError, Name};
+use crate::jsonpath::{JsonPath, JsonPathError};
 use crate::keys::{Presence, Section, Shape, Support, did_you_mean};
 use crate::source::{Position, Source};
 use crate::template::{Template, ValueTemplate};
@@ -40,6 +41,29 @@ pub(crate) struct Parser<'a> {
 pub(crate) struct Known {
     pub(crate) patterns: HashMap<String, Arc<Regex>>,
     pub(crate) templates: HashMap<String, Template>,
+    paths: HashMap<String, JsonPath>,
+    names: HashSet<Arc<str>>,
+}
+
+impl Known {
+    /// The text of a name.
+    pub(crate) fn name(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(text) {
+            return known.clone();
+        }
+        let name: Arc<str> = text.into();
+        self.names.insert(name.clone());
+        name
+    }
+
+    pub(crate) fn path(&mut self, text: &str) -> Result<JsonPath, JsonPathError> {
+        if let Some(known) = self.paths.get(text) {
+            return Ok(known.clone());
+        }
+        let path = JsonPath::parse(text)?;
+        self.paths.insert(text.to_owned(), path.clone());
+        Ok(path)
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -246,13 +270,13 @@ impl<'a> Parser<'a> {
             NodeValue::Text(_) => {
                 let template = self.template(node)?;
                 Some(match template.literal() {
-                    Some(text) => ValueTemplate::Literal(text.into()),
+                    Some(text) => ValueTemplate::literal(text),
                     None => ValueTemplate::Text(template),
                 })
             }
-            NodeValue::Integer(integer) => Some(ValueTemplate::Literal((*integer).into())),
-            NodeValue::Float(float) => Some(ValueTemplate::Literal((*float).into())),
-            NodeValue::Bool(flag) => Some(ValueTemplate::Literal((*flag).into())),
+            NodeValue::Integer(integer) => Some(ValueTemplate::literal(*integer)),
+            NodeValue::Float(float) => Some(ValueTemplate::literal(*float)),
+            NodeValue::Bool(flag) => Some(ValueTemplate::literal(*flag)),
             NodeValue::Other(kind) => {
                 let _ = self
                     .error(&node.span, format!("{kind} cannot stand here"))
@@ -266,7 +290,7 @@ impl<'a> Parser<'a> {
                     values.into_iter().collect::<Option<_>>()?,
                 ))
             }
-            NodeValue::Table(table) => Some(ValueTemplate::Table(self.pairs(table)?)),
+            NodeValue::Table(table) => Some(ValueTemplate::Table(self.pairs(table)?.into())),
         }
     }
 
@@ -310,7 +334,7 @@ impl<'a> Parser<'a> {
 
 fn literal(value: &ValueTemplate) -> Option<Value> {
     match value {
-        ValueTemplate::Literal(value) => Some(value.clone()),
+        ValueTemplate::Literal(value) => Some(Value::clone(value)),
         ValueTemplate::Text(_) => None,
         ValueTemplate::List(items) => Some(Value::Array(
             items.iter().map(literal).collect::<Option<_>>()?,

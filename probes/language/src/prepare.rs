@@ -358,7 +358,7 @@ impl Renderer<'_> {
 
     fn value(&mut self, value: &ValueTemplate) -> Result<Value, RenderError> {
         Ok(match value {
-            ValueTemplate::Literal(value) => value.clone(),
+            ValueTemplate::Literal(value) => Value::clone(value),
             ValueTemplate::Text(template) => match template.lone() {
                 Some(expression) => self.evaluate(expression)?,
                 None => Value::String(self.text(template, Escape::Nothing)?),

@@ -112,16 +112,20 @@ impl Template {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ValueTemplate {
     /// A value without expressions.
-    Literal(Value),
+    Literal(Box<Value>),
     /// A text with expressions.
     Text(Template),
     /// A list.
-    List(Vec<Self>),
+    List(Box<[Self]>),
     /// A table, in file order.
-    Table(Vec<(String, Self)>),
+    Table(Box<[(String, Self)]>),
 }
 
 impl ValueTemplate {
+    pub(crate) fn literal(value: impl Into<Value>) -> Self {
+        Self::Literal(Box::new(value.into()))
+    }
+
     /// Calls `visit` with every name that is read.
     pub fn each_name<'a>(&'a self, visit: &mut dyn FnMut(&'a Name)) {
         match self {

@@ -1,7 +1,7 @@
 //! Names and ids: one newtype each, cheap to clone, checked when made.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Why a text is not a name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +80,14 @@ macro_rules! names {
                 }
             }
 
+            /// As [`new`](Self::new), but keeps `text` itself: what says the same can share it.
+            ///
+            /// # Errors
+            /// As [`new`](Self::new).
+            pub fn from_arc(text: Arc<str>) -> Result<Self, NameError> {
+                Self::check(&text).map(|()| Self(text))
+            }
+
             /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -154,7 +162,8 @@ names! {
 impl Variant {
     /// The variant that every journey runs by default: new DNS, TCP, TLS and session.
     pub fn cold() -> Self {
-        Self("cold".into())
+        static COLD: LazyLock<Variant> = LazyLock::new(|| Variant("cold".into()));
+        COLD.clone()
     }
 
     /// The variant that keeps a session's cookies and tokens across runs.

@@ -166,7 +166,7 @@ impl Parser<'_> {
     /// A JSONPath, told with the place inside of the text.
     pub(super) fn path(&mut self, node: &Node) -> Option<JsonPath> {
         let text = node.as_text()?;
-        match JsonPath::parse(text) {
+        match self.known.path(text) {
             Ok(path) => Some(path),
             Err(error) => {
                 let at = error.offset.min(text.len());

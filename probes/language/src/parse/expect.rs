@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 
 use crate::document::{Node, NodeValue, Table};
 use crate::expect::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
-use crate::jsonpath::{Cardinality, JsonPath};
+use crate::jsonpath::Cardinality;
 use crate::keys;
 use crate::parser::{Parser, shown};
 use crate::source::Position;
@@ -98,7 +98,7 @@ impl Parser<'_> {
 
     fn json_expectations(&mut self, node: &Node, all: &mut Vec<Expectation>) {
         for entry in node.as_table().map_or(&[][..], |paths| &paths.entries) {
-            let path = match JsonPath::parse(&entry.key) {
+            let path = match self.known.path(&entry.key) {
                 Ok(path) => path,
                 Err(error) => {
                     let _ = self

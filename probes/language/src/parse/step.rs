@@ -149,7 +149,7 @@ impl Parser<'_> {
             kind,
             doing,
             actors: self.acting(table),
-            feature: self.placed(table, "feature", FeatureId::new),
+            feature: self.placed(table, "feature", FeatureId::from_arc),
             expect,
             fail_if,
             captured,
