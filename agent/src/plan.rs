@@ -1,6 +1,7 @@
 //! What the agent is to run: journeys, catalogue and targets, taken as a whole or refused as one.
 
 mod budget;
+mod digests;
 mod doubts;
 mod files;
 mod load;

@@ -212,7 +212,7 @@ impl Shipper {
         &mut self,
         path: &'static str,
         part: &[&(u64, RecordKind, Bytes)],
-        body: Vec<u8>,
+        body: Bytes,
         answer: Answer,
         backoff: &mut Backoff,
     ) -> Progress {
@@ -319,7 +319,7 @@ impl Shipper {
         Progress::Done
     }
 
-    async fn bury(&self, path: &str, reason: String, body: Vec<u8>) {
+    async fn bury(&self, path: &str, reason: String, body: Bytes) {
         let letter = DeadLetter {
             collector: self.client.name().to_owned(),
             time: self.clock.wall(),
@@ -329,7 +329,7 @@ impl Shipper {
                 "logs"
             },
             reason,
-            body,
+            body: body.into(),
         };
         match self.dead_letters.keep(letter).await {
             Ok(Kept::Yes) => {}
@@ -347,11 +347,14 @@ pub(crate) fn jitter() -> f64 {
 }
 
 /// OTLP requests merge by concatenation: their one field is repeated.
-fn merge(path: &str, part: &[&(u64, RecordKind, Bytes)]) -> Vec<u8> {
+fn merge(path: &str, part: &[&(u64, RecordKind, Bytes)]) -> Bytes {
+    if let [(_, _, only)] = part {
+        return only.clone();
+    }
     let payloads = part.iter().map(|(_, _, payload)| payload.as_ref());
     if path == "/v1/traces" {
-        bongsu_wire::merge_traces(payloads)
+        bongsu_wire::merge_traces(payloads).into()
     } else {
-        bongsu_wire::merge_logs(payloads)
+        bongsu_wire::merge_logs(payloads).into()
     }
 }

@@ -64,16 +64,27 @@ pub fn read_every(paths: &[PathBuf]) -> Result<Vec<Result<SourceFile, FilesError
 /// The files, and every `.toml` below the folders, in order of path.
 pub(super) fn source_paths(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FilesError> {
     let mut found = Vec::new();
-    for path in paths {
-        let before = found.len();
-        collect(path, 0, &mut found)?;
-        if found.len() == before {
-            return Err(FilesError::Empty(path.clone()));
-        }
-    }
+    each_source(paths, &mut |path| {
+        found.push(path);
+        Ok(())
+    })?;
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Calls `visit` with the files, and with every `.toml` below the folders, in no order; with one
+/// that is named twice, twice.
+pub(super) fn each_source(paths: &[PathBuf], visit: &mut Visit<'_>) -> Result<(), FilesError> {
+    let mut walk = Walk { visit, found: 0 };
+    for path in paths {
+        let before = walk.found;
+        walk.walk(path, 0)?;
+        if walk.found == before {
+            return Err(FilesError::Empty(path.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Reads one file.
@@ -93,39 +104,53 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, FilesError> {
     Ok(SourceFile::new(path.display().to_string(), text))
 }
 
-fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), FilesError> {
-    let unreadable = |source| FilesError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        found.push(path.to_owned());
-        return Ok(());
+type Visit<'v> = dyn FnMut(PathBuf) -> Result<(), FilesError> + 'v;
+
+/// A walk through files and folders.
+struct Walk<'v, 'w> {
+    visit: &'w mut Visit<'v>,
+    found: usize,
+}
+
+impl Walk<'_, '_> {
+    fn walk(&mut self, path: &Path, depth: usize) -> Result<(), FilesError> {
+        let unreadable = |source| FilesError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
+            return self.meet(path.to_owned());
+        }
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let listed = entry.map_err(unreadable)?;
+            let entry = listed.path();
+            // Of a plain file the folder itself says so: thousands need not be looked at one by one.
+            let is_file = listed.file_type().is_ok_and(|kind| kind.is_file());
+            let is_hidden = entry
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let is_toml = entry
+                .extension()
+                .is_some_and(|extension| extension == "toml");
+            if is_hidden {
+                continue;
+            }
+            if !is_file && entry.is_dir() && depth < DEPTH_MAX {
+                self.walk(&entry, depth + 1)?;
+            } else if is_toml {
+                self.meet(entry)?;
+            }
+            if self.found > FILES_MAX {
+                return Err(FilesError::TooMany(path.to_owned()));
+            }
+        }
+        Ok(())
     }
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let listed = entry.map_err(unreadable)?;
-        let entry = listed.path();
-        // Of a plain file the folder itself says so: thousands need not be looked at one by one.
-        let is_file = listed.file_type().is_ok_and(|kind| kind.is_file());
-        let is_hidden = entry
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_toml = entry
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        if is_hidden {
-            continue;
-        }
-        if !is_file && entry.is_dir() && depth < DEPTH_MAX {
-            collect(&entry, depth + 1, found)?;
-        } else if is_toml {
-            found.push(entry);
-        }
-        if found.len() > FILES_MAX {
-            return Err(FilesError::TooMany(path.to_owned()));
-        }
+
+    fn meet(&mut self, path: PathBuf) -> Result<(), FilesError> {
+        self.found += 1;
+        (self.visit)(path)
     }
-    Ok(())
 }
 
 #[cfg(test)]

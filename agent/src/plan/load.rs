@@ -13,7 +13,8 @@ use bongsu_probes::{Account, Target};
 use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 
 use super::budget::too_small_budgets;
-use super::files::{FilesError, read_source, read_sources, source_paths};
+use super::digests::{Digest, Digests, digest};
+use super::files::{FilesError, each_source, read_source, read_sources, source_paths};
 use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
 use crate::config::{PlanConfig, SecretSource};
@@ -82,23 +83,24 @@ fn refused(error: impl std::fmt::Display) -> PlanRefusal {
     PlanRefusal(vec![PlanProblem::plain(error)])
 }
 
-/// The journeys of a plan's files, and the revision of each file.
+/// The journeys of a plan's files, and what each file holds.
 struct Journeys {
     all: Vec<Arc<Journey>>,
-    files: Vec<Revision>,
+    files: Vec<Digest>,
 }
 
 /// Reads one file at a time: there may be thousands.
 fn journeys(
-    paths: &[PathBuf],
+    config: &PlanConfig,
     options: CheckOptions<'_>,
     problems: &mut Vec<PlanProblem>,
 ) -> Result<Journeys, PlanRefusal> {
-    let mut files: Vec<Option<Revision>> = vec![None; paths.len()];
+    let paths = source_paths(&config.journeys).map_err(refused)?;
+    let mut files = vec![Digest::default(); paths.len()];
     let read = |at: usize| {
         let file = read_source(&paths[at])?;
         // Of a file that changes while it is read, the last is what comes of it.
-        files[at] = Some(Revision::of(file.text.as_bytes()));
+        files[at] = digest(&file.text);
         Ok::<_, FilesError>(Cow::Owned(file))
     };
     let loaded = bongsu_language::load_each(paths.len(), read, options).map_err(refused)?;
@@ -108,17 +110,14 @@ fn journeys(
         .filter(Diagnostic::is_error)
         .collect();
     if !errors.is_empty() {
-        tell(problems, &errors, &read_sources(paths).map_err(refused)?);
+        tell(problems, &errors, &read_sources(&paths).map_err(refused)?);
     } else if loaded.journeys.is_empty() {
         problems.push(PlanProblem::plain("the files hold no journey"));
     }
     let mut all: Vec<Arc<Journey>> = loaded.journeys.into_iter().map(Arc::new).collect();
     // They are collected in the room of the journeys themselves, which is many times as large.
     all.shrink_to_fit();
-    Ok(Journeys {
-        all,
-        files: files.into_iter().flatten().collect(),
-    })
+    Ok(Journeys { all, files })
 }
 
 /// What a plan was made from: it changes when any of its files does.
@@ -148,17 +147,18 @@ pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Fingerprint, PlanRefusa
 
 /// Holds only one file at a time: there may be thousands.
 fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
-    let mut paths = source_paths(&config.journeys)?;
-    paths.extend(config.targets.iter().cloned());
-    paths.push(config.catalogue.clone());
-    let mut content = Content::of(config);
-    for path in &paths {
-        content.take(&Revision::of(read_source(path)?.text.as_bytes()));
-    }
+    let mut journeys = Vec::new();
+    each_source(&config.journeys, &mut |path| {
+        journeys.push(digest(&read_source(&path)?.text));
+        Ok(())
+    })?;
+    let catalogue = digest(&read_source(&config.catalogue)?.text);
+    let mut targets = Vec::new();
     let mut beside = Vec::new();
     for path in &config.targets {
         // A profile that cannot be read refuses the plan anyway.
         let file = read_source(path)?;
+        targets.push(digest(&file.text));
         let Ok(profile) = bongsu_language::load_target(&file) else {
             continue;
         };
@@ -178,44 +178,47 @@ fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
             (path, seen)
         }));
     }
+    let content = Content {
+        journeys,
+        catalogue,
+        targets,
+    };
     Ok(Fingerprint {
-        revision: content.revision(),
+        revision: content.revision(config),
         beside,
     })
 }
 
-/// What a plan's files hold, by the revision of each.
-struct Content(String);
+/// What a plan's files hold.
+struct Content {
+    journeys: Vec<Digest>,
+    catalogue: Digest,
+    targets: Vec<Digest>,
+}
 
 impl Content {
     /// The slice decides the phases, so that it is part of what the plan says.
-    fn of(config: &PlanConfig) -> Self {
-        Self(format!("{} {}\n", config.slice, config.account_slice))
-    }
-
-    fn take(&mut self, file: &Revision) {
-        self.0.push_str(file.as_str());
-        self.0.push('\n');
-    }
-
-    fn revision(&self) -> Revision {
-        Revision::of(self.0.as_bytes())
+    fn revision(self, config: &PlanConfig) -> Revision {
+        let mut all = format!("{} {}\n", config.slice, config.account_slice).into_bytes();
+        all.extend(Digests::from(self.journeys).finish());
+        all.extend(self.catalogue);
+        all.extend(self.targets.as_flattened());
+        Revision::of(&all)
     }
 }
 
 /// Loads the plan that the files make, for an agent whose self-check may take `self_check`.
 pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, PlanRefusal> {
     let mut problems = Vec::new();
-    let paths = source_paths(&config.journeys).map_err(refused)?;
     let file = read_source(&config.catalogue).map_err(refused)?;
     let catalogue = bongsu_language::load_catalogue(&file)
         .map_err(|all| tell(&mut problems, &all, std::slice::from_ref(&file)))
         .ok();
-    let mut beside = Vec::new();
+    let mut target_files = Vec::new();
     let mut targets = Vec::new();
     for path in &config.targets {
         let file = read_source(path).map_err(refused)?;
-        beside.push(Revision::of(file.text.as_bytes()));
+        target_files.push(digest(&file.text));
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         match target(&file, folder, config.account_slice) {
             Ok(target) => targets.push(target),
@@ -233,15 +236,17 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
     let Journeys {
         all: journeys,
         files,
-    } = journeys(&paths, options, &mut problems)?;
-    beside.push(Revision::of(file.text.as_bytes()));
-    let mut content = Content::of(config);
-    files.iter().chain(&beside).for_each(|one| content.take(one));
+    } = journeys(config, options, &mut problems)?;
+    let content = Content {
+        journeys: files,
+        catalogue: digest(&file.text),
+        targets: target_files,
+    };
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
     let planned = planned(&journeys, &targets, config, &mut problems);
     let plan = Plan {
-        revision: content.revision(),
+        revision: content.revision(config),
         planned,
         journeys,
         accounts: targets
@@ -303,7 +308,7 @@ fn too_large(record: &PlanRecord) -> Option<PlanProblem> {
                 entry.journey
             )
         } else {
-            let bytes = bongsu_wire::plan_to_json(record).len();
+            let bytes = bongsu_wire::plan_bytes(record);
             if bytes <= PLAN_BYTES_MAX {
                 return None;
             }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::Digest as _;
 
-use super::files::{FilesError, source_paths};
+use super::digests::Digests;
+use super::files::{FilesError, each_source};
 use crate::config::PlanConfig;
 
 /// Looks at unchanged files after which they are not read any more. At the first, a file may be
@@ -26,27 +27,24 @@ impl Stamps {
         config: &PlanConfig,
         beside: impl Iterator<Item = &'a PathBuf>,
     ) -> Result<Self, FilesError> {
-        let mut digest = sha2::Sha256::new();
-        for path in source_paths(&config.journeys)? {
-            stamp(&path, &mut digest);
-        }
-        stamp(&config.catalogue, &mut digest);
-        for path in &config.targets {
-            stamp(path, &mut digest);
-        }
-        for path in beside {
-            stamp(path, &mut digest);
-        }
-        Ok(Self(digest.finalize().into()))
+        let mut stamps = Digests::default();
+        each_source(&config.journeys, &mut |path| {
+            stamps.add(stamp(&path));
+            Ok(())
+        })?;
+        let others = config.targets.iter().chain([&config.catalogue]);
+        others.for_each(|path| stamps.add(stamp(path)));
+        beside.for_each(|path| stamps.add(stamp(path)));
+        Ok(Self(stamps.finish()))
     }
 }
 
-fn stamp(path: &Path, digest: &mut sha2::Sha256) {
-    digest.update(path.as_os_str().as_bytes());
+fn stamp(path: &Path) -> sha2::Sha256 {
+    let mut digest = sha2::Sha256::new_with_prefix(path.as_os_str().as_bytes());
     let seen = std::fs::metadata(path).ok();
     // The end of the path, and whether there is a file that may be looked at.
     digest.update([0, u8::from(seen.is_some())]);
-    let Some(seen) = seen else { return };
+    let Some(seen) = seen else { return digest };
     for number in [seen.dev(), seen.ino(), seen.size()] {
         digest.update(number.to_le_bytes());
     }
@@ -58,6 +56,7 @@ fn stamp(path: &Path, digest: &mut sha2::Sha256) {
     ] {
         digest.update(number.to_le_bytes());
     }
+    digest
 }
 
 /// How long the stamps have been the same.

@@ -140,7 +140,7 @@ struct Loading<'a> {
     /// The names of those that have an error.
     broken_fragments: Vec<String>,
     /// Where each name was given first, by kind and name.
-    names: HashMap<(&'static str, String), Position>,
+    names: HashMap<(&'static str, Arc<str>), Position>,
     known: Known,
     loaded: Loaded,
 }
@@ -246,7 +246,7 @@ impl Loading<'_> {
 
     fn tell_double(&mut self, kind: &'static str, name: Option<&(String, Position)>) {
         let Some((name, position)) = name else { return };
-        match self.names.entry((kind, name.clone())) {
+        match self.names.entry((kind, self.known.name(name))) {
             Slot::Occupied(first) => self.loaded.diagnostics.push(
                 Diagnostic::error(position.clone(), format!("two {kind}s are named `{name}`"))
                     .related(first.get().clone(), "the first one")

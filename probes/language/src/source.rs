@@ -61,9 +61,7 @@ impl<'a> Source<'a> {
         Self {
             path,
             text,
-            line_starts: line_starts
-                .map_while(|at| u32::try_from(at).ok())
-                .collect(),
+            line_starts: line_starts.map_while(|at| u32::try_from(at).ok()).collect(),
         }
     }
 

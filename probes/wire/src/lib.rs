@@ -67,7 +67,7 @@ pub use logs::{
     AgentRecord, DecodedRecord, RejectedRecord, decode_logs, encode_evidence, encode_heartbeat,
     encode_plan, merge_logs,
 };
-pub use plan::{plan_from_json, plan_to_json};
+pub use plan::{plan_bytes, plan_from_json, plan_to_json};
 pub use refusal::{BodyError, DecodeError, JsonError, RecordRefusal, RunRefusal};
 pub use resource::AgentResource;
 pub use response::{

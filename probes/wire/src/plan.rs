@@ -7,7 +7,7 @@ use bongsu_model::{
     Cadence, FeatureId, JourneyName, PlanEntry, PlanRecord, Revision, TargetName, Timestamp,
     Variant,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::body;
 use crate::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
@@ -17,12 +17,12 @@ use crate::seconds::seconds;
 
 /// The body of a `bongsu.plan` record.
 pub fn plan_to_json(plan: &PlanRecord) -> String {
-    body::write(&PlanBody {
-        schema: SCHEMA,
-        revision: plan.revision.clone(),
-        valid_from_ns: plan.valid_from.as_unix_nanos(),
-        entries: plan.entries.iter().map(EntryBody::of).collect(),
-    })
+    body::write_exact(&PlanView::of(plan))
+}
+
+/// How many bytes [`plan_to_json`] gives.
+pub fn plan_bytes(plan: &PlanRecord) -> usize {
+    body::bytes(&PlanView::of(plan))
 }
 
 /// Reads the body of a `bongsu.plan` record.
@@ -57,12 +57,36 @@ pub fn plan_from_json(json: &str) -> Result<PlanRecord, BodyError> {
     })
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct PlanBody {
-    schema: u32,
     revision: Revision,
     valid_from_ns: u64,
     entries: Vec<EntryBody>,
+}
+
+/// A plan as it is written: entry by entry, since there may be thousands.
+#[derive(Serialize)]
+struct PlanView<'a> {
+    schema: u32,
+    revision: &'a Revision,
+    valid_from_ns: u64,
+    #[serde(serialize_with = "each_entry")]
+    entries: &'a [PlanEntry],
+}
+
+impl<'a> PlanView<'a> {
+    fn of(plan: &'a PlanRecord) -> Self {
+        Self {
+            schema: SCHEMA,
+            revision: &plan.revision,
+            valid_from_ns: plan.valid_from.as_unix_nanos(),
+            entries: &plan.entries,
+        }
+    }
+}
+
+fn each_entry<S: Serializer>(entries: &[PlanEntry], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.iter().map(EntryBody::of))
 }
 
 #[derive(Serialize, Deserialize)]

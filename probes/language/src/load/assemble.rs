@@ -286,11 +286,7 @@ fn add_account_fields(journey: &mut Journey) {
 }
 
 /// The hash of the file's text and, by name, of the fragments' texts.
-fn revision(
-    source: &Source<'_>,
-    uses: &[FragmentUse],
-    fragments: &[Fragment],
-) -> Revision {
+fn revision(source: &Source<'_>, uses: &[FragmentUse], fragments: &[Fragment]) -> Revision {
     let mut content = source.text.to_owned();
     let mut names: Vec<&str> = uses.iter().map(|used| used.fragment.as_str()).collect();
     names.sort_unstable();

@@ -175,10 +175,7 @@ pub(super) fn check_journey(
     super::whole::check_limits(file, source, diagnostics);
 }
 
-pub(super) fn find<'f>(
-    fragments: &'f [Fragment],
-    name: &str,
-) -> Option<&'f FragmentFile> {
+pub(super) fn find<'f>(fragments: &'f [Fragment], name: &str) -> Option<&'f FragmentFile> {
     fragments
         .iter()
         .map(|fragment| &fragment.file)
@@ -190,11 +187,7 @@ pub(super) fn find<'f>(
         })
 }
 
-fn unknown_fragment(
-    name: &str,
-    position: &Position,
-    fragments: &[Fragment],
-) -> Diagnostic {
+fn unknown_fragment(name: &str, position: &Position, fragments: &[Fragment]) -> Diagnostic {
     let known: Vec<&str> = fragments
         .iter()
         .filter_map(|fragment| fragment.file.name.as_ref().map(|(name, _)| name.as_str()))
