@@ -8,6 +8,7 @@ use bongsu_language::{Reach, TargetProfile};
 use bongsu_model::TargetName;
 
 use crate::dns::Resolver;
+use crate::tls::Trust;
 pub(crate) use reach::is_private;
 
 /// Why a profile makes no target.
@@ -57,27 +58,27 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads the platform's trust roots, adds those of `ca_pem` (the content of the profile's
-    /// `ca`) and sets up the profile's resolver.
+    /// Trusts the roots in `ca_pem` (the content of the profile's `ca`) and the platform's, and sets
+    /// up the profile's resolver.
     ///
     /// # Errors
     /// When `ca_pem` is unusable, when nothing is trusted that TLS could be verified by, or there is neither a `resolver` nor a usable configuration of
     /// the system's.
     pub fn new(profile: TargetProfile, ca_pem: Option<&[u8]>) -> Result<Self, TargetError> {
-        let roots = crate::tls::trust_roots(ca_pem).map_err(|problem| TargetError::Roots {
+        let trust = Trust::new(ca_pem).map_err(|problem| TargetError::Roots {
             target: profile.target.clone(),
             problem,
         })?;
-        Self::trusting(roots, profile)
+        Self::trusting(trust, profile)
     }
 
-    fn trusting(roots: rustls::RootCertStore, profile: TargetProfile) -> Result<Self, TargetError> {
-        if roots.is_empty() && is_reached_over_tls(&profile) {
+    fn trusting(trust: Trust, profile: TargetProfile) -> Result<Self, TargetError> {
+        if is_reached_over_tls(&profile) && trust.is_empty() {
             // Every handshake would fail, and each would be charged to the platform.
             let target = profile.target.clone();
             return Err(TargetError::NoRoots { target });
         }
-        let tls = crate::tls::Configs::new(roots).map_err(TargetError::Tls)?;
+        let tls = crate::tls::Configs::new(trust).map_err(TargetError::Tls)?;
         let resolver = Resolver::new(profile.resolver)?;
         Ok(Self {
             profile,
@@ -140,7 +141,8 @@ mod tests {
                  [pool.users]\naccounts = [{{ name = \"users-1\", login = \"users-1\" }}]\n"
             );
             let profile = load_target(&SourceFile::new("target.toml", text)).expect("it is right");
-            let made = Target::trusting(rustls::RootCertStore::empty(), profile);
+            let trust = Trust::beside(None, rustls::RootCertStore::empty).expect("it has no `ca`");
+            let made = Target::trusting(trust, profile);
             let is_refused = matches!(made, Err(TargetError::NoRoots { .. }));
             assert_eq!(is_refused, expected, "{addresses}");
         }

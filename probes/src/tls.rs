@@ -1,20 +1,21 @@
 //! TLS: always verified, never resumed, its facts recorded; ALPN says which HTTP is spoken.
 
 mod certificate;
+mod trust;
 
 use std::io;
 use std::sync::Arc;
 
 use bongsu_model::{FailClass, NetworkFacts};
 use rustls::client::Resumption;
-use rustls::{CertificateError, ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig};
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::dial::Protocol;
 use crate::failure::{Fault, broken};
+pub(crate) use trust::Trust;
 
 /// The names of HTTP/2 and HTTP/1.1 in ALPN (RFC 9113, section 3.2; RFC 7301, section 6).
 const ALPN_HTTP2: &[u8] = b"h2";
@@ -28,9 +29,9 @@ pub(crate) struct Configs {
 }
 
 impl Configs {
-    /// Trusts `roots`; ring, no resumption.
-    pub(crate) fn new(roots: RootCertStore) -> Result<Self, String> {
-        let mut http1 = client_config(roots)?;
+    /// Verifies by `trust`; ring, no resumption.
+    pub(crate) fn new(trust: Trust) -> Result<Self, String> {
+        let mut http1 = client_config(trust)?;
         http1.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
         let mut http2 = http1.clone();
         http2.alpn_protocols.insert(0, ALPN_HTTP2.to_vec());
@@ -49,32 +50,12 @@ impl Configs {
     }
 }
 
-/// The platform's roots and those in `ca_pem`.
-pub(crate) fn trust_roots(ca_pem: Option<&[u8]>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    // Unreadable or odd roots of the platform are no reason to stop: a server that needs one
-    // fails by name, and targets with a `ca` of their own need none of them.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(pem) = ca_pem {
-        let mut count = 0;
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| error.to_string())?;
-            roots.add(certificate).map_err(|error| error.to_string())?;
-            count += 1;
-        }
-        if count == 0 {
-            return Err("it holds no certificate".to_owned());
-        }
-    }
-    Ok(roots)
-}
-
-fn client_config(roots: RootCertStore) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+fn client_config(trust: Trust) -> Result<ClientConfig, String> {
+    let mut config = ClientConfig::builder_with_provider(trust.provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
+        .dangerous() // Trust verifies all that the library's own verifier does: it asks two of them.
+        .with_custom_certificate_verifier(Arc::new(trust))
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(config)
