@@ -1,5 +1,6 @@
 //! What the agent is to run: journeys, catalogue and targets, taken as a whole or refused as one.
 
+mod accounts;
 mod budget;
 mod digests;
 mod doubts;

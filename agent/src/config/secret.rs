@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bongsu_model::Secret;
 
 /// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// In this environment variable.
     Env(String),

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu_language::{
-    AccountSpec, CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
+    CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
 };
-use bongsu_model::{PlanRecord, PoolName, Revision, TargetName, Timestamp};
+use bongsu_model::{PlanRecord, PoolName, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
 use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 
+use super::accounts::Accounts;
 use super::budget::too_small_budgets;
 use super::digests::{Digest, Digests, digest};
 use super::files::{FilesError, each_source, read_source, read_sources, source_paths};
 use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
-use crate::config::{PlanConfig, SecretSource};
+use crate::config::PlanConfig;
 use crate::schedule::{self, Lineage};
 use crate::units::{Slice, count};
 
@@ -31,7 +32,7 @@ pub struct PlanProblem {
 }
 
 impl PlanProblem {
-    fn plain(line: impl std::fmt::Display) -> Self {
+    pub(super) fn plain(line: impl std::fmt::Display) -> Self {
         let line = line.to_string();
         Self {
             drawing: format!("error: {line}"),
@@ -451,7 +452,7 @@ fn target(
         tell(&mut problems, &all, std::slice::from_ref(file));
         std::mem::take(&mut problems)
     })?;
-    let pools = pools(&profile, folder, slice, &mut problems);
+    let pools = Accounts::of(&profile, folder).pools(slice, &mut problems);
     let ca = profile.ca.as_ref().map(|ca| {
         let path = folder.join(ca);
         std::fs::read(&path).map_err(|error| {
@@ -477,65 +478,9 @@ fn target(
     }
 }
 
-fn pools(
-    profile: &TargetProfile,
-    folder: &Path,
-    slice: Slice,
-    problems: &mut Vec<PlanProblem>,
-) -> Vec<(PoolName, Vec<Account>)> {
-    let mut pools = Vec::new();
-    for pool in &profile.pools {
-        let mut accounts = Vec::new();
-        for spec in &pool.accounts[slice.of_list(pool.accounts.len())] {
-            match account(spec, folder, &profile.target) {
-                Ok(account) => accounts.push(account),
-                Err(found) => problems.extend(found),
-            }
-        }
-        pools.push((pool.name.clone(), accounts));
-    }
-    pools
-}
-
-fn account(
-    spec: &AccountSpec,
-    folder: &Path,
-    target: &TargetName,
-) -> Result<Account, Vec<PlanProblem>> {
-    let mut account = Account {
-        name: spec.name.clone(),
-        fields: Vec::new(),
-        secrets: Vec::new(),
-    };
-    let mut problems = Vec::new();
-    for (field, source) in &spec.fields {
-        let source = match source {
-            FieldSource::Plain(text) => {
-                let value = serde_json::Value::String(text.clone());
-                account.fields.push((field.clone(), value));
-                continue;
-            }
-            FieldSource::Env(name) => SecretSource::Env(name.clone()),
-            FieldSource::File(path) => SecretSource::File(folder.join(path)),
-        };
-        match source.resolve() {
-            Ok(secret) => account.secrets.push((field.clone(), secret)),
-            Err(error) => problems.push(PlanProblem::plain(format!(
-                "target `{target}`, account `{}`, `{field}`: {error}",
-                spec.name
-            ))),
-        }
-    }
-    if problems.is_empty() {
-        Ok(account)
-    } else {
-        Err(problems)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use bongsu_model::{Cadence, FeatureId, JourneyName, PlanEntry, Variant};
+    use bongsu_model::{Cadence, FeatureId, JourneyName, PlanEntry, TargetName, Variant};
 
     use super::*;
 

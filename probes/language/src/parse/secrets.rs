@@ -36,9 +36,10 @@ const SECRET_HEADERS: &[&str] = &[
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     SECRET_WORDS.iter().any(|word| {
-        name == *word
-            || name.ends_with(&format!("_{word}"))
-            || name.starts_with(&format!("{word}_"))
+        let after = name.strip_prefix(word);
+        let before = name.strip_suffix(word);
+        after.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            || before.is_some_and(|rest| rest.ends_with('_'))
     }) || matches!(
         name.as_str(),
         "accesstoken" | "refreshtoken" | "clientsecret"
