@@ -7,6 +7,7 @@ mod meter;
 
 use std::net::{IpAddr, SocketAddr};
 
+use bongsu_language::IpVersion;
 use bongsu_model::{FailClass, NetworkFacts};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::clock::Deadline;
 use crate::failure::{Fault, broken, own_shortage};
 use crate::phases::{Phase, Stopwatch};
-use crate::target::{Target, is_private};
+use crate::target::{Target, is_metadata, is_private};
 pub(crate) use meter::{Meter, Metered};
 
 /// Anything that bytes go through.
@@ -44,6 +45,8 @@ pub(crate) struct Endpoint {
     pub(crate) security: Security,
     /// The newest that ALPN offers the server.
     pub(crate) newest: Protocol,
+    /// The only IP version that is wanted, if one is.
+    pub(crate) ip: Option<IpVersion>,
     /// A lower-case name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -83,9 +86,15 @@ impl Endpoint {
         Ok(Self {
             security,
             newest,
+            ip: None,
             host: host.to_ascii_lowercase(),
             port,
         })
+    }
+
+    /// The same, over `ip` alone if one is given.
+    pub(crate) fn over(self, ip: Option<IpVersion>) -> Self {
+        Self { ip, ..self }
     }
 }
 
@@ -152,10 +161,15 @@ async fn resolve(
                 "address {address} is private and target `{target}` has no `allow_private`"
             )));
         }
+        if endpoint.ip.is_some_and(|ip| ip != version(address)) {
+            return Err(Fault::internal(format!(
+                "address {address} is not of the IP version that the journey asks for"
+            )));
+        }
         return Ok(address);
     }
     let asked = deadline
-        .bound(target.resolver.resolve(&endpoint.host))
+        .bound(target.resolver.resolve(&endpoint.host, endpoint.ip))
         .await;
     watch.end(Phase::Dns);
     let addresses = asked.map_err(|struck| Fault::struck(struck, Phase::Dns))??;
@@ -171,7 +185,21 @@ async fn resolve(
             ),
         ));
     }
+    if is_metadata(address) {
+        // Of a platform that is tested at a private address no service lives there.
+        return Err(Fault::platform(
+            FailClass::Dns,
+            format!("metadata_address {address}"),
+        ));
+    }
     Ok(address)
+}
+
+fn version(address: IpAddr) -> IpVersion {
+    match address {
+        IpAddr::V4(_) => IpVersion::V4,
+        IpAddr::V6(_) => IpVersion::V6,
+    }
 }
 
 async fn connect(
@@ -219,6 +247,7 @@ mod tests {
                 Endpoint {
                     security,
                     newest: Protocol::Http2,
+                    ip: None,
                     host: host.to_owned(),
                     port
                 },

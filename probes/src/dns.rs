@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bongsu_language::IpVersion;
 use bongsu_model::FailClass;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -12,6 +13,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::RecordType;
 
 use crate::failure::Fault;
 
@@ -73,13 +75,29 @@ impl Resolver {
     }
 
     /// The addresses of `host`, in the order of the answer; at least one.
-    pub(crate) async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, Fault> {
+    pub(crate) async fn resolve(
+        &self,
+        host: &str,
+        ip: Option<IpVersion>,
+    ) -> Result<Vec<IpAddr>, Fault> {
         // A trailing dot makes the name absolute: search domains would ask for other names.
         let absolute = format!("{}.", host.trim_end_matches('.'));
-        let found = self.0.lookup_ip(absolute).await;
+        let found: Result<Vec<IpAddr>, NetError> = match ip {
+            None => self
+                .0
+                .lookup_ip(absolute)
+                .await
+                .map(|found| found.iter().take(ADDRESSES_MAX).collect()),
+            Some(ip) => self.0.lookup(absolute, record_type(ip)).await.map(|found| {
+                let addresses = found
+                    .answers()
+                    .iter()
+                    .filter_map(|record| record.data.ip_addr());
+                addresses.take(ADDRESSES_MAX).collect()
+            }),
+        };
         match found {
-            Ok(lookup) => {
-                let addresses: Vec<IpAddr> = lookup.iter().take(ADDRESSES_MAX).collect();
+            Ok(addresses) => {
                 if addresses.is_empty() {
                     return Err(Fault::platform(FailClass::Dns, "no_address"));
                 }
@@ -87,6 +105,13 @@ impl Resolver {
             }
             Err(error) => Err(Fault::platform(FailClass::Dns, detail(&error))),
         }
+    }
+}
+
+const fn record_type(ip: IpVersion) -> RecordType {
+    match ip {
+        IpVersion::V4 => RecordType::A,
+        IpVersion::V6 => RecordType::AAAA,
     }
 }
 

@@ -7,7 +7,8 @@
 //! `timeout` (dns, connect, tls), `first_byte body frame within journey` (timeout), the status code
 //! (status), `capture fail_if malformed encoding` or what
 //! was looked at (expectation), `body headers frame
-//! frames` (body_too_large).
+//! frames` (body_too_large), `limit location scheme credentials body` and, with where it led, `host
+//! private_address metadata_address` (redirect_refused).
 
 use std::io;
 

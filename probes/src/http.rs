@@ -13,6 +13,7 @@ mod crew;
 mod kept;
 mod multiplexed;
 
+use bongsu_language::IpVersion;
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
 
@@ -59,6 +60,8 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) target: &'a Target,
+    /// The only IP version that is wanted, if one is.
+    pub(crate) ip: Option<IpVersion>,
     pub(crate) connections: &'a mut Connections,
     pub(crate) watch: &'a mut Stopwatch,
     pub(crate) deadline: Deadline,
@@ -78,7 +81,7 @@ async fn perform(
     mut line: Line<'_>,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
-    let endpoint = Endpoint::of(&request.url, Protocol::Http2)?;
+    let endpoint = Endpoint::of(&request.url, Protocol::Http2)?.over(line.ip);
     let message = message(request, &endpoint)?;
     let kept = if line.target.is_cut() {
         None

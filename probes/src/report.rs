@@ -2,8 +2,8 @@
 
 use bongsu_language::Journey;
 use bongsu_model::{
-    CleanupState, EarlierAttempt, Evidence, Monotonic, NetworkFacts, Outcomes, RunFacts, RunId,
-    RunReport, StepKind, StepOutcome, StepReport, TimeAnchor,
+    CleanupState, EarlierAttempt, Evidence, Monotonic, NetworkFacts, Outcomes, RedirectHop,
+    RunFacts, RunId, RunReport, StepKind, StepOutcome, StepReport, TimeAnchor,
 };
 
 use crate::context::Context;
@@ -132,7 +132,14 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
                 ..earlier.clone()
             })
             .collect(),
-        redirects: Vec::new(),
+        redirects: performance
+            .redirects()
+            .iter()
+            .map(|hop| RedirectHop {
+                url: text(&hop.url),
+                ..hop.clone()
+            })
+            .collect(),
         evidence: has_failed.then(|| evidence(performance, mask)).flatten(),
     }
 }

@@ -20,7 +20,7 @@ use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
 use crate::clock::{Budget, Deadline};
 use crate::context::Context;
 use crate::failure::Fault;
-use crate::phases::Stopwatch;
+use crate::phases::{Phase, Stopwatch};
 use crate::redact::Mask;
 use crate::report;
 use actor::Hands;
@@ -190,6 +190,13 @@ impl<'a> Run<'a> {
         actors: &[usize],
         deadline: Deadline,
     ) -> Result<(), StepFailed> {
+        if let Err(fault) = self.wait_before(step, deadline).await {
+            for actor in actors {
+                let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
+                self.performances.push(failed);
+            }
+            return Err(StepFailed);
+        }
         self.environment.set_now(self.anchor.stamp(self.now()));
         if let Err(fault) = self.owe_before(step, deadline).await {
             for actor in actors {
@@ -221,6 +228,18 @@ impl<'a> Run<'a> {
         }
         self.owe_what_was_captured(deadline).await;
         if is_passed { Ok(()) } else { Err(StepFailed) }
+    }
+
+    /// Waits as long as the step says, unless the time is up or the agent stops before.
+    async fn wait_before(&self, step: &Step, deadline: Deadline) -> Result<(), Fault> {
+        let Some(wait) = step.wait_before else {
+            return Ok(());
+        };
+        let pause = deadline.bound(tokio::time::sleep(wait));
+        tokio::select! {
+            waited = pause => waited.map_err(|struck| Fault::struck(struck, Phase::Wait)),
+            () = self.told_to_stop(step) => Err(Fault::interrupted()),
+        }
     }
 
     /// Keeps what a performance captured and learned.

@@ -9,7 +9,7 @@ use bongsu_model::TargetName;
 
 use crate::dns::Resolver;
 use crate::tls::Trust;
-pub(crate) use reach::is_private;
+pub(crate) use reach::{is_metadata, is_private};
 
 /// Why a profile makes no target.
 #[derive(Debug, thiserror::Error)]

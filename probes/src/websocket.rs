@@ -73,12 +73,13 @@ async fn upgrade(
 ) -> Result<Socket, Fault> {
     let Line {
         target,
+        ip,
         watch,
         deadline,
         ..
     } = line;
     // An upgrade is a thing of HTTP/1.1, so nothing else is offered.
-    let endpoint = Endpoint::of(url, Protocol::Http1)?;
+    let endpoint = Endpoint::of(url, Protocol::Http1)?.over(ip);
     let request = upgrade_request(url, headers, &endpoint)?;
     let dialled = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;
     let stream = dialled.stream;

@@ -45,12 +45,62 @@ pub enum Secrecy {
 pub enum CaptureFrom {
     /// A path into the body, or into the frame.
     Json(JsonPath, Take),
-    /// A header.
-    Header(String),
+    /// A header, or a part of it.
+    Header(String, HeaderPart),
+    /// A cookie that the answer sets, or a redirect that was followed on the way to it.
+    Cookie(String),
     /// The first group, or the whole match if there is none, in the body or in the frame.
     Regex(Arc<Regex>),
     /// The whole body, or the whole frame, as text.
     Text,
+    /// How long the attempt took, in seconds.
+    Time(Span),
+    /// What was agreed on with the server.
+    Tls(TlsFact),
+    /// The address that was connected to.
+    Ip,
+}
+
+/// What is taken of a header.
+#[derive(Debug, Clone)]
+pub enum HeaderPart {
+    /// All of it.
+    Whole,
+    /// The first group, or the whole match if there is none.
+    Pattern(Arc<Regex>),
+    /// The parameter of this name in the query or, where it has none, in the fragment of the URL
+    /// that the header holds, percent-decoded.
+    Parameter(String),
+}
+
+/// A part of an attempt's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// All phases.
+    Total,
+    /// Resolving the name.
+    Dns,
+    /// The TCP handshake.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// From the request to the first byte of the answer.
+    Wait,
+    /// From there to the answer's last byte.
+    Receive,
+}
+
+/// A fact of a TLS session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFact {
+    /// `1.2` or `1.3`.
+    Version,
+    /// The cipher suite, by its IANA name.
+    Cipher,
+    /// What ALPN agreed on.
+    Protocol,
+    /// When the server's certificate ends, in whole seconds since 1970.
+    NotAfter,
 }
 
 /// Which of a path's matches is meant.

@@ -1,9 +1,11 @@
 //! Takes captures out of what was observed.
 
 use bongsu_model::Secret;
+use percent_encoding::percent_decode_str;
+use regex::Regex;
 use serde_json::Value;
 
-use crate::capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+use crate::capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 use crate::environment::collect_texts;
 use crate::jsonpath::JsonPath;
 use crate::observed::Observed;
@@ -67,7 +69,19 @@ impl Capture {
                     format!("the content is not JSON, so {} finds nothing", path.text())
                 }
                 CaptureFrom::Json(path, _) => format!("{} finds nothing", path.text()),
-                CaptureFrom::Header(name) => format!("there is no header {name}"),
+                CaptureFrom::Header(name, _) if observed.header(name).is_none() => {
+                    format!("there is no header {name}")
+                }
+                CaptureFrom::Header(name, HeaderPart::Parameter(parameter)) => {
+                    format!("header {name} holds no URL with a parameter {parameter}")
+                }
+                CaptureFrom::Header(name, _) => format!("nothing is found in header {name}"),
+                CaptureFrom::Cookie(name) => format!("no cookie {name} is set"),
+                CaptureFrom::Time(_) => "that phase was not gone through".to_owned(),
+                CaptureFrom::Tls(_) => {
+                    "the connection was not encrypted, or does not say".to_owned()
+                }
+                CaptureFrom::Ip => "nothing was connected to".to_owned(),
                 CaptureFrom::Regex(pattern) => format!("{} finds nothing", pattern.as_str()),
                 CaptureFrom::Text => "there is no content".to_owned(),
             })),
@@ -81,14 +95,17 @@ impl Capture {
                 Some(body) => select(path, *take, body),
                 None => Ok(None),
             },
-            CaptureFrom::Header(name) => Ok(observed.header(name).map(Value::from)),
-            CaptureFrom::Regex(pattern) => {
-                Ok(pattern.captures(&observed.text()).and_then(|found| {
-                    found
-                        .get(1)
-                        .or_else(|| found.get(0))
-                        .map(|part| Value::from(part.as_str()))
-                }))
+            CaptureFrom::Header(name, part) => {
+                let value = observed.header(name);
+                Ok(value.and_then(|value| part_of(&value, part)))
+            }
+            CaptureFrom::Cookie(name) => Ok(observed.cookie(name).map(Value::from)),
+            CaptureFrom::Regex(pattern) => Ok(first_match(pattern, &observed.text())),
+            CaptureFrom::Time(span) => Ok(seconds(*span, observed).map(Value::from)),
+            CaptureFrom::Tls(fact) => Ok(tls(*fact, observed)),
+            CaptureFrom::Ip => {
+                let address = observed.network().and_then(|network| network.peer_address);
+                Ok(address.map(|address| Value::from(address.to_string())))
             }
             CaptureFrom::Text => {
                 let text = observed.text();
@@ -103,6 +120,66 @@ impl Capture {
             reason,
             position: self.position.clone(),
         }
+    }
+}
+
+fn first_match(pattern: &Regex, text: &str) -> Option<Value> {
+    let found = pattern.captures(text)?;
+    let part = found.get(1).or_else(|| found.get(0))?;
+    Some(Value::from(part.as_str()))
+}
+
+fn part_of(value: &str, part: &HeaderPart) -> Option<Value> {
+    match part {
+        HeaderPart::Whole => Some(Value::from(value)),
+        HeaderPart::Pattern(pattern) => first_match(pattern, value),
+        HeaderPart::Parameter(name) => {
+            let (before, fragment) = value.split_once('#').unwrap_or((value, ""));
+            let query = before.split_once('?').map_or("", |(_, query)| query);
+            [query, fragment]
+                .into_iter()
+                .find_map(|pairs| parameter(pairs, name))
+                .map(Value::from)
+        }
+    }
+}
+
+/// A parameter of `application/x-www-form-urlencoded` pairs.
+fn parameter(pairs: &str, name: &str) -> Option<String> {
+    let decode = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    pairs
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| decode(key) == name)
+        .map(|(_, value)| decode(value))
+}
+
+fn seconds(span: Span, observed: &Observed<'_>) -> Option<f64> {
+    let phases = observed.phases();
+    let duration = match span {
+        Span::Total => Some(observed.elapsed()),
+        Span::Dns => phases.dns,
+        Span::Connect => phases.connect,
+        Span::Tls => phases.tls,
+        Span::Wait => phases.wait,
+        Span::Receive => phases.receive,
+    };
+    duration.map(|duration| duration.as_secs_f64())
+}
+
+fn tls(fact: TlsFact, observed: &Observed<'_>) -> Option<Value> {
+    let network = observed.network()?;
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    match fact {
+        TlsFact::Version => text(&network.tls_version),
+        TlsFact::Cipher => text(&network.tls_cipher),
+        TlsFact::Protocol => text(&network.tls_next_protocol),
+        TlsFact::NotAfter => network
+            .tls_not_after
+            .map(|end| Value::from(end.as_unix_nanos() / 1_000_000_000)),
     }
 }
 

@@ -24,6 +24,9 @@ pub const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer's body, counted after decompression, if the step says nothing of it.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most redirects that a step may follow: as many as a report has room for.
+pub const FOLLOW_MAX: u32 = 8;
+
 /// Most steps of a journey, fragments laid out and cleanup included.
 pub const STEPS_MAX: usize = 100;
 
@@ -45,6 +48,8 @@ pub struct Journey {
     pub cleanup_timeout: Duration,
     /// The personas, at least one.
     pub actors: Vec<Actor>,
+    /// The only IP version that is used, if the file says so.
+    pub ip: Option<IpVersion>,
     /// Constants of the journey.
     pub vars: Vec<(String, Value)>,
     /// The steps, fragments laid out, in order; at least one.
@@ -99,6 +104,24 @@ impl Journey {
     }
 }
 
+/// A version of IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IpVersion {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// Whether an actor keeps cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookies {
+    /// It keeps what it is given, and sends it back.
+    Kept,
+    /// It neither keeps nor sends any: `cookies = false`.
+    Refused,
+}
+
 /// A persona with an account of its own.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -109,6 +132,8 @@ pub struct Actor {
     pub pool: PoolName,
     /// The account fields that the journey reads, in order of first use.
     pub fields: Vec<String>,
+    /// Whether it keeps cookies.
+    pub cookies: Cookies,
     /// Where the actor is declared.
     pub position: Position,
 }
@@ -178,6 +203,8 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// The step is left out unless this is true.
     pub when: Option<Expression>,
+    /// The pause before the step; none of its times count it.
+    pub wait_before: Option<Duration>,
     /// Most bytes of the answer's body, counted after decompression.
     pub max_body: usize,
     /// Most money that it moves out of its actor's account, in whole minor units; none if the
@@ -260,12 +287,14 @@ pub struct HttpAct {
     pub verb: Verb,
     /// Where it goes.
     pub url: Url,
-    /// Its headers, defaults first.
+    /// Its headers: defaults, then the actors', then its own; the last of a name counts.
     pub headers: Vec<Header>,
     /// The query, in order.
     pub query: Vec<(String, ValueTemplate)>,
     /// Its body.
     pub body: Body,
+    /// How many redirects are followed, at most [`FOLLOW_MAX`].
+    pub follow: u32,
 }
 
 /// The opening of a WebSocket.
@@ -308,6 +337,9 @@ pub struct Header {
 pub enum HeaderOrigin {
     /// From `defaults`: left out while a variable in it is unset.
     Default,
+    /// From the actor with this index: sent by it alone, and left out while a variable in it is
+    /// unset.
+    Actor(usize),
     /// From the step: an unset variable is an error.
     Step,
 }

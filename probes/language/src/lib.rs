@@ -26,7 +26,7 @@ mod source;
 mod target;
 mod template;
 
-pub use capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+pub use capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 pub use catalogue::load_catalogue;
 pub use diagnostic::{Colour, Diagnostic, Related, Severity};
 pub use duration::{DurationError, display_duration, parse_duration};
@@ -37,9 +37,9 @@ pub use expect::{
 pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
 pub use journey::{
-    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, Effect, FragmentUse, Header, HeaderOrigin,
-    HttpAct, Journey, Need, OpenAct, Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step,
-    Url,
+    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, Cookies, Effect, FOLLOW_MAX, FragmentUse,
+    Header, HeaderOrigin, HttpAct, IpVersion, Journey, Need, OpenAct, Poll, Retry, RetryOn,
+    STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_each, load_journeys};

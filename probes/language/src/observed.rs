@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bongsu_model::{NetworkFacts, Phases};
 use serde_json::Value;
 
 /// An answer or a frame.
@@ -12,6 +13,10 @@ pub struct Observed<'a> {
     headers: &'a [(String, String)],
     content: &'a [u8],
     elapsed: Duration,
+    phases: Phases,
+    network: Option<&'a NetworkFacts>,
+    /// The header lines of redirects that led to the answer.
+    redirects: &'a [Vec<(String, String)>],
     json: OnceLock<Option<Value>>,
 }
 
@@ -28,6 +33,9 @@ impl<'a> Observed<'a> {
             headers,
             content: body,
             elapsed,
+            phases: Phases::default(),
+            network: None,
+            redirects: &[],
             json: OnceLock::new(),
         }
     }
@@ -39,8 +47,52 @@ impl<'a> Observed<'a> {
             headers: &[],
             content: frame.as_bytes(),
             elapsed,
+            phases: Phases::default(),
+            network: None,
+            redirects: &[],
             json: OnceLock::new(),
         }
+    }
+
+    /// With what was measured and seen on the way.
+    #[must_use]
+    pub const fn over(mut self, phases: Phases, network: &'a NetworkFacts) -> Self {
+        self.phases = phases;
+        self.network = Some(network);
+        self
+    }
+
+    /// With the header lines of the redirects that led to the answer, in order.
+    #[must_use]
+    pub const fn after(mut self, redirects: &'a [Vec<(String, String)>]) -> Self {
+        self.redirects = redirects;
+        self
+    }
+
+    pub(crate) const fn phases(&self) -> &Phases {
+        &self.phases
+    }
+
+    pub(crate) const fn network(&self) -> Option<&'a NetworkFacts> {
+        self.network
+    }
+
+    /// The value that a cookie was given last; one that was removed has none.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&'a str> {
+        let redirects: &'a [Vec<(String, String)>] = self.redirects;
+        let headers: &'a [(String, String)] = self.headers;
+        redirects
+            .iter()
+            .flatten()
+            .chain(headers)
+            .filter(|(header, _)| header.eq_ignore_ascii_case("set-cookie"))
+            .filter_map(|(_, line)| {
+                let pair = line.split(';').next().unwrap_or_default();
+                let (given, value) = pair.split_once('=')?;
+                (given.trim() == name).then(|| value.trim())
+            })
+            .next_back()
+            .filter(|value| !value.is_empty())
     }
 
     /// The status of an HTTP answer.

@@ -11,7 +11,9 @@ use crate::capture::Capture;
 use crate::document::{Node, Table};
 use crate::expect::Expectations;
 use crate::expression::Expression;
-use crate::journey::{Act, CLEANUP_TIMEOUT, Effect, Header, HeaderOrigin, Poll, Retry};
+use crate::journey::{
+    Act, CLEANUP_TIMEOUT, Cookies, Effect, Header, HeaderOrigin, IpVersion, Poll, Retry,
+};
 use crate::keys;
 use crate::parser::{Parser, PlacedName, shown};
 use crate::source::Position;
@@ -32,6 +34,9 @@ pub(crate) use spends::Spends;
 /// Longest name of a step in characters.
 const STEP_NAME_CHARS_MAX: usize = 100;
 
+/// The words of `ip`.
+const IP_VERSIONS: &[(&str, IpVersion)] = &[("4", IpVersion::V4), ("6", IpVersion::V6)];
+
 /// A journey file.
 #[derive(Debug)]
 pub(crate) struct JourneyFile {
@@ -40,6 +45,7 @@ pub(crate) struct JourneyFile {
     pub(crate) every: Option<(Duration, Position)>,
     pub(crate) timeout: Option<(Duration, Position)>,
     pub(crate) cleanup_timeout: Duration,
+    pub(crate) ip: Option<IpVersion>,
     pub(crate) base: Option<Template>,
     pub(crate) base_names: Vec<PlacedName>,
     pub(crate) actors: Vec<ActorEntry>,
@@ -67,6 +73,10 @@ pub(crate) struct ActorEntry {
     pub(crate) name: ActorName,
     pub(crate) pool: Option<PoolName>,
     pub(crate) needs: Vec<String>,
+    pub(crate) cookies: Cookies,
+    pub(crate) headers: Vec<Header>,
+    /// The names that its headers read.
+    pub(crate) header_names: Vec<PlacedName>,
     pub(crate) position: Position,
 }
 
@@ -91,6 +101,7 @@ pub(crate) struct StepEntry {
     pub(crate) since: Option<(String, Position)>,
     pub(crate) timeout: Option<(Duration, Position)>,
     pub(crate) when: Option<Expression>,
+    pub(crate) wait_before: Option<(Duration, Position)>,
     pub(crate) max_body: usize,
     pub(crate) spends: Option<(Spends, Position)>,
     pub(crate) effect: Effect,
@@ -141,6 +152,9 @@ impl Parser<'_> {
             cleanup_timeout: self
                 .duration(table, "cleanup_timeout")
                 .unwrap_or(CLEANUP_TIMEOUT),
+            ip: table
+                .get("ip")
+                .and_then(|node| self.word(node, "an IP version", IP_VERSIONS)),
             base,
             base_names,
             actors,
@@ -239,10 +253,21 @@ impl Parser<'_> {
             };
             let pool = fields.get("account").and_then(|node| self.pool(node));
             let needs = self.variables(fields, "needs");
+            let refuses = fields.get("cookies").and_then(Node::as_bool) == Some(false);
+            let headers = fields.table("headers").map_or_else(Vec::new, |headers| {
+                self.headers(headers, HeaderOrigin::Actor(actors.len()))
+            });
             actors.push(ActorEntry {
                 name,
                 pool,
                 needs: needs.into_iter().map(|(need, _)| need).collect(),
+                cookies: if refuses {
+                    Cookies::Refused
+                } else {
+                    Cookies::Kept
+                },
+                headers,
+                header_names: std::mem::take(&mut self.names),
                 position: self.position(&entry.key_span),
             });
         }

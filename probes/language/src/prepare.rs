@@ -128,6 +128,8 @@ pub struct PreparedRequest {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
+    /// How many redirects are followed.
+    pub follow: u32,
 }
 
 impl std::fmt::Debug for PreparedRequest {
@@ -244,6 +246,7 @@ impl Renderer<'_> {
             url,
             headers,
             body,
+            follow: act.follow,
         })
     }
 
@@ -322,9 +325,12 @@ impl Renderer<'_> {
     fn headers(&mut self, headers: &[Header]) -> Result<Vec<(String, String)>, RenderError> {
         let mut rendered: Vec<(String, String)> = Vec::new();
         for header in headers {
+            if matches!(header.origin, HeaderOrigin::Actor(of) if of != self.actor) {
+                continue;
+            }
             let value = match self.text(&header.value, Escape::Nothing) {
                 Ok(value) => value,
-                Err(RenderError::Unset { .. }) if header.origin == HeaderOrigin::Default => {
+                Err(RenderError::Unset { .. }) if header.origin != HeaderOrigin::Step => {
                     continue;
                 }
                 Err(error) => return Err(error),

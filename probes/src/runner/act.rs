@@ -1,6 +1,6 @@
 //! The acts of a step on the network, each turned into an attempt.
 
-use bongsu_language::{Act, Environment, Observed, PreparedAct, PreparedRequest, Step};
+use bongsu_language::{Act, Cookies, Environment, Observed, PreparedAct, PreparedRequest, Step};
 use bongsu_model::FailClass;
 use bytes::Bytes;
 
@@ -9,9 +9,11 @@ use super::actor::Hands;
 use super::attempt::{Attempt, Judge};
 use crate::clock::{Budget, Deadline, Struck};
 use crate::failure::Fault;
-use crate::http::{Answer, Line, Request, exchange};
+use crate::http::{Answer, Line, Request};
 use crate::phases::{Phase, Stopwatch};
 use crate::websocket::{self, Frame, Socket};
+
+mod redirect;
 
 /// How requests introduce themselves: a platform can tell them from those of people.
 const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
@@ -86,6 +88,7 @@ impl Acting<'_> {
     fn line(&mut self) -> Line<'_> {
         Line {
             target: &self.run.context.target,
+            ip: self.run.journey.ip,
             connections: &mut self.hands.connections,
             watch: &mut self.watch,
             deadline: self.deadline,
@@ -101,18 +104,14 @@ impl Acting<'_> {
             .ok_or_else(|| Fault::internal("an HTTP step has an HTTP verb"))?;
         let request = Request {
             method,
-            headers: self.with_own_headers(prepared.headers, &url),
+            headers: prepared.headers,
             url,
             body: prepared.body.map(Bytes::from),
             body_max: self.judge.step.max_body,
         };
-        let exchange = exchange(&request, self.line()).await;
+        let exchange = self.follow(request, prepared.follow).await;
         self.attempt.network = exchange.network;
         self.attempt.answer = exchange.answer;
-        if let Some(answer) = &self.attempt.answer {
-            let now = self.run.context.clock.wall();
-            self.hands.cookies.store(&request.url, &answer.headers, now);
-        }
         match exchange.fault {
             Some(fault) => Err(fault),
             None => self.judge_answer(),
@@ -122,9 +121,15 @@ impl Acting<'_> {
     /// Holds the answer that the attempt has against the step.
     fn judge_answer(&mut self) -> Result<(), Fault> {
         let answer = self.attempt.answer.take().unwrap_or_default();
-        let elapsed = self.watch.phases().total();
-        let observed = Observed::answer(answer.status, &answer.headers, &answer.body, elapsed);
+        let network = std::mem::take(&mut self.attempt.network);
+        let redirects = std::mem::take(&mut self.attempt.redirect_headers);
+        let phases = self.watch.phases();
+        let observed =
+            Observed::answer(answer.status, &answer.headers, &answer.body, phases.total())
+                .over(phases, &network)
+                .after(&redirects);
         self.judge.judge(&observed, &mut self.attempt);
+        self.attempt.network = network;
         self.attempt.answer = Some(answer);
         self.attempt.fault.take().map_or(Ok(()), Err)
     }
@@ -140,9 +145,9 @@ impl Acting<'_> {
         let (exchange, socket) = websocket::open(&url, &headers, self.line()).await;
         self.attempt.network = exchange.network;
         self.attempt.answer = exchange.answer;
-        if let Some(answer) = &self.attempt.answer {
-            let now = self.run.context.clock.wall();
-            self.hands.cookies.store(&url, &answer.headers, now);
+        if let Some(answer) = self.attempt.answer.take() {
+            self.keep_cookies(&url, &answer);
+            self.attempt.answer = Some(answer);
         }
         if let Some(fault) = exchange.fault {
             return Err(fault);
@@ -181,8 +186,10 @@ impl Acting<'_> {
         self.attempt.network.body_bytes = Some(frame.text.len() as u64);
         self.put_in_answer(&frame);
         let elapsed = self.watch.phases().total();
-        let observed = Observed::frame(&frame.text, elapsed);
+        let network = std::mem::take(&mut self.attempt.network);
+        let observed = Observed::frame(&frame.text, elapsed).over(self.watch.phases(), &network);
         self.judge.judge(&observed, &mut self.attempt);
+        self.attempt.network = network;
         self.attempt.fault.take().map_or(Ok(()), Err)
     }
 
@@ -256,6 +263,13 @@ impl Acting<'_> {
         answer.body = frame.text.clone().into_bytes();
     }
 
+    /// Keeps the cookies that came with an answer. An actor without cookies sends none, but what
+    /// it was given is to be known: it may be a credential.
+    fn keep_cookies(&mut self, url: &http::Uri, answer: &Answer) {
+        let now = self.run.context.clock.wall();
+        self.hands.cookies.store(url, &answer.headers, now);
+    }
+
     fn with_own_headers(
         &self,
         mut headers: Vec<(String, String)>,
@@ -267,15 +281,20 @@ impl Acting<'_> {
                 .any(|(given, _)| given.eq_ignore_ascii_case(name))
         };
         if !has(&headers, "user-agent") {
-            headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
+            headers.push(user_agent());
         }
-        if !has(&headers, "cookie") {
+        let keeps_cookies = self.run.journey.actors[self.judge.actor].cookies == Cookies::Kept;
+        if keeps_cookies && !has(&headers, "cookie") {
             let now = self.run.context.clock.wall();
             let cookies = self.hands.cookies.header(url, now);
             headers.extend(cookies.map(|value| ("cookie".to_owned(), value)));
         }
         headers
     }
+}
+
+fn user_agent() -> (String, String) {
+    ("user-agent".to_owned(), USER_AGENT.to_owned())
 }
 
 fn parse_url(text: &str) -> Result<http::Uri, Fault> {

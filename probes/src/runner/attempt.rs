@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use bongsu_language::{About, Captured, Environment, Mismatch, Need, Observed, Secrecy, Step};
-use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, Secret};
+use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, RedirectHop, Secret};
 
 use crate::failure::Fault;
 use crate::http::Answer;
@@ -29,6 +29,10 @@ pub(super) struct Attempt {
     pub(super) captured: Vec<Captured>,
     /// The answer, for evidence.
     pub(super) answer: Option<Answer>,
+    /// The redirects that were followed, in order; their URLs are not redacted.
+    pub(super) redirects: Vec<RedirectHop>,
+    /// The header lines of each of them.
+    pub(super) redirect_headers: Vec<Vec<(String, String)>>,
     /// Texts made of secrets that were sent.
     pub(super) secrets: Vec<Secret>,
     /// How many of the step's secret captures found their secret.
@@ -67,6 +71,8 @@ impl Attempt {
             mismatches: Vec::new(),
             captured: Vec::new(),
             answer: None,
+            redirects: Vec::new(),
+            redirect_headers: Vec::new(),
             secrets: Vec::new(),
             secrets_found: 0,
             finality: Finality::Open,
@@ -96,7 +102,9 @@ impl Attempt {
         });
         let is_unsent =
             self.answer.is_none() && self.fault.as_ref().is_some_and(Fault::is_before_sending);
-        if !is_refused && !is_unsent {
+        // An answer that redirects is an answer: what was asked for may be done by then.
+        let is_answered = !self.redirects.is_empty();
+        if is_answered || !is_refused && !is_unsent {
             self.effect = Effect::Possible;
         }
     }

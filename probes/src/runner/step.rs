@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bongsu_language::{Captured, Poll, Retry, RetryOn, Secrecy, Step};
 use bongsu_model::{
-    BlindReason, EarlierAttempt, FailClass, Monotonic, Secret, StepKind, StepOutcome,
+    BlindReason, EarlierAttempt, FailClass, Monotonic, RedirectHop, Secret, StepKind, StepOutcome,
 };
 
 use super::Run;
@@ -419,6 +419,10 @@ impl<'a> Performance<'a> {
 
     pub(crate) fn mismatches(&self) -> &[String] {
         &self.last.mismatches
+    }
+
+    pub(crate) fn redirects(&self) -> &[RedirectHop] {
+        &self.last.redirects
     }
 
     pub(crate) fn answer(&self) -> Option<&crate::http::Answer> {

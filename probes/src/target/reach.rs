@@ -14,6 +14,22 @@ pub(crate) fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address is where clouds tell their machines who they are, credentials included:
+/// link-local ones (AWS, Azure, Google and most others), and those that some have elsewhere
+/// (AWS over IPv6, Alibaba, Azure's wire server).
+pub(crate) fn is_metadata(address: IpAddr) -> bool {
+    const ELSEWHERE: [Ipv4Addr; 2] = [
+        Ipv4Addr::new(100, 100, 100, 200),
+        Ipv4Addr::new(168, 63, 129, 16),
+    ];
+    const AWS_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    let is_v4 = |v4: Ipv4Addr| v4.is_link_local() || ELSEWHERE.contains(&v4);
+    match address {
+        IpAddr::V4(v4) => is_v4(v4),
+        IpAddr::V6(v6) => embedded_v4(v6).map_or(v6 == AWS_V6, is_v4),
+    }
+}
+
 fn is_private_v4(v4: Ipv4Addr) -> bool {
     let [a, b, c, _] = v4.octets();
     v4.is_loopback()
@@ -53,6 +69,25 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metadata_addresses_are_known_in_every_dress() {
+        for (text, expected) in [
+            ("169.254.169.254", true),
+            ("169.254.170.2", true),
+            ("::ffff:169.254.169.254", true),
+            ("64:ff9b::169.254.169.254", true),
+            ("fd00:ec2::254", true),
+            ("100.100.100.200", true),
+            ("168.63.129.16", true),
+            ("127.0.0.1", false),
+            ("10.0.0.1", false),
+            ("::1", false),
+            ("fd00::1", false),
+        ] {
+            assert_eq!(is_metadata(text.parse().unwrap()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn private_addresses_are_known_in_every_dress() {

@@ -7,6 +7,8 @@ mod cleanup;
 mod multiplexed;
 mod network;
 mod platform;
+mod redirects;
+mod requests;
 mod secrets;
 mod sockets;
 mod steps;

@@ -42,6 +42,7 @@ pub(crate) static JOURNEY: Section = Section {
             Shape::Tables,
             "what is undone afterwards, always",
         ),
+        optional("ip", Shape::Text, "the IP version to use: \"4\" or \"6\""),
         later("case", "named sets of variables"),
         later("warm", "keep sessions across runs"),
     ],
@@ -91,8 +92,16 @@ pub(crate) static ACTOR: Section = Section {
             Shape::Texts,
             "account fields beside login, password and user_id",
         ),
-        later("cookies", "whether it keeps cookies"),
-        later("headers", "headers of its requests"),
+        optional(
+            "cookies",
+            Shape::Flag,
+            "false if it neither keeps nor sends cookies",
+        ),
+        optional(
+            "headers",
+            Shape::Table,
+            "headers of its requests; one whose variable is unset is left out",
+        ),
     ],
 };
 
@@ -186,8 +195,12 @@ pub(crate) static STEP: Section = Section {
             Shape::Flag,
             "false if an unsafe verb changes nothing that the kill switch must hold back",
         ),
-        later("follow", "how many redirects to follow"),
-        later("wait_before", "a pause before the step"),
+        optional(
+            "follow",
+            Shape::Integer,
+            "how many redirects to follow, 1 to 8; none unless it says so",
+        ),
+        optional("wait_before", Shape::Duration, "a pause before the step"),
     ],
 };
 
@@ -258,8 +271,29 @@ pub(crate) static CAPTURE: Section = Section {
         optional(
             "regex",
             Shape::Text,
-            "a pattern; its first group, or all of it",
+            "a pattern; its first group, or all of it; beside `header` it is looked for there",
         ),
+        optional(
+            "parameter",
+            Shape::Text,
+            "a parameter of the URL that the `header` holds",
+        ),
+        optional(
+            "cookie",
+            Shape::Text,
+            "a cookie that the answer sets, or a redirect that led to it",
+        ),
+        optional(
+            "time",
+            Shape::Text,
+            "seconds: total, or of a phase: dns, connect, tls, wait, receive",
+        ),
+        optional(
+            "tls",
+            Shape::Text,
+            "a fact of TLS: version, cipher, protocol, not_after",
+        ),
+        optional("ip", Shape::Flag, "the address that was connected to"),
         optional("body", Shape::Flag, "the whole body"),
         optional("frame", Shape::Flag, "the whole frame"),
         optional(
@@ -273,7 +307,6 @@ pub(crate) static CAPTURE: Section = Section {
             Shape::Flag,
             "whether the value must never be shown",
         ),
-        later("cookie", "a cookie"),
     ],
 };
 

@@ -34,6 +34,7 @@ pub(super) fn assemble(
                 name: actor.name.clone(),
                 pool: actor.pool.clone()?,
                 fields: actor.needs.clone(),
+                cookies: actor.cookies,
                 position: actor.position.clone(),
             })
         })
@@ -46,6 +47,7 @@ pub(super) fn assemble(
         timeout: file.timeout.as_ref()?.0,
         cleanup_timeout: file.cleanup_timeout,
         actors,
+        ip: file.ip,
         vars: file.vars.clone(),
         steps: layout.steps,
         cleanup: layout.cleanup,
@@ -168,17 +170,18 @@ impl Layout<'_> {
             None => None,
             Some((spends, _)) => Some(spends.amount(&self.file.vars)?),
         };
+        let acting = place.acting;
         Some(Step {
             name: place.name,
             index: 0,
             kind: entry.kind,
             scope: place.scope,
-            actors: place.acting,
             feature: entry
                 .feature
                 .as_ref()
                 .map_or_else(|| feature.clone(), |(own, _)| own.clone()),
-            act: self.complete(act),
+            act: self.complete(act, &acting),
+            actors: acting,
             expect: entry.expect.clone(),
             fail_if: entry.fail_if.clone(),
             captures: entry.captures.clone(),
@@ -189,6 +192,7 @@ impl Layout<'_> {
             since: place.since,
             timeout: entry.timeout.as_ref().map(|(timeout, _)| *timeout),
             when: entry.when.clone(),
+            wait_before: entry.wait_before.as_ref().map(|(wait, _)| *wait),
             max_body: entry.max_body,
             spends,
             effect: entry.effect,
@@ -197,15 +201,15 @@ impl Layout<'_> {
         })
     }
 
-    /// The act with the journey's base and default headers.
-    fn complete(&self, act: &Act) -> Act {
+    /// The act with the journey's base, its default headers and those of who performs it.
+    fn complete(&self, act: &Act, acting: &[usize]) -> Act {
         let mut act = act.clone();
         match &mut act {
             Act::Http(act) => {
                 self.add_base(&mut act.url);
-                self.add_defaults(&mut act.headers);
+                self.add_defaults(&mut act.headers, acting);
             }
-            Act::Open(act) => self.add_defaults(&mut act.headers),
+            Act::Open(act) => self.add_defaults(&mut act.headers, acting),
             Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } => {}
         }
         act
@@ -217,9 +221,13 @@ impl Layout<'_> {
         }
     }
 
-    fn add_defaults(&self, headers: &mut Vec<Header>) {
+    fn add_defaults(&self, headers: &mut Vec<Header>, acting: &[usize]) {
         let own = std::mem::take(headers);
-        let defaults = self.file.defaults.iter();
+        let actors = acting
+            .iter()
+            .filter_map(|actor| self.file.actors.get(*actor));
+        let of_actors = actors.flat_map(|actor| &actor.headers);
+        let defaults = self.file.defaults.iter().chain(of_actors);
         headers.extend(
             defaults
                 .filter(|default| !own.iter().any(|o| o.name == default.name))

@@ -163,6 +163,9 @@ pub(super) fn check_journey(
         }
     }
     known.check_defaults(&file.default_names, diagnostics);
+    for (actor, entry) in file.actors.iter().enumerate() {
+        known.check_actor_headers(actor, &entry.header_names, diagnostics);
+    }
     known.begin_cleanup();
     for step in &file.cleanup {
         let acting = actors.acting(step).unwrap_or_default();

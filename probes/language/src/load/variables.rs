@@ -159,6 +159,20 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// The same of an actor's own header.
+    pub(super) fn check_actor_headers(
+        &self,
+        actor: usize,
+        names: &[PlacedName],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        diagnostics.extend(
+            names
+                .iter()
+                .filter_map(|placed| self.problem(placed, Some(actor), 1)),
+        );
+    }
+
     pub(super) fn check_use(
         &self,
         fragment: &FragmentFile,

@@ -48,7 +48,11 @@ pub(super) fn check_limits(
             .timeout
             .clone()
             .map(|(limit, at)| ("timeout", limit, at));
-        for (key, limit, at) in [poll, within, attempt].into_iter().flatten() {
+        let pause = step
+            .wait_before
+            .clone()
+            .map(|(limit, at)| ("wait_before", limit, at));
+        for (key, limit, at) in [poll, within, attempt, pause].into_iter().flatten() {
             if limit > *timeout {
                 diagnostics.push(
                     Diagnostic::warning(at, format!("`{key}` can never be reached"))

@@ -1,7 +1,7 @@
 //! What a step sends: URL, headers, query, body.
 
 use crate::document::{Node, Table};
-use crate::journey::{Body, Header, HeaderOrigin, Url};
+use crate::journey::{Body, FOLLOW_MAX, Header, HeaderOrigin, Url};
 use crate::parser::{Parser, shown};
 use crate::template::{Part, Template, ValueTemplate};
 
@@ -162,6 +162,25 @@ impl Parser<'_> {
             }
         }
         headers
+    }
+
+    /// How many redirects are followed.
+    pub(super) fn follow(&mut self, table: &Table) -> u32 {
+        let Some((node, count)) = table
+            .get("follow")
+            .and_then(|node| Some((node, node.as_integer()?)))
+        else {
+            return 0;
+        };
+        match u32::try_from(count) {
+            Ok(count) if count <= FOLLOW_MAX => count,
+            _ => {
+                let _ = self
+                    .error(&node.span, "`follow` is out of range")
+                    .help(format!("follow 1 to {FOLLOW_MAX} redirects, or none: 0"));
+                0
+            }
+        }
     }
 
     pub(super) fn body(&mut self, table: &Table) -> Option<Body> {

@@ -1,6 +1,6 @@
 //! `capture.NAME = { … }`.
 
-use crate::capture::{Capture, CaptureFrom, Presence, Secrecy, Take};
+use crate::capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 use crate::document::{Entry, Node, Table};
 use crate::jsonpath::{Cardinality, JsonPath};
 use crate::keys;
@@ -14,6 +14,27 @@ const TAKES: &[(&str, Take)] = &[
     ("last", Take::Last),
     ("all", Take::All),
     ("count", Take::Count),
+];
+
+/// Where a value may come from. `regex` and `parameter` may stand beside `header`.
+const SOURCES: &[&str] = &[
+    "json", "header", "regex", "cookie", "body", "frame", "time", "tls", "ip",
+];
+
+const SPANS: &[(&str, Span)] = &[
+    ("total", Span::Total),
+    ("dns", Span::Dns),
+    ("connect", Span::Connect),
+    ("tls", Span::Tls),
+    ("wait", Span::Wait),
+    ("receive", Span::Receive),
+];
+
+const TLS_FACTS: &[(&str, TlsFact)] = &[
+    ("version", TlsFact::Version),
+    ("cipher", TlsFact::Cipher),
+    ("protocol", TlsFact::Protocol),
+    ("not_after", TlsFact::NotAfter),
 ];
 
 impl Parser<'_> {
@@ -102,28 +123,33 @@ impl Parser<'_> {
                 }
                 Some(CaptureFrom::Json(path, take.unwrap_or(Take::One)))
             }
-            ("header", Of::Frame) => {
-                let _ = self
-                    .error(&entry.key_span, "a frame has no headers")
-                    .help("use `json`");
+            ("header" | "cookie" | "tls" | "ip", Of::Frame) => {
+                let what = match entry.key.as_str() {
+                    "header" => "a frame has no headers",
+                    "cookie" => "a frame sets no cookies",
+                    _ => "a frame comes over a connection that is open already",
+                };
+                let _ = self.error(&entry.key_span, what).help("use `json`");
                 None
             }
-            ("header", _) => entry
+            ("header", _) => {
+                let name = entry.node.as_text()?.to_lowercase();
+                Some(CaptureFrom::Header(name, self.header_part(options)?))
+            }
+            ("cookie", _) => entry
                 .node
                 .as_text()
-                .map(|n| CaptureFrom::Header(n.to_lowercase())),
+                .map(|name| CaptureFrom::Cookie(name.to_owned())),
+            ("time", _) => self
+                .word(&entry.node, "a part of the time", SPANS)
+                .map(CaptureFrom::Time),
+            ("tls", _) => self
+                .word(&entry.node, "a fact of TLS", TLS_FACTS)
+                .map(CaptureFrom::Tls),
+            ("ip", _) => self.says_true(entry).then_some(CaptureFrom::Ip),
             ("regex", _) => self.pattern(&entry.node).map(CaptureFrom::Regex),
             ("body", Of::Answer) | ("frame", Of::Frame | Of::Opening) => {
-                if entry.node.as_bool() == Some(false) {
-                    let _ = self
-                        .error(
-                            &entry.node.span,
-                            format!("`{} = false` says nothing", entry.key),
-                        )
-                        .help(format!("write `{} = true`", entry.key));
-                    return None;
-                }
-                Some(CaptureFrom::Text)
+                self.says_true(entry).then_some(CaptureFrom::Text)
             }
             (key, _) => {
                 let other = if key == "body" { "frame" } else { "body" };
@@ -135,23 +161,62 @@ impl Parser<'_> {
         }
     }
 
+    /// Whether a flag that chooses a source is true; tells it if not.
+    fn says_true(&mut self, entry: &Entry) -> bool {
+        let is_false = entry.node.as_bool() == Some(false);
+        if is_false {
+            let _ = self
+                .error(
+                    &entry.node.span,
+                    format!("`{} = false` says nothing", entry.key),
+                )
+                .help(format!("write `{} = true`", entry.key));
+        }
+        !is_false
+    }
+
+    /// What is taken of a header.
+    fn header_part(&mut self, options: &Table) -> Option<HeaderPart> {
+        match (options.entry("regex"), options.entry("parameter")) {
+            (None, None) => Some(HeaderPart::Whole),
+            (Some(pattern), None) => self.pattern(&pattern.node).map(HeaderPart::Pattern),
+            (None, Some(name)) => {
+                let name = name.node.as_text()?;
+                Some(HeaderPart::Parameter(name.to_owned()))
+            }
+            (Some(_), Some(second)) => {
+                let _ = self
+                    .error(&second.key_span, "one part of a header is meant")
+                    .help("keep one of `regex` and `parameter`");
+                None
+            }
+        }
+    }
+
     fn capture_source<'t>(
         &mut self,
         options: &'t Table,
         owner: &std::ops::Range<usize>,
     ) -> Option<&'t Entry> {
-        let sources: Vec<_> = ["json", "header", "regex", "body", "frame"]
+        let has_header = options.get("header").is_some();
+        let sources: Vec<_> = SOURCES
             .iter()
+            .filter(|key| !(has_header && **key == "regex"))
             .filter_map(|key| options.entry(key))
             .collect();
+        if let Some(entry) = options.entry("parameter")
+            && !has_header
+        {
+            let _ = self
+                .error(&entry.key_span, "`parameter` is part of a URL in a header")
+                .help("add `header = \"location\"`");
+        }
         match sources.as_slice() {
             [entry] => Some(*entry),
             [] => {
-                if options.get("cookie").is_none() {
-                    let _ = self
-                        .error(owner, "the capture does not say where its value is")
-                        .help("add one of json, header, regex, body, frame");
-                }
+                let _ = self
+                    .error(owner, "the capture does not say where its value is")
+                    .help(format!("add one of {}", SOURCES.join(", ")));
                 None
             }
             [_, second, ..] => {

@@ -47,8 +47,22 @@ impl StepVerb {
     fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Http(Verb::Get | Verb::Head) => &[
-                "feature", "query", "headers", "expect", "fail_if", "capture", "poll", "retry",
-                "slow", "within", "since", "timeout", "max_body", "when",
+                "feature",
+                "query",
+                "headers",
+                "expect",
+                "fail_if",
+                "capture",
+                "poll",
+                "retry",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "max_body",
+                "follow",
+                "wait_before",
+                "when",
             ],
             Self::Http(_) => &[
                 "feature",
@@ -67,13 +81,25 @@ impl StepVerb {
                 "since",
                 "timeout",
                 "max_body",
+                "follow",
+                "wait_before",
                 "when",
                 "spends",
                 "side_effect",
             ],
             Self::Open => &[
-                "feature", "query", "headers", "socket", "expect", "capture", "slow", "within",
-                "since", "timeout", "when",
+                "feature",
+                "query",
+                "headers",
+                "socket",
+                "expect",
+                "capture",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "wait_before",
+                "when",
             ],
             Self::Send => &[
                 "feature",
@@ -83,15 +109,32 @@ impl StepVerb {
                 "within",
                 "since",
                 "timeout",
+                "wait_before",
                 "when",
                 "spends",
                 "side_effect",
             ],
             Self::Receive => &[
-                "feature", "where", "expect", "capture", "slow", "within", "since", "timeout",
+                "feature",
+                "where",
+                "expect",
+                "capture",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "wait_before",
                 "when",
             ],
-            Self::Close => &["feature", "slow", "within", "since", "timeout", "when"],
+            Self::Close => &[
+                "feature",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "wait_before",
+                "when",
+            ],
             Self::Use => &[],
         }
     }
@@ -163,6 +206,7 @@ impl Parser<'_> {
                 .map(|(since, node)| (since.to_owned(), self.position(&node.span))),
             timeout: self.placed_duration(table, "timeout"),
             when: self.when(table),
+            wait_before: self.placed_duration(table, "wait_before"),
             max_body: self.max_body(table),
             spends: self.spends(table),
             effect: Self::effect(table, verb.map(|(_, verb)| verb)),
@@ -308,12 +352,14 @@ impl Parser<'_> {
                 let headers = self.step_headers(table);
                 let query = self.step_query(table);
                 let body = self.body(table);
+                let follow = self.follow(table);
                 Act::Http(HttpAct {
                     verb,
                     url: url?,
                     headers,
                     query: query?,
                     body: body?,
+                    follow,
                 })
             }
             StepVerb::Open => {
