@@ -115,12 +115,7 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
         network: network(performance.network(), mask),
         detail: performance.fault().map(|fault| text(fault.detail())),
         failed_expectations: if has_failed {
-            performance
-                .mismatches()
-                .iter()
-                .take(FAILED_EXPECTATIONS_MAX)
-                .map(|mismatch| text(mismatch))
-                .collect()
+            failed_expectations(performance.mismatches(), mask)
         } else {
             Vec::new()
         },
@@ -142,6 +137,18 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
             .collect(),
         evidence: has_failed.then(|| evidence(performance, mask)).flatten(),
     }
+}
+
+/// All that did not hold: what is more than fits stands together in the last one.
+fn failed_expectations(mismatches: &[String], mask: &Mask) -> Vec<String> {
+    let text = |text: &str| mask.cut(text, TEXT_BYTES_MAX);
+    if mismatches.len() <= FAILED_EXPECTATIONS_MAX {
+        return mismatches.iter().map(|mismatch| text(mismatch)).collect();
+    }
+    let (shown, rest) = mismatches.split_at(FAILED_EXPECTATIONS_MAX - 1);
+    let mut failed: Vec<String> = shown.iter().map(|mismatch| text(mismatch)).collect();
+    failed.push(text(&format!("{} more: {}", rest.len(), rest.join("; "))));
+    failed
 }
 
 fn network(facts: &NetworkFacts, mask: &Mask) -> NetworkFacts {

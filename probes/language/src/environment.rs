@@ -76,6 +76,10 @@ impl Environment {
         }
     }
 
+    pub(crate) const fn run_id(&self) -> RunId {
+        self.run.id
+    }
+
     /// Sets what `now()` gives.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;

@@ -1,5 +1,5 @@
 //! What stands between `{{` and `}}`: names, dots, `+ - *` and a few filters. No loops, no calls
-//! but `now()`, nothing that reads a file or the process.
+//! but `now()` and `totp(NAME)`, nothing that reads a file or the process.
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -10,6 +10,7 @@ use crate::expression::token::{Token, TokenKind, tokens};
 
 mod filters;
 mod token;
+mod totp;
 
 pub(crate) use filters::{FILTERS, percent_encode};
 
@@ -176,6 +177,14 @@ impl Expression {
             "now".to_owned(),
             minijinja::Value::from_function(move || now),
         );
+        let _ = context.insert(
+            "totp".to_owned(),
+            minijinja::Value::from_function(move |secret: String| {
+                // The kind that `describe` knows for it: the engine has none of this name.
+                totp::code(&secret, now)
+                    .ok_or_else(|| minijinja::Error::from(minijinja::ErrorKind::CannotUnpack))
+            }),
+        );
         let value = compiled
             .eval(minijinja::Value::from(context))
             .map_err(|error| EvaluationError::Failed(describe(&error)))?;
@@ -206,6 +215,9 @@ fn describe(error: &minijinja::Error) -> String {
         ErrorKind::InvalidOperation => "an operator does not fit the types of its values".into(),
         ErrorKind::MissingArgument | ErrorKind::TooManyArguments => {
             "a filter has the wrong number of arguments".into()
+        }
+        ErrorKind::CannotUnpack => {
+            "the secret of `totp` is neither base32 nor an otpauth://totp/ URI".into()
         }
         ErrorKind::WriteFailure => "a filter gives more than 1 MiB of text".into(),
         kind => format!("{kind}"),
@@ -289,8 +301,9 @@ fn read_names(tokens: &[Token<'_>], grammar: Grammar) -> Result<Vec<Name>, Expre
                     .get(next)
                     .is_some_and(|token| token.kind == TokenKind::Open);
                 if called {
-                    read_call(&name, tokens.get(next + 1))?;
-                    at = next + 2;
+                    let (argument, after) = read_call(&name, tokens, next + 1)?;
+                    names.extend(argument);
+                    at = after;
                 } else {
                     names.push(name);
                     at = next;
@@ -382,20 +395,45 @@ fn read_filter(pipe: &Token<'_>, filter: Option<&Token<'_>>) -> Result<(), Expre
     }
 }
 
-fn read_call(name: &Name, next: Option<&Token<'_>>) -> Result<(), ExpressionError> {
-    if name.path != ["now"] {
-        return Err(ExpressionError::new(
-            format!("there is no function `{}`", name.text()),
-            "the only function is `now()`, the time in whole seconds since 1970",
-            name.at.clone(),
-        ));
-    }
-    match next {
-        Some(token) if token.kind == TokenKind::Close => Ok(()),
-        _ => Err(ExpressionError::new(
+/// Reads what follows the opening bracket of a call: its argument, and where it ends.
+fn read_call(
+    function: &Name,
+    tokens: &[Token<'_>],
+    inside: usize,
+) -> Result<(Option<Name>, usize), ExpressionError> {
+    let is_end = |at: usize| {
+        tokens
+            .get(at)
+            .is_some_and(|token| token.kind == TokenKind::Close)
+    };
+    match function.text().as_str() {
+        "now" if is_end(inside) => Ok((None, inside + 1)),
+        "now" => Err(ExpressionError::new(
             "`now()` takes no arguments",
             "write `now() + 60` for a minute from now",
-            name.at.clone(),
+            function.at.clone(),
+        )),
+        "totp" => {
+            let is_name = tokens
+                .get(inside)
+                .is_some_and(|token| token.kind == TokenKind::Word && !is_keyword(token.text));
+            if is_name {
+                let (name, end) = read_name(tokens, inside);
+                if is_end(end) {
+                    return Ok((Some(name), end + 1));
+                }
+            }
+            Err(ExpressionError::new(
+                "`totp(…)` takes the name of a secret",
+                "write `totp(otp_secret)` and keep the secret in the account's fields",
+                function.at.clone(),
+            ))
+        }
+        other => Err(ExpressionError::new(
+            format!("there is no function `{other}`"),
+            "the functions are `now()`, the time in whole seconds since 1970, and `totp(NAME)`, \
+             the one-time code of a secret",
+            function.at.clone(),
         )),
     }
 }

@@ -16,6 +16,7 @@ mod journey;
 mod jsonpath;
 mod keys;
 mod load;
+mod multipart;
 mod needs;
 mod observed;
 mod parse;
@@ -37,12 +38,13 @@ pub use expect::{
 pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
 pub use journey::{
-    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, Cookies, Effect, FOLLOW_MAX, FragmentUse,
-    Header, HeaderOrigin, HttpAct, IpVersion, Journey, Need, OpenAct, Poll, Retry, RetryOn,
-    STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
+    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, ClientCredentials, Cookies, Effect,
+    FOLLOW_MAX, FragmentUse, Header, HeaderOrigin, HttpAct, IpVersion, Journey, Need, OpenAct,
+    Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_each, load_journeys};
+pub use multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
 pub use observed::Observed;
 pub use parse::is_secret_name;
 pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::expect::{Check, Expectations};
 use crate::expression::Name;
 use crate::journey::{Act, Body, FragmentUse, Header, HeaderOrigin, Journey, Need, Step, Url};
+use crate::multipart::PartContent;
+use crate::template::Template;
 
 impl Journey {
     /// The actors' variables that must be set before `actor` can perform `step`. Built-ins and
@@ -55,6 +57,9 @@ impl Step {
                 act.query
                     .iter()
                     .for_each(|(_, value)| value.each_name(visit));
+                for part in act.client.iter().flat_map(|c| [&c.id, &c.secret]) {
+                    part.names().for_each(&mut *visit);
+                }
                 body_names(&act.body, visit);
             }
             Act::Open(act) => {
@@ -105,9 +110,21 @@ fn header_names<'a>(headers: &'a [Header], visit: &mut dyn FnMut(&'a Name)) {
 
 fn body_names<'a>(body: &'a Body, visit: &mut dyn FnMut(&'a Name)) {
     match body {
-        Body::Empty => {}
+        Body::Empty | Body::Bytes(_) | Body::Generated(_) => {}
         Body::Json(value) => value.each_name(visit),
         Body::Form(pairs) => pairs.iter().for_each(|(_, value)| value.each_name(visit)),
+        Body::Multipart(parts) => {
+            for part in parts {
+                part.file
+                    .iter()
+                    .flat_map(Template::names)
+                    .for_each(&mut *visit);
+                match &part.content {
+                    PartContent::Text(value) | PartContent::Json(value) => value.each_name(visit),
+                    PartContent::Generated(_) => {}
+                }
+            }
+        }
         Body::Text(template) => template.names().for_each(visit),
     }
 }

@@ -20,8 +20,10 @@ use crate::source::Position;
 use crate::template::Template;
 
 mod act;
+mod body;
 mod capture;
 mod expect;
+mod oauth2;
 mod repeat;
 mod secrets;
 mod spends;
@@ -350,8 +352,8 @@ impl Parser<'_> {
         what: &str,
     ) -> bool {
         const RESERVED: &[&str] = &[
-            "target", "run", "now", "and", "or", "not", "if", "else", "in", "is", "true", "false",
-            "none",
+            "target", "run", "now", "totp", "and", "or", "not", "if", "else", "in", "is", "true",
+            "false", "none",
         ];
         let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.len() <= 60

@@ -1,12 +1,16 @@
 //! From a step to what is sent: every template rendered, every byte decided.
 
+use base64::Engine as _;
 use bongsu_model::{Secret, Verb};
 use serde_json::Value;
 
 use crate::capture::Secrecy;
 use crate::environment::{Environment, Variable, collect_texts};
 use crate::expression::{EvaluationError, Expression, percent_encode};
-use crate::journey::{Act, Body, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url};
+use crate::journey::{
+    Act, Body, ClientCredentials, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url,
+};
+use crate::multipart::{self, FormPart, PartContent};
 use crate::template::{Part, Template, ValueTemplate};
 
 /// Longest rendered text in bytes: a request that a person would write is far below.
@@ -162,9 +166,10 @@ impl Step {
             Act::Open(act) => renderer.open(act)?,
             Act::Send { socket, body } => PreparedAct::Send {
                 socket: socket.clone(),
-                text: renderer
-                    .body(body)?
-                    .map_or_else(String::new, |(text, _)| text),
+                // The parser lets no frame be anything but text.
+                text: renderer.body(body)?.map_or_else(String::new, |(bytes, _)| {
+                    String::from_utf8_lossy(&bytes).into_owned()
+                }),
             },
             Act::Receive { socket, .. } => PreparedAct::Receive {
                 socket: socket.clone(),
@@ -234,13 +239,21 @@ impl Renderer<'_> {
         let mut url = self.url(&act.url, &["http://", "https://"])?;
         self.add_query(&mut url, &act.query)?;
         let mut headers = self.headers(&act.headers)?;
-        let body = self.body(&act.body)?;
-        if let Some((_, kind)) = &body
-            && !headers.iter().any(|(name, _)| name == "content-type")
-        {
-            headers.push(("content-type".to_owned(), (*kind).to_owned()));
+        if let Some(client) = &act.client {
+            headers.retain(|(name, _)| name != "authorization");
+            headers.push(("authorization".to_owned(), self.basic(client)?));
         }
-        let body = body.map(|(text, _)| text.into_bytes());
+        let body = self.body(&act.body)?;
+        if matches!(act.body, Body::Multipart(_)) {
+            // Only ours names the boundary.
+            headers.retain(|(name, _)| name != "content-type");
+        }
+        let body = body.map(|(bytes, kind)| {
+            if !headers.iter().any(|(name, _)| name == "content-type") {
+                headers.push(("content-type".to_owned(), kind));
+            }
+            bytes
+        });
         Ok(PreparedRequest {
             verb: act.verb,
             url,
@@ -347,19 +360,73 @@ impl Renderer<'_> {
         Ok(rendered)
     }
 
-    fn body(&mut self, body: &Body) -> Result<Option<(String, &'static str)>, RenderError> {
-        Ok(match body {
-            Body::Empty => None,
+    /// The body and its usual content type.
+    fn body(&mut self, body: &Body) -> Result<Option<(Vec<u8>, String)>, RenderError> {
+        let (bytes, kind) = match body {
+            Body::Empty => return Ok(None),
             Body::Json(value) => {
                 let text = self.value(value)?.to_string();
-                Some((bounded(text)?, "application/json"))
+                (bounded(text)?.into_bytes(), "application/json")
             }
-            Body::Form(pairs) => Some((self.pairs(pairs)?, "application/x-www-form-urlencoded")),
-            Body::Text(template) => Some((
-                self.text(template, Escape::Nothing)?,
+            Body::Form(pairs) => (
+                self.pairs(pairs)?.into_bytes(),
+                "application/x-www-form-urlencoded",
+            ),
+            Body::Multipart(parts) => {
+                let run = self.environment.run_id().to_string();
+                let parts: Result<Vec<_>, _> =
+                    parts.iter().map(|part| self.part(part, &run)).collect();
+                return Ok(Some(multipart::write(&parts?, &run)));
+            }
+            Body::Text(template) => (
+                self.text(template, Escape::Nothing)?.into_bytes(),
                 "text/plain; charset=utf-8",
-            )),
+            ),
+            Body::Bytes(bytes) => (bytes.clone(), "application/octet-stream"),
+            Body::Generated(size) => (
+                multipart::generate(*size, &self.environment.run_id().to_string()),
+                "application/octet-stream",
+            ),
+        };
+        Ok(Some((bytes, kind.to_owned())))
+    }
+
+    fn part(&mut self, part: &FormPart, run: &str) -> Result<multipart::Rendered, RenderError> {
+        let content = match &part.content {
+            PartContent::Text(value) => {
+                let value = self.value(value)?;
+                let text = as_text(&value).ok_or_else(|| RenderError::NotText {
+                    expression: part.name.clone(),
+                    kind: kind_of(&value),
+                })?;
+                bounded(text)?.into_bytes()
+            }
+            PartContent::Json(value) => bounded(self.value(value)?.to_string())?.into_bytes(),
+            PartContent::Generated(size) => {
+                multipart::generate(*size, &format!("{run} {}", part.name))
+            }
+        };
+        let file = match &part.file {
+            Some(file) => Some(self.text(file, Escape::Nothing)?),
+            None => None,
+        };
+        Ok(multipart::Rendered {
+            name: part.name.clone(),
+            file,
+            content_type: part.content_type.clone(),
+            content,
         })
+    }
+
+    /// The value of `authorization` (RFC 6749, section 2.3.1: both are form-encoded first).
+    fn basic(&mut self, client: &ClientCredentials) -> Result<String, RenderError> {
+        let id = percent_encode(&self.text(&client.id, Escape::Nothing)?);
+        let secret = percent_encode(&self.text(&client.secret, Escape::Nothing)?);
+        let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+        if self.secrecy == Secrecy::Secret {
+            self.secrets.push(Secret::new(pair.as_str()));
+        }
+        Ok(format!("Basic {pair}"))
     }
 
     fn value(&mut self, value: &ValueTemplate) -> Result<Value, RenderError> {

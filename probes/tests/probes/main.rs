@@ -4,6 +4,7 @@
 
 mod answers;
 mod cleanup;
+mod credentials;
 mod multiplexed;
 mod network;
 mod platform;

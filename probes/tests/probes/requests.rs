@@ -278,3 +278,93 @@ headers.x-value = "{{ evil }}"
     );
     assert_eq!(server.seen().len(), 1, "nothing of it was sent");
 }
+
+#[tokio::test]
+async fn a_form_has_its_parts_with_their_types_and_sizes() {
+    let server = obliging().await;
+    let journey = short(
+        r#"
+[[step]]
+name = "upload"
+post = "/files"
+multipart.caption = "by {{ login }}"
+multipart.meta = { json = { n = 1 } }
+multipart.photo = { file = "a \"b\".jpg", type = "image/jpeg", size = "3KiB" }
+[[step]]
+name = "raw"
+put = "/raw"
+body.base64 = "AAEC"
+[[step]]
+name = "generated"
+put = "/generated"
+body = { size = 5000 }
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    check_sane(&report);
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
+    let seen = server.seen();
+    let run_id = report.facts.id;
+    assert!(
+        seen[0].contains(&format!(
+            "content-type: multipart/form-data; boundary=bongsu-{run_id}-0\r\n"
+        )),
+        "{}",
+        seen[0]
+    );
+    for part in [
+        "content-disposition: form-data; name=\"caption\"\r\n\r\nby users-1\r\n",
+        "name=\"meta\"\r\ncontent-type: application/json\r\n\r\n{\"n\":1}\r\n",
+        "name=\"photo\"; filename=\"a %22b%22.jpg\"\r\ncontent-type: image/jpeg\r\n\r\n",
+    ] {
+        assert!(seen[0].contains(part), "{part} in {}", seen[0]);
+    }
+    assert!(seen[1].contains("content-type: application/octet-stream\r\n"));
+    assert!(seen[1].ends_with("\r\n\r\n\u{0}\u{1}\u{2}"), "{}", seen[1]);
+    assert!(seen[2].contains("content-length: 5000\r\n"), "{}", seen[2]);
+}
+
+#[tokio::test]
+async fn everything_that_does_not_hold_is_told_with_what_came() {
+    let server =
+        Server::start(|_| Behaviour::Answer(json(200, r#"{"a":1,"b":"x","c":[1,2]}"#))).await;
+    let journey = short(
+        r#"
+[[step]]
+name = "ask"
+get = "/x"
+expect.status = 201
+expect.header.content-type = { contains = "xml" }
+expect.header.etag = { exists = true }
+expect.json."$.a" = { is = "string", min = 2, not = 1 }
+expect.json."$.b" = { in = ["y", "z"], starts_with = "y", matches = '^y$' }
+expect.json."$.c[*]" = { count = { min = 3 } }
+expect.body = { contains = "nothing like it" }
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    check_sane(&report);
+    let failed = &step(&report, "ask").failed_expectations;
+    assert_eq!(failed.len(), 5, "{failed:#?}");
+    assert_eq!(failed[0], "status: expected 201, got 200");
+    let last = failed[4].strip_prefix("7 more: ").unwrap();
+    let all: Vec<&str> = failed[..4]
+        .iter()
+        .map(String::as_str)
+        .chain(last.split("; "))
+        .collect();
+    for expected in [
+        "header content-type: expected something that contains \"xml\", got \"application/json\"",
+        "header etag: expected a value, got nothing",
+        "json $.a: expected string, got 1",
+        "json $.a: expected at least 2, got 1",
+        "json $.a: expected not 1, got 1",
+        "json $.b: expected one of \"y\", \"z\", got \"x\"",
+        "json $.b: expected something that starts with \"y\", got \"x\"",
+        "json $.b: expected something that matches ^y$, got \"x\"",
+        "json $.c[*]: expected a count of at least 3, got 2 values",
+    ] {
+        assert!(all.contains(&expected), "{expected} in {all:#?}");
+    }
+    assert_eq!(all.len(), 11, "{all:#?}");
+}

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The filters' names.
-pub(crate) const FILTERS: &[&str] = &["lower", "upper", "trim", "b64", "url", "replace"];
+pub(crate) const FILTERS: &[&str] = &["lower", "upper", "trim", "b64", "s256", "url", "replace"];
 
 /// All but the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,6 +29,11 @@ pub(super) fn register(engine: &mut minijinja::Environment<'static>) {
     engine.add_filter("trim", |text: String| text.trim().to_owned());
     engine.add_filter("b64", |text: String| {
         bounded(base64::engine::general_purpose::STANDARD.encode(text))
+    });
+    // The code challenge of RFC 7636, section 4.2.
+    engine.add_filter("s256", |text: String| {
+        let hash = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash)
     });
     engine.add_filter("url", |text: String| bounded(percent_encode(&text)));
     engine.add_filter("replace", |text: String, from: String, to: String| {

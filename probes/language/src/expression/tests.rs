@@ -11,6 +11,7 @@ impl Names for Fixed {
             "big" => Some(u64::MAX.into()),
             "name" => Some("Ann & Bob".into()),
             "bob.user_id" => Some("u-2".into()),
+            "seed" => Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into()),
             "bob.before" => Some(7.into()),
             "pickup" => Some(serde_json::json!({"lat": 52.52})),
             _ => None,
@@ -47,6 +48,23 @@ fn filters_encode() {
     assert_eq!(
         value("name | upper | replace('ANN', 'x') | trim"),
         "x & BOB"
+    );
+}
+
+#[test]
+fn a_code_is_made_of_a_secret_and_a_challenge_of_a_verifier() {
+    assert_eq!(value("totp(seed)").as_str().map(str::len), Some(6));
+    let Err(EvaluationError::Failed(why)) = Expression::parse("totp(name)", Grammar::Value)
+        .unwrap()
+        .evaluate(&Fixed)
+    else {
+        panic!("it passed");
+    };
+    assert!(why.contains("base32") && !why.contains("Ann"), "{why}");
+    // RFC 7636, appendix B.
+    assert_eq!(
+        value("'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk' | s256"),
+        "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     );
 }
 
@@ -134,6 +152,12 @@ fn what_is_outside_the_grammar_is_refused() {
         "open('/etc/passwd')",
         "a.b()",
         "now(1)",
+        "totp()",
+        "totp('x')",
+        "totp(a, b)",
+        "totp(a + b)",
+        "totp(not)",
+        "totp(a",
         "a | shell",
         "a |",
         "'open",

@@ -223,6 +223,10 @@ impl<'a> Known<'a> {
                 self.unset(placed, "`now` is a function")
                     .help("write `now()`: seconds since 1970"),
             ),
+            ["totp"] => Some(
+                self.unset(placed, "`totp` is a function")
+                    .help("write `totp(otp_secret)`: the one-time code of that secret"),
+            ),
             [root, rest @ ..] => self.variable_problem(placed, root, rest, actor, acting),
             [] => None,
         }

@@ -1,7 +1,7 @@
-//! What a step sends: URL, headers, query, body.
+//! What a step sends: URL, headers, query.
 
 use crate::document::{Node, Table};
-use crate::journey::{Body, FOLLOW_MAX, Header, HeaderOrigin, Url};
+use crate::journey::{FOLLOW_MAX, Header, HeaderOrigin, Url};
 use crate::parser::{Parser, shown};
 use crate::template::{Part, Template, ValueTemplate};
 
@@ -180,39 +180,6 @@ impl Parser<'_> {
                     .help(format!("follow 1 to {FOLLOW_MAX} redirects, or none: 0"));
                 0
             }
-        }
-    }
-
-    pub(super) fn body(&mut self, table: &Table) -> Option<Body> {
-        let given: Vec<_> = ["json", "form", "body"]
-            .iter()
-            .filter_map(|key| table.entry(key))
-            .collect();
-        if let [first, second, ..] = given.as_slice() {
-            let _ = self
-                .error(
-                    &second.key_span,
-                    format!("a request has one body, this one has `{}` too", first.key),
-                )
-                .help("keep one of `json`, `form` and `body`");
-            return None;
-        }
-        let Some(entry) = given.first() else {
-            return Some(Body::Empty);
-        };
-        match (entry.key.as_str(), entry.node.as_table()) {
-            ("json", table) => {
-                if let Some(table) = table {
-                    self.refuse_secret_literals(table);
-                }
-                self.value(&entry.node).map(Body::Json)
-            }
-            ("form", Some(table)) => {
-                self.refuse_secret_literals(table);
-                self.pairs(table).map(Body::Form)
-            }
-            ("body", None) => self.template(&entry.node).map(Body::Text),
-            _ => None,
         }
     }
 }

@@ -4,9 +4,10 @@ use bongsu_model::{FeatureId, StepKind, Verb};
 
 use crate::document::{Node, NodeValue, Table};
 use crate::expression::{Expression, Grammar};
-use crate::journey::{Act, BODY_BYTES_MAX, Effect, HttpAct, OpenAct};
+use crate::journey::{Act, BODY_BYTES_MAX, Body, Effect, HttpAct, OpenAct};
 use crate::keys;
 use crate::parse::expect::Of;
+use crate::parse::oauth2::is_token_request;
 use crate::parse::{Doing, StepEntry};
 use crate::parser::{Parser, PlacedName, shown};
 use crate::source::Position;
@@ -70,7 +71,9 @@ impl StepVerb {
                 "headers",
                 "json",
                 "form",
+                "multipart",
                 "body",
+                "oauth2",
                 "expect",
                 "fail_if",
                 "capture",
@@ -176,11 +179,14 @@ impl Parser<'_> {
             expect
         };
         let fail_if = self.expectations(table, "fail_if", of);
-        let (captured, captures) = self.captures(table, of);
+        let mut captures = self.captures(table, of);
         let http_verb = match verb {
             Some((_, StepVerb::Http(verb))) => Some(verb),
             _ => None,
         };
+        let mut expect = expect;
+        self.add_oauth2(table, http_verb, &mut expect, &mut captures);
+        let (captured, captures) = captures;
         let poll = self.poll(table, http_verb);
         self.check_fail_if(table, http_verb);
         let retry = self.retry(table, http_verb, default_keys);
@@ -215,7 +221,8 @@ impl Parser<'_> {
         }
     }
 
-    /// An unsafe verb changes something unless the step says that it does not.
+    /// An unsafe verb changes something unless the step says that it does not, or asks for a
+    /// token: a session.
     fn effect(table: &Table, verb: Option<StepVerb>) -> Effect {
         let is_unsafe = match verb {
             Some(StepVerb::Http(verb)) => verb.has_side_effects(),
@@ -225,7 +232,7 @@ impl Parser<'_> {
             }
         };
         let said = table.get("side_effect").and_then(Node::as_bool);
-        if is_unsafe && said != Some(false) {
+        if is_unsafe && !is_token_request(table) && said != Some(false) {
             Effect::Change
         } else {
             Effect::None
@@ -352,12 +359,14 @@ impl Parser<'_> {
                 let headers = self.step_headers(table);
                 let query = self.step_query(table);
                 let body = self.body(table);
+                let client = self.oauth2_client(table);
                 let follow = self.follow(table);
                 Act::Http(HttpAct {
                     verb,
                     url: url?,
                     headers,
                     query: query?,
+                    client,
                     body: body?,
                     follow,
                 })
@@ -376,10 +385,16 @@ impl Parser<'_> {
             }
             StepVerb::Send => {
                 let body = self.body(table)?;
-                if body == crate::journey::Body::Empty {
+                if body == Body::Empty {
                     let _ = self
                         .error(&node.span, "there is nothing to send")
                         .help("add `json = { … }` or `body = \"…\"`");
+                    return None;
+                }
+                if !matches!(body, Body::Json(_) | Body::Text(_)) {
+                    let _ = self
+                        .error(&node.span, "a frame is text")
+                        .help("send `json = { … }` or `body = \"…\"`");
                     return None;
                 }
                 Act::Send {
