@@ -1,6 +1,7 @@
 //! The stopwatch of one attempt: disjoint phases from one chain of clock readings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu_model::{Clock, Monotonic, Phases};
 
@@ -75,10 +76,26 @@ impl Stopwatch {
     }
 }
 
+/// What of `after` came after `before`; a phase that got nothing was not gone through again.
+pub(crate) fn between(before: Phases, after: Phases) -> Phases {
+    let part = |before: Option<Duration>, after: Option<Duration>| match before {
+        None => after,
+        Some(before) => after
+            .and_then(|after| after.checked_sub(before))
+            .filter(|part| !part.is_zero()),
+    };
+    Phases {
+        dns: part(before.dns, after.dns),
+        connect: part(before.connect, after.connect),
+        tls: part(before.tls, after.tls),
+        wait: part(before.wait, after.wait),
+        receive: part(before.receive, after.receive),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::time::Duration;
 
     use bongsu_model::Timestamp;
     use proptest::prelude::*;

@@ -189,6 +189,8 @@ pub struct RedirectHop {
     pub url: String,
     /// How long it took.
     pub duration: Duration,
+    /// Where that time went; they are part of the attempt's phases.
+    pub phases: Phases,
 }
 
 /// What a failed step saw, redacted and cut.

@@ -213,6 +213,16 @@ definitions! {
         "The URLs that redirected, redacted.";
     REDIRECT_DURATION = "bongsu.redirect.duration", Step, "double[]", "s",
         "How long each of them took.";
+    REDIRECT_DNS = "bongsu.redirect.dns.duration", Step, "double[]", "s",
+        "How long each of them resolved the name, -1 where it did not.";
+    REDIRECT_CONNECT = "bongsu.redirect.connect.duration", Step, "double[]", "s",
+        "How long each of them connected, -1 where it did not.";
+    REDIRECT_TLS = "bongsu.redirect.tls.duration", Step, "double[]", "s",
+        "How long the TLS handshake of each of them took, -1 where there was none.";
+    REDIRECT_WAIT = "bongsu.redirect.wait.duration", Step, "double[]", "s",
+        "How long each of them waited for the answer's first byte, -1 where none came.";
+    REDIRECT_RECEIVE = "bongsu.redirect.receive.duration", Step, "double[]", "s",
+        "How long each of them received the answer, -1 where none came.";
     RESPONSE_BODY_SIZE = "bongsu.response.body.size", Step, "int", "By",
         "The answer's body after decompression (the convention's `http.response.body.size` counts \
          before).";

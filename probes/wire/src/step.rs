@@ -331,11 +331,51 @@ fn encode_redirects(hops: &[RedirectHop], writer: &mut Writer) {
     writer.texts(names::REDIRECT_URL, urls, TEXT_BYTES_MAX);
     let durations = kept.iter().map(|hop| Item::Double(seconds(hop.duration)));
     writer.array(names::REDIRECT_DURATION, durations);
+    for (at, name) in REDIRECT_PHASES.iter().enumerate() {
+        let of_phase = kept.iter().map(|hop| {
+            let (_, duration) = hop.phases.named()[at];
+            Item::Double(duration.map_or(NOT_REACHED, seconds))
+        });
+        writer.array(name.name, of_phase);
+    }
+}
+
+/// What stands for a phase that a redirect did not reach: an array has no gaps.
+const NOT_REACHED: f64 = -1.0;
+
+/// The phases of redirects, in the order of [`Phases::named`].
+const REDIRECT_PHASES: [Key; 5] = [
+    key::REDIRECT_DNS,
+    key::REDIRECT_CONNECT,
+    key::REDIRECT_TLS,
+    key::REDIRECT_WAIT,
+    key::REDIRECT_RECEIVE,
+];
+
+/// A phase of all redirects; agents of earlier versions tell none.
+fn read_phase(
+    attributes: &Attributes<'_>,
+    name: Key,
+    count: usize,
+) -> Result<Vec<Option<std::time::Duration>>, AttributeError> {
+    let Some(column) = attributes.array(name, REDIRECTS_MAX)? else {
+        return Ok(vec![None; count]);
+    };
+    column
+        .expect_len(count)?
+        .doubles()?
+        .into_iter()
+        .map(|seconds| match seconds {
+            seconds if seconds < 0.0 => Ok(None),
+            seconds => duration(name, seconds).map(Some),
+        })
+        .collect()
 }
 
 fn read_redirects(attributes: &Attributes<'_>) -> Result<Vec<RedirectHop>, AttributeError> {
     let Some(statuses) = attributes.array(key::REDIRECT_STATUS, REDIRECTS_MAX)? else {
-        for name in [key::REDIRECT_URL, key::REDIRECT_DURATION] {
+        let columns = [key::REDIRECT_URL, key::REDIRECT_DURATION];
+        for name in columns.into_iter().chain(REDIRECT_PHASES) {
             if attributes.has(name) {
                 return Err(AttributeFault::NotApplicable("without the statuses").of(name));
             }
@@ -349,16 +389,30 @@ fn read_redirects(attributes: &Attributes<'_>) -> Result<Vec<RedirectHop>, Attri
     };
     let urls = column(key::REDIRECT_URL)?.texts(TEXT_BYTES_MAX)?;
     let durations = column(key::REDIRECT_DURATION)?.doubles()?;
+    let of_phase = |name| read_phase(attributes, name, statuses.len());
+    let dns = of_phase(key::REDIRECT_DNS)?;
+    let connect = of_phase(key::REDIRECT_CONNECT)?;
+    let tls = of_phase(key::REDIRECT_TLS)?;
+    let wait = of_phase(key::REDIRECT_WAIT)?;
+    let receive = of_phase(key::REDIRECT_RECEIVE)?;
     statuses
         .texts(TEXT_BYTES_MAX)?
         .into_iter()
         .zip(urls)
         .zip(durations)
-        .map(|((status, url), seconds)| {
+        .enumerate()
+        .map(|(at, ((status, url), seconds))| {
             Ok(RedirectHop {
                 status: parse(key::REDIRECT_STATUS, status)?,
                 url: url.to_owned(),
                 duration: duration(key::REDIRECT_DURATION, seconds)?,
+                phases: Phases {
+                    dns: dns[at],
+                    connect: connect[at],
+                    tls: tls[at],
+                    wait: wait[at],
+                    receive: receive[at],
+                },
             })
         })
         .collect()

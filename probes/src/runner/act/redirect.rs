@@ -6,13 +6,14 @@
 
 use std::net::IpAddr;
 
-use bongsu_model::{FailClass, Monotonic, RedirectHop};
+use bongsu_model::{FailClass, Phases, RedirectHop};
 use url::{Host, Url};
 
 use super::{Acting, user_agent};
 use crate::dial::{Endpoint, Protocol};
 use crate::failure::Fault;
 use crate::http::{Answer, Exchange, Request, exchange};
+use crate::phases::between;
 use crate::target::{Target, is_metadata, is_private};
 
 /// What a redirect does to the request.
@@ -41,7 +42,7 @@ impl Acting<'_> {
         let start = request.url.clone();
         loop {
             request.headers = self.headers_for(&request, &own, &start);
-            let began = self.watch.ended();
+            let before = self.watch.phases();
             let mut exchange = exchange(&request, self.line()).await;
             if let Some(answer) = &exchange.answer {
                 self.keep_cookies(&request.url, answer);
@@ -55,7 +56,7 @@ impl Acting<'_> {
                 Some((answer, redirect)) if limit > 0 => {
                     match self.redirected(&request, answer, redirect, limit) {
                         Ok(next) => {
-                            self.note(&request, exchange.answer.unwrap_or_default(), began);
+                            self.note(&request, exchange.answer.unwrap_or_default(), before);
                             request = next;
                         }
                         Err(fault) => {
@@ -119,11 +120,13 @@ impl Acting<'_> {
         Ok(next)
     }
 
-    fn note(&mut self, request: &Request, answer: Answer, began: Monotonic) {
+    fn note(&mut self, request: &Request, answer: Answer, before: Phases) {
+        let phases = between(before, self.watch.phases());
         self.attempt.redirects.push(RedirectHop {
             status: answer.status,
             url: request.url.to_string(),
-            duration: self.watch.ended().since(began),
+            duration: phases.total(),
+            phases,
         });
         self.attempt.redirect_headers.push(answer.headers);
     }

@@ -70,6 +70,11 @@ fn slow() -> RunReport {
         status: 307,
         url: "https://superapp.test/v1/sessions".to_owned(),
         duration: Duration::from_micros(3_500),
+        phases: Phases {
+            connect: Some(Duration::from_micros(1_000)),
+            wait: Some(Duration::from_micros(2_500)),
+            ..Phases::default()
+        },
     }];
     report
 }

@@ -121,8 +121,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn redirect()(status in any::<u16>(), url in text(), duration in duration()) -> RedirectHop {
-        RedirectHop { status, url, duration }
+    fn redirect()(
+        status in any::<u16>(), url in text(), duration in duration(), phases in phases(),
+    ) -> RedirectHop {
+        RedirectHop { status, url, duration, phases }
     }
 }
 
