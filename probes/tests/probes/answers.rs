@@ -94,6 +94,26 @@ async fn answers_without_end_or_measure_stop_at_their_cap() {
     let report = run(&short(GET), &context(target(&endless.base()))).await;
     // The second head inside the body is what it trips over, unless the cap comes first.
     assert!(verdict(&report).starts_with("fail("), "{report:#?}");
+    // A body that only the end of the connection would end, plain and as one stream of zeros.
+    let mut plain = head("");
+    plain.extend([b'x'; 4096]);
+    check(Behaviour::Endless(plain), "fail(body_too_large): body").await;
+    let compressed = gzip(&vec![0; 8 << 20]);
+    let mut inflating = head("content-encoding: gzip\r\n");
+    inflating.extend(&compressed);
+    check(
+        Behaviour::Drip(inflating, Duration::from_secs(1)),
+        "fail(body_too_large): body",
+    )
+    .await;
+    let nested = with_headers(
+        200,
+        "content-encoding: gzip\r\ncontent-encoding: gzip\r\n",
+        &gzip(&compressed),
+    );
+    check(Behaviour::Answer(nested), "fail(expectation): encoding").await;
+    let listed = with_headers(200, "content-encoding: gzip, gzip\r\n", &gzip(&compressed));
+    check(Behaviour::Answer(listed), "fail(expectation): encoding").await;
     let pieces = Server::start(|_| {
         let mut bytes = head("transfer-encoding: chunked\r\n");
         for _ in 0..300 {
@@ -130,6 +150,12 @@ async fn slow_answers_end_at_the_deadline() {
     let every = Duration::from_millis(20);
     let body = Behaviour::Drip(head("content-length: 1000000\r\n"), every);
     check(body, "fail(timeout): body").await;
+    // One byte a second, head included.
+    let second = Duration::from_secs(1);
+    let byte = Behaviour::Drip(head("content-length: 60\r\n"), second);
+    check(byte, "fail(timeout): body").await;
+    let byte = Behaviour::Drip(b"H".to_vec(), second);
+    check(byte, "fail(timeout): body").await;
     // A head that never ends: its first byte came, its last never will.
     let line = Behaviour::Drip(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), every);
     check(line, "fail(timeout): body").await;
