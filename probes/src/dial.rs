@@ -113,22 +113,12 @@ pub(crate) async fn dial(
     facts: &mut NetworkFacts,
     deadline: Deadline,
 ) -> Result<Dialled, Fault> {
-    facts.server_address = Some(endpoint.host.clone());
-    facts.server_port = Some(endpoint.port);
-    if !target.profile().allows(&endpoint.host) {
-        // The journey or a captured value asks for it: our configuration, not the platform's fault.
-        return Err(Fault::internal(format!(
-            "host `{}` is not in `hosts` of target `{}`",
-            endpoint.host,
-            target.name()
-        )));
-    }
-    if target.is_cut() {
-        return Err(Fault::platform(FailClass::Connect, "unreachable"));
-    }
-    let address = resolve(endpoint, target, watch, facts, deadline).await?;
-    facts.peer_address = Some(address);
-    let stream = connect(SocketAddr::new(address, endpoint.port), watch, deadline).await?;
+    let place = Place {
+        host: &endpoint.host,
+        port: endpoint.port,
+        ip: endpoint.ip,
+    };
+    let stream = open(place, target, watch, facts, deadline).await?;
     let (stream, protocol): (Box<dyn Stream>, _) = match endpoint.security {
         Security::Plain => (Box::new(stream), Protocol::Http1),
         Security::Tls => {
@@ -146,22 +136,75 @@ pub(crate) async fn dial(
     Ok(Dialled { stream, protocol })
 }
 
+/// A lower-case name or an address, without brackets, and a port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+    /// The IP version, if the journey asks for one.
+    pub(crate) ip: Option<IpVersion>,
+}
+
+/// Opens a TCP connection to `place`, ending the phases dns and connect on the way.
+pub(crate) async fn open(
+    place: Place<'_>,
+    target: &Target,
+    watch: &mut Stopwatch,
+    facts: &mut NetworkFacts,
+    deadline: Deadline,
+) -> Result<TcpStream, Fault> {
+    let address = locate(place, target, watch, facts, deadline).await?;
+    connect(address, watch, deadline).await
+}
+
+/// The one address of `place`, if the target lets it be reached; ends the phase dns if it has to
+/// be resolved.
+pub(crate) async fn locate(
+    place: Place<'_>,
+    target: &Target,
+    watch: &mut Stopwatch,
+    facts: &mut NetworkFacts,
+    deadline: Deadline,
+) -> Result<SocketAddr, Fault> {
+    facts.server_address = Some(place.host.to_owned());
+    facts.server_port = Some(place.port).filter(|port| *port > 0);
+    check_allowed(place.host, target)?;
+    if target.is_cut() {
+        return Err(Fault::platform(FailClass::Connect, "unreachable"));
+    }
+    let address = resolve(place, target, watch, facts, deadline).await?;
+    facts.peer_address = Some(address);
+    Ok(SocketAddr::new(address, place.port))
+}
+
+/// Whether the target's allow-list has `host`.
+pub(crate) fn check_allowed(host: &str, target: &Target) -> Result<(), Fault> {
+    if target.profile().allows(host) {
+        return Ok(());
+    }
+    // The journey or a captured value asks for it: our configuration, not the platform's fault.
+    Err(Fault::internal(format!(
+        "host `{host}` is not in `hosts` of target `{}`",
+        target.name()
+    )))
+}
+
 async fn resolve(
-    endpoint: &Endpoint,
+    place: Place<'_>,
     target: &Target,
     watch: &mut Stopwatch,
     facts: &mut NetworkFacts,
     deadline: Deadline,
 ) -> Result<IpAddr, Fault> {
     let private_allowed = target.allows_private();
-    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
+    if let Ok(address) = place.host.parse::<IpAddr>() {
         if !private_allowed && is_private(address) {
             let target = target.name();
             return Err(Fault::internal(format!(
                 "address {address} is private and target `{target}` has no `allow_private`"
             )));
         }
-        if endpoint.ip.is_some_and(|ip| ip != version(address)) {
+        if place.ip.is_some_and(|ip| ip != version(address)) {
             return Err(Fault::internal(format!(
                 "address {address} is not of the IP version that the journey asks for"
             )));
@@ -169,7 +212,7 @@ async fn resolve(
         return Ok(address);
     }
     let asked = deadline
-        .bound(target.resolver.resolve(&endpoint.host, endpoint.ip))
+        .bound(target.resolver.resolve(place.host, place.ip))
         .await;
     watch.end(Phase::Dns);
     let addresses = asked.map_err(|struck| Fault::struck(struck, Phase::Dns))??;
@@ -202,7 +245,8 @@ fn version(address: IpAddr) -> IpVersion {
     }
 }
 
-async fn connect(
+/// Opens a TCP connection, ending the phase connect.
+pub(crate) async fn connect(
     address: SocketAddr,
     watch: &mut Stopwatch,
     deadline: Deadline,
@@ -217,7 +261,8 @@ async fn connect(
     Ok(stream)
 }
 
-fn refused(error: &std::io::Error) -> Fault {
+/// That nobody is there: what became of a connection, a datagram or an echo.
+pub(crate) fn refused(error: &std::io::Error) -> Fault {
     use std::io::ErrorKind;
     let detail = match error.kind() {
         ErrorKind::ConnectionRefused => "refused".to_owned(),

@@ -18,10 +18,10 @@ use hickory_resolver::proto::rr::RecordType;
 use crate::failure::Fault;
 
 /// How long one question waits for its answer.
-const QUESTION_TIMEOUT: Duration = Duration::from_millis(1_500);
+pub(crate) const QUESTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// How often a question that got no answer is asked again: one lost datagram is no outage.
-const QUESTION_REPEATS: usize = 1;
+pub(crate) const QUESTION_REPEATS: usize = 1;
 
 /// Why there is no resolver.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,10 @@ const QUESTION_REPEATS: usize = 1;
 pub struct ResolverError(String);
 
 /// Asks one DNS configuration, each time anew.
-pub(crate) struct Resolver(TokioResolver);
+pub(crate) struct Resolver {
+    resolver: TokioResolver,
+    server: Option<SocketAddr>,
+}
 
 impl std::fmt::Debug for Resolver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -58,6 +61,10 @@ impl Resolver {
                 (config, ResolveHosts::Always)
             }
         };
+        let first = config.name_servers.first().and_then(|server| {
+            let connection = server.connections.first()?;
+            Some(SocketAddr::new(server.ip, connection.port))
+        });
         let mut builder =
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let options: &mut ResolverOpts = builder.options_mut();
@@ -70,8 +77,16 @@ impl Resolver {
         options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
         builder
             .build()
-            .map(Self)
+            .map(|resolver| Self {
+                resolver,
+                server: first,
+            })
             .map_err(|error| ResolverError(error.to_string()))
+    }
+
+    /// The DNS server that is asked first.
+    pub(crate) fn server(&self) -> Option<SocketAddr> {
+        self.server
     }
 
     /// The addresses of `host`, in the order of the answer; at least one.
@@ -84,17 +99,20 @@ impl Resolver {
         let absolute = format!("{}.", host.trim_end_matches('.'));
         let found: Result<Vec<IpAddr>, NetError> = match ip {
             None => self
-                .0
+                .resolver
                 .lookup_ip(absolute)
                 .await
                 .map(|found| found.iter().take(ADDRESSES_MAX).collect()),
-            Some(ip) => self.0.lookup(absolute, record_type(ip)).await.map(|found| {
-                let addresses = found
-                    .answers()
-                    .iter()
-                    .filter_map(|record| record.data.ip_addr());
-                addresses.take(ADDRESSES_MAX).collect()
-            }),
+            Some(ip) => {
+                let found = self.resolver.lookup(absolute, record_type(ip)).await;
+                found.map(|found| {
+                    let addresses = found
+                        .answers()
+                        .iter()
+                        .filter_map(|record| record.data.ip_addr());
+                    addresses.take(ADDRESSES_MAX).collect()
+                })
+            }
         };
         match found {
             Ok(addresses) => {

@@ -23,6 +23,7 @@ mod dial;
 mod dns;
 mod failure;
 mod http;
+mod net;
 mod phases;
 mod redact;
 mod report;

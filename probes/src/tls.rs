@@ -1,12 +1,15 @@
 //! TLS: always verified, never resumed, its facts recorded; ALPN says which HTTP is spoken.
 
 mod certificate;
+mod distinguished;
+mod ocsp;
+mod session;
 mod trust;
 
 use std::io;
 use std::sync::Arc;
 
-use bongsu_model::{FailClass, NetworkFacts};
+use bongsu_model::{FailClass, NetworkFacts, Timestamp};
 use rustls::client::Resumption;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::ServerName;
@@ -15,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::dial::Protocol;
 use crate::failure::{Fault, broken};
+pub(crate) use session::{Listener, Session};
 pub(crate) use trust::Trust;
 
 /// The names of HTTP/2 and HTTP/1.1 in ALPN (RFC 9113, section 3.2; RFC 7301, section 6).
@@ -26,18 +30,21 @@ const ALPN_HTTP1: &[u8] = b"http/1.1";
 pub(crate) struct Configs {
     http2: Arc<ClientConfig>,
     http1: Arc<ClientConfig>,
+    trust: Arc<Trust>,
 }
 
 impl Configs {
     /// Verifies by `trust`; ring, no resumption.
     pub(crate) fn new(trust: Trust) -> Result<Self, String> {
-        let mut http1 = client_config(trust)?;
+        let trust = Arc::new(trust);
+        let mut http1 = client_config(&trust)?;
         http1.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
         let mut http2 = http1.clone();
         http2.alpn_protocols.insert(0, ALPN_HTTP2.to_vec());
         Ok(Self {
             http2: Arc::new(http2),
             http1: Arc::new(http1),
+            trust,
         })
     }
 
@@ -50,12 +57,26 @@ impl Configs {
     }
 }
 
-fn client_config(trust: Trust) -> Result<ClientConfig, String> {
+impl Configs {
+    /// Offers these names by ALPN, the first first, and nothing of ALPN where there is none; the
+    /// listener keeps what is stapled.
+    pub(crate) fn listening(&self, names: &[String]) -> (Arc<ClientConfig>, Arc<Listener>) {
+        let listener = Arc::new(Listener::new(Arc::clone(&self.trust)));
+        let mut config = ClientConfig::clone(&self.http1);
+        // It verifies all that `trust` does: it only listens.
+        let verifier = Arc::clone(&listener);
+        config.dangerous().set_certificate_verifier(verifier);
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        (Arc::new(config), listener)
+    }
+}
+
+fn client_config(trust: &Arc<Trust>) -> Result<ClientConfig, String> {
     let mut config = ClientConfig::builder_with_provider(trust.provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous() // Trust verifies all that the library's own verifier does: it asks two of them.
-        .with_custom_certificate_verifier(Arc::new(trust))
+        .with_custom_certificate_verifier(trust.clone())
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(config)
@@ -96,6 +117,24 @@ pub(crate) fn record(stream: &TlsStream<TcpStream>, facts: &mut NetworkFacts) {
         .peer_certificates()
         .and_then(|chain| chain.first())
         .and_then(|leaf| certificate::not_after(leaf));
+}
+
+/// What the server showed of itself.
+pub(crate) fn session(stream: &TlsStream<TcpStream>) -> Session {
+    let (_, session) = stream.get_ref();
+    Session::of(session.peer_certificates().unwrap_or_default())
+}
+
+/// What the server stapled, and what it says of the server's certificate.
+pub(crate) fn stapled(
+    stream: &TlsStream<TcpStream>,
+    listener: &Listener,
+    now: Timestamp,
+) -> &'static str {
+    let (_, session) = stream.get_ref();
+    let chain = session.peer_certificates().unwrap_or_default();
+    let own = chain.first().map(AsRef::as_ref).unwrap_or_default();
+    ocsp::status(&listener.stapled(), own, now)
 }
 
 /// What is spoken from here on: HTTP/1.1 where the server agreed on nothing.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use regex::Regex;
 
+use crate::fact::Fact;
 use crate::jsonpath::JsonPath;
 use crate::source::Position;
 
@@ -59,6 +60,8 @@ pub enum CaptureFrom {
     Tls(TlsFact),
     /// The address that was connected to.
     Ip,
+    /// A fact of an exchange below HTTP.
+    Fact(Fact, Take),
 }
 
 /// What is taken of a header.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use regex::Regex;
 
+use crate::fact::Fact;
 use crate::jsonpath::JsonPath;
 use crate::source::Position;
 use crate::template::ValueTemplate;
 
 mod check;
+mod items;
 
 pub use check::{About, Mismatch};
 
@@ -45,6 +47,8 @@ pub enum Subject {
     Text,
     /// How long the step took, in seconds.
     Time,
+    /// A fact of an exchange below HTTP.
+    Fact(Fact),
 }
 
 /// One operator with its operand.

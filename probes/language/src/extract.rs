@@ -84,6 +84,7 @@ impl Capture {
                 CaptureFrom::Ip => "nothing was connected to".to_owned(),
                 CaptureFrom::Regex(pattern) => format!("{} finds nothing", pattern.as_str()),
                 CaptureFrom::Text => "there is no content".to_owned(),
+                CaptureFrom::Fact(fact, _) => format!("there is no {fact}"),
             })),
             Err(reason) => Err(self.error(reason)),
         }
@@ -111,6 +112,10 @@ impl Capture {
                 let text = observed.text();
                 Ok((!text.is_empty()).then(|| Value::from(text.into_owned())))
             }
+            CaptureFrom::Fact(fact, take) => match observed.fact(*fact) {
+                Some(Value::Array(items)) => choose(&items.iter().collect::<Vec<_>>(), *take, fact),
+                value => Ok(value.cloned()),
+            },
         }
     }
 
@@ -184,18 +189,22 @@ fn tls(fact: TlsFact, observed: &Observed<'_>) -> Option<Value> {
 }
 
 fn select(path: &JsonPath, take: Take, body: &Value) -> Result<Option<Value>, String> {
-    let found = path.select(body);
+    choose(&path.select(body), take, &path.text())
+}
+
+/// Of what `from` found, what `take` means.
+fn choose(
+    found: &[&Value],
+    take: Take,
+    from: &impl std::fmt::Display,
+) -> Result<Option<Value>, String> {
     Ok(match take {
         Take::One if found.len() > 1 => {
-            return Err(format!(
-                "{} finds {} values, one is meant",
-                path.text(),
-                found.len()
-            ));
+            return Err(format!("{from} finds {} values, one is meant", found.len()));
         }
         Take::One | Take::First => found.first().map(|value| (*value).clone()),
         Take::Last => found.last().map(|value| (*value).clone()),
-        Take::All => Some(found.into_iter().cloned().collect()),
+        Take::All => Some(found.iter().copied().cloned().collect()),
         Take::Count => Some(found.len().into()),
     })
 }

@@ -16,6 +16,10 @@ use crate::multipart::FormPart;
 use crate::source::Position;
 use crate::template::{Template, ValueTemplate};
 
+mod net;
+
+pub use net::{BytesAct, DnsAct, DnsServer, NetAct, Over, Payload, Peer, TlsAct};
+
 /// How long a step may take if it says nothing of it.
 pub const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -266,6 +270,8 @@ pub enum Act {
         /// The socket's name, as the actor opened it.
         socket: String,
     },
+    /// An exchange below HTTP.
+    Net(Box<NetAct>),
 }
 
 impl Act {
@@ -277,6 +283,7 @@ impl Act {
             Self::Send { .. } => Verb::Send,
             Self::Receive { .. } => Verb::Receive,
             Self::Close { .. } => Verb::Close,
+            Self::Net(act) => act.verb(),
         }
     }
 }

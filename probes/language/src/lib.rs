@@ -12,6 +12,8 @@ mod environment;
 mod expect;
 mod expression;
 mod extract;
+mod fact;
+mod host_port;
 mod journey;
 mod jsonpath;
 mod keys;
@@ -37,17 +39,22 @@ pub use expect::{
 };
 pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
+pub use fact::Fact;
+pub use host_port::HostPort;
 pub use journey::{
-    Act, Actor, BODY_BYTES_MAX, Body, CLEANUP_TIMEOUT, ClientCredentials, Cookies, Effect,
-    FOLLOW_MAX, FragmentUse, Header, HeaderOrigin, HttpAct, IpVersion, Journey, Need, OpenAct,
-    Poll, Retry, RetryOn, STEP_TIMEOUT, STEPS_MAX, Scope, Step, Url,
+    Act, Actor, BODY_BYTES_MAX, Body, BytesAct, CLEANUP_TIMEOUT, ClientCredentials, Cookies,
+    DnsAct, DnsServer, Effect, FOLLOW_MAX, FragmentUse, Header, HeaderOrigin, HttpAct, IpVersion,
+    Journey, Need, NetAct, OpenAct, Over, Payload, Peer, Poll, Retry, RetryOn, STEP_TIMEOUT,
+    STEPS_MAX, Scope, Step, TlsAct, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_each, load_journeys};
 pub use multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
 pub use observed::Observed;
 pub use parse::is_secret_name;
-pub use prepare::{Prepared, PreparedAct, PreparedRequest, RenderError};
+pub use prepare::{
+    Prepared, PreparedAct, PreparedDns, PreparedNet, PreparedRequest, PreparedServer, RenderError,
+};
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use source::{Position, SourceFile};
 pub use target::{

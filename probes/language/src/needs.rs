@@ -72,6 +72,7 @@ impl Step {
             Act::Send { body, .. } => body_names(body, visit),
             Act::Receive { filter, .. } => filter.each_name(visit),
             Act::Close { .. } => {}
+            Act::Net(act) => act.each_name(visit),
         }
         self.expect.each_name(visit);
         self.fail_if.each_name(visit);

@@ -6,12 +6,15 @@ use std::time::Duration;
 use bongsu_model::{NetworkFacts, Phases};
 use serde_json::Value;
 
+use crate::fact::Fact;
+
 /// An answer or a frame.
 #[derive(Clone)]
 pub struct Observed<'a> {
     status: Option<u16>,
     headers: &'a [(String, String)],
     content: &'a [u8],
+    facts: &'a [(Fact, Value)],
     elapsed: Duration,
     phases: Phases,
     network: Option<&'a NetworkFacts>,
@@ -32,6 +35,7 @@ impl<'a> Observed<'a> {
             status: Some(status),
             headers,
             content: body,
+            facts: &[],
             elapsed,
             phases: Phases::default(),
             network: None,
@@ -46,6 +50,7 @@ impl<'a> Observed<'a> {
             status: None,
             headers: &[],
             content: frame.as_bytes(),
+            facts: &[],
             elapsed,
             phases: Phases::default(),
             network: None,
@@ -93,6 +98,27 @@ impl<'a> Observed<'a> {
             })
             .next_back()
             .filter(|value| !value.is_empty())
+    }
+
+    /// What came of an exchange below HTTP: its facts, and the bytes that came, if any.
+    pub fn exchange(facts: &'a [(Fact, Value)], content: &'a [u8], elapsed: Duration) -> Self {
+        Self {
+            status: None,
+            headers: &[],
+            content,
+            facts,
+            elapsed,
+            phases: Phases::default(),
+            network: None,
+            redirects: &[],
+            json: OnceLock::new(),
+        }
+    }
+
+    /// The fact of this name.
+    pub fn fact(&self, fact: Fact) -> Option<&'a Value> {
+        let found = self.facts.iter().find(|(known, _)| *known == fact);
+        found.map(|(_, value)| value)
     }
 
     /// The status of an HTTP answer.

@@ -13,6 +13,10 @@ use crate::journey::{
 use crate::multipart::{self, FormPart, PartContent};
 use crate::template::{Part, Template, ValueTemplate};
 
+mod net;
+
+pub use net::{PreparedDns, PreparedNet, PreparedServer};
+
 /// Longest rendered text in bytes: a request that a person would write is far below.
 const RENDERED_BYTES_MAX: usize = 1024 * 1024;
 
@@ -51,6 +55,12 @@ pub enum RenderError {
     #[error("the URL must begin with {expected}")]
     Url {
         /// The schemes that are allowed here.
+        expected: &'static str,
+    },
+    /// It is no place to go to.
+    #[error("the step does not say where to go: it must have {expected}")]
+    Place {
+        /// What is missing.
         expected: &'static str,
     },
     /// The text is too long.
@@ -106,6 +116,8 @@ pub enum PreparedAct {
         /// The socket's name.
         socket: String,
     },
+    /// An exchange below HTTP.
+    Net(PreparedNet),
 }
 
 impl std::fmt::Debug for PreparedAct {
@@ -117,6 +129,7 @@ impl std::fmt::Debug for PreparedAct {
             Self::Send { .. } => "Send(..)",
             Self::Receive { .. } => "Receive(..)",
             Self::Close { .. } => "Close(..)",
+            Self::Net(_) => "Net(..)",
         })
     }
 }
@@ -177,6 +190,7 @@ impl Step {
             Act::Close { socket } => PreparedAct::Close {
                 socket: socket.clone(),
             },
+            Act::Net(act) => PreparedAct::Net(renderer.net(act)?),
         };
         Ok(Prepared {
             act,

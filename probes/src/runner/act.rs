@@ -16,20 +16,20 @@ use crate::websocket::{self, Frame, Socket};
 mod redirect;
 
 /// How requests introduce themselves: a platform can tell them from those of people.
-const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
+pub(super) const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
 
 /// How many frames may have been waiting when a receive began. They are looked at even when the
 /// deadline has passed meanwhile: each has its own time of arrival.
 const BACKLOG_MAX: u32 = 1024;
 
 /// What one attempt works with.
-struct Acting<'a> {
-    judge: Judge<'a>,
-    run: &'a Run<'a>,
+pub(super) struct Acting<'a> {
+    pub(super) judge: Judge<'a>,
+    pub(super) run: &'a Run<'a>,
     hands: &'a mut Hands,
-    watch: Stopwatch,
-    deadline: Deadline,
-    attempt: Attempt,
+    pub(super) watch: Stopwatch,
+    pub(super) deadline: Deadline,
+    pub(super) attempt: Attempt,
 }
 
 impl Run<'_> {
@@ -74,6 +74,7 @@ impl Run<'_> {
             PreparedAct::Send { socket, text } => acting.send(&socket, text).await,
             PreparedAct::Receive { socket } => acting.receive(&socket).await,
             PreparedAct::Close { socket } => acting.close(&socket).await,
+            PreparedAct::Net(prepared) => acting.net(prepared).await,
         };
         if let Err(fault) = done {
             acting.attempt.fault = Some(fault);
@@ -85,7 +86,7 @@ impl Run<'_> {
 }
 
 impl Acting<'_> {
-    fn line(&mut self) -> Line<'_> {
+    pub(super) fn line(&mut self) -> Line<'_> {
         Line {
             target: &self.run.context.target,
             ip: self.run.journey.ip,
@@ -297,7 +298,7 @@ fn user_agent() -> (String, String) {
     ("user-agent".to_owned(), USER_AGENT.to_owned())
 }
 
-fn parse_url(text: &str) -> Result<http::Uri, Fault> {
+pub(super) fn parse_url(text: &str) -> Result<http::Uri, Fault> {
     // The text is not repeated: there may be secrets in it.
     text.parse()
         .map_err(|error| Fault::internal(format!("the step's URL cannot be used: {error}")))

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use bongsu_language::{About, Captured, Environment, Mismatch, Need, Observed, Secrecy, Step};
+use bongsu_language::{
+    About, Captured, Environment, Fact, Mismatch, Need, Observed, Secrecy, Step,
+};
 use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, RedirectHop, Secret};
+use serde_json::Value;
 
 use crate::failure::Fault;
 use crate::http::Answer;
@@ -147,6 +150,11 @@ impl Judge<'_> {
         if has_wrong_status {
             let status = observed.status().unwrap_or_default();
             return Err(Fault::platform(FailClass::Status, status.to_string()));
+        }
+        if mismatches.iter().any(|m| m.about == About::Rcode) {
+            let rcode = observed.fact(Fact::Rcode).and_then(Value::as_str);
+            let word = rcode.unwrap_or_default().to_ascii_lowercase();
+            return Err(Fault::platform(FailClass::Dns, word));
         }
         captures?;
         match mismatches.first() {

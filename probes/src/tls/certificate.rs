@@ -1,12 +1,13 @@
-//! When a certificate ends: the one field of X.509 that is needed, read from its DER.
+//! When a certificate ends, which every handshake reports, and its serial number: read straight
+//! from its DER.
 
 use bongsu_model::Timestamp;
 
 /// DER tags (ITU-T X.690): what the walk to the validity meets.
-const SEQUENCE: u8 = 0x30;
-const EXPLICIT_VERSION: u8 = 0xa0;
+pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const EXPLICIT_VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
-const GENERALIZED_TIME: u8 = 0x18;
+pub(super) const GENERALIZED_TIME: u8 = 0x18;
 
 /// The `notAfter` of a certificate, None where it cannot be read or is not in Timestamp's range.
 ///
@@ -28,12 +29,23 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     time(tag, std::str::from_utf8(text).ok()?)
 }
 
-fn skip(der: &[u8]) -> Option<&[u8]> {
+/// The content of a certificate's serial number.
+pub(super) fn serial(certificate: &[u8]) -> Option<&[u8]> {
+    const INTEGER: u8 = 0x02;
+    let (whole, _) = element(certificate, SEQUENCE)?;
+    let (mut rest, _) = element(whole, SEQUENCE)?;
+    if rest.first() == Some(&EXPLICIT_VERSION) {
+        rest = skip(rest)?;
+    }
+    element(rest, INTEGER).map(|(serial, _)| serial)
+}
+
+pub(super) fn skip(der: &[u8]) -> Option<&[u8]> {
     element(der, *der.first()?).map(|(_, rest)| rest)
 }
 
 /// The content of the element with `tag` at the start of `der`, and what follows it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(super) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
     if found != tag {
@@ -56,7 +68,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// `YYMMDDHHMMSSZ` (UTCTime, 1950 to 2049) or `YYYYMMDDHHMMSSZ` (GeneralizedTime).
-fn time(tag: u8, text: &str) -> Option<Timestamp> {
+pub(super) fn time(tag: u8, text: &str) -> Option<Timestamp> {
     let digits = text.strip_suffix('Z')?;
     let (year, rest) = match tag {
         UTC_TIME if digits.len() == 12 => {

@@ -5,9 +5,12 @@
 mod answers;
 mod cleanup;
 mod credentials;
+mod handshakes;
 mod multiplexed;
+mod names;
 mod network;
 mod platform;
+mod raw;
 mod redirects;
 mod requests;
 mod secrets;

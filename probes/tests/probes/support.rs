@@ -5,6 +5,7 @@ pub(crate) mod http2;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod tls;
+pub(crate) mod zone;
 
 use std::sync::{Arc, Mutex};
 

@@ -6,6 +6,7 @@ use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subjec
 use crate::capture::Secrecy;
 use crate::duration::display_duration;
 use crate::environment::Environment;
+use crate::fact::Fact;
 use crate::observed::Observed;
 use crate::prepare::{RenderError, kind_of};
 use crate::source::Position;
@@ -34,6 +35,8 @@ pub struct Mismatch {
 pub enum About {
     /// The status.
     Status,
+    /// The code of a DNS answer.
+    Rcode,
     /// Anything else.
     Content,
 }
@@ -84,6 +87,7 @@ impl Expectations {
             .any(|expectation| match expectation.subject {
                 Subject::Json(_) | Subject::Text => true,
                 Subject::Status | Subject::Header(_) | Subject::Time => false,
+                Subject::Fact(fact) => fact == Fact::Hex,
             })
     }
 }
@@ -96,6 +100,7 @@ impl std::fmt::Display for Subject {
             Self::Json(path) => write!(f, "json {}", path.text()),
             Self::Text => f.write_str("content"),
             Self::Time => f.write_str("time"),
+            Self::Fact(fact) => write!(f, "{fact}"),
         }
     }
 }
@@ -103,10 +108,12 @@ impl std::fmt::Display for Subject {
 /// What a subject turned out to be: none, one or several values.
 enum Found {
     Values(Vec<Value>),
+    /// A list without an order, which is judged as a whole.
+    Items(Vec<Value>),
     NotJson(String),
 }
 
-struct Judge<'a> {
+pub(super) struct Judge<'a> {
     observed: &'a Observed<'a>,
     environment: &'a Environment,
     actor: usize,
@@ -129,9 +136,12 @@ impl Judge<'_> {
                 actual: show_found(&expectation.subject, &found),
                 about: match expectation.subject {
                     Subject::Status => About::Status,
-                    Subject::Header(_) | Subject::Json(_) | Subject::Text | Subject::Time => {
-                        About::Content
-                    }
+                    Subject::Fact(Fact::Rcode) => About::Rcode,
+                    Subject::Header(_)
+                    | Subject::Json(_)
+                    | Subject::Text
+                    | Subject::Time
+                    | Subject::Fact(_) => About::Content,
                 },
                 position: expectation.position.clone(),
             });
@@ -150,13 +160,20 @@ impl Judge<'_> {
                 Some(body) => path.select(body).into_iter().cloned().collect(),
                 None => return Found::NotJson(observed.text().into_owned()),
             },
+            Subject::Fact(fact) => match observed.fact(*fact) {
+                Some(Value::Array(items)) => return Found::Items(items.clone()),
+                Some(value) => vec![value.clone()],
+                None => Vec::new(),
+            },
         })
     }
 
     fn holds(&self, check: &Check, found: &Found) -> Result<bool, RenderError> {
         // Content that is not JSON meets no expectation about JSON, not even an absence.
-        let Found::Values(values) = found else {
-            return Ok(false);
+        let values = match found {
+            Found::Values(values) => values,
+            Found::Items(items) => return self.items_hold(check, items),
+            Found::NotJson(_) => return Ok(false),
         };
         match check {
             Check::Exists(Existence::Present) => return Ok(!values.is_empty()),
@@ -193,7 +210,7 @@ impl Judge<'_> {
         Ok(true)
     }
 
-    fn value_holds(&self, check: &Check, value: &Value) -> Result<bool, RenderError> {
+    pub(super) fn value_holds(&self, check: &Check, value: &Value) -> Result<bool, RenderError> {
         Ok(match check {
             Check::Equals(expected) => equal(value, &self.render(expected)?),
             Check::Is(kind) => is_kind(value, *kind),
@@ -221,7 +238,7 @@ impl Judge<'_> {
         })
     }
 
-    fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
+    pub(super) fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
         Ok(template.render(self.environment, self.actor)?.value)
     }
 
@@ -361,6 +378,8 @@ fn show_found(subject: &Subject, found: &Found) -> String {
         Found::NotJson(text) if text.is_empty() => "nothing at all".to_owned(),
         Found::NotJson(text) => format!("what is not JSON: {}", cut(text)),
         Found::Values(values) => show_values(subject, values),
+        Found::Items(items) if items.is_empty() => "nothing".to_owned(),
+        Found::Items(items) => shorten(&Value::Array(items.clone())),
     }
 }
 

@@ -127,16 +127,33 @@ pub(crate) static STEP: Section = Section {
         optional("delete", Shape::Text, "HTTP DELETE of this URL"),
         optional("head", Shape::Text, "HTTP HEAD of this URL"),
         optional("ws", Shape::Text, "opens a WebSocket"),
-        optional("send", Shape::Text, "sends a frame on this socket"),
+        optional(
+            "send",
+            Shape::Any,
+            "sends a frame on this socket; with `tcp` and `udp`, what is sent",
+        ),
         optional("receive", Shape::Text, "waits for a frame on this socket"),
         optional("close", Shape::Text, "closes this socket"),
         optional("use", Shape::Text, "performs this fragment"),
-        later("dns", "a DNS query"),
-        later("tls", "a TLS handshake"),
-        later("tcp", "a TCP exchange"),
-        later("udp", "a UDP exchange"),
+        optional("dns", Shape::Text, "asks DNS for this name"),
+        optional("tls", Shape::Text, "shakes hands with this host:port"),
+        optional("tcp", Shape::Text, "connects to this host:port"),
+        optional("udp", Shape::Text, "sends a datagram to this host:port"),
         later("grpc", "a gRPC call"),
-        later("ping", "an ICMP echo"),
+        optional("ping", Shape::Text, "asks this host for an ICMP echo"),
+        optional("type", Shape::Text, "the type of DNS record; A if left out"),
+        optional("server", Shape::Text, "the DNS server, if not the target's"),
+        optional(
+            "over",
+            Shape::Text,
+            "how DNS is asked: udp, tcp, dot or doh",
+        ),
+        optional(
+            "server_name",
+            Shape::Text,
+            "the name that the certificate must be good for, if not the host's",
+        ),
+        optional("alpn", Shape::Texts, "what the handshake offers by ALPN"),
         optional(
             "as",
             Shape::Names,
@@ -232,9 +249,19 @@ pub(crate) static EXPECT: Section = Section {
         optional("body", Shape::Any, "the whole body as text"),
         optional("frame", Shape::Any, "the first frame of a socket"),
         optional("time", Shape::Table, "how long the step may take"),
-        later("rcode", "the code of a DNS answer"),
-        later("answers", "the records of a DNS answer"),
-        later("days_left", "days until a certificate expires"),
+        optional("rcode", Shape::Any, "the code of a DNS answer"),
+        optional("answers", Shape::Any, "the records of a DNS answer"),
+        optional("ttl", Shape::Any, "the shortest time to live, in seconds"),
+        optional("dnssec", Shape::Any, "what the DNS server says of DNSSEC"),
+        optional("days_left", Shape::Any, "days until the certificate ends"),
+        optional("issuer", Shape::Any, "who issued the certificate"),
+        optional("names", Shape::Any, "what the certificate is good for"),
+        optional("chain", Shape::Any, "the subjects of the certificates sent"),
+        optional("version", Shape::Any, "the version of TLS"),
+        optional("cipher", Shape::Any, "the cipher suite"),
+        optional("alpn", Shape::Any, "what ALPN agreed on"),
+        optional("ocsp", Shape::Any, "the stapled revocation status"),
+        optional("hex", Shape::Any, "the bytes that came, in hexadecimal"),
     ],
 };
 
@@ -305,8 +332,10 @@ pub(crate) static CAPTURE: Section = Section {
         optional(
             "tls",
             Shape::Text,
-            "a fact of TLS: version, cipher, protocol, not_after",
+            "a fact of TLS: version, cipher, protocol, not_after; of a `tls` step also what it expects",
         ),
+        optional("dns", Shape::Text, "a fact of a DNS answer"),
+        optional("hex", Shape::Flag, "the bytes that came, in hexadecimal"),
         optional("ip", Shape::Flag, "the address that was connected to"),
         optional("body", Shape::Flag, "the whole body"),
         optional("frame", Shape::Flag, "the whole frame"),
@@ -383,6 +412,15 @@ pub(crate) static OAUTH2: Section = Section {
             "what the challenge was made of (PKCE)",
         ),
         optional("refresh_token", Shape::Text, "the refresh token"),
+    ],
+};
+
+/// The keys of bytes to be sent.
+pub(crate) static PAYLOAD: Section = Section {
+    title: "bytes",
+    keys: &[
+        optional("hex", Shape::Text, "pairs of hexadecimal digits"),
+        optional("base64", Shape::Text, "base64 (RFC 4648, section 4)"),
     ],
 };
 

@@ -210,7 +210,7 @@ impl Layout<'_> {
                 self.add_defaults(&mut act.headers, acting);
             }
             Act::Open(act) => self.add_defaults(&mut act.headers, acting),
-            Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } => {}
+            Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } | Act::Net(_) => {}
         }
         act
     }

@@ -368,7 +368,7 @@ fn check_sockets(
         };
         for actor in actors {
             match act {
-                Act::Http(_) => {}
+                Act::Http(_) | Act::Net(_) => {}
                 Act::Open(act) => {
                     let socket = (actor, act.socket.clone());
                     if open.contains(&socket) {
@@ -442,6 +442,8 @@ fn check_owed(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec<
 fn leaves_something(act: &Act) -> bool {
     match act {
         Act::Http(act) => act.verb != bongsu_model::Verb::Delete,
-        Act::Open(_) | Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } => false,
+        Act::Open(_) | Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } | Act::Net(_) => {
+            false
+        }
     }
 }

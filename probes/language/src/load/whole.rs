@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::duration::display_duration;
 use crate::journey::{Act, Journey, STEPS_MAX};
 use crate::parse::JourneyFile;
-use crate::source::Source;
+use crate::source::{Position, Source};
 use crate::target::TargetProfile;
 
 /// Holds the limits of a file against each other.
@@ -193,19 +193,13 @@ impl Journey {
     fn refused_hosts(&self, target: &TargetProfile) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         for step in self.steps.iter().chain(&self.cleanup) {
-            let url = match &step.act {
-                Act::Http(act) => &act.url,
-                Act::Open(act) => &act.url,
-                Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } => continue,
-            };
-            let start = url.base.as_ref().unwrap_or(&url.rest);
-            let Some(host) = start.literal_start().and_then(host_of) else {
-                continue;
-            };
-            if !target.allows(host) {
+            for (host, position) in step.act.literal_hosts() {
+                if target.allows(&host) {
+                    continue;
+                }
                 diagnostics.push(
                     Diagnostic::error(
-                        url.position.clone(),
+                        position.clone(),
                         format!(
                             "`{host}` may not be reached with target `{}`",
                             target.target
@@ -216,6 +210,23 @@ impl Journey {
             }
         }
         diagnostics
+    }
+}
+
+impl Act {
+    /// The hosts that are written out, with their places.
+    fn literal_hosts(&self) -> Vec<(String, &Position)> {
+        let url = match self {
+            Self::Http(act) => &act.url,
+            Self::Open(act) => &act.url,
+            Self::Net(act) => return act.literal_hosts(),
+            Self::Send { .. } | Self::Receive { .. } | Self::Close { .. } => return Vec::new(),
+        };
+        let start = url.base.as_ref().unwrap_or(&url.rest);
+        let host = start.literal_start().and_then(host_of);
+        host.map(|host| (host.to_owned(), &url.position))
+            .into_iter()
+            .collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `capture.NAME = { … }`.
 
+use bongsu_model::Verb;
+
 use crate::capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 use crate::document::{Entry, Node, Table};
 use crate::jsonpath::{Cardinality, JsonPath};
@@ -18,7 +20,7 @@ const TAKES: &[(&str, Take)] = &[
 
 /// Where a value may come from. `regex` and `parameter` may stand beside `header`.
 const SOURCES: &[&str] = &[
-    "json", "header", "regex", "cookie", "body", "frame", "time", "tls", "ip",
+    "json", "header", "regex", "cookie", "body", "frame", "time", "tls", "ip", "dns", "hex",
 ];
 
 const SPANS: &[(&str, Span)] = &[
@@ -104,13 +106,24 @@ impl Parser<'_> {
             .get("take")
             .map(|node| (node, self.word(node, "a `take`", TAKES)));
         if let Some((node, Some(_))) = take
-            && entry.key != "json"
+            && !(matches!(entry.key.as_str(), "json" | "dns")
+                || (entry.key == "tls" && matches!(of, Of::Net(_))))
         {
             let _ = self
                 .error(&node.span, "`take` chooses among the matches of a JSONPath")
                 .help("remove it");
         }
         match (entry.key.as_str(), of) {
+            ("dns" | "hex", _) | ("tls", Of::Net(_)) => {
+                self.capture_fact(entry, take.and_then(|(_, take)| take), of)
+            }
+            ("json" | "regex" | "body", Of::Net(Verb::Dns | Verb::Tls | Verb::Ping))
+            | ("header" | "cookie" | "frame", Of::Net(_)) => {
+                let _ = self
+                    .error(&entry.key_span, format!("there is no {} here", entry.key))
+                    .help("`dns` and `tls` give facts, `tcp` and `udp` a body");
+                None
+            }
             ("json", _) => {
                 let path = self.path(&entry.node)?;
                 let take = take.and_then(|(_, take)| take);
@@ -148,7 +161,8 @@ impl Parser<'_> {
                 .map(CaptureFrom::Tls),
             ("ip", _) => self.says_true(entry).then_some(CaptureFrom::Ip),
             ("regex", _) => self.pattern(&entry.node).map(CaptureFrom::Regex),
-            ("body", Of::Answer) | ("frame", Of::Frame | Of::Opening) => {
+            ("body", Of::Answer | Of::Net(Verb::Tcp | Verb::Udp))
+            | ("frame", Of::Frame | Of::Opening) => {
                 self.says_true(entry).then_some(CaptureFrom::Text)
             }
             (key, _) => {

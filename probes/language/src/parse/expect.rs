@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use std::ops::Range;
 
+use bongsu_model::Verb;
 use regex::{Regex, RegexBuilder};
 
 use crate::document::{Node, NodeValue, Table};
 use crate::expect::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
+use crate::fact::Fact;
 use crate::jsonpath::Cardinality;
 use crate::keys;
 use crate::parser::{Parser, shown};
@@ -25,6 +27,8 @@ pub(super) enum Of {
     Opening,
     /// A frame.
     Frame,
+    /// An exchange below HTTP.
+    Net(Verb),
 }
 
 impl Expectations {
@@ -60,6 +64,10 @@ impl Parser<'_> {
         };
         self.check_keys(table, &entry.key_span, &keys::EXPECT);
         for entry in &table.entries {
+            if let Of::Net(verb) = of {
+                self.net_expectation(verb, key, entry, &mut all);
+                continue;
+            }
             match entry.key.as_str() {
                 "status" if of == Of::Answer => all.extend(self.status(&entry.node)),
                 "header" if of == Of::Answer => self.header_expectations(&entry.node, &mut all),
@@ -69,11 +77,11 @@ impl Parser<'_> {
                 }
                 "frame" if of != Of::Answer => self.frame_expectations(&entry.node, &mut all),
                 "time" if key == "expect" => all.extend(self.time(&entry.node, &entry.key_span)),
-                "status" | "header" | "json" | "body" | "frame" | "time" => {
+                known if keys::EXPECT.names().any(|name| name == known) => {
                     let help = match of {
                         Of::Answer => "an answer has status, header, json, body",
                         Of::Opening => "an opened socket has frame, as in frame.json.\"$.type\"",
-                        Of::Frame => "a frame has json and frame",
+                        Of::Frame | Of::Net(_) => "a frame has json and frame",
                     };
                     let _ = self
                         .error(
@@ -85,7 +93,12 @@ impl Parser<'_> {
                 _ => {}
             }
         }
-        all.sort_by_key(|expectation: &Expectation| expectation.subject != Subject::Status);
+        all.sort_by_key(|expectation: &Expectation| {
+            !matches!(
+                expectation.subject,
+                Subject::Status | Subject::Fact(Fact::Rcode)
+            )
+        });
         Expectations { all }
     }
 
@@ -96,7 +109,7 @@ impl Parser<'_> {
         }
     }
 
-    fn json_expectations(&mut self, node: &Node, all: &mut Vec<Expectation>) {
+    pub(super) fn json_expectations(&mut self, node: &Node, all: &mut Vec<Expectation>) {
         for entry in node.as_table().map_or(&[][..], |paths| &paths.entries) {
             let path = match self.known.path(&entry.key) {
                 Ok(path) => path,
@@ -149,7 +162,7 @@ impl Parser<'_> {
         self.json_expectations(json, all);
     }
 
-    fn expectation(&mut self, subject: Subject, node: &Node) -> Option<Expectation> {
+    pub(super) fn expectation(&mut self, subject: Subject, node: &Node) -> Option<Expectation> {
         let checks = self.checks(node)?;
         Some(Expectation {
             subject,
@@ -357,7 +370,7 @@ impl Parser<'_> {
         set
     }
 
-    fn time(&mut self, node: &Node, owner: &Range<usize>) -> Option<Expectation> {
+    pub(super) fn time(&mut self, node: &Node, owner: &Range<usize>) -> Option<Expectation> {
         let table = node.as_table()?;
         self.check_keys(table, owner, &keys::TIME);
         let min = self.duration(table, "min").map(Check::Slower);

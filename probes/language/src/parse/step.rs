@@ -7,6 +7,7 @@ use crate::expression::{Expression, Grammar};
 use crate::journey::{Act, BODY_BYTES_MAX, Body, Effect, HttpAct, OpenAct};
 use crate::keys;
 use crate::parse::expect::Of;
+use crate::parse::net::keys_of;
 use crate::parse::oauth2::is_token_request;
 use crate::parse::{Doing, StepEntry};
 use crate::parser::{Parser, PlacedName, shown};
@@ -24,11 +25,16 @@ const VERBS: &[(&str, StepVerb)] = &[
     ("send", StepVerb::Send),
     ("receive", StepVerb::Receive),
     ("close", StepVerb::Close),
+    ("dns", StepVerb::Net(Verb::Dns)),
+    ("tls", StepVerb::Net(Verb::Tls)),
+    ("tcp", StepVerb::Net(Verb::Tcp)),
+    ("udp", StepVerb::Net(Verb::Udp)),
+    ("ping", StepVerb::Net(Verb::Ping)),
     ("use", StepVerb::Use),
 ];
 
 /// Verbs that the design has and this version does not perform.
-const LATER_VERBS: &[&str] = &["dns", "tls", "tcp", "udp", "grpc", "ping"];
+const LATER_VERBS: &[&str] = &["grpc"];
 
 /// Most bytes that a step may allow for a body: sixteen times the default.
 const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
@@ -40,6 +46,7 @@ enum StepVerb {
     Send,
     Receive,
     Close,
+    Net(Verb),
     Use,
 }
 
@@ -138,6 +145,7 @@ impl StepVerb {
                 "wait_before",
                 "when",
             ],
+            Self::Net(verb) => keys_of(verb),
             Self::Use => &[],
         }
     }
@@ -170,18 +178,19 @@ impl Parser<'_> {
         let of = match verb {
             Some((_, StepVerb::Open)) => Of::Opening,
             Some((_, StepVerb::Receive)) => Of::Frame,
+            Some((_, StepVerb::Net(verb))) => Of::Net(verb),
             _ => Of::Answer,
         };
         let expect = self.expectations(table, "expect", of);
-        let expect = if matches!(verb, Some((_, StepVerb::Http(_)))) {
-            expect.with_default_status(&position)
-        } else {
-            expect
+        let expect = match verb {
+            Some((_, StepVerb::Http(_))) => expect.with_default_status(&position),
+            Some((_, StepVerb::Net(Verb::Dns))) => expect.with_default_answer(&position),
+            Some(_) | None => expect,
         };
         let fail_if = self.expectations(table, "fail_if", of);
         let mut captures = self.captures(table, of);
         let http_verb = match verb {
-            Some((_, StepVerb::Http(verb))) => Some(verb),
+            Some((_, StepVerb::Http(verb) | StepVerb::Net(verb))) => Some(verb),
             _ => None,
         };
         let mut expect = expect;
@@ -227,9 +236,14 @@ impl Parser<'_> {
         let is_unsafe = match verb {
             Some(StepVerb::Http(verb)) => verb.has_side_effects(),
             Some(StepVerb::Send) => true,
-            Some(StepVerb::Open | StepVerb::Receive | StepVerb::Close | StepVerb::Use) | None => {
-                false
-            }
+            Some(
+                StepVerb::Open
+                | StepVerb::Receive
+                | StepVerb::Close
+                | StepVerb::Net(_)
+                | StepVerb::Use,
+            )
+            | None => false,
         };
         let said = table.get("side_effect").and_then(Node::as_bool);
         if is_unsafe && !is_token_request(table) && said != Some(false) {
@@ -262,7 +276,12 @@ impl Parser<'_> {
         table: &Table,
         owner: &std::ops::Range<usize>,
     ) -> Option<(&'static str, StepVerb)> {
-        let mut found = VERBS.iter().filter_map(|(word, verb)| {
+        // What `tcp` and `udp` send is their own: `send` is no second verb there.
+        let sends_bytes = table.get("tcp").is_some() || table.get("udp").is_some();
+        let verbs = VERBS
+            .iter()
+            .filter(|(_, verb)| !(sends_bytes && *verb == StepVerb::Send));
+        let mut found = verbs.filter_map(|(word, verb)| {
             table
                 .entry(word)
                 .map(|entry| (entry.key_span.clone(), *word, *verb))
@@ -305,7 +324,8 @@ impl Parser<'_> {
         let allowed = verb.keys();
         for entry in &table.entries {
             let key = entry.key.as_str();
-            let is_verb = VERBS.iter().any(|(word, _)| *word == key);
+            let is_verb = VERBS.iter().any(|(word, _)| *word == key) && key != "send";
+            let is_verb = is_verb || key == word;
             let is_known = keys::STEP.names().any(|name| name == key);
             if is_verb || !is_known || matches!(key, "name" | "as") {
                 continue;
@@ -345,7 +365,10 @@ impl Parser<'_> {
         verb: StepVerb,
         position: &Position,
     ) -> Option<Doing> {
-        let (text, node) = table.text(word)?;
+        let Some((text, node)) = table.text(word) else {
+            self.check_is_text(table, word);
+            return None;
+        };
         Some(Doing::Act(match verb {
             StepVerb::Use => {
                 let position = self.position(&node.span);
@@ -412,7 +435,19 @@ impl Parser<'_> {
             StepVerb::Close => Act::Close {
                 socket: text.to_owned(),
             },
+            StepVerb::Net(verb) => Act::Net(Box::new(self.net(table, node, verb)?)),
         }))
+    }
+
+    /// `send` may be bytes, but not where it is the verb; the others are told by the key table.
+    fn check_is_text(&mut self, table: &Table, word: &str) {
+        if word == "send"
+            && let Some(node) = table.get(word)
+        {
+            let _ = self
+                .error(&node.span, "`send` must be text in quotes")
+                .label(format!("this is {}", node.kind()));
+        }
     }
 
     fn opened_socket(&mut self, table: &Table, position: &Position) -> Option<String> {
