@@ -269,6 +269,27 @@ async fn the_target_says_where_bytes_and_echoes_may_go() {
     }
 }
 
+#[tokio::test]
+async fn a_secret_that_comes_back_is_in_no_report_not_even_in_hexadecimal() {
+    let echo = udp(vec![b"?"]).await;
+    let shout = tcp(Talk::Shout).await;
+    let sends = "send = \"say {{ password }}!\"\ntimeout = \"200ms\"\n";
+    let cases = [
+        format!("udp = \"{}\"\n{sends}", echo.address),
+        format!("tcp = \"{}\"\n{sends}", shout.address),
+    ];
+    for how in cases {
+        for expected in ["hex = \"00\"", "body = \"x\"", "json.\"$.a\" = 1"] {
+            // The report is searched for the secret in every form.
+            let report =
+                performed(&format!("{how}expect.{expected}"), "allow_private = true").await;
+            let talk = step(&report, "talk");
+            assert!(ending(talk).starts_with("fail(expectation)"), "{talk:#?}");
+            assert!(talk.evidence.is_some());
+        }
+    }
+}
+
 /// Whether this machine gives us a socket for echoes.
 fn may_ping() -> bool {
     let kind = socket2::Type::DGRAM;
