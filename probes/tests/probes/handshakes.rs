@@ -21,6 +21,10 @@ impl Stage {
     async fn set(name: &str, last_year: i32, alpn: &[&str]) -> Self {
         let authority = authority("ours");
         let acceptor = authority.acceptor(name, last_year, alpn);
+        Self::with(authority, acceptor).await
+    }
+
+    async fn with(authority: Authority, acceptor: tokio_rustls::TlsAcceptor) -> Self {
         Self {
             server: Server::start_with(|_| Behaviour::Hang, Some(acceptor)).await,
             dns: Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await,
@@ -165,4 +169,21 @@ async fn the_target_says_where_a_handshake_may_go() {
         "{ended}"
     );
     assert_eq!(*stage.server.connections.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_the_server_staples_is_seen_and_what_cannot_be_read_is_not_called_good() {
+    let ours = authority("ours");
+    // An OCSP response that says `tryLater` (RFC 6960, section 4.2.1).
+    let try_later = vec![0x30, 3, 0x0a, 1, 3];
+    let acceptor = ours.stapling("api.test", 2090, &[], try_later);
+    let stage = Stage::with(ours, acceptor).await;
+    let keys = "tls = \"api.test:PORT\"\nexpect.ocsp = ";
+    let ended = stage.ends(&format!("{keys}\"unreadable\"")).await;
+    assert_eq!(ended, "pass []");
+    let ended = stage.ends(&format!("{keys}\"good\"")).await;
+    assert_eq!(
+        ended,
+        "fail(expectation): ocsp [\"ocsp: expected \\\"good\\\", got \\\"unreadable\\\"\"]"
+    );
 }

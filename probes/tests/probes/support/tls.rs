@@ -26,6 +26,17 @@ impl Authority {
     /// Shows a certificate for `name` that ends with `last_year`; speaks what `alpn` names, the
     /// first first, and nothing of ALPN where it names nothing.
     pub(crate) fn acceptor(&self, name: &str, last_year: i32, alpn: &[&str]) -> TlsAcceptor {
+        self.stapling(name, last_year, alpn, Vec::new())
+    }
+
+    /// The same, which staples `ocsp` unless it is empty.
+    pub(crate) fn stapling(
+        &self,
+        name: &str,
+        last_year: i32,
+        alpn: &[&str],
+        ocsp: Vec<u8>,
+    ) -> TlsAcceptor {
         let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(last_year, 1, 1);
@@ -38,7 +49,7 @@ impl Authority {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert_with_ocsp(vec![certificate.der().clone()], key, ocsp)
             .unwrap();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
