@@ -4,6 +4,7 @@ mod agent;
 mod check;
 mod render;
 mod run;
+mod seen;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

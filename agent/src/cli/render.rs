@@ -6,6 +6,8 @@ use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
 use bongsu_model::{FeatureId, Outcome, RunReport, StepKind, StepOutcome, StepReport};
 use serde_json::json;
 
+use super::seen::seen;
+
 /// Characters of a run id that are shown: enough to find it.
 const ID_CHARS: usize = 12;
 
@@ -93,10 +95,11 @@ fn step_line(step: &StepReport) -> String {
         format!(" ({})", phases.join(", "))
     };
     format!(
-        "{kind}{} [{}]: {}{status} in {} ms{phases}",
+        "{kind}{} [{}]: {}{status}{} in {} ms{phases}",
         step.name,
         step.actor,
         outcome_word(step),
+        seen(step),
         millis(step.ended.since(step.started)),
     )
 }
