@@ -58,6 +58,18 @@ impl Configs {
 }
 
 impl Configs {
+    /// Whether there is any root to verify by: without one each handshake would fail, and none of
+    /// them would be the platform's fault.
+    pub(crate) fn check_trust(&self) -> Result<(), Fault> {
+        if self.trust.is_empty() {
+            return Err(Fault::internal(
+                "there is no certificate to trust: install the system's CA certificates, or set \
+                 `ca` in the target",
+            ));
+        }
+        Ok(())
+    }
+
     /// Offers these names by ALPN, the first first, and nothing of ALPN where there is none; the
     /// listener keeps what is stapled.
     pub(crate) fn listening(&self, names: &[String]) -> (Arc<ClientConfig>, Arc<Listener>) {
@@ -179,5 +191,17 @@ fn detail(error: &io::Error) -> String {
         Some(rustls::Error::InvalidMessage(_)) => "malformed".to_owned(),
         Some(_) => "handshake".to_owned(),
         None => broken(error.kind()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_root_no_handshake_is_charged_to_the_platform() {
+        let trust = Trust::beside(None, rustls::RootCertStore::empty).unwrap();
+        let fault = Configs::new(trust).unwrap().check_trust().unwrap_err();
+        assert_eq!(fault.class(), None);
     }
 }

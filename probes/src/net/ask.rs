@@ -118,6 +118,7 @@ async fn over_tls(asking: &Asking<'_>, mut wire: Wire<'_>) -> Result<Reply, Faul
     let server = asking
         .server
         .ok_or_else(|| Fault::internal("DNS over TLS needs a `server`"))?;
+    wire.target.tls.check_trust()?;
     let stream = wire.open(server).await?;
     let (config, _) = wire.target.tls.listening(&[]);
     let shaking = crate::tls::shake_hands(config, &server.host, stream);

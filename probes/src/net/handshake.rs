@@ -28,6 +28,7 @@ pub(crate) struct Handshake<'a> {
 /// Shakes hands, and says what was shown.
 pub(crate) async fn shake(wanted: &Handshake<'_>, mut wire: Wire<'_>) -> Result<Facts, Fault> {
     check_allowed(wanted.server_name, wire.target)?;
+    wire.target.tls.check_trust()?;
     let stream = wire.open(wanted.peer).await?;
     let (config, listener) = wire.target.tls.listening(wanted.alpn);
     let shaking = tls::shake_hands(config, wanted.server_name, stream);

@@ -263,6 +263,20 @@ mod tests {
         assert_eq!(said(22), "unauthenticated");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_behind_the_right_id_is_read_without_harm(
+            noise in proptest::collection::vec(proptest::num::u8::ANY, 0..600),
+        ) {
+            let question = Question::new("a.test", ANY).unwrap();
+            let mut bytes = question.message.metadata.id.to_be_bytes().to_vec();
+            bytes.extend(noise);
+            if let Some(Ok(reply)) = question.read(&bytes) {
+                proptest::prop_assert!(reply.addresses.len() <= RECORDS_MAX);
+            }
+        }
+    }
+
     #[test]
     fn names_that_dns_cannot_be_asked_for_are_our_own_mistake() {
         let long = "a".repeat(64);
