@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod import;
 mod render;
 mod run;
 mod seen;
@@ -37,6 +38,12 @@ enum Command {
     ///
     /// Needs no network. Exit: 0 no mistake; 2 usage; 3 a file is invalid.
     Check(CheckArguments),
+    /// Turns what other tools have written into a journey.
+    ///
+    /// The journey goes to standard output or to `--out`, what its author has to know to standard
+    /// error. Credentials are never copied. Exit: 0 a journey was written; 2 usage, or what is
+    /// asked for is refused; 3 the input cannot be read.
+    Import(import::ImportArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +126,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Agent(arguments) => agent::main(&arguments).into(),
         Command::Run(arguments) => run::main(&arguments).into(),
         Command::Check(arguments) => check::main(&arguments).into(),
+        Command::Import(arguments) => import::main(&arguments).into(),
     }
 }
 

@@ -12,6 +12,10 @@ mod collector;
 mod control;
 #[path = "agent/crash.rs"]
 mod crash;
+#[path = "agent/import.rs"]
+mod import;
+#[path = "agent/recorder.rs"]
+mod recorder;
 #[path = "agent/shipping.rs"]
 mod shipping;
 #[path = "agent/stage.rs"]

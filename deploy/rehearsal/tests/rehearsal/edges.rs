@@ -10,12 +10,14 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("bongsu-model", &[]),
     ("bongsu-language", &["bongsu-model"]),
+    ("bongsu-import", &["bongsu-language", "bongsu-model"]),
     ("bongsu-wire", &["bongsu-model"]),
     ("bongsu-telemetry", &["bongsu-model"]),
     ("bongsu-probes", &["bongsu-model", "bongsu-language"]),
     (
         "bongsu-agent",
         &[
+            "bongsu-import",
             "bongsu-probes",
             "bongsu-language",
             "bongsu-telemetry",
@@ -60,6 +62,7 @@ const ALLOWED_IN_TESTS: &[(&str, &str)] = &[
 const PURE: &[&str] = &[
     "bongsu-model",
     "bongsu-language",
+    "bongsu-import",
     "bongsu-wire",
     "bongsu-availability",
 ];

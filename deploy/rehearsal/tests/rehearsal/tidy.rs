@@ -36,6 +36,7 @@ const IMPURE_CALLS: &[&str] = &[
 const PURE_SOURCES: &[&str] = &[
     "probes/model/src",
     "probes/language/src",
+    "probes/import/src",
     "probes/wire/src",
     "collector/availability/src",
 ];

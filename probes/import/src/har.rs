@@ -1,0 +1,413 @@
+//! HTTP Archive 1.2, as browsers and proxies record it.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::answers::Answers;
+use crate::credentials::{Secrets, is_secret_field};
+use crate::draft::{Poll, Step};
+use crate::finish::finish;
+use crate::lowering::{Lowering, thing};
+use crate::request::{Payload, Request, form, is_own_header, verb};
+use crate::toml_text::Data;
+use crate::{ImportError, Imported, Names};
+
+mod archive;
+mod assets;
+
+use archive::{Archive, Entry};
+
+/// Most requests of a journey: the language performs at most 100 steps.
+const REQUESTS_MAX: usize = 100;
+
+/// What of a recording is taken.
+#[derive(Debug, Clone, Default)]
+pub struct HarOptions {
+    /// Whether images, fonts, styles and scripts are taken too.
+    pub assets: Assets,
+    /// The hosts whose requests are taken; all if there are none.
+    pub hosts: Vec<String>,
+}
+
+/// What a page loads for its looks and behaviour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Assets {
+    /// Left out.
+    #[default]
+    Dropped,
+    /// Taken.
+    Kept,
+}
+
+/// Turns a recording into a journey.
+///
+/// # Errors
+/// When the text is not a HTTP Archive, or no request in it can be performed.
+pub fn har(text: &str, options: &HarOptions, names: &Names) -> Result<Imported, ImportError> {
+    let archive: Archive =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
+            ImportError::Format {
+                format: "a HTTP Archive",
+                // The recording's own words are not repeated: there are secrets in it.
+                reason: format!(
+                    "it cannot be read as JSON with log.entries at line {}, column {}",
+                    error.line(),
+                    error.column()
+                ),
+            }
+        })?;
+    let mut entries = archive.log.entries;
+    sort(&mut entries);
+    let mut secrets = Secrets::default();
+    entries.iter().for_each(|entry| learn(entry, &mut secrets));
+    secrets.settle();
+    let mut lowering = Lowering::new(secrets);
+    let visits = visits(entries, options, &mut lowering.draft.notes);
+    for visit in &visits {
+        add(visit, &mut lowering);
+    }
+    if lowering.draft.steps.is_empty() {
+        return Err(ImportError::Empty {
+            reason: format!(
+                "no request of the recording is one that a journey performs; {}",
+                lowering.draft.notes.join("; ")
+            ),
+        });
+    }
+    if lowering.accounts() > 1 {
+        lowering.draft.notes.push(format!(
+            "{} accounts sign in; all steps are those of one actor: give the others actors of \
+             their own, and each step its `as`",
+            lowering.accounts()
+        ));
+    }
+    let head = "From a recording: say here what the journey asks, and name its steps after what the user does.";
+    lowering.draft.head.push(head.to_owned());
+    Ok(finish(lowering.draft, names))
+}
+
+/// A request with what came of it, once or several times in a row.
+struct Visit {
+    request: Request,
+    entries: Vec<Entry>,
+}
+
+/// By time, where it can be told from the text: same length and same zone.
+fn sort(entries: &mut [Entry]) {
+    let shape = |entry: &Entry| {
+        let text = &entry.started_date_time;
+        (
+            text.len(),
+            text.get(text.len().saturating_sub(6)..)
+                .map(|end| end.contains('+')),
+        )
+    };
+    let is_alike = entries
+        .first()
+        .map(shape)
+        .is_some_and(|first| entries.iter().all(|entry| shape(entry) == first));
+    if is_alike
+        && entries
+            .iter()
+            .all(|entry| entry.started_date_time.ends_with('Z'))
+    {
+        entries.sort_by(|a, b| a.started_date_time.cmp(&b.started_date_time));
+    }
+}
+
+fn learn(entry: &Entry, secrets: &mut Secrets) {
+    let (request, response) = (&entry.request, &entry.response);
+    for header in request.headers.iter().chain(&response.headers) {
+        secrets.learn_header(&header.name, header.value());
+    }
+    for cookie in request.cookies.iter().chain(&response.cookies) {
+        secrets.learn_encoded(cookie.value());
+    }
+    if let Ok(url) = Url::parse(&request.url) {
+        secrets.learn(url.password().unwrap_or_default());
+        secrets.learn_encoded(url.password().unwrap_or_default());
+        for (key, value) in url.query_pairs() {
+            if is_secret_field(&key) {
+                secrets.learn(&value);
+            }
+            secrets.learn_tokens(&value);
+        }
+        secrets.learn_tokens(url.path());
+    }
+    match payload(entry) {
+        Payload::Json(value) => secrets.learn_json(&value),
+        Payload::Form(pairs) => {
+            for (key, value) in pairs {
+                if is_secret_field(&key) {
+                    secrets.learn(&value);
+                }
+                secrets.learn_tokens(&value);
+            }
+        }
+        Payload::Text(text) => secrets.learn_text(&text),
+        Payload::None | Payload::Untold(_) => {}
+    }
+    for param in entry.request.post_data.iter().flat_map(|data| &data.params) {
+        if is_secret_field(&param.name) {
+            secrets.learn_encoded(param.value());
+        }
+    }
+    match response.content.json() {
+        Some(value) => secrets.learn_json(&value),
+        None => secrets.learn_tokens(&response.content.text().unwrap_or_default()),
+    }
+}
+
+/// What is performed of the entries; what is not is told.
+fn visits(entries: Vec<Entry>, options: &HarOptions, notes: &mut Vec<String>) -> Vec<Visit> {
+    let mut visits: Vec<Visit> = Vec::new();
+    let mut left_out = LeftOut::default();
+    for entry in entries {
+        let Some(request) = left_out.request(&entry, options) else {
+            continue;
+        };
+        if let Some(last) = visits.last_mut()
+            && is_same_question(&last.request, &request)
+        {
+            last.entries.push(entry);
+        } else if visits.len() < REQUESTS_MAX {
+            visits.push(Visit {
+                request,
+                entries: vec![entry],
+            });
+        } else {
+            left_out.too_many += 1;
+        }
+    }
+    left_out.tell(notes);
+    visits
+}
+
+/// Why entries are left out, and how many.
+#[derive(Debug, Default)]
+struct LeftOut {
+    assets: usize,
+    hosts: usize,
+    methods: usize,
+    unanswered: usize,
+    schemes: usize,
+    sockets: usize,
+    too_many: usize,
+}
+
+impl LeftOut {
+    /// The request of an entry, if it is taken.
+    fn request(&mut self, entry: &Entry, options: &HarOptions) -> Option<Request> {
+        if entry.request.is_socket() || !entry.frames.is_empty() {
+            self.sockets += 1;
+            return None;
+        }
+        let url = Url::parse(&entry.request.url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let Some(url) = url else {
+            self.schemes += 1;
+            return None;
+        };
+        if options.assets == Assets::Dropped && assets::is_asset(entry) {
+            self.assets += 1;
+            return None;
+        }
+        let host = url.host_str().unwrap_or_default();
+        let is_wanted = |wanted: &String| wanted.eq_ignore_ascii_case(host);
+        if !options.hosts.is_empty() && !options.hosts.iter().any(is_wanted) {
+            self.hosts += 1;
+            return None;
+        }
+        let Some(verb) = verb(&entry.request.method) else {
+            self.methods += 1;
+            return None;
+        };
+        if entry.response.status().is_none() {
+            self.unanswered += 1;
+            return None;
+        }
+        let headers = entry
+            .request
+            .headers
+            .iter()
+            .filter(|header| !is_own_header(&header.name))
+            .filter(|header| !is_dull(&header.name, header.value()))
+            .map(|header| (header.name.clone(), header.value().to_owned()))
+            .collect();
+        Some(Request {
+            verb,
+            url,
+            headers,
+            payload: payload(entry),
+        })
+    }
+
+    fn tell(&self, notes: &mut Vec<String>) {
+        let lines = [
+            (
+                self.assets,
+                "images, fonts, styles and scripts: --all keeps them",
+            ),
+            (self.hosts, "requests to other hosts than --host names"),
+            (
+                self.methods,
+                "requests with a method that journeys do not have, such as OPTIONS",
+            ),
+            (self.unanswered, "requests that got no answer"),
+            (self.schemes, "entries that are no HTTP, such as data: URLs"),
+            (
+                self.sockets,
+                "WebSockets: write ws, send and receive steps for them",
+            ),
+            (
+                self.too_many,
+                "requests beyond the 100 steps that a journey may have: choose with --host",
+            ),
+        ];
+        for (count, what) in lines {
+            if count > 0 {
+                notes.push(format!("left out: {count} {what}"));
+            }
+        }
+    }
+}
+
+/// A header that says what a client says anyway.
+fn is_dull(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("accept") && value.contains("*/*")
+}
+
+fn payload(entry: &Entry) -> Payload {
+    let Some(data) = &entry.request.post_data else {
+        return Payload::None;
+    };
+    let kind = data.mime_type.to_ascii_lowercase();
+    let text = data.text.as_deref().unwrap_or_default();
+    if kind.starts_with("multipart/") {
+        let parts: Vec<String> = data
+            .params
+            .iter()
+            .map(|param| match &param.file_name {
+                Some(_) => format!("{} (a file)", param.name),
+                None => param.name.clone(),
+            })
+            .collect();
+        let parts = if parts.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", parts.join(", "))
+        };
+        return Payload::Untold(format!(
+            "left out: the body of several parts that was sent here{parts}"
+        ));
+    }
+    if kind.starts_with("application/x-www-form-urlencoded") {
+        let params: Vec<(String, String)> = data
+            .params
+            .iter()
+            .map(|param| (param.name.clone(), param.value().to_owned()))
+            .collect();
+        return Payload::Form(if text.is_empty() { params } else { form(text) });
+    }
+    Payload::of_text(text, &data.mime_type)
+}
+
+/// Whether the client asks again for what may have changed meanwhile.
+fn is_same_question(a: &Request, b: &Request) -> bool {
+    let is_safe = matches!(a.verb, "get" | "head");
+    is_safe && a.verb == b.verb && a.url == b.url && matches!(b.payload, Payload::None)
+}
+
+fn add(visit: &Visit, lowering: &mut Lowering) {
+    let Some(last) = visit.entries.last() else {
+        return;
+    };
+    let mut step = lowering.step(&visit.request);
+    let status = match last.response.status() {
+        // The browser had it in its cache; a journey begins without one.
+        Some(304) => Some(200),
+        status => status,
+    };
+    if let Some(status) = status {
+        step.expect_status(status);
+    }
+    repeat(visit, &mut step, lowering);
+    lowering.sent(&visit.request);
+    let at = lowering.draft.steps.len();
+    let thing = thing(&step);
+    lowering.draft.steps.push(step);
+    remember(last, (at, &thing), &mut lowering.answers);
+}
+
+/// Asking the same several times in a row is waiting for an answer to change.
+fn repeat(visit: &Visit, step: &mut Step, lowering: &Lowering) {
+    let (Some(first), Some(last)) = (visit.entries.first(), visit.entries.last()) else {
+        return;
+    };
+    let times = visit.entries.len();
+    if times < 2 {
+        return;
+    }
+    let changed = match (first.response.content.json(), last.response.content.json()) {
+        (Some(first), Some(last)) => changed_words(&first, &last),
+        _ => Vec::new(),
+    };
+    let changed: Vec<(String, String)> = changed
+        .into_iter()
+        .filter(|(path, word)| lowering.clean(path) == *path && lowering.clean(word) == *word)
+        .collect();
+    if changed.is_empty() {
+        step.comments.push(format!(
+            "asked {times} times in a row in the recording; once is enough if nothing is waited for"
+        ));
+        return;
+    }
+    step.poll = Some(Poll {
+        every: Duration::from_millis(500),
+        for_: Duration::from_secs(20),
+    });
+    for (path, word) in changed {
+        step.expect
+            .push((vec!["json".to_owned(), path], Data::words(word)));
+    }
+}
+
+/// Paths whose value is a plain word that was another one before: a state that was waited for.
+fn changed_words(first: &serde_json::Value, last: &serde_json::Value) -> Vec<(String, String)> {
+    const WORD_CHARS_MAX: usize = 40;
+    let (Some(first), Some(last)) = (first.as_object(), last.as_object()) else {
+        return Vec::new();
+    };
+    let is_word = |text: &&str| {
+        text.chars().count() <= WORD_CHARS_MAX
+            && !text.is_empty()
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | ' '))
+    };
+    last.iter()
+        .filter_map(|(key, value)| {
+            let word = value.as_str().filter(is_word)?;
+            let before = first.get(key)?.as_str().filter(is_word)?;
+            let path = crate::answers::member("$", key);
+            (before != word && bongsu_language::JsonPath::parse(&path).is_ok())
+                .then(|| (path, word.to_owned()))
+        })
+        .collect()
+}
+
+fn remember(entry: &Entry, (step, thing): (usize, &str), answers: &mut Answers) {
+    for header in &entry.response.headers {
+        answers.learn_header(step, &header.name, header.value());
+    }
+    match entry.response.content.json() {
+        Some(body) => answers.learn_json((step, thing), body),
+        None => {
+            if let Some(text) = entry.response.content.text() {
+                answers.learn_text(step, text);
+            }
+        }
+    }
+}

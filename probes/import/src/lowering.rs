@@ -1,0 +1,581 @@
+//! From requests and answers to steps: places for sites, captures for what earlier answers gave,
+//! the account's fields for credentials, the run's own id for what a client makes up.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bongsu_language::SECRET_BYTES_MIN;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+use url::Url;
+
+use crate::answers::{Answers, From, Origin, Place};
+use crate::credentials::{
+    BASIC, Secrets, assigned_secrets, basic, is_password_field, is_secret_field, is_secret_header,
+    login_rank,
+};
+use crate::draft::{Act, Address, Body, Capture, Draft, Step};
+use crate::names;
+use crate::phrase::Phrase;
+use crate::request::{Payload, Request, is_header_name};
+use crate::toml_text::Data;
+
+/// What a path segment may not say as it is.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'`')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'|');
+
+/// Turns requests into steps of one draft.
+#[derive(Debug)]
+pub(crate) struct Lowering {
+    pub(crate) draft: Draft,
+    pub(crate) answers: Answers,
+    secrets: Secrets,
+    /// Who signed in, as the recording says it.
+    logins: BTreeSet<String>,
+    passwords: BTreeSet<String>,
+    /// Credentials that no answer gave, and the account's fields that hold them.
+    fields: HashMap<String, String>,
+    /// What the client made up, and what stands for it.
+    made: HashMap<String, Phrase>,
+    variables: BTreeSet<String>,
+}
+
+impl Lowering {
+    /// `secrets` have been learned from all requests and answers already.
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self {
+            draft: Draft::default(),
+            answers: Answers::default(),
+            secrets,
+            logins: BTreeSet::new(),
+            passwords: BTreeSet::new(),
+            fields: HashMap::new(),
+            made: HashMap::new(),
+            variables: BTreeSet::new(),
+        }
+    }
+
+    /// The step of a request, not yet in the draft.
+    pub(crate) fn step(&mut self, request: &Request) -> Step {
+        let takes_body = !matches!(request.verb, "get" | "head");
+        let is_sign_in = self.note_sign_in(&request.payload) && takes_body;
+        let (address, query) = self.url(&request.url);
+        let name = self.name(request, &address, is_sign_in);
+        let mut step = Step::new(name, Act::Http(request.verb, address));
+        step.query = query;
+        if is_sign_in {
+            step.harmless = crate::draft::Harmless::Said;
+        }
+        self.user_info(&request.url, &mut step);
+        for (name, value) in &request.headers {
+            self.header(name, value, &mut step);
+        }
+        if takes_body {
+            self.body(&request.payload, &mut step);
+        } else if !matches!(request.payload, Payload::None) {
+            step.headers.retain(|(name, _)| name != "content-type");
+            step.comments.push(format!(
+                "left out: a body, which `{}` has not",
+                request.verb
+            ));
+        }
+        step
+    }
+
+    /// What is remembered of a request once its step stands.
+    pub(crate) fn sent(&mut self, request: &Request) {
+        for segment in segments(&request.url) {
+            self.answers.sends(&segment);
+        }
+        for (_, value) in request.url.query_pairs() {
+            self.answers.sends(&value);
+        }
+        for (_, value) in &request.headers {
+            self.answers.sends(value);
+        }
+        match &request.payload {
+            Payload::Json(value) => self.sent_json(value),
+            Payload::Form(pairs) => pairs.iter().for_each(|(_, text)| self.answers.sends(text)),
+            Payload::None | Payload::Text(_) | Payload::Untold(_) => {}
+        }
+    }
+
+    fn sent_json(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.answers.sends(text),
+            Value::Number(number) => self.answers.sends(&number.to_string()),
+            Value::Array(items) => items.iter().for_each(|item| self.sent_json(item)),
+            Value::Object(entries) => entries.values().for_each(|item| self.sent_json(item)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// A name for a step that no other step has.
+    pub(crate) fn free_name(&self, text: &str) -> String {
+        let taken = |name: &str| {
+            let all = self.draft.steps.iter().chain(&self.draft.cleanup);
+            all.into_iter().any(|step| step.name == name)
+        };
+        names::step(&self.secrets.redact(text), taken)
+    }
+
+    /// The text without any secret, for comments.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        self.secrets.redact(text)
+    }
+
+    fn name(&self, request: &Request, address: &Address, is_sign_in: bool) -> String {
+        let segments = address.literal_segments();
+        let operation = match &request.payload {
+            Payload::Json(value) => value.get("operationName").and_then(Value::as_str),
+            _ => None,
+        };
+        let text = match operation {
+            Some(operation) => names::snake(operation).replace('_', " "),
+            None if is_sign_in => "sign in".to_owned(),
+            None if is_sign_out(request.verb, &segments) => "sign out".to_owned(),
+            None => names::of_request(request.verb, &segments),
+        };
+        self.free_name(&text)
+    }
+
+    /// Where a URL leads, and its query.
+    pub(crate) fn url(&mut self, url: &Url) -> (Address, Vec<(String, Vec<Phrase>)>) {
+        let site = self.draft.sites.of_url(url);
+        let mut path = Phrase::default();
+        for raw in url.path().trim_start_matches('/').split('/') {
+            path.push_words("/");
+            let decoded = percent_decode_str(raw).decode_utf8_lossy().into_owned();
+            let phrase = self.text(&decoded, Place::Segment);
+            if phrase.plain() == Some(decoded.as_str()) {
+                path.push_words(raw);
+            } else {
+                path.append(phrase.map_words(|w| utf8_percent_encode(w, SEGMENT).to_string()));
+            }
+        }
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(key, value)| (key.into_owned(), value.into_owned()))
+            .collect();
+        (Address { site, path }, self.pairs(&pairs))
+    }
+
+    fn user_info(&mut self, url: &Url, step: &mut Step) {
+        if !url.username().is_empty() || url.password().is_some() {
+            step.headers
+                .push(("authorization".to_owned(), Phrase::expression(BASIC)));
+        }
+    }
+
+    fn header(&mut self, name: &str, value: &str, step: &mut Step) {
+        let name = name.to_ascii_lowercase();
+        let is_given = step.headers.iter().any(|(known, _)| *known == name);
+        if !is_header_name(&name) || is_given || name == "cookie" {
+            return;
+        }
+        let value = value.trim();
+        let phrase = match name.as_str() {
+            "authorization" | "proxy-authorization" => match self.authorization(value) {
+                Some(phrase) => phrase,
+                None => {
+                    let scheme = value.split(' ').next().unwrap_or_default();
+                    let scheme = self.clean(scheme);
+                    step.comments.push(format!(
+                        "left out: header `{name}` of scheme {scheme}, which is made anew for \
+                         each request"
+                    ));
+                    return;
+                }
+            },
+            name if is_secret_header(name) => self.credential(name, value),
+            name if is_made_up(name) => self.made_up(value),
+            _ => self.text(value, Place::of_field(&name)),
+        };
+        let one_line = |words: &str| words.replace(|c: char| c.is_control() && c != '\t', " ");
+        step.headers.push((name, phrase.map_words(one_line)));
+    }
+
+    /// What stands for an `authorization`; none if it cannot be sent again.
+    pub(crate) fn authorization(&mut self, value: &str) -> Option<Phrase> {
+        let (scheme, credentials) = value.split_once(' ').unwrap_or(("", value));
+        if scheme.eq_ignore_ascii_case("basic") {
+            if let Some((login, _)) = basic(scheme, credentials) {
+                let _ = self.logins.insert(login);
+            }
+            let mut phrase = Phrase::words("Basic ");
+            phrase.push_expression(BASIC);
+            return Some(phrase);
+        }
+        let is_plain = ["", "bearer", "token", "apikey", "api-key", "key", "jwt"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        if !is_plain {
+            return None;
+        }
+        let mut phrase = Phrase::words(if scheme.is_empty() {
+            String::new()
+        } else {
+            format!("{scheme} ")
+        });
+        phrase.append(self.credential("token", credentials.trim()));
+        Some(phrase)
+    }
+
+    /// What proves who asks: from an earlier answer, or a field of the account.
+    pub(crate) fn credential(&mut self, key: &str, text: &str) -> Phrase {
+        if text.is_empty() {
+            return Phrase::default();
+        }
+        if let Some(variable) = self.captured(text, Place::Credential, key) {
+            return Phrase::expression(variable);
+        }
+        if let Some(field) = self.fields.get(text) {
+            return Phrase::expression(field);
+        }
+        let field = names::captured(key, |name| {
+            self.variables.contains(name) || self.draft.needs.iter().any(|need| need == name)
+        });
+        self.draft.need(&field);
+        let _ = self.fields.insert(text.to_owned(), field.clone());
+        Phrase::expression(field)
+    }
+
+    /// The variable into which an earlier answer's value is captured.
+    fn captured(&mut self, text: &str, place: Place<'_>, key: &str) -> Option<String> {
+        let is_secret = place == Place::Credential || self.secrets.is_known(text);
+        let found = match self.answers.find(text, place) {
+            Some(_) => self.answers.find(text, place),
+            None if place == Place::Credential => self.answers.find_in_texts(text, key),
+            None => None,
+        };
+        let origin = found?;
+        let Some(step) = self.draft.steps.get_mut(origin.step) else {
+            return None;
+        };
+        if let Some(variable) = &origin.variable {
+            let of_it = step.captures.iter_mut().find(|c| c.name == *variable);
+            if let Some(capture) = of_it {
+                capture.secret |= is_secret;
+            }
+            return Some(variable.clone());
+        }
+        let (kind, from) = match &origin.from {
+            From::Json(path) => ("json", path),
+            From::Header(name) => ("header", name),
+            From::Regex(pattern) => ("regex", pattern),
+        };
+        // A secret may stand in the way to another value.
+        if self.secrets.redact(from) != *from || from.contains("{{") {
+            return None;
+        }
+        let from = (kind, Data::words(from));
+        let taken = |name: &str| {
+            self.variables.contains(name) || self.draft.needs.iter().any(|need| need == name)
+        };
+        let name = names::captured(&variable_name(origin), taken);
+        let _ = self.variables.insert(name.clone());
+        origin.variable = Some(name.clone());
+        step.captures.push(Capture {
+            name: name.clone(),
+            from,
+            take: None,
+            secret: is_secret || is_secret_field(&origin.key),
+        });
+        Some(name)
+    }
+
+    /// Any text: what earlier answers gave, who signed in and what was made up are replaced.
+    pub(crate) fn text(&mut self, text: &str, place: Place<'_>) -> Phrase {
+        if let Some(phrase) = self.whole(text, place) {
+            return phrase;
+        }
+        let mut phrase = Phrase::default();
+        let is_joint = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'));
+        let mut rest = text;
+        while !rest.is_empty() {
+            let end = rest.find(is_joint).unwrap_or(rest.len());
+            let (word, after) = rest.split_at(end);
+            match self.whole(word, Place::Word) {
+                Some(part) if word.len() >= 6 && word.len() < text.len() => phrase.append(part),
+                _ => phrase.push_words(word),
+            }
+            let joint = after.chars().next().map_or(0, char::len_utf8);
+            phrase.push_words(&after[..joint]);
+            rest = &after[joint..];
+        }
+        self.secrets.redact_phrase(phrase)
+    }
+
+    fn whole(&mut self, text: &str, place: Place<'_>) -> Option<Phrase> {
+        if text.is_empty() {
+            return None;
+        }
+        if let Some(made) = self.made.get(text) {
+            return Some(made.clone());
+        }
+        // A login such as `admin` may also be a word of a path.
+        let is_telling = text.len() >= 4 && text.contains(|c: char| c == '@' || c.is_ascii_digit());
+        if is_telling && self.logins.contains(text) {
+            return Some(Phrase::expression("login"));
+        }
+        if text.len() >= SECRET_BYTES_MIN && self.passwords.contains(text) {
+            return Some(Phrase::expression("password"));
+        }
+        self.captured(text, place, "value").map(Phrase::expression)
+    }
+
+    /// What a client makes up for each request is made of the run's own id.
+    fn made_up(&mut self, text: &str) -> Phrase {
+        if text.len() < 4 {
+            return self.text(text, Place::Field(""));
+        }
+        if let Some(phrase) = self.whole(text, Place::Field("")) {
+            return phrase;
+        }
+        let mut phrase = Phrase::expression("run.id");
+        phrase.push_words(&format!("-{}", self.made.len() + 1));
+        let _ = self.made.insert(text.to_owned(), phrase.clone());
+        phrase
+    }
+
+    fn body(&mut self, payload: &Payload, step: &mut Step) {
+        match payload {
+            Payload::None => {}
+            Payload::Json(value) => {
+                let data = self.json("", value, step);
+                let is_default = |(name, value): &(String, Phrase)| {
+                    name == "content-type"
+                        && value
+                            .plain()
+                            .is_some_and(|v| v.starts_with("application/json"))
+                };
+                if data.fits_toml() {
+                    step.headers.retain(|header| !is_default(header));
+                    step.body = Body::Json(data);
+                } else {
+                    let has_type = step.headers.iter().any(|(name, _)| name == "content-type");
+                    if !has_type {
+                        let kind = Phrase::words("application/json");
+                        step.headers.push(("content-type".to_owned(), kind));
+                    }
+                    step.body = Body::Text(data.json_phrase());
+                }
+            }
+            Payload::Form(pairs) => {
+                step.headers.retain(|(name, _)| name != "content-type");
+                step.body = Body::Form(self.pairs(pairs));
+            }
+            Payload::Text(text) => {
+                let mut phrase = Phrase::default();
+                let mut from = 0;
+                for (key, at) in assigned_secrets(text) {
+                    phrase.push_words(&text[from..at.start]);
+                    phrase.append(self.field(&key, &text[at.clone()]));
+                    from = at.end;
+                }
+                phrase.push_words(&text[from..]);
+                step.body = Body::Text(self.secrets.redact_phrase(phrase));
+            }
+            Payload::Untold(why) => step.comments.push(self.clean(why)),
+        }
+    }
+
+    /// A field's value by the field's name.
+    pub(crate) fn field(&mut self, key: &str, text: &str) -> Phrase {
+        if text.is_empty() {
+            return Phrase::default();
+        }
+        let is_first = self.passwords.is_empty() || self.passwords.contains(text);
+        if is_password_field(key) && is_first {
+            let _ = self.passwords.insert(text.to_owned());
+            return Phrase::expression("password");
+        }
+        if is_secret_field(key) {
+            return self.credential(key, text);
+        }
+        if login_rank(key).is_some() && self.logins.contains(text) {
+            return Phrase::expression("login");
+        }
+        if is_made_up(key) {
+            return self.made_up(text);
+        }
+        self.text(text, Place::of_field(key))
+    }
+
+    fn json(&mut self, key: &str, value: &Value, step: &mut Step) -> Data {
+        match value {
+            Value::Null => Data::Null,
+            Value::Bool(flag) => Data::Bool(*flag),
+            Value::Number(number) => {
+                let text = number.to_string();
+                if is_secret_field(key) {
+                    return Data::Text(self.field(key, &text));
+                }
+                let place = Place::of_field(key);
+                let is_number = self.answers.find(&text, place).is_some_and(|o| o.is_number);
+                match is_number
+                    .then(|| self.captured(&text, place, key))
+                    .flatten()
+                {
+                    Some(variable) => Data::Typed(variable),
+                    None if self.secrets.redact(&text) != text => {
+                        Data::Text(self.text(&text, place))
+                    }
+                    None => Data::Number(number.clone()),
+                }
+            }
+            Value::String(text) => Data::Text(self.field(key, text)),
+            Value::Array(items) => Data::List(
+                items
+                    .iter()
+                    .map(|item| self.json(key, item, step))
+                    .collect(),
+            ),
+            Value::Object(entries) => {
+                let mut written = Vec::with_capacity(entries.len());
+                for (name, value) in entries {
+                    if self.secrets.redact(name) != *name {
+                        step.comments
+                            .push("left out: a field whose name is a credential".to_owned());
+                        continue;
+                    }
+                    // What is inside of a secret is secret.
+                    let inner = if is_secret_field(key) {
+                        key
+                    } else {
+                        name.as_str()
+                    };
+                    written.push((name.clone(), self.json(inner, value, step)));
+                }
+                Data::Table(written)
+            }
+        }
+    }
+
+    /// Pairs with one entry a key.
+    pub(crate) fn pairs(&mut self, pairs: &[(String, String)]) -> Vec<(String, Vec<Phrase>)> {
+        let mut written: Vec<(String, Vec<Phrase>)> = Vec::new();
+        for (key, value) in pairs {
+            let phrase = self.field(key, value);
+            let key = self.secrets.redact(key);
+            match written.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, values)) => values.push(phrase),
+                None => written.push((key, vec![phrase])),
+            }
+        }
+        written
+    }
+
+    /// Whether somebody signs in; who it is, is remembered.
+    fn note_sign_in(&mut self, payload: &Payload) -> bool {
+        let fields: Vec<(&str, &str)> = match payload {
+            Payload::Form(pairs) => pairs
+                .iter()
+                .map(|(k, v)| (k.as_str(), v.as_str()))
+                .collect(),
+            Payload::Json(Value::Object(entries)) => {
+                let inner = entries.values().filter_map(Value::as_object).flatten();
+                entries
+                    .iter()
+                    .chain(inner)
+                    .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+                    .collect()
+            }
+            Payload::Json(_) | Payload::None | Payload::Text(_) | Payload::Untold(_) => {
+                return false;
+            }
+        };
+        let password = fields
+            .iter()
+            .find(|(key, value)| is_password_field(key) && !value.is_empty());
+        let login = fields
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .filter_map(|(key, value)| Some((login_rank(key)?, *value)))
+            .min();
+        match (password, login) {
+            (Some(_), Some((_, login))) => {
+                let _ = self.logins.insert(login.to_owned());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many different passwords were seen.
+    pub(crate) fn accounts(&self) -> usize {
+        self.logins.len()
+    }
+}
+
+/// The decoded segments of a URL's path.
+pub(crate) fn segments(url: &Url) -> Vec<String> {
+    url.path()
+        .trim_start_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect()
+}
+
+/// Whether a request ends a session.
+pub(crate) fn is_sign_out(verb: &str, segments: &[String]) -> bool {
+    let words: Vec<String> = segments
+        .iter()
+        .map(|segment| names::snake(segment))
+        .collect();
+    let says = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+    says(&["logout", "log_out", "signout", "sign_out"])
+        || verb == "delete" && says(&["session", "sessions"])
+}
+
+/// Whether a client makes the value of such a field up, so that requests are told apart.
+fn is_made_up(name: &str) -> bool {
+    let name = names::snake(name);
+    name.contains("idempotency")
+        || name.contains("dedup")
+        || name.starts_with("client_")
+            && (name.contains("ref") || name.ends_with("_id") && name.matches('_').count() > 1)
+        || [
+            "request_id",
+            "x_request_id",
+            "correlation_id",
+            "x_correlation_id",
+            "external_id",
+            "reference",
+            "order_ref",
+            "external_ref",
+        ]
+        .contains(&name.as_str())
+}
+
+/// What a captured value is called: by its field, an `id` by what it is the id of.
+fn variable_name(origin: &Origin) -> String {
+    let key = names::snake(&origin.key);
+    if key == "id" && !origin.thing.is_empty() {
+        format!("{}_id", origin.thing)
+    } else {
+        key
+    }
+}
+
+/// What a step is about, in one word: `ride` of `/v1/rides`.
+pub(crate) fn thing(step: &Step) -> String {
+    let Act::Http(_, address) = &step.act else {
+        return String::new();
+    };
+    let segments = address.literal_segments();
+    names::telling(&segments)
+        .last()
+        .map(|segment| names::singular(&names::snake(segment)))
+        .unwrap_or_default()
+}

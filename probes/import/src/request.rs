@@ -1,0 +1,116 @@
+//! A request as it was recorded or commanded, whatever told of it.
+
+use serde_json::Value;
+use url::Url;
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// An HTTP verb of the journey language, lower-case.
+    pub(crate) verb: &'static str,
+    pub(crate) url: Url,
+    /// Without what a client sets by itself; names as they were written.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) payload: Payload,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    None,
+    Json(Value),
+    Form(Vec<(String, String)>),
+    Text(String),
+    /// What the language cannot say, in words for a comment.
+    Untold(String),
+}
+
+/// The verb of the language, if it has one for this method.
+pub(crate) fn verb(method: &str) -> Option<&'static str> {
+    ["get", "post", "put", "patch", "delete", "head"]
+        .into_iter()
+        .find(|verb| method.eq_ignore_ascii_case(verb))
+}
+
+/// Headers that a client or the runner sets by itself, and those that only a browser sends.
+const OWN_HEADERS: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "expect",
+    "upgrade",
+    "accept-encoding",
+    "user-agent",
+    "accept-language",
+    "origin",
+    "referer",
+    "cache-control",
+    "pragma",
+    "dnt",
+    "priority",
+    "upgrade-insecure-requests",
+    "if-none-match",
+    "if-modified-since",
+    "purpose",
+    "range",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "b3",
+    "x-client-data",
+    "via",
+    "forwarded",
+    "http2-settings",
+    "proxy-connection",
+    "save-data",
+    "alt-used",
+];
+
+/// Whether a recorded header is left out: a client's own, or a browser's.
+pub(crate) fn is_own_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with(':')
+        || name.starts_with("sec-")
+        || name.starts_with("x-forwarded-")
+        || name.starts_with("x-b3-")
+        || OWN_HEADERS.contains(&name.as_str())
+}
+
+/// RFC 9110, section 5.1: a token, short enough for the language.
+pub(crate) fn is_header_name(name: &str) -> bool {
+    (1..=100).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+impl Payload {
+    /// Of a body's text by its content type.
+    pub(crate) fn of_text(text: &str, content_type: &str) -> Self {
+        let kind = content_type.to_ascii_lowercase();
+        if text.is_empty() {
+            return Self::None;
+        }
+        if kind.starts_with("application/x-www-form-urlencoded") {
+            return Self::Form(form(text));
+        }
+        let is_json = kind.contains("json") || kind.is_empty() || kind.starts_with("text/plain");
+        match serde_json::from_str::<Value>(text) {
+            Ok(value) if is_json && (kind.contains("json") || value.is_object()) => {
+                Self::Json(value)
+            }
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+}
+
+/// The pairs of a form.
+pub(crate) fn form(text: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(text.as_bytes())
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect()
+}

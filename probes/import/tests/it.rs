@@ -1,0 +1,10 @@
+//! Imports from outside: goldens people can read, and what must hold whatever comes in.
+
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+#[path = "it/goldens.rs"]
+mod goldens;
+#[path = "it/har.rs"]
+mod har;
+#[path = "it/sound.rs"]
+mod sound;
