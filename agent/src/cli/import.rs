@@ -4,7 +4,9 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use bongsu_import::{Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, har};
+use bongsu_import::{
+    Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, curl, har,
+};
 use bongsu_language::{CheckOptions, SourceFile, load};
 use bongsu_model::{FeatureId, JourneyName, PoolName};
 
@@ -31,6 +33,15 @@ enum From {
         /// Takes the requests to this host only; may be repeated.
         #[arg(long = "host", value_name = "HOST")]
         hosts: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Commands of curl, a step each.
+    Curl {
+        /// A command in quotes, as in 'curl https://…'; several are several steps. None, or `-`,
+        /// reads them from standard input.
+        #[arg(value_name = "COMMAND")]
+        commands: Vec<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -67,6 +78,10 @@ pub(super) fn main(arguments: &ImportArguments) -> Exit {
             let imported = har(&text, &options, &output.names(file)).map_err(refusal)?;
             output.write(&imported)
         }),
+        From::Curl { commands, output } => script(commands).and_then(|script| {
+            let imported = curl(&script, &output.names(Path::new("-"))).map_err(refusal)?;
+            output.write(&imported)
+        }),
     };
     match result {
         Ok(()) => Exit::Good,
@@ -85,6 +100,15 @@ fn refusal(error: ImportError) -> Failure {
         ImportError::Format { .. } | ImportError::Empty { .. } => Exit::Invalid,
     };
     (exit, error.to_string())
+}
+
+/// The commands as given, or those on standard input.
+fn script(commands: &[String]) -> Result<String, Failure> {
+    match commands {
+        [] => read(Path::new("-")),
+        [one] if one == "-" => read(Path::new("-")),
+        commands => Ok(commands.join("\n")),
+    }
 }
 
 /// All of a file, or of standard input.

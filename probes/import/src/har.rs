@@ -9,7 +9,7 @@ use crate::credentials::{Secrets, is_secret_field};
 use crate::draft::{Poll, Step};
 use crate::finish::finish;
 use crate::lowering::{Lowering, thing};
-use crate::request::{Payload, Request, form, is_own_header, verb};
+use crate::request::{Payload, Request, form, is_own_header, learn_url, verb};
 use crate::toml_text::Data;
 use crate::{ImportError, Imported, Names};
 
@@ -93,25 +93,14 @@ struct Visit {
     entries: Vec<Entry>,
 }
 
-/// By time, where it can be told from the text: same length and same zone.
+/// By time, where texts sort as times do: all in UTC and equally precise.
 fn sort(entries: &mut [Entry]) {
-    let shape = |entry: &Entry| {
+    let length = entries.first().map(|entry| entry.started_date_time.len());
+    let sorts = entries.iter().all(|entry| {
         let text = &entry.started_date_time;
-        (
-            text.len(),
-            text.get(text.len().saturating_sub(6)..)
-                .map(|end| end.contains('+')),
-        )
-    };
-    let is_alike = entries
-        .first()
-        .map(shape)
-        .is_some_and(|first| entries.iter().all(|entry| shape(entry) == first));
-    if is_alike
-        && entries
-            .iter()
-            .all(|entry| entry.started_date_time.ends_with('Z'))
-    {
+        Some(text.len()) == length && text.ends_with('Z')
+    });
+    if sorts {
         entries.sort_by(|a, b| a.started_date_time.cmp(&b.started_date_time));
     }
 }
@@ -125,29 +114,9 @@ fn learn(entry: &Entry, secrets: &mut Secrets) {
         secrets.learn_encoded(cookie.value());
     }
     if let Ok(url) = Url::parse(&request.url) {
-        secrets.learn(url.password().unwrap_or_default());
-        secrets.learn_encoded(url.password().unwrap_or_default());
-        for (key, value) in url.query_pairs() {
-            if is_secret_field(&key) {
-                secrets.learn(&value);
-            }
-            secrets.learn_tokens(&value);
-        }
-        secrets.learn_tokens(url.path());
+        learn_url(&url, secrets);
     }
-    match payload(entry) {
-        Payload::Json(value) => secrets.learn_json(&value),
-        Payload::Form(pairs) => {
-            for (key, value) in pairs {
-                if is_secret_field(&key) {
-                    secrets.learn(&value);
-                }
-                secrets.learn_tokens(&value);
-            }
-        }
-        Payload::Text(text) => secrets.learn_text(&text),
-        Payload::None | Payload::Untold(_) => {}
-    }
+    payload(entry).learn(secrets);
     for param in entry.request.post_data.iter().flat_map(|data| &data.params) {
         if is_secret_field(&param.name) {
             secrets.learn_encoded(param.value());

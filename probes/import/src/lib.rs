@@ -8,6 +8,7 @@
 
 mod answers;
 mod credentials;
+mod curl;
 mod draft;
 mod finish;
 mod har;
@@ -21,6 +22,7 @@ mod write;
 
 use bongsu_model::{FeatureId, JourneyName, PoolName};
 
+pub use curl::curl;
 pub use har::{Assets, HarOptions, har};
 
 /// Most bytes of a file that is imported: recordings with bodies are large.

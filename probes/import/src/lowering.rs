@@ -259,9 +259,7 @@ impl Lowering {
             None => None,
         };
         let origin = found?;
-        let Some(step) = self.draft.steps.get_mut(origin.step) else {
-            return None;
-        };
+        let step = self.draft.steps.get_mut(origin.step)?;
         if let Some(variable) = &origin.variable {
             let of_it = step.captures.iter_mut().find(|c| c.name == *variable);
             if let Some(capture) = of_it {

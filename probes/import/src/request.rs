@@ -3,6 +3,8 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::credentials::{Secrets, is_secret_field};
+
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -88,7 +90,48 @@ pub(crate) fn is_header_name(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
+impl Request {
+    /// Learns the credentials that it carries.
+    pub(crate) fn learn(&self, secrets: &mut Secrets) {
+        for (name, value) in &self.headers {
+            secrets.learn_header(name, value);
+        }
+        learn_url(&self.url, secrets);
+        self.payload.learn(secrets);
+    }
+}
+
+/// Learns the credentials that a URL carries.
+pub(crate) fn learn_url(url: &Url, secrets: &mut Secrets) {
+    secrets.learn_encoded(url.password().unwrap_or_default());
+    let pairs: Vec<(String, String)> = url
+        .query_pairs()
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect();
+    learn_pairs(&pairs, secrets);
+    secrets.learn_tokens(url.path());
+}
+
+fn learn_pairs(pairs: &[(String, String)], secrets: &mut Secrets) {
+    for (key, value) in pairs {
+        if is_secret_field(key) {
+            secrets.learn(value);
+        }
+        secrets.learn_tokens(value);
+    }
+}
+
 impl Payload {
+    /// Learns the credentials in it.
+    pub(crate) fn learn(&self, secrets: &mut Secrets) {
+        match self {
+            Self::Json(value) => secrets.learn_json(value),
+            Self::Form(pairs) => learn_pairs(pairs, secrets),
+            Self::Text(text) => secrets.learn_text(text),
+            Self::None | Self::Untold(_) => {}
+        }
+    }
+
     /// Of a body's text by its content type.
     pub(crate) fn of_text(text: &str, content_type: &str) -> Self {
         let kind = content_type.to_ascii_lowercase();

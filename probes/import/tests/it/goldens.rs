@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu_import::{HarOptions, Imported, har};
+use bongsu_import::{HarOptions, Imported, curl, har};
 
 use crate::sound::{journey, unnamed};
 
@@ -50,4 +50,9 @@ fn recordings_become_the_journeys_beside_them() {
     compare("har", "har", |_, text| {
         har(text, &HarOptions::default(), &unnamed()).unwrap()
     });
+}
+
+#[test]
+fn commands_become_the_journeys_beside_them() {
+    compare("curl", "sh", |_, text| curl(text, &unnamed()).unwrap());
 }

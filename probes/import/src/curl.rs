@@ -1,0 +1,303 @@
+//! Commands of curl, as people keep them and browsers copy them.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use url::Url;
+
+use crate::credentials::Secrets;
+use crate::finish::finish;
+use crate::lowering::Lowering;
+use crate::request::{Payload, Request, is_own_header, verb};
+use crate::{ImportError, Imported, Names};
+
+mod options;
+mod words;
+
+use options::{Meaning, Word};
+
+/// Turns commands of curl into a journey, a step each.
+///
+/// # Errors
+/// When there is no such command, one of them is no request, or it asks for unverified TLS.
+pub fn curl(script: &str, names: &Names) -> Result<Imported, ImportError> {
+    let commands = words::commands(script).map_err(not_curl)?;
+    let mut asked = Vec::new();
+    for command in commands {
+        let is_curl = command[0].rsplit('/').next() == Some("curl") || command[0] == "curl.exe";
+        if is_curl {
+            let words = options::read(&command[1..])
+                .map_err(|option| not_curl(&format!("{option} has no value")))?;
+            for part in words.split(|word| matches!(word, Word::Option(Meaning::Next, ..))) {
+                asked.push(Asked::read(part)?);
+            }
+        }
+    }
+    if asked.is_empty() {
+        return Err(not_curl("no command begins with `curl`"));
+    }
+    let mut requests = Vec::new();
+    for one in &asked {
+        for url in &one.urls {
+            requests.push((one, one.request(url)?));
+        }
+    }
+    let mut secrets = Secrets::default();
+    for (asked, request) in &requests {
+        request.learn(&mut secrets);
+        if let Some((_, password)) = asked.user.split_once(':') {
+            secrets.learn(password);
+        }
+    }
+    secrets.settle();
+    let mut lowering = Lowering::new(secrets);
+    for (asked, request) in &requests {
+        let mut step = lowering.step(request);
+        step.comments
+            .extend(asked.comments.iter().map(|comment| lowering.clean(comment)));
+        step.timeout = asked.max_time;
+        lowering.sent(request);
+        lowering.draft.steps.push(step);
+    }
+    let head = "From curl: say here what the journey asks, and what each step expects.";
+    lowering.draft.head.push(head.to_owned());
+    Ok(finish(lowering.draft, names))
+}
+
+fn not_curl(reason: &str) -> ImportError {
+    ImportError::Format {
+        format: "a command of curl",
+        reason: reason.to_owned(),
+    }
+}
+
+/// What one command asks for.
+#[derive(Debug, Default)]
+struct Asked {
+    urls: Vec<String>,
+    method: Option<String>,
+    headers: Vec<(String, String)>,
+    /// What was given with -d and its like, joined as curl does.
+    data: Option<String>,
+    is_json: bool,
+    /// Whether the body, or a part of it, stands in a file.
+    has_file: bool,
+    parts: Vec<String>,
+    query: Vec<String>,
+    user: String,
+    get: bool,
+    head: bool,
+    max_time: Option<Duration>,
+    comments: Vec<String>,
+}
+
+impl Asked {
+    fn read(words: &[Word<'_>]) -> Result<Self, ImportError> {
+        let mut asked = Self::default();
+        for word in words {
+            match word {
+                Word::Plain(url) => asked.urls.push((*url).to_owned()),
+                Word::Unknown(option) => asked.comments.push(format!(
+                    "left out: `{option}`, an option that is not known here"
+                )),
+                Word::Option(meaning, option, value) => {
+                    asked.option(*meaning, option, value.unwrap_or_default())?;
+                }
+            }
+        }
+        if asked.urls.is_empty() {
+            return Err(not_curl("a command has no URL"));
+        }
+        Ok(asked)
+    }
+
+    fn option(&mut self, meaning: Meaning, option: &str, value: &str) -> Result<(), ImportError> {
+        match meaning {
+            Meaning::Method => self.method = Some(value.to_owned()),
+            Meaning::Header => self.header(value),
+            Meaning::Data if value.starts_with('@') => self.file(option, &value[1..]),
+            Meaning::Data | Meaning::DataRaw => self.add_data(value, "&"),
+            Meaning::DataEncoded => self.encoded(option, value),
+            Meaning::Json => {
+                self.is_json = true;
+                match value.strip_prefix('@') {
+                    Some(file) => self.file(option, file),
+                    None => self.add_data(value, ""),
+                }
+            }
+            Meaning::Part => {
+                let name = value.split(['=', ';']).next().unwrap_or_default();
+                self.parts.push(name.to_owned());
+            }
+            Meaning::User => value.clone_into(&mut self.user),
+            Meaning::Bearer => {
+                let value = format!("Bearer {value}");
+                self.headers.push(("authorization".to_owned(), value));
+            }
+            Meaning::Url => self.urls.push(value.to_owned()),
+            Meaning::UrlQuery => self.query.push(value.trim_start_matches('+').to_owned()),
+            Meaning::Get => self.get = true,
+            Meaning::Head => self.head = true,
+            Meaning::UserAgent => self
+                .headers
+                .push(("user-agent".to_owned(), value.to_owned())),
+            Meaning::Referer => self.headers.push(("referer".to_owned(), value.to_owned())),
+            Meaning::Cookie => self.cookies(),
+            Meaning::Insecure => {
+                return Err(ImportError::Refused {
+                    what: format!("`{option}`"),
+                    why: "certificates are always verified; remove it, and let `ca` of the target \
+                          profile name the root that signed the certificate"
+                        .to_owned(),
+                });
+            }
+            Meaning::MaxTime => {
+                let seconds = value
+                    .parse()
+                    .ok()
+                    .filter(|s: &f64| (0.001..=600_000.0).contains(s));
+                self.max_time = seconds.map(Duration::from_secs_f64);
+            }
+            Meaning::Told(why) => self.comments.push(format!("left out: `{option}`: {why}")),
+            Meaning::Next | Meaning::Quiet => {}
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, text: &str) {
+        let pair = text.split_once(':').or_else(|| text.split_once(';'));
+        match pair {
+            // `Name:` takes a header out that curl would send.
+            Some((_, "")) if text.ends_with(':') => {}
+            Some((name, _)) if name.trim().eq_ignore_ascii_case("cookie") => self.cookies(),
+            Some((name, value)) if !is_own_header(name.trim()) => {
+                self.headers
+                    .push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+            Some(_) => {}
+            None if text.starts_with('@') => self.comments.push(
+                "left out: headers that stand in a file; write them as headers.NAME".to_owned(),
+            ),
+            None => self
+                .comments
+                .push("left out: a header without a `:`".to_owned()),
+        }
+    }
+
+    fn cookies(&mut self) {
+        let told = "left out: cookies; a run keeps those that it is given, and begins without any";
+        if !self.comments.iter().any(|comment| comment == told) {
+            self.comments.push(told.to_owned());
+        }
+    }
+
+    fn file(&mut self, option: &str, file: &str) {
+        self.has_file = true;
+        self.comments.push(format!(
+            "left out: `{option}` sends the file {file}; write what it says as json, form or body"
+        ));
+    }
+
+    fn add_data(&mut self, value: &str, joint: &str) {
+        match &mut self.data {
+            Some(data) => {
+                data.push_str(joint);
+                data.push_str(value);
+            }
+            None => self.data = Some(value.to_owned()),
+        }
+    }
+
+    /// `content`, `=content`, `name=content`, or one of them from a file.
+    fn encoded(&mut self, option: &str, value: &str) {
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        match value.split_once(['=', '@']) {
+            Some((name, file)) if value[name.len()..].starts_with('@') => self.file(option, file),
+            Some(("", content)) => self.add_data(&encode(content), "&"),
+            Some((name, content)) => self.add_data(&format!("{name}={}", encode(content)), "&"),
+            None => self.add_data(&encode(value), "&"),
+        }
+    }
+
+    fn request(&self, url: &str) -> Result<Request, ImportError> {
+        let mut url = absolute(url)?;
+        let data = self.data.as_deref().filter(|_| !self.get);
+        let query = self
+            .query
+            .iter()
+            .map(String::as_str)
+            .chain(self.data.as_deref().filter(|_| self.get));
+        for part in query {
+            let joined = match url.query() {
+                Some(before) => format!("{before}&{part}"),
+                None => part.to_owned(),
+            };
+            url.set_query(Some(&joined));
+        }
+        let has_body = data.is_some() || self.has_file && !self.get || !self.parts.is_empty();
+        let implied = match (self.head, has_body) {
+            (true, _) => "HEAD",
+            (false, true) => "POST",
+            (false, false) => "GET",
+        };
+        let method = self.method.as_deref().unwrap_or(implied);
+        let Some(verb) = verb(method) else {
+            return Err(ImportError::Refused {
+                what: format!("method {}", method.chars().take(20).collect::<String>()),
+                why: "a journey has get, post, put, patch, delete and head".to_owned(),
+            });
+        };
+        let mut headers = self.headers.clone();
+        if !self.user.is_empty() {
+            let encoded = base64::engine::general_purpose::STANDARD.encode(&self.user);
+            headers.push(("authorization".to_owned(), format!("Basic {encoded}")));
+        }
+        let payload = self.payload(data, &headers);
+        Ok(Request {
+            verb,
+            url,
+            headers,
+            payload,
+        })
+    }
+
+    fn payload(&self, data: Option<&str>, headers: &[(String, String)]) -> Payload {
+        if !self.parts.is_empty() {
+            return Payload::Untold(format!(
+                "left out: the body of several parts that is sent here: {}",
+                self.parts.join(", ")
+            ));
+        }
+        let given = headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+            .map(|(_, value)| value.as_str());
+        let kind = match given {
+            Some(given) => given,
+            None if self.is_json => "application/json",
+            None => "application/x-www-form-urlencoded",
+        };
+        // People leave the type of JSON out.
+        let is_json =
+            given.is_none() && data.is_some_and(|data| data.trim_start().starts_with(['{', '[']));
+        let kind = if is_json { "application/json" } else { kind };
+        data.map_or(Payload::None, |data| Payload::of_text(data, kind))
+    }
+}
+
+/// The URL, with the scheme that curl would guess.
+fn absolute(text: &str) -> Result<Url, ImportError> {
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    match Url::parse(&whole) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        // The text is not repeated: there may be a password in it.
+        Ok(_) | Err(_) => Err(not_curl(
+            "a URL cannot be read, or is not HTTP; write shell variables out",
+        )),
+    }
+}

@@ -1,0 +1,116 @@
+//! Commands of curl: what is refused, what is told, and that any script is survived.
+
+use bongsu_import::{ImportError, curl};
+use proptest::prelude::*;
+
+use crate::sound::{hides, journey, unnamed};
+
+#[test]
+fn what_is_no_request_is_refused_and_says_why() {
+    let cases = [
+        ("", "no command begins with `curl`"),
+        ("wget https://a.test", "no command begins with `curl`"),
+        ("curl -s", "a command has no URL"),
+        ("curl 'https://a.test", "a ' is not closed"),
+        ("curl https://a.test -H", "-H has no value"),
+        ("curl https://a.test --data", "--data has no value"),
+        (
+            "curl ftp://a.test/x",
+            "a URL cannot be read, or is not HTTP",
+        ),
+        (
+            "curl -k https://a.test",
+            "`-k` is refused: certificates are always verified",
+        ),
+        ("curl -sk https://a.test", "`-k` is refused"),
+        ("curl --insecure https://a.test", "`--insecure` is refused"),
+        ("curl -X TRACE https://a.test", "method TRACE is refused"),
+    ];
+    for (script, expected) in cases {
+        let error = curl(script, &unnamed()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{script}: {error}");
+    }
+    let refused = curl("curl -k https://a.test", &unnamed()).unwrap_err();
+    assert!(matches!(refused, ImportError::Refused { .. }));
+}
+
+#[test]
+fn a_host_that_is_a_variable_of_the_shell_is_a_service_of_the_target() {
+    let imported = curl("curl \"$SHOP_API/v1/me\"", &unnamed()).unwrap();
+    let _ = journey(&imported);
+    let text = imported.text;
+    assert!(
+        text.contains("base = \"{{ target.base.shop_api }}\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_option_that_is_not_done_is_named_in_a_comment() {
+    for option in [
+        "--frobnicate",
+        "-y",
+        "--proxy p.test",
+        "--cert me.pem",
+        "-L",
+        "--retry 2",
+    ] {
+        let imported = curl(&format!("curl {option} https://a.test/x"), &unnamed()).unwrap();
+        let _ = journey(&imported);
+        let name = option.split(' ').next().unwrap();
+        let told = format!("# left out: `{name}`");
+        assert!(
+            imported.text.contains(&told),
+            "{option}:\n{}",
+            imported.text
+        );
+    }
+    let quiet = "curl -sSfvi --compressed --no-keepalive -o x https://a.test/x";
+    let text = curl(quiet, &unnamed()).unwrap().text;
+    assert!(text.contains("# left out: `--no-keepalive`"), "{text}");
+    assert_eq!(text.matches("left out").count(), 1, "{text}");
+}
+
+#[test]
+fn no_credential_of_a_command_comes_through() {
+    let script =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/curl/shop.sh"))
+            .unwrap();
+    let imported = curl(&script, &unnamed()).unwrap();
+    let secrets = [
+        "hunter22",
+        "hunter23",
+        "opensesame",
+        "0badc0ffee",
+        "s3cr3t",
+        "mina",
+        "TOKEN",
+        "bWluYTpv",
+    ];
+    hides(&imported, &secrets);
+    assert_eq!(
+        journey(&imported).steps.len() + journey(&imported).cleanup.len(),
+        10
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_script_is_a_journey_or_an_error(
+        words in prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(vec![
+                    "curl", "-X", "POST", "-H", "a: b", "'a;'", "-d", "x=1", "@f", "--json", "{\"a\":null}",
+                    "-u", "a:b", "-F", "f=@g", "-G", "-I", "--next", "https://a.test/b?c=d", "a.test",
+                    "--data-urlencode", "=x y", "\n", ";", "|", "$'", "'", "\"", "\\", "-sSL", "--",
+                ]).prop_map(str::to_owned),
+                "\\PC{0,10}",
+            ],
+            0..14,
+        )
+    ) {
+        if let Ok(imported) = curl(&format!("curl {}", words.join(" ")), &unnamed()) {
+            let _ = journey(&imported);
+        }
+    }
+}
