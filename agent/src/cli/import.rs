@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use bongsu_import::{
-    Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, curl, har,
+    Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, curl, har, hurl,
 };
 use bongsu_language::{CheckOptions, SourceFile, load};
 use bongsu_model::{FeatureId, JourneyName, PoolName};
@@ -33,6 +33,15 @@ enum From {
         /// Takes the requests to this host only; may be repeated.
         #[arg(long = "host", value_name = "HOST")]
         hosts: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// A file of hurl: entries become steps, captures and asserts what is like them.
+    ///
+    /// What has no equivalent stands in a comment at its place.
+    Hurl {
+        /// The file; `-` for standard input.
+        file: PathBuf,
         #[command(flatten)]
         output: Output,
     },
@@ -76,6 +85,10 @@ pub(super) fn main(arguments: &ImportArguments) -> Exit {
                 hosts: hosts.clone(),
             };
             let imported = har(&text, &options, &output.names(file)).map_err(refusal)?;
+            output.write(&imported)
+        }),
+        From::Hurl { file, output } => read(file).and_then(|text| {
+            let imported = hurl(&text, &output.names(file)).map_err(refusal)?;
             output.write(&imported)
         }),
         From::Curl { commands, output } => script(commands).and_then(|script| {

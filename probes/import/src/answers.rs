@@ -221,6 +221,32 @@ fn is_id_key(name: &str) -> bool {
     .contains(&last)
 }
 
+/// Every value of a body that has no other value in it, by its path.
+pub(crate) fn leaves(body: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    let mut open = vec![("$".to_owned(), body)];
+    while let Some((path, value)) = open.pop() {
+        match value {
+            Value::Object(entries) if !entries.is_empty() => {
+                let inner = entries
+                    .iter()
+                    .map(|(name, value)| (member(&path, name), value));
+                open.extend(inner.rev());
+            }
+            Value::Array(items) if !items.is_empty() => {
+                let inner = items.iter().enumerate();
+                open.extend(
+                    inner
+                        .map(|(at, value)| (format!("{path}[{at}]"), value))
+                        .rev(),
+                );
+            }
+            _ => found.push((path, value)),
+        }
+    }
+    found
+}
+
 struct Leaf {
     path: String,
     key: String,

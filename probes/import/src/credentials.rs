@@ -10,6 +10,7 @@ use bongsu_model::Secret;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::marks::is_marked;
 use crate::names::snake;
 use crate::phrase::Phrase;
 
@@ -133,7 +134,7 @@ pub(crate) struct Secrets {
 impl Secrets {
     pub(crate) fn learn(&mut self, text: &str) {
         let text = text.trim();
-        if text.len() >= SECRET_BYTES_MIN {
+        if text.len() >= SECRET_BYTES_MIN && !is_marked(text) {
             let _ = self.texts.insert(text.to_owned());
         }
     }

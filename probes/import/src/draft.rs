@@ -136,6 +136,12 @@ impl Step {
         }
     }
 
+    /// Sets a header, in place of one of that name.
+    pub(crate) fn set_header(&mut self, name: &str, value: Phrase) {
+        self.headers.retain(|(known, _)| known != name);
+        self.headers.push((name.to_owned(), value));
+    }
+
     /// Expects a status.
     pub(crate) fn expect_status(&mut self, status: u16) {
         self.expect

@@ -28,8 +28,8 @@ pub(crate) fn finish(mut draft: Draft, names: &Names) -> Imported {
     let text = write::journey(&draft, names);
     if text.contains("***") {
         draft.notes.push(
-            "`***` stands where a credential of the recording stood, or a word that is the same as \
-             one: say there what is meant"
+            "`***` stands where a credential stood, or a word that is the same as one: say there \
+             what is meant"
                 .to_owned(),
         );
     }

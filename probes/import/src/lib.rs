@@ -12,7 +12,9 @@ mod curl;
 mod draft;
 mod finish;
 mod har;
+mod hurl;
 mod lowering;
+mod marks;
 mod names;
 mod phrase;
 mod request;
@@ -24,6 +26,7 @@ use bongsu_model::{FeatureId, JourneyName, PoolName};
 
 pub use curl::curl;
 pub use har::{Assets, HarOptions, har};
+pub use hurl::hurl;
 
 /// Most bytes of a file that is imported: recordings with bodies are large.
 pub const INPUT_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -14,6 +14,7 @@ use crate::credentials::{
     login_rank,
 };
 use crate::draft::{Act, Address, Body, Capture, Draft, Step};
+use crate::marks::{is_marked, is_one_mark};
 use crate::names;
 use crate::phrase::Phrase;
 use crate::request::{Payload, Request, is_header_name};
@@ -233,8 +234,8 @@ impl Lowering {
 
     /// What proves who asks: from an earlier answer, or a field of the account.
     pub(crate) fn credential(&mut self, key: &str, text: &str) -> Phrase {
-        if text.is_empty() {
-            return Phrase::default();
+        if text.is_empty() || is_one_mark(text) {
+            return Phrase::words(text);
         }
         if let Some(variable) = self.captured(text, Place::Credential, key) {
             return Phrase::expression(variable);
@@ -334,7 +335,7 @@ impl Lowering {
 
     /// What a client makes up for each request is made of the run's own id.
     fn made_up(&mut self, text: &str) -> Phrase {
-        if text.len() < 4 {
+        if text.len() < 4 || is_marked(text) {
             return self.text(text, Place::Field(""));
         }
         if let Some(phrase) = self.whole(text, Place::Field("")) {
@@ -390,8 +391,8 @@ impl Lowering {
 
     /// A field's value by the field's name.
     pub(crate) fn field(&mut self, key: &str, text: &str) -> Phrase {
-        if text.is_empty() {
-            return Phrase::default();
+        if text.is_empty() || is_one_mark(text) {
+            return Phrase::words(text);
         }
         let is_first = self.passwords.is_empty() || self.passwords.contains(text);
         if is_password_field(key) && is_first {
@@ -503,7 +504,9 @@ impl Lowering {
             .min();
         match (password, login) {
             (Some(_), Some((_, login))) => {
-                let _ = self.logins.insert(login.to_owned());
+                if !is_marked(login) {
+                    let _ = self.logins.insert(login.to_owned());
+                }
                 true
             }
             _ => false,

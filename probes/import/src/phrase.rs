@@ -57,11 +57,13 @@ impl Phrase {
         }
     }
 
-    /// The words at the end.
-    pub(crate) fn last_words(&self) -> Option<&str> {
-        match self.0.last() {
-            Some(Piece::Words(words)) => Some(words),
-            Some(Piece::Expression(_)) | None => None,
+    /// Calls `visit` with the words or the expression of each piece.
+    pub(crate) fn each_piece(&self, visit: &mut dyn FnMut(&str, Option<&str>)) {
+        for piece in &self.0 {
+            match piece {
+                Piece::Words(words) => visit(words, None),
+                Piece::Expression(text) => visit("", Some(text)),
+            }
         }
     }
 
@@ -70,28 +72,6 @@ impl Phrase {
         self.0
             .iter()
             .any(|piece| matches!(piece, Piece::Expression(text) if text == variable))
-    }
-
-    /// Puts an expression wherever `words` stand.
-    pub(crate) fn replace(&mut self, words: &str, expression: &str) -> Replaced {
-        let mut replaced = Replaced::Nothing;
-        if words.is_empty() {
-            return replaced;
-        }
-        for piece in std::mem::take(&mut self.0) {
-            let Piece::Words(text) = piece else {
-                self.0.push(piece);
-                continue;
-            };
-            for (at, part) in text.split(words).enumerate() {
-                if at > 0 {
-                    self.push_expression(expression);
-                    replaced = Replaced::Something;
-                }
-                self.push_words(part);
-            }
-        }
-        replaced
     }
 
     /// The phrase with all its words passed through `change`.
@@ -134,13 +114,6 @@ impl Phrase {
     }
 }
 
-/// Whether a replacement found anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Replaced {
-    Nothing,
-    Something,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,13 +128,5 @@ mod tests {
         let mut phrase = Phrase::words("{{{");
         phrase.push_expression("id");
         assert_eq!(phrase.written(), "{{ '{{' }}{{ '{' }}{{ id }}");
-    }
-
-    #[test]
-    fn words_are_replaced_wherever_they_stand() {
-        let mut phrase = Phrase::words("r-1/x/r-1");
-        assert_eq!(phrase.replace("r-1", "ride"), Replaced::Something);
-        assert_eq!(phrase.written(), "{{ ride }}/x/{{ ride }}");
-        assert_eq!(phrase.replace("ride", "other"), Replaced::Nothing);
     }
 }

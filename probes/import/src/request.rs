@@ -34,6 +34,9 @@ pub(crate) fn verb(method: &str) -> Option<&'static str> {
         .find(|verb| method.eq_ignore_ascii_case(verb))
 }
 
+/// How many of [`OWN_HEADERS`] the runner sets.
+const RUNNER_HEADERS: usize = 9;
+
 /// Headers that a client or the runner sets by itself, and those that only a browser sends.
 const OWN_HEADERS: &[&str] = &[
     "host",
@@ -71,6 +74,12 @@ const OWN_HEADERS: &[&str] = &[
     "save-data",
     "alt-used",
 ];
+
+/// Whether the runner sets a header itself and takes it from no journey.
+pub(crate) fn is_set_by_runner(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    OWN_HEADERS[..RUNNER_HEADERS].contains(&name.as_str()) || name.starts_with("sec-websocket-")
+}
 
 /// Whether a recorded header is left out: a client's own, or a browser's.
 pub(crate) fn is_own_header(name: &str) -> bool {

@@ -4,7 +4,11 @@ use url::Url;
 
 /// The sites of a journey, in order of first use.
 #[derive(Debug, Default)]
-pub(crate) struct Sites(Vec<Site>);
+pub(crate) struct Sites {
+    all: Vec<Site>,
+    /// Hosts that stand for a site that is known by a name only.
+    aliases: Vec<(String, String)>,
+}
 
 /// A site's place in [`Sites`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +44,23 @@ impl Sites {
             _ => SiteKind::Base,
         };
         let host = url.host_str().unwrap_or_default();
+        if let Some((_, name)) = self.aliases.iter().find(|(alias, _)| alias == host) {
+            let name = name.clone();
+            return self.named(kind, &name);
+        }
         let port = url
             .port()
             .map_or_else(String::new, |port| format!(":{port}"));
         let origin = format!("{}://{host}{port}", url.scheme());
         if let Some(at) = self
-            .0
+            .all
             .iter()
             .position(|site| site.origin.as_deref() == Some(&origin))
         {
             return SiteId(at);
         }
         // A socket goes to the service that answers HTTP on the same host.
-        let sibling = self.0.iter().find(|site| {
+        let sibling = self.all.iter().find(|site| {
             let rest = |origin: &str| origin.split_once("://").map(|(_, rest)| rest.to_owned());
             site.kind != kind && site.origin.as_deref().and_then(rest) == rest(&origin)
         });
@@ -67,7 +75,7 @@ impl Sites {
     pub(crate) fn named(&mut self, kind: SiteKind, name: &str) -> SiteId {
         let name = identifier(name);
         match self
-            .0
+            .all
             .iter()
             .position(|site| site.kind == kind && site.name == name)
         {
@@ -76,23 +84,30 @@ impl Sites {
         }
     }
 
+    /// From now on this host is the site of that name.
+    pub(crate) fn alias(&mut self, host: &str, name: &str) {
+        if !self.aliases.iter().any(|(known, _)| known == host) {
+            self.aliases.push((host.to_owned(), name.to_owned()));
+        }
+    }
+
     fn add(&mut self, kind: SiteKind, name: &str, origin: Option<String>) -> SiteId {
         let taken = |name: &str| {
-            self.0
+            self.all
                 .iter()
                 .any(|site| site.kind == kind && site.name == name)
         };
         let name = crate::names::unique(name, "_", taken);
-        self.0.push(Site { kind, name, origin });
-        SiteId(self.0.len() - 1)
+        self.all.push(Site { kind, name, origin });
+        SiteId(self.all.len() - 1)
     }
 
     pub(crate) fn get(&self, id: SiteId) -> &Site {
-        &self.0[id.0]
+        &self.all[id.0]
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = SiteId> {
-        (0..self.0.len()).map(SiteId)
+        (0..self.all.len()).map(SiteId)
     }
 }
 

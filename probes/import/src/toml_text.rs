@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Number;
 
+use crate::marks::is_typed_mark;
 use crate::phrase::Phrase;
 
 /// A value of a journey in the making.
@@ -98,6 +99,9 @@ impl Data {
             Self::Bool(flag) => phrase.push_words(&flag.to_string()),
             Self::Number(number) => phrase.push_words(&number.to_string()),
             Self::Typed(expression) => phrase.push_expression(expression),
+            Self::Text(text) if text.plain().is_some_and(is_typed_mark) => {
+                phrase.append(text.clone());
+            }
             Self::Text(text) => {
                 phrase.push_words("\"");
                 phrase.append(text.clone().map_words(|words| {

@@ -8,5 +8,7 @@ mod curl;
 mod goldens;
 #[path = "it/har.rs"]
 mod har;
+#[path = "it/hurl.rs"]
+mod hurl;
 #[path = "it/sound.rs"]
 mod sound;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu_import::{HarOptions, Imported, curl, har};
+use bongsu_import::{HarOptions, Imported, curl, har, hurl};
 
 use crate::sound::{journey, unnamed};
 
@@ -55,4 +55,9 @@ fn recordings_become_the_journeys_beside_them() {
 #[test]
 fn commands_become_the_journeys_beside_them() {
     compare("curl", "sh", |_, text| curl(text, &unnamed()).unwrap());
+}
+
+#[test]
+fn files_of_hurl_become_the_journeys_beside_them() {
+    compare("hurl", "hurl", |_, text| hurl(text, &unnamed()).unwrap());
 }

@@ -1,0 +1,148 @@
+//! Files of hurl: what is refused, what is told, and that any file is survived.
+
+use bongsu_import::{ImportError, hurl};
+use proptest::prelude::*;
+
+use crate::sound::{hides, journey, unnamed};
+
+#[test]
+fn what_is_no_hurl_file_is_refused_at_its_line() {
+    let cases = [
+        ("hello\n", "line 1: a request comes first"),
+        (
+            "GET https://a.test\nnonsense\n",
+            "line 2: this is no header",
+        ),
+        (
+            "\nPOST https://a.test\n```\nx\n",
+            "line 3: ``` is not closed",
+        ),
+        (
+            "POST https://a.test\n{ \"a\": 1\n",
+            "line 2: a brace is not closed",
+        ),
+        ("", "nothing can be imported"),
+        ("TRACE https://a.test\n", "nothing can be imported"),
+        (
+            "GET https://a.test\n[Options]\ninsecure: true\n",
+            "`insecure: true` of line 1 is refused",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = hurl(text, &unnamed()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{text}: {error}");
+    }
+    let refused = hurl(
+        "GET https://a.test\n[Options]\ninsecure: true\n",
+        &unnamed(),
+    );
+    assert!(matches!(refused, Err(ImportError::Refused { .. })));
+}
+
+#[test]
+fn every_capture_and_assert_is_in_the_journey_or_in_a_comment() {
+    let captures = [
+        "jsonpath \"$.a\"",
+        "header \"X-A\"",
+        "cookie \"a\"",
+        "xpath \"//a\"",
+        "regex \"a=(.*)\"",
+        "body",
+        "duration",
+        "jsonpath \"$.a\" toInt",
+        "jsonpath \"$..a\" nth 0",
+        "variable \"b\"",
+        "url",
+        "status",
+    ];
+    let asserts = [
+        "status == 200",
+        "status >= 200",
+        "jsonpath \"$.a\" == 1.5",
+        "jsonpath \"$.a\" isEmpty",
+        "jsonpath \"$.a[*]\" == 1",
+        "jsonpath \"$.a\" matches /x\\/y/",
+        "jsonpath \"$.b\" matches /(/",
+        "body == `x`",
+        "bytes count == 3",
+        "sha256 == hex,00;",
+        "header \"A\" exists",
+        "version == \"2\"",
+        "jsonpath \"$.c\" count == 3",
+        "jsonpath \"$.d\" not isString",
+        "jsonpath \"$.e\" < 9",
+        "duration < 1000",
+        "jsonpath \"$.f\" contains true",
+        "cookie \"a\" exists",
+        "jsonpath \"x\" exists",
+    ];
+    for (section, lines) in [("Captures", &captures[..]), ("Asserts", &asserts[..])] {
+        for line in lines {
+            let written = if section == "Captures" {
+                format!("v: {line}")
+            } else {
+                (*line).to_owned()
+            };
+            let text = format!("GET https://a.test/x\nHTTP 201\n[{section}]\n{written}\n");
+            let imported = hurl(&text, &unnamed()).unwrap();
+            let steps = journey(&imported).steps;
+            let is_kept = if section == "Captures" {
+                !steps[0].captures.is_empty()
+            } else {
+                steps[0].expect.all.len() > 1
+            };
+            let is_told = imported.text.contains(&format!(
+                "# left out: the {} {written}",
+                section.trim_end_matches('s').to_lowercase()
+            ));
+            assert!(is_kept != is_told, "{line}\n{}", imported.text);
+        }
+    }
+}
+
+#[test]
+fn no_credential_of_a_file_comes_through() {
+    let text = "# the password: hunter22-z\nPOST https://a.test/login\nX-Api-Key: k-111222333\nCookie: sid=s-445566\n\
+        { \"user\": \"mina\", \"password\": \"hunter22-x\", \"pin\": \"pw-{{n}}\" }\nHTTP 200\n\
+        [Asserts]\njsonpath \"$.token\" == \"t-0987654321\"\n\n\
+        GET https://a.test/me\nAuthorization: Bearer t-0987654321\n[Cookies]\nsid: s-445566\n\
+        [BasicAuth]\nmina: opensesame\n[Options]\nuser: mina:hunter22-q\nvariable: api_key=v-55667788\nHTTP 200\n";
+    let imported = hurl(text, &unnamed()).unwrap();
+    let _ = journey(&imported);
+    let secrets = [
+        "hunter22",
+        "k-111222",
+        "s-4455",
+        "t-0987",
+        "opensesame",
+        "v-5566",
+        "pw-",
+    ];
+    hides(&imported, &secrets);
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_a_journey_or_an_error(
+        lines in prop::collection::vec(
+            prop_oneof![
+                prop::sample::select(vec![
+                    "GET https://a.test/b", "POST {{h}}/x?a={{b}}", "PUT https://{{h}}", "HTTP 200", "HTTP *",
+                    "HTTP 999", "[Asserts]", "[Captures]", "[Options]", "[QueryStringParams]", "[FormParams]",
+                    "[BasicAuth]", "[Multipart]", "retry: 3", "retry-interval: 9", "a: b", "token: {{t}}",
+                    "id: jsonpath \"$.id\"", "id: jsonpath \"$..id\"", "jsonpath \"$.a\" == 1", "user: {{u}}",
+                    "jsonpath \"$.a\" not exists", "{\"a\": {{b}}, \"c\": null}", "```json", "```", "<x/>", "`a`",
+                    "variable: x=1", "variable: user={{", "header \"A\" contains \"{{x}}\"", "", "# c", "file,x;",
+                    "max-time: 10", "user: jsonpath \"$.x\"", "run: body",
+                ]).prop_map(str::to_owned),
+                "\\PC{0,12}",
+            ],
+            0..16,
+        )
+    ) {
+        let text = format!("GET https://a.test\n{}\n", lines.join("\n"));
+        if let Ok(imported) = hurl(&text, &unnamed()) {
+            let _ = journey(&imported);
+        }
+    }
+}
