@@ -1,4 +1,5 @@
-//! The binary `bongsu`: `agent` measures without end, `run` once, `check` only reads.
+//! The binary `bongsu`: `agent` measures without end, `run` once, `check` only reads, `import` writes
+//! journeys.
 
 mod cli;
 

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use bongsu_import::{
-    Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, curl, har, hurl,
+    Assets, HarOptions, INPUT_BYTES_MAX, ImportError, Imported, Names, curl, har, hurl, openapi,
 };
 use bongsu_language::{CheckOptions, SourceFile, load};
 use bongsu_model::{FeatureId, JourneyName, PoolName};
@@ -42,6 +42,19 @@ enum From {
     Hurl {
         /// The file; `-` for standard input.
         file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// A description: OpenAPI 3.0 or 3.1, in JSON or YAML. A skeleton of a step for each operation.
+    ///
+    /// Bodies are the description's examples, or made of its schemas.
+    Openapi {
+        /// The description; `-` for standard input.
+        file: PathBuf,
+        /// An operation, by its `operationId` or as `GET /path`; may be repeated, in the order of
+        /// the steps. Without any, the operations are listed.
+        #[arg(long = "operation", value_name = "ID")]
+        operations: Vec<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -84,17 +97,19 @@ pub(super) fn main(arguments: &ImportArguments) -> Exit {
                 assets: if *all { Assets::Kept } else { Assets::Dropped },
                 hosts: hosts.clone(),
             };
-            let imported = har(&text, &options, &output.names(file)).map_err(refusal)?;
-            output.write(&imported)
+            output.write(har(&text, &options, &output.names(file)))
         }),
-        From::Hurl { file, output } => read(file).and_then(|text| {
-            let imported = hurl(&text, &output.names(file)).map_err(refusal)?;
-            output.write(&imported)
-        }),
-        From::Curl { commands, output } => script(commands).and_then(|script| {
-            let imported = curl(&script, &output.names(Path::new("-"))).map_err(refusal)?;
-            output.write(&imported)
-        }),
+        From::Hurl { file, output } => {
+            read(file).and_then(|text| output.write(hurl(&text, &output.names(file))))
+        }
+        From::Openapi {
+            file,
+            operations,
+            output,
+        } => read(file)
+            .and_then(|text| output.write(openapi(&text, operations, &output.names(file)))),
+        From::Curl { commands, output } => script(commands)
+            .and_then(|script| output.write(curl(&script, &output.names(Path::new("-"))))),
     };
     match result {
         Ok(()) => Exit::Good,
@@ -107,7 +122,7 @@ pub(super) fn main(arguments: &ImportArguments) -> Exit {
 
 type Failure = (Exit, String);
 
-fn refusal(error: ImportError) -> Failure {
+fn refusal(error: &ImportError) -> Failure {
     let exit = match error {
         ImportError::Refused { .. } => Exit::Usage,
         ImportError::Format { .. } | ImportError::Empty { .. } => Exit::Invalid,
@@ -171,7 +186,8 @@ impl Output {
         }
     }
 
-    fn write(&self, imported: &Imported) -> Result<(), Failure> {
+    fn write(&self, imported: Result<Imported, ImportError>) -> Result<(), Failure> {
+        let imported = imported.map_err(|error| refusal(&error))?;
         match &self.out {
             None => {
                 let mut stdout = std::io::stdout().lock();
@@ -194,7 +210,7 @@ impl Output {
         for note in &imported.notes {
             say_error(&format!("note: {note}"));
         }
-        self.check(imported);
+        self.check(&imported);
         Ok(())
     }
 

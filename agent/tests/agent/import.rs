@@ -42,9 +42,10 @@ async fn a_recorded_order_runs_green_against_another_platform_once_actor_and_fea
     let recorded = Stage::new().await;
     let recorder = record_an_order(&recorded.platform).await;
     let archive = recorder.archive();
-    if std::env::var_os("BONGSU_REGENERATE").is_some() {
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR"));
-        std::fs::write(kept.join("../probes/import/tests/har/order.har"), &archive).unwrap();
+    // Remove the kept recording to have it made anew: every recording differs.
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/import/tests/har/order.har");
+    if std::env::var_os("BONGSU_REGENERATE").is_some() && !kept.exists() {
+        std::fs::write(kept, &archive).unwrap();
     }
     let har = recorded.path("order.har");
     std::fs::write(&har, &archive).unwrap();
@@ -72,4 +73,68 @@ async fn a_recorded_order_runs_green_against_another_platform_once_actor_and_fea
     let (code, told, _) = bongsu_with(words("run PATH --target PATH", &[&journey, &target])).await;
     assert_eq!(code, Some(0), "{told}\n{text}");
     assert!(told.contains("cleanup: done"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_imported_ends_with_a_code_of_its_own_and_no_file_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
+    write("bad.har", "{");
+    write("good.hurl", "GET https://api.shop.test/v1/me\nHTTP 200\n");
+    write("taken.toml", "mine");
+    write(
+        "shop.json",
+        r#"{ "openapi": "3.1.0", "paths": { "/a": { "get": {} } } }"#,
+    );
+    let cases = [
+        (
+            "import har PATH",
+            vec!["bad.har"],
+            3,
+            "this is not a HTTP Archive",
+        ),
+        ("import har PATH", vec!["none.har"], 2, "none.har"),
+        (
+            "import hurl PATH --out PATH",
+            vec!["good.hurl", "taken.toml"],
+            2,
+            "choose another --out",
+        ),
+        (
+            "import hurl PATH --feature A",
+            vec!["good.hurl"],
+            2,
+            "not a feature id",
+        ),
+        (
+            "import openapi PATH",
+            vec!["shop.json"],
+            3,
+            "there are: GET /a",
+        ),
+        ("import curl curl", vec![], 3, "a command has no URL"),
+        ("import postman x", vec![], 2, "postman"),
+        ("import", vec![], 2, "openapi"),
+    ];
+    for (line, files, expected_code, expected) in cases {
+        let files: Vec<_> = files.into_iter().map(path).collect();
+        let files: Vec<&Path> = files.iter().map(std::path::PathBuf::as_path).collect();
+        let (code, _, told) = bongsu_with(words(line, &files)).await;
+        assert_eq!(code, Some(expected_code), "{line}: {told}");
+        assert!(told.contains(expected), "{line}: {told}");
+    }
+    assert_eq!(std::fs::read_to_string(path("taken.toml")).unwrap(), "mine");
+    let refused = vec![
+        "import".to_owned(),
+        "curl".to_owned(),
+        "curl -k https://a.test".to_owned(),
+    ];
+    let (code, _, told) = bongsu_with(refused).await;
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("certificates are always verified"), "{told}");
+    let (code, text, told) = bongsu_with(words("import hurl PATH", &[&path("good.hurl")])).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(text.contains("journey = \"good\""), "{text}");
+    assert!(told.contains("note: name the feature"), "{told}");
 }

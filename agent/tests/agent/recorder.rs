@@ -94,7 +94,7 @@ impl Recorder {
             "cookies": [],
             "content": { "size": text.len(), "mimeType": "application/json", "text": text },
         });
-        self.write("fetch", recorded, response);
+        self.write("fetch", &recorded, &response);
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
@@ -103,10 +103,10 @@ impl Recorder {
         let request = json!({ "method": "GET", "url": format!("{APP}{path}"), "headers": [] });
         let content = json!({ "size": 4, "mimeType": content_type, "text": "AAAA" });
         let response = json!({ "status": 200, "headers": [], "content": content });
-        self.write(kind, request, response);
+        self.write(kind, &request, &response);
     }
 
-    fn write(&mut self, kind: &str, request: Value, response: Value) {
+    fn write(&mut self, kind: &str, request: &Value, response: &Value) {
         let mut at = String::new();
         write!(at, "2026-03-02T09:15:{:02}.000Z", self.entries.len()).unwrap();
         self.entries.push(json!({
@@ -117,6 +117,28 @@ impl Recorder {
             "response": response,
             "timings": { "send": 0.1, "wait": 12.0, "receive": 0.4 },
         }));
+    }
+
+    /// Writes down a socket as the stand-in opens one: its first frame says so.
+    pub(crate) fn listen(&mut self, path: &str, user_id: &str) {
+        let (service, rest) = path.split_once('/').unwrap();
+        let base = &self
+            .base
+            .iter()
+            .find(|(name, _)| name == service)
+            .unwrap()
+            .1;
+        let url = format!("{}/{rest}", base.replace("https", "wss"));
+        let authorization = (
+            "authorization".to_owned(),
+            format!("Bearer {}", self.token()),
+        );
+        let request = json!({ "method": "GET", "url": url, "headers": pairs(&[authorization]) });
+        let response = json!({ "status": 101, "headers": [] });
+        self.write("websocket", &request, &response);
+        let ready = json!({ "type": "ready", "user_id": user_id }).to_string();
+        let frame = json!({ "type": "receive", "time": 0, "opcode": 1, "data": ready });
+        self.entries.last_mut().unwrap()["_webSocketMessages"] = json!([frame]);
     }
 
     pub(crate) async fn sign_in(&mut self, account: &TestAccount, client_ref: &str) {
@@ -186,6 +208,7 @@ pub(crate) async fn record_an_order(platform: &Platform) -> Recorder {
     recorder.sign_in(&account, "web-5d2b8c1e").await;
     recorder.load("font", "/assets/kr-400.woff2", "font/woff2");
     let _ = recorder.send("GET", "account/v1/me", Sent::default()).await;
+    recorder.listen("mobility/v1/rides/stream", &account.user_id);
     let asked = json!({
         "from": { "lat": 37.5716, "lon": 126.9769 },
         "to": { "lat": 37.4979, "lon": 127.0276 },

@@ -165,6 +165,21 @@ impl Answers {
         }
     }
 
+    /// The text of the first of these fields that a JSON answer has.
+    pub(crate) fn field(&self, step: usize, names: &[&str]) -> Option<String> {
+        let mut found = Vec::new();
+        collect(self.bodies.get(&step)?, "$", "", &mut found);
+        names.iter().find_map(|name| {
+            let leaf = found.iter().find(|leaf| snake(&leaf.key) == *name)?;
+            Some(leaf.text.clone())
+        })
+    }
+
+    /// The variable into which a text is captured already.
+    pub(crate) fn variable(&self, text: &str) -> Option<&str> {
+        self.known.get(text)?.variable.as_deref()
+    }
+
     /// The origin of a value, if it is plain that the request repeats it.
     pub(crate) fn find(&mut self, text: &str, place: Place<'_>) -> Option<&mut Origin> {
         let origin = self.known.get_mut(text)?;

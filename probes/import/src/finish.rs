@@ -87,12 +87,15 @@ fn share_headers(draft: &mut Draft) {
         if matches!(name.as_str(), "content-type" | "idempotency-key") {
             continue;
         }
+        // A header that is the same always does no harm where a socket is opened.
+        let is_constant = candidate.1.plain().is_some();
         let requests = || {
-            draft
-                .steps
-                .iter()
-                .chain(&draft.cleanup)
-                .filter(|step| matches!(step.act, Act::Http(..) | Act::Open(..)))
+            let all = draft.steps.iter().chain(&draft.cleanup);
+            all.filter(|step| match step.act {
+                Act::Http(..) => true,
+                Act::Open(..) => !is_constant,
+                Act::Send(_) | Act::Receive(..) => false,
+            })
         };
         let is_alone = |step: &Step| {
             let mut of_name = step.headers.iter().filter(|(known, _)| known == name);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bongsu_language::STEPS_MAX;
 use url::Url;
 
 use crate::answers::Answers;
@@ -15,11 +16,14 @@ use crate::{ImportError, Imported, Names};
 
 mod archive;
 mod assets;
+mod authorization;
+mod sockets;
 
-use archive::{Archive, Entry};
+use archive::{Archive, Entry, Frame};
+use sockets::{Socket, Sockets};
 
 /// Most requests of a journey: the language performs at most 100 steps.
-const REQUESTS_MAX: usize = 100;
+const REQUESTS_MAX: usize = STEPS_MAX;
 
 /// What of a recording is taken.
 #[derive(Debug, Clone, Default)]
@@ -58,14 +62,30 @@ pub fn har(text: &str, options: &HarOptions, names: &Names) -> Result<Imported, 
             }
         })?;
     let mut entries = archive.log.entries;
-    sort(&mut entries);
+    sort(&mut entries, Entry::began);
     let mut secrets = Secrets::default();
     entries.iter().for_each(|entry| learn(entry, &mut secrets));
     secrets.settle();
     let mut lowering = Lowering::new(secrets);
-    let visits = visits(entries, options, &mut lowering.draft.notes);
-    for visit in &visits {
-        add(visit, &mut lowering);
+    let is_shown = authorization::is_shown(&entries);
+    let events = events(entries, options, &mut lowering.draft.notes);
+    let mut sockets = Sockets::default();
+    for (_, event) in &events {
+        match event {
+            Event::Visit(visit) => add(visit, &mut lowering),
+            Event::Open(socket) => sockets.open(socket, &mut lowering),
+            Event::Frame(socket, frame) => sockets.frame(*socket, frame, &mut lowering),
+        }
+    }
+    sockets.tell(&mut lowering.draft.notes);
+    if !is_shown {
+        authorization::restore(&mut lowering);
+    }
+    if lowering.draft.steps.len() > STEPS_MAX {
+        let more = lowering.draft.steps.len() - STEPS_MAX;
+        lowering.draft.steps.truncate(STEPS_MAX);
+        let told = format!("left out: {more} steps beyond the {STEPS_MAX} that a journey may have");
+        lowering.draft.notes.push(told);
     }
     if lowering.draft.steps.is_empty() {
         return Err(ImportError::Empty {
@@ -93,15 +113,13 @@ struct Visit {
     entries: Vec<Entry>,
 }
 
-/// By time, where texts sort as times do: all in UTC and equally precise.
-fn sort(entries: &mut [Entry]) {
-    let length = entries.first().map(|entry| entry.started_date_time.len());
-    let sorts = entries.iter().all(|entry| {
-        let text = &entry.started_date_time;
-        Some(text.len()) == length && text.ends_with('Z')
-    });
-    if sorts {
-        entries.sort_by(|a, b| a.started_date_time.cmp(&b.started_date_time));
+/// By time, if all times can be told.
+fn sort<T>(events: &mut [T], began: impl Fn(&T) -> Option<f64>) {
+    if events.iter().all(|event| began(event).is_some()) {
+        events.sort_by(|a, b| {
+            let (a, b) = (began(a).unwrap_or_default(), began(b).unwrap_or_default());
+            a.total_cmp(&b)
+        });
     }
 }
 
@@ -122,35 +140,69 @@ fn learn(entry: &Entry, secrets: &mut Secrets) {
             secrets.learn_encoded(param.value());
         }
     }
+    for frame in &entry.frames {
+        match serde_json::from_str(&frame.data) {
+            Ok(value) => secrets.learn_json(&value),
+            Err(_) => secrets.learn_text(&frame.data),
+        }
+    }
     match response.content.json() {
         Some(value) => secrets.learn_json(&value),
         None => secrets.learn_tokens(&response.content.text().unwrap_or_default()),
     }
 }
 
-/// What is performed of the entries; what is not is told.
-fn visits(entries: Vec<Entry>, options: &HarOptions, notes: &mut Vec<String>) -> Vec<Visit> {
-    let mut visits: Vec<Visit> = Vec::new();
+/// What happens in a recording.
+enum Event {
+    Visit(Visit),
+    Open(Socket),
+    /// The socket's number, and what was heard or said.
+    Frame(usize, Frame),
+}
+
+/// What is performed of the entries, by time; what is not is told.
+fn events(
+    entries: Vec<Entry>,
+    options: &HarOptions,
+    notes: &mut Vec<String>,
+) -> Vec<(Option<f64>, Event)> {
+    let mut events: Vec<(Option<f64>, Event)> = Vec::new();
     let mut left_out = LeftOut::default();
-    for entry in entries {
+    let (mut steps, mut sockets) = (0, 0);
+    for mut entry in entries {
+        let began = entry.began();
+        if let Some(url) = entry.request.socket() {
+            if left_out.is_unwanted(&url, options) {
+                continue;
+            }
+            let headers = std::mem::take(&mut entry.request.headers);
+            events.push((began, Event::Open(Socket { url, headers })));
+            let frames = entry.frames.into_iter().map(|frame| {
+                let at = began.map(|began| began.max(frame.time));
+                (at, Event::Frame(sockets, frame))
+            });
+            events.extend(frames);
+            sockets += 1;
+            continue;
+        }
         let Some(request) = left_out.request(&entry, options) else {
             continue;
         };
-        if let Some(last) = visits.last_mut()
+        if let Some((_, Event::Visit(last))) = events.last_mut()
             && is_same_question(&last.request, &request)
         {
             last.entries.push(entry);
-        } else if visits.len() < REQUESTS_MAX {
-            visits.push(Visit {
-                request,
-                entries: vec![entry],
-            });
+        } else if steps < REQUESTS_MAX {
+            steps += 1;
+            let entries = vec![entry];
+            events.push((began, Event::Visit(Visit { request, entries })));
         } else {
             left_out.too_many += 1;
         }
     }
     left_out.tell(notes);
-    visits
+    sort(&mut events, |event| event.0);
+    events
 }
 
 /// Why entries are left out, and how many.
@@ -161,17 +213,12 @@ struct LeftOut {
     methods: usize,
     unanswered: usize,
     schemes: usize,
-    sockets: usize,
     too_many: usize,
 }
 
 impl LeftOut {
     /// The request of an entry, if it is taken.
     fn request(&mut self, entry: &Entry, options: &HarOptions) -> Option<Request> {
-        if entry.request.is_socket() || !entry.frames.is_empty() {
-            self.sockets += 1;
-            return None;
-        }
         let url = Url::parse(&entry.request.url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -183,10 +230,7 @@ impl LeftOut {
             self.assets += 1;
             return None;
         }
-        let host = url.host_str().unwrap_or_default();
-        let is_wanted = |wanted: &String| wanted.eq_ignore_ascii_case(host);
-        if !options.hosts.is_empty() && !options.hosts.iter().any(is_wanted) {
-            self.hosts += 1;
+        if self.is_unwanted(&url, options) {
             return None;
         }
         let Some(verb) = verb(&entry.request.method) else {
@@ -213,6 +257,15 @@ impl LeftOut {
         })
     }
 
+    /// Whether another host is wanted.
+    fn is_unwanted(&mut self, url: &Url, options: &HarOptions) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let is_wanted = |wanted: &String| wanted.eq_ignore_ascii_case(host);
+        let is_unwanted = !options.hosts.is_empty() && !options.hosts.iter().any(is_wanted);
+        self.hosts += usize::from(is_unwanted);
+        is_unwanted
+    }
+
     fn tell(&self, notes: &mut Vec<String>) {
         let lines = [
             (
@@ -226,10 +279,6 @@ impl LeftOut {
             ),
             (self.unanswered, "requests that got no answer"),
             (self.schemes, "entries that are no HTTP, such as data: URLs"),
-            (
-                self.sockets,
-                "WebSockets: write ws, send and receive steps for them",
-            ),
             (
                 self.too_many,
                 "requests beyond the 100 steps that a journey may have: choose with --host",

@@ -16,6 +16,7 @@ mod hurl;
 mod lowering;
 mod marks;
 mod names;
+mod openapi;
 mod phrase;
 mod request;
 mod sites;
@@ -27,6 +28,7 @@ use bongsu_model::{FeatureId, JourneyName, PoolName};
 pub use curl::curl;
 pub use har::{Assets, HarOptions, har};
 pub use hurl::hurl;
+pub use openapi::openapi;
 
 /// Most bytes of a file that is imported: recordings with bodies are large.
 pub const INPUT_BYTES_MAX: usize = 256 * 1024 * 1024;

@@ -104,7 +104,12 @@ impl Lowering {
         for (_, value) in &request.headers {
             self.answers.sends(value);
         }
-        match &request.payload {
+        self.sent_payload(&request.payload);
+    }
+
+    /// What is remembered of a body that was sent.
+    pub(crate) fn sent_payload(&mut self, payload: &Payload) {
+        match payload {
             Payload::Json(value) => self.sent_json(value),
             Payload::Form(pairs) => pairs.iter().for_each(|(_, text)| self.answers.sends(text)),
             Payload::None | Payload::Text(_) | Payload::Untold(_) => {}
@@ -128,6 +133,19 @@ impl Lowering {
             all.into_iter().any(|step| step.name == name)
         };
         names::step(&self.secrets.redact(text), taken)
+    }
+
+    /// What stands for a text that is this run's own: made up, or captured already.
+    pub(crate) fn own(&self, text: &str) -> Option<Phrase> {
+        self.made
+            .get(text)
+            .cloned()
+            .or_else(|| self.answers.variable(text).map(Phrase::expression))
+    }
+
+    /// Whether a path can stand in a journey: the language reads it, and no secret is in it.
+    pub(crate) fn is_sayable(&self, path: &str) -> bool {
+        bongsu_language::JsonPath::parse(path).is_ok() && self.clean(path) == path
     }
 
     /// The text without any secret, for comments.
@@ -178,7 +196,8 @@ impl Lowering {
         }
     }
 
-    fn header(&mut self, name: &str, value: &str, step: &mut Step) {
+    /// Adds a header of a request.
+    pub(crate) fn header(&mut self, name: &str, value: &str, step: &mut Step) {
         let name = name.to_ascii_lowercase();
         let is_given = step.headers.iter().any(|(known, _)| *known == name);
         if !is_header_name(&name) || is_given || name == "cookie" {
@@ -347,7 +366,8 @@ impl Lowering {
         phrase
     }
 
-    fn body(&mut self, payload: &Payload, step: &mut Step) {
+    /// Sets what a step carries.
+    pub(crate) fn body(&mut self, payload: &Payload, step: &mut Step) {
         match payload {
             Payload::None => {}
             Payload::Json(value) => {

@@ -71,7 +71,7 @@ impl Marks {
     }
 
     /// The phrase with expressions in place of marks.
-    pub(crate) fn expand(&self, phrase: Phrase) -> Phrase {
+    pub(crate) fn expand(&self, phrase: &Phrase) -> Phrase {
         let mut expanded = Phrase::default();
         phrase.each_piece(&mut |words, expression| match expression {
             Some(expression) => expanded.push_expression(expression),
@@ -101,7 +101,7 @@ impl Marks {
                 });
                 match typed {
                     Some(expression) => Data::Typed(expression.to_owned()),
-                    None => Data::Text(self.expand(phrase)),
+                    None => Data::Text(self.expand(&phrase)),
                 }
             }
             Data::List(items) => Data::List(
@@ -124,17 +124,17 @@ impl Marks {
     pub(crate) fn expand_step(&self, mut step: Step) -> Step {
         step.name = MARK.replace_all(&step.name, "one").into_owned();
         if let Act::Http(_, address) | Act::Open(address, _) = &mut step.act {
-            address.path = self.expand(std::mem::take(&mut address.path));
+            address.path = self.expand(&address.path);
         }
         for (_, value) in &mut step.headers {
-            *value = self.expand(std::mem::take(value));
+            *value = self.expand(value);
         }
         let pairs = |pairs: Vec<(String, Vec<Phrase>)>| {
             pairs
                 .into_iter()
                 .map(|(key, values)| {
-                    let values = values.into_iter().map(|value| self.expand(value));
-                    (key, values.collect())
+                    let values = values.iter().map(|value| self.expand(value)).collect();
+                    (key, values)
                 })
                 .collect()
         };
@@ -143,7 +143,7 @@ impl Marks {
             Body::None => Body::None,
             Body::Json(data) => Body::Json(self.expand_data(data)),
             Body::Form(entries) => Body::Form(pairs(entries)),
-            Body::Text(phrase) => Body::Text(self.expand(phrase)),
+            Body::Text(phrase) => Body::Text(self.expand(&phrase)),
         };
         step
     }

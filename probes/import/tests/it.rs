@@ -10,5 +10,7 @@ mod goldens;
 mod har;
 #[path = "it/hurl.rs"]
 mod hurl;
+#[path = "it/openapi.rs"]
+mod openapi;
 #[path = "it/sound.rs"]
 mod sound;

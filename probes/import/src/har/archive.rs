@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Archive {
@@ -137,9 +138,18 @@ impl Response {
     }
 }
 
+impl Entry {
+    /// When it began, in seconds since the Unix epoch, if that can be told.
+    pub(super) fn began(&self) -> Option<f64> {
+        let at: jiff::Timestamp = self.started_date_time.parse().ok()?;
+        Some(at.as_duration().as_secs_f64())
+    }
+}
+
 impl Request {
-    /// What the URL's scheme and the entry say of a WebSocket.
-    pub(super) fn is_socket(&self) -> bool {
-        self.url.starts_with("ws://") || self.url.starts_with("wss://")
+    /// Where it leads, if it opens a WebSocket.
+    pub(super) fn socket(&self) -> Option<Url> {
+        let url = Url::parse(&self.url).ok()?;
+        (matches!(url.scheme(), "ws" | "wss") && url.has_host()).then_some(url)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu_import::{HarOptions, Imported, curl, har, hurl};
+use bongsu_import::{HarOptions, Imported, curl, har, hurl, openapi};
 
 use crate::sound::{journey, unnamed};
 
@@ -60,4 +60,21 @@ fn commands_become_the_journeys_beside_them() {
 #[test]
 fn files_of_hurl_become_the_journeys_beside_them() {
     compare("hurl", "hurl", |_, text| hurl(text, &unnamed()).unwrap());
+}
+
+#[test]
+fn operations_of_descriptions_become_the_journeys_beside_them() {
+    let wanted = [
+        "createSession",
+        "listOrders",
+        "createOrder",
+        "GET /orders/{orderId}",
+        "setPhoto",
+        "redeem",
+        "dropOrder",
+    ]
+    .map(str::to_owned);
+    compare("openapi", "yaml", |_, text| {
+        openapi(text, &wanted, &unnamed()).unwrap()
+    });
 }

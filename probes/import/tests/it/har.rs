@@ -181,6 +181,44 @@ fn a_token_of_an_answer_is_a_secret_capture_and_one_from_before_is_a_field_of_th
 }
 
 #[test]
+fn a_token_that_the_browser_left_out_of_the_requests_is_sent_again() {
+    let sign_in = json!({ "email": "mina@shop.test", "password": "hunter22-x" });
+    let get = |url: &str| exchange("GET", url, &Value::Null, 200, &json!({}));
+    let imported = import(&[
+        exchange(
+            "POST",
+            &format!("{API}/login"),
+            &sign_in,
+            200,
+            &json!({ "accessToken": "t0k3n-abcdef" }),
+        ),
+        get("https://orders.shop.test/orders"),
+        get("https://weather.test/today"),
+    ]);
+    let _ = journey(&imported);
+    hides(&imported, &["t0k3n"]);
+    has(
+        &imported,
+        &[
+            "capture.access_token = { json = \"$.accessToken\", secret = true }",
+            "headers.authorization = \"Bearer {{ access_token }}\"",
+        ],
+    );
+    assert_eq!(
+        imported.text.matches("authorization").count(),
+        1,
+        "{}",
+        imported.text
+    );
+    assert!(
+        imported
+            .notes
+            .iter()
+            .any(|note| note.contains("has no `authorization`"))
+    );
+}
+
+#[test]
 fn a_hidden_field_of_a_page_is_captured_from_its_text() {
     let mut page = exchange(
         "GET",
@@ -275,6 +313,82 @@ fn assets_and_other_hosts_are_left_out_as_asked_and_counted() {
 }
 
 #[test]
+fn a_socket_is_opened_spoken_into_and_listened_to_in_the_order_of_time() {
+    let at = |mut entry: Value, second: u32| {
+        entry["startedDateTime"] = format!("2026-03-02T09:15:{second:02}.000+09:00").into();
+        entry
+    };
+    // 2026-03-02T00:15:00Z.
+    let start = 1_772_410_500.0;
+    let frame = |kind: &str, second: f64, data: Value| json!({ "type": kind, "time": start + second, "opcode": 1, "data": data.to_string() });
+    let mut socket = exchange(
+        "GET",
+        "wss://talk.shop.test/v1/stream?token=t0k3n-abcdef",
+        &Value::Null,
+        101,
+        &json!({}),
+    );
+    socket["_webSocketMessages"] = json!([
+        frame("receive", 1.0, json!({ "type": "ready", "session": "s-99887766" })),
+        frame("send", 2.0, json!({ "type": "join", "room": "tea", "session": "s-99887766" })),
+        frame("receive", 2.5, json!({ "type": "ping" })),
+        frame("receive", 4.0, json!({ "type": "message", "message": { "ref": "web-445566", "id": "m-1020304" } })),
+        frame("receive", 4.1, json!({ "type": "message", "message": { "ref": "web-000000" } })),
+        { "type": "receive", "time": start + 4.2, "opcode": 2, "data": "AAAA" },
+    ]);
+    let sent = json!({ "text": "hi", "client_ref": "web-445566" });
+    let imported = import(&[
+        at(
+            exchange(
+                "DELETE",
+                &format!("{API}/messages/m-1020304"),
+                &Value::Null,
+                204,
+                &Value::Null,
+            ),
+            5,
+        ),
+        at(
+            exchange("POST", &format!("{API}/messages"), &sent, 201, &json!({})),
+            3,
+        ),
+        at(socket, 0),
+    ]);
+    let own = journey(&imported);
+    let verbs: Vec<String> = own
+        .steps
+        .iter()
+        .map(|step| step.verb().to_string())
+        .collect();
+    assert_eq!(
+        verbs,
+        ["ws", "send", "post", "receive"],
+        "{}",
+        imported.text
+    );
+    hides(&imported, &["t0k3n", "s-9988"]);
+    has(
+        &imported,
+        &[
+            "ws = \"{{ target.ws.talk }}/v1/stream\"",
+            "query = { token = \"{{ token }}\" }",
+            "expect.frame.json.\"$.type\" = \"ready\"",
+            "capture.session = { json = \"$.session\", secret = true }",
+            "json = { type = \"join\", room = \"tea\", session = \"{{ session }}\" }",
+            "where.json.\"$.message.ref\" = \"{{ run.id }}-1\"",
+            "where.json.\"$.type\" = \"message\"",
+            "delete = \"/messages/{{ id }}\"",
+        ],
+    );
+    assert!(
+        imported
+            .notes
+            .iter()
+            .any(|note| note.starts_with("left out: 2 frames"))
+    );
+}
+
+#[test]
 fn a_body_that_toml_cannot_say_is_sent_as_text() {
     let asked = json!({ "a": null, "big": u64::MAX, "s": "x{{y}}\"\\" , "token": "t0k3n-abcdef" });
     let imported = import(&[exchange(
@@ -360,14 +474,14 @@ fn body(secrets: Vec<String>) -> impl Strategy<Value = Value> {
     })
 }
 
-fn entry(secrets: Vec<String>) -> impl Strategy<Value = Value> {
-    let one = || prop::sample::select(secrets.clone());
+fn entry(secrets: &[String]) -> impl Strategy<Value = Value> + use<> {
+    let one = || prop::sample::select(secrets.to_vec());
     let request = (
         prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]),
         prop::collection::vec(text(), 0..4),
         prop::collection::vec((text(), text()), 0..3),
         prop::option::of(one()),
-        prop::option::of(body(secrets.clone())),
+        prop::option::of(body(secrets.to_vec())),
     );
     let headers = (
         prop::collection::vec((text(), text()), 0..3),
@@ -375,7 +489,7 @@ fn entry(secrets: Vec<String>) -> impl Strategy<Value = Value> {
         prop::option::of(one()),
         prop::option::of(one()),
     );
-    (request, headers, body(secrets.clone()), 200_u16..600).prop_map(
+    (request, headers, body(secrets.to_vec()), 200_u16..600).prop_map(
         |((method, path, query, token, asked), (headers, auth, cookie, set), answered, status)| {
             let mut url = url::Url::parse("https://api.shop.test").unwrap();
             let _ = url.path_segments_mut().unwrap().extend(path);
@@ -409,9 +523,38 @@ fn entry(secrets: Vec<String>) -> impl Strategy<Value = Value> {
     )
 }
 
+/// A WebSocket that says and hears anything.
+fn socket(secrets: &[String]) -> impl Strategy<Value = Value> + use<> {
+    let frame = (
+        prop::sample::select(vec!["send", "receive"]),
+        prop_oneof![
+            body(secrets.to_vec()).prop_map(|body| body.to_string()),
+            text()
+        ],
+        0_i64..3,
+    );
+    (
+        text(),
+        prop::collection::vec(frame, 0..5),
+        prop::sample::select(secrets.to_vec()),
+    )
+        .prop_map(|(path, frames, token)| {
+            let mut url = url::Url::parse("wss://talk.shop.test").unwrap();
+            url.path_segments_mut().unwrap().push(&path);
+            let _ = url.query_pairs_mut().append_pair("token", &token);
+            let mut entry = exchange("GET", url.as_str(), &Value::Null, 101, &Value::Null);
+            let frames = frames.iter().map(|(kind, data, opcode)| {
+                json!({ "type": kind, "data": data, "opcode": opcode, "time": 0 })
+            });
+            entry["_webSocketMessages"] = frames.collect();
+            entry
+        })
+}
+
 fn recording() -> impl Strategy<Value = (Vec<String>, Vec<Value>)> {
     prop::collection::vec(secret(), 1..5).prop_flat_map(|secrets| {
-        let entries = prop::collection::vec(entry(secrets.clone()), 1..6);
+        let any = prop_oneof![4 => entry(&secrets), 1 => socket(&secrets)];
+        let entries = prop::collection::vec(any, 1..6);
         (Just(secrets), entries)
     })
 }
