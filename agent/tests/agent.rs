@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+#[path = "agent/action.rs"]
+mod action;
 #[path = "agent/budget.rs"]
 mod budget;
 #[path = "agent/cli.rs"]
