@@ -103,6 +103,19 @@ pub(crate) fn is_secret_field(name: &str) -> bool {
         || name.ends_with("token")
 }
 
+/// Whether a field of this name and value holds a secret: names such as `key` and `code` do if the
+/// value is long and of no language.
+pub(crate) fn is_secret_pair(name: &str, value: &str) -> bool {
+    const OPAQUE_BYTES_MIN: usize = 20;
+    let is_opaque = value.len() >= OPAQUE_BYTES_MIN
+        && value.bytes().any(|b| b.is_ascii_digit())
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.~+/=".contains(&b));
+    is_secret_field(name)
+        || is_opaque && ["key", "code", "state", "hash", "proof"].contains(&snake(name).as_str())
+}
+
 /// Whether a header of this name carries a credential, `authorization` and cookies apart.
 pub(crate) fn is_secret_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -191,7 +204,8 @@ impl Secrets {
         match value {
             Value::Object(entries) => {
                 for (key, value) in entries {
-                    self.learn_below(value, secret || is_secret_field(key));
+                    let text = value.as_str().unwrap_or_default();
+                    self.learn_below(value, secret || is_secret_pair(key, text));
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.learn_below(item, secret)),
@@ -311,6 +325,24 @@ mod tests {
             "amount",
         ] {
             assert!(!is_secret_field(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn long_opaque_values_of_plain_names_are_secret_too() {
+        for (name, value) in [
+            ("key", "AIzaSyD-0123456789abcdefghij"),
+            ("code", "4/0AX4XfWh_0123456789abcd"),
+        ] {
+            assert!(is_secret_pair(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("key", "colour"),
+            ("code", "SUMMER-2026"),
+            ("q", "AIzaSyD-0123456789abcdefghij"),
+            ("state", "waiting for the driver to come 2"),
+        ] {
+            assert!(!is_secret_pair(name, value), "{name}");
         }
     }
 

@@ -8,12 +8,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde_json::Value;
 use url::Url;
 
-use crate::answers::{Answers, From, Origin, Place};
-use crate::credentials::{
-    BASIC, Secrets, assigned_secrets, basic, is_password_field, is_secret_field, is_secret_header,
-    login_rank,
-};
-use crate::draft::{Act, Address, Body, Capture, Draft, Step};
+use crate::answers::{Answers, From, Place};
+use crate::credentials::{BASIC, Secrets, basic, is_secret_field, is_secret_header};
+use crate::draft::{Act, Address, Capture, Draft, Step};
 use crate::marks::{is_marked, is_one_mark};
 use crate::names;
 use crate::phrase::Phrase;
@@ -34,6 +31,12 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'\\')
     .add(b'^')
     .add(b'|');
+
+mod body;
+mod naming;
+
+use naming::{is_made_up, segments, variable_name};
+pub(crate) use naming::{is_sign_out, thing};
 
 /// Turns requests into steps of one draft.
 #[derive(Debug)]
@@ -151,21 +154,6 @@ impl Lowering {
     /// The text without any secret, for comments.
     pub(crate) fn clean(&self, text: &str) -> String {
         self.secrets.redact(text)
-    }
-
-    fn name(&self, request: &Request, address: &Address, is_sign_in: bool) -> String {
-        let segments = address.literal_segments();
-        let operation = match &request.payload {
-            Payload::Json(value) => value.get("operationName").and_then(Value::as_str),
-            _ => None,
-        };
-        let text = match operation {
-            Some(operation) => names::snake(operation).replace('_', " "),
-            None if is_sign_in => "sign in".to_owned(),
-            None if is_sign_out(request.verb, &segments) => "sign out".to_owned(),
-            None => names::of_request(request.verb, &segments),
-        };
-        self.free_name(&text)
     }
 
     /// Where a URL leads, and its query.
@@ -366,237 +354,8 @@ impl Lowering {
         phrase
     }
 
-    /// Sets what a step carries.
-    pub(crate) fn body(&mut self, payload: &Payload, step: &mut Step) {
-        match payload {
-            Payload::None => {}
-            Payload::Json(value) => {
-                let data = self.json("", value, step);
-                let is_default = |(name, value): &(String, Phrase)| {
-                    name == "content-type"
-                        && value
-                            .plain()
-                            .is_some_and(|v| v.starts_with("application/json"))
-                };
-                if data.fits_toml() {
-                    step.headers.retain(|header| !is_default(header));
-                    step.body = Body::Json(data);
-                } else {
-                    let has_type = step.headers.iter().any(|(name, _)| name == "content-type");
-                    if !has_type {
-                        let kind = Phrase::words("application/json");
-                        step.headers.push(("content-type".to_owned(), kind));
-                    }
-                    step.body = Body::Text(data.json_phrase());
-                }
-            }
-            Payload::Form(pairs) => {
-                step.headers.retain(|(name, _)| name != "content-type");
-                step.body = Body::Form(self.pairs(pairs));
-            }
-            Payload::Text(text) => {
-                let mut phrase = Phrase::default();
-                let mut from = 0;
-                for (key, at) in assigned_secrets(text) {
-                    phrase.push_words(&text[from..at.start]);
-                    phrase.append(self.field(&key, &text[at.clone()]));
-                    from = at.end;
-                }
-                phrase.push_words(&text[from..]);
-                step.body = Body::Text(self.secrets.redact_phrase(phrase));
-            }
-            Payload::Untold(why) => step.comments.push(self.clean(why)),
-        }
-    }
-
-    /// A field's value by the field's name.
-    pub(crate) fn field(&mut self, key: &str, text: &str) -> Phrase {
-        if text.is_empty() || is_one_mark(text) {
-            return Phrase::words(text);
-        }
-        let is_first = self.passwords.is_empty() || self.passwords.contains(text);
-        if is_password_field(key) && is_first {
-            let _ = self.passwords.insert(text.to_owned());
-            return Phrase::expression("password");
-        }
-        if is_secret_field(key) {
-            return self.credential(key, text);
-        }
-        if login_rank(key).is_some() && self.logins.contains(text) {
-            return Phrase::expression("login");
-        }
-        if is_made_up(key) {
-            return self.made_up(text);
-        }
-        self.text(text, Place::of_field(key))
-    }
-
-    fn json(&mut self, key: &str, value: &Value, step: &mut Step) -> Data {
-        match value {
-            Value::Null => Data::Null,
-            Value::Bool(flag) => Data::Bool(*flag),
-            Value::Number(number) => {
-                let text = number.to_string();
-                if is_secret_field(key) {
-                    return Data::Text(self.field(key, &text));
-                }
-                let place = Place::of_field(key);
-                let is_number = self.answers.find(&text, place).is_some_and(|o| o.is_number);
-                match is_number
-                    .then(|| self.captured(&text, place, key))
-                    .flatten()
-                {
-                    Some(variable) => Data::Typed(variable),
-                    None if self.secrets.redact(&text) != text => {
-                        Data::Text(self.text(&text, place))
-                    }
-                    None => Data::Number(number.clone()),
-                }
-            }
-            Value::String(text) => Data::Text(self.field(key, text)),
-            Value::Array(items) => Data::List(
-                items
-                    .iter()
-                    .map(|item| self.json(key, item, step))
-                    .collect(),
-            ),
-            Value::Object(entries) => {
-                let mut written = Vec::with_capacity(entries.len());
-                for (name, value) in entries {
-                    if self.secrets.redact(name) != *name {
-                        step.comments
-                            .push("left out: a field whose name is a credential".to_owned());
-                        continue;
-                    }
-                    // What is inside of a secret is secret.
-                    let inner = if is_secret_field(key) {
-                        key
-                    } else {
-                        name.as_str()
-                    };
-                    written.push((name.clone(), self.json(inner, value, step)));
-                }
-                Data::Table(written)
-            }
-        }
-    }
-
-    /// Pairs with one entry a key.
-    pub(crate) fn pairs(&mut self, pairs: &[(String, String)]) -> Vec<(String, Vec<Phrase>)> {
-        let mut written: Vec<(String, Vec<Phrase>)> = Vec::new();
-        for (key, value) in pairs {
-            let phrase = self.field(key, value);
-            let key = self.secrets.redact(key);
-            match written.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, values)) => values.push(phrase),
-                None => written.push((key, vec![phrase])),
-            }
-        }
-        written
-    }
-
-    /// Whether somebody signs in; who it is, is remembered.
-    fn note_sign_in(&mut self, payload: &Payload) -> bool {
-        let fields: Vec<(&str, &str)> = match payload {
-            Payload::Form(pairs) => pairs
-                .iter()
-                .map(|(k, v)| (k.as_str(), v.as_str()))
-                .collect(),
-            Payload::Json(Value::Object(entries)) => {
-                let inner = entries.values().filter_map(Value::as_object).flatten();
-                entries
-                    .iter()
-                    .chain(inner)
-                    .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
-                    .collect()
-            }
-            Payload::Json(_) | Payload::None | Payload::Text(_) | Payload::Untold(_) => {
-                return false;
-            }
-        };
-        let password = fields
-            .iter()
-            .find(|(key, value)| is_password_field(key) && !value.is_empty());
-        let login = fields
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-            .filter_map(|(key, value)| Some((login_rank(key)?, *value)))
-            .min();
-        match (password, login) {
-            (Some(_), Some((_, login))) => {
-                if !is_marked(login) {
-                    let _ = self.logins.insert(login.to_owned());
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// How many different passwords were seen.
     pub(crate) fn accounts(&self) -> usize {
         self.logins.len()
     }
-}
-
-/// The decoded segments of a URL's path.
-pub(crate) fn segments(url: &Url) -> Vec<String> {
-    url.path()
-        .trim_start_matches('/')
-        .split('/')
-        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
-        .collect()
-}
-
-/// Whether a request ends a session.
-pub(crate) fn is_sign_out(verb: &str, segments: &[String]) -> bool {
-    let words: Vec<String> = segments
-        .iter()
-        .map(|segment| names::snake(segment))
-        .collect();
-    let says = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-    says(&["logout", "log_out", "signout", "sign_out"])
-        || verb == "delete" && says(&["session", "sessions"])
-}
-
-/// Whether a client makes the value of such a field up, so that requests are told apart.
-fn is_made_up(name: &str) -> bool {
-    let name = names::snake(name);
-    name.contains("idempotency")
-        || name.contains("dedup")
-        || name.starts_with("client_")
-            && (name.contains("ref") || name.ends_with("_id") && name.matches('_').count() > 1)
-        || [
-            "request_id",
-            "x_request_id",
-            "correlation_id",
-            "x_correlation_id",
-            "external_id",
-            "reference",
-            "order_ref",
-            "external_ref",
-        ]
-        .contains(&name.as_str())
-}
-
-/// What a captured value is called: by its field, an `id` by what it is the id of.
-fn variable_name(origin: &Origin) -> String {
-    let key = names::snake(&origin.key);
-    if key == "id" && !origin.thing.is_empty() {
-        format!("{}_id", origin.thing)
-    } else {
-        key
-    }
-}
-
-/// What a step is about, in one word: `ride` of `/v1/rides`.
-pub(crate) fn thing(step: &Step) -> String {
-    let Act::Http(_, address) = &step.act else {
-        return String::new();
-    };
-    let segments = address.literal_segments();
-    names::telling(&segments)
-        .last()
-        .map(|segment| names::singular(&names::snake(segment)))
-        .unwrap_or_default()
 }

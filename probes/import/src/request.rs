@@ -3,7 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
-use crate::credentials::{Secrets, is_secret_field};
+use crate::credentials::{Secrets, is_secret_pair};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ pub(crate) fn learn_url(url: &Url, secrets: &mut Secrets) {
 
 fn learn_pairs(pairs: &[(String, String)], secrets: &mut Secrets) {
     for (key, value) in pairs {
-        if is_secret_field(key) {
+        if is_secret_pair(key, value) {
             secrets.learn(value);
         }
         secrets.learn_tokens(value);
