@@ -75,6 +75,102 @@ async fn a_recorded_order_runs_green_against_another_platform_once_actor_and_fea
     assert!(told.contains("cleanup: done"), "{told}");
 }
 
+/// The same recording as a browser saves it that keeps credentials back.
+fn without_credentials(archive: &str) -> String {
+    let mut archive: serde_json::Value = serde_json::from_str(archive).unwrap();
+    for entry in archive["log"]["entries"].as_array_mut().unwrap() {
+        let headers = entry["request"]["headers"].as_array_mut().unwrap();
+        headers.retain(|header| header["name"] != "authorization");
+    }
+    archive.to_string()
+}
+
+/// An order as hurl's users write it.
+const HURL: &str = r#"
+POST {{account}}/v1/sessions
+{ "login": "{{login}}", "password": "{{password}}", "client_ref": "{{newUuid}}" }
+HTTP 201
+[Captures]
+token: jsonpath "$.token"
+me: jsonpath "$.user_id"
+[Asserts]
+jsonpath "$.expires_in_s" > 0
+
+GET {{account}}/v1/me
+Authorization: Bearer {{token}}
+HTTP 200
+Content-Type: application/json
+[Asserts]
+jsonpath "$.id" == "{{me}}"
+jsonpath "$.login" exists
+duration < 9000
+
+POST {{mobility}}/v1/quotes
+Authorization: Bearer {{token}}
+{ "from": { "lat": 37.5716, "lon": 126.9769 }, "to": { "lat": 37.4979, "lon": 127.0276 } }
+HTTP 200
+[Captures]
+quote: jsonpath "$.id"
+price: jsonpath "$.price.amount"
+
+POST {{mobility}}/v1/rides
+Authorization: Bearer {{token}}
+Idempotency-Key: {{newUuid}}
+{ "quote": "{{quote}}", "client_ref": "{{newUuid}}" }
+HTTP 201
+[Captures]
+ride: jsonpath "$.id"
+[Asserts]
+jsonpath "$.price.amount" == {{price}}
+
+GET {{mobility}}/v1/rides
+Authorization: Bearer {{token}}
+[QueryStringParams]
+client_ref: {{newUuid}}
+[Options]
+retry: 3
+retry-interval: 200ms
+HTTP 200
+[Asserts]
+jsonpath "$.items" count == 1
+jsonpath "$.items[0].id" == "{{ride}}"
+
+POST {{mobility}}/v1/rides/{{ride}}/cancel
+Authorization: Bearer {{token}}
+{}
+HTTP 200
+
+DELETE {{account}}/v1/sessions/current
+Authorization: Bearer {{token}}
+HTTP 204
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recording_without_credentials_and_a_file_of_hurl_run_green() {
+    let stage = Stage::new().await;
+    let pools = [PoolName::new("taxi-riders").unwrap()];
+    write_profiles(&stage.platform, &pools, &stage.path("taxi")).unwrap();
+    let archive = record_an_order(&stage.platform).await.archive();
+    let inputs = [
+        ("har", "saved.har", without_credentials(&archive)),
+        ("hurl", "order.hurl", HURL.to_owned()),
+    ];
+    for (kind, name, text) in inputs {
+        let (input, journey) = (stage.path(name), stage.path(&format!("{kind}.toml")));
+        std::fs::write(&input, text).unwrap();
+        let import = format!(
+            "import {kind} PATH --feature mobility.taxi.call --pool taxi-riders --out PATH"
+        );
+        let (code, _, told) = bongsu_with(words(&import, &[&input, &journey])).await;
+        assert_eq!(code, Some(0), "{told}");
+        let text = std::fs::read_to_string(&journey).unwrap();
+        let target = stage.path("taxi/target-kr-seoul.toml");
+        let run = words("run PATH --target PATH", &[&journey, &target]);
+        let (code, told, _) = bongsu_with(run).await;
+        assert_eq!(code, Some(0), "{told}\n{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_imported_ends_with_a_code_of_its_own_and_no_file_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
