@@ -171,7 +171,18 @@ impl Secrets {
 
     fn learn_cookie(&mut self, cookie: &str) {
         if let Some((_, value)) = cookie.split_once('=') {
-            self.learn_encoded(value.trim().trim_matches('"'));
+            self.learn_cookie_value(value.trim().trim_matches('"'));
+        }
+    }
+
+    /// Learns a cookie's value, unless it is a word such as `korean` or `desktop`: no cookie is
+    /// copied anyway, and paths have such words.
+    pub(crate) fn learn_cookie_value(&mut self, value: &str) {
+        const WORD_BYTES_MAX: usize = 11;
+        let is_word =
+            value.len() <= WORD_BYTES_MAX && value.bytes().all(|b| b.is_ascii_alphabetic());
+        if !is_word {
+            self.learn_encoded(value);
         }
     }
 

@@ -129,7 +129,7 @@ fn learn(entry: &Entry, secrets: &mut Secrets) {
         secrets.learn_header(&header.name, header.value());
     }
     for cookie in request.cookies.iter().chain(&response.cookies) {
-        secrets.learn_encoded(cookie.value());
+        secrets.learn_cookie_value(cookie.value());
     }
     if let Ok(url) = Url::parse(&request.url) {
         learn_url(&url, secrets);

@@ -219,6 +219,26 @@ fn a_token_that_the_browser_left_out_of_the_requests_is_sent_again() {
 }
 
 #[test]
+fn a_cookie_that_is_a_plain_word_blacks_out_no_path() {
+    let get = exchange(
+        "GET",
+        &format!("{API}/korean/tea"),
+        &Value::Null,
+        200,
+        &json!({}),
+    );
+    let imported = import(&[with_header(
+        get,
+        "request",
+        "Cookie",
+        "lang=korean; sid=s3ss10n-id",
+    )]);
+    let _ = journey(&imported);
+    has(&imported, &["get = \"/korean/tea\""]);
+    assert!(!imported.text.contains("cookie"), "{}", imported.text);
+}
+
+#[test]
 fn a_hidden_field_of_a_page_is_captured_from_its_text() {
     let mut page = exchange(
         "GET",
