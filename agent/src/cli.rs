@@ -33,7 +33,7 @@ enum Command {
     /// Exit: 0 all passed or were slow; 1 a step failed or a feature was blocked; 2 usage;
     /// 3 a file is invalid; 4 the run proves nothing (blind); 5 all passed, but something was left
     /// behind on the platform; 130 interrupted, after cleaning up.
-    Run(RunArguments),
+    Run(run::RunArguments),
     /// Reads journeys, fragments, catalogues and target profiles and tells every mistake.
     ///
     /// Needs no network. Exit: 0 no mistake; 2 usage; 3 a file is invalid.
@@ -66,31 +66,6 @@ struct AgentArguments {
 enum LogFormat {
     Text,
     Json,
-}
-
-#[derive(Debug, clap::Args)]
-struct RunArguments {
-    /// Journey files, or folders of them; `fragments/` beside a file is read too.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// The target profile: a file, or a name to be looked up in `--targets`.
-    #[arg(long, value_name = "FILE|NAME")]
-    target: String,
-    /// A folder of target profiles.
-    #[arg(long, value_name = "DIR")]
-    targets: Option<PathBuf>,
-    /// Sets a variable that the journey declares in `vars`; may be repeated.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    vars: Vec<String>,
-    /// A slow run is a failed one.
-    #[arg(long)]
-    strict: bool,
-    /// Prints one JSON object a run instead of text.
-    #[arg(long)]
-    json: bool,
-    /// Marks the runs as those of a CI job.
-    #[arg(long)]
-    ci: bool,
 }
 
 #[derive(Debug, clap::Args)]

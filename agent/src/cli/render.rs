@@ -3,31 +3,50 @@
 use std::time::Duration;
 
 use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
-use bongsu_model::{FeatureId, Outcome, RunReport, StepKind, StepOutcome, StepReport};
+use bongsu_model::{
+    CleanupState, FeatureId, Outcome, RunReport, StepKind, StepOutcome, StepReport, Variant,
+};
 use serde_json::json;
+pub(super) use waterfall::waterfall;
+
+mod waterfall;
 
 use super::seen::seen;
 
 /// Characters of a run id that are shown: enough to find it.
 const ID_CHARS: usize = 12;
 
-/// A run as text: the verdict, each step, and the place of every failure.
+/// How much is said of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The verdict.
+    Line,
+    /// The verdict, each step, and the place of every failure.
+    Steps,
+}
+
+/// A run as text.
 pub(super) fn text(
     journey: &Journey,
     report: &RunReport,
     files: &[SourceFile],
     colour: Colour,
+    detail: Detail,
 ) -> String {
     let facts = &report.facts;
     let id = facts.id.to_string();
     let mut text = format!(
-        "{}: {} · {}   run {} · {}\n",
+        "{}: {} · {}   run {} · {}",
         verdict(facts.outcomes.verdict()),
-        facts.journey,
+        named(report),
         facts.outcomes.own().feature,
         &id[..ID_CHARS],
         length(facts.ended.since(facts.started)),
     );
+    if detail == Detail::Line {
+        return text;
+    }
+    text.push('\n');
     for step in &report.steps {
         text.push_str(&format!("  {}\n", step_line(step)));
     }
@@ -45,6 +64,24 @@ pub(super) fn text(
     }
     text.push_str(&format!("  cleanup: {}", facts.cleanup));
     text
+}
+
+/// The journey, with the case that was run of it.
+pub(super) fn named(report: &RunReport) -> String {
+    let facts = &report.facts;
+    if facts.variant == Variant::cold() {
+        facts.journey.to_string()
+    } else {
+        format!("{} [{}]", facts.journey, facts.variant)
+    }
+}
+
+/// Whether something was left behind on the platform.
+pub(super) fn has_leaked(report: &RunReport) -> bool {
+    match report.facts.cleanup {
+        CleanupState::Leaked | CleanupState::Owed => true,
+        CleanupState::None | CleanupState::Done => false,
+    }
 }
 
 fn verdict(outcome: &Outcome) -> String {
@@ -168,7 +205,7 @@ impl Drawn<'_> {
 }
 
 /// A run's length: milliseconds while it is short, seconds when a person would count in them.
-fn length(duration: Duration) -> String {
+pub(super) fn length(duration: Duration) -> String {
     if duration < Duration::from_secs(1) {
         format!("{} ms", millis(duration))
     } else {

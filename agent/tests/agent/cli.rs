@@ -8,7 +8,7 @@ use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
 use crate::crash::SEND;
 use crate::stage::{LOGIN, Stage, bongsu, until};
 
-async fn bongsu_with(arguments: Vec<String>) -> (Option<i32>, String) {
+pub(crate) async fn bongsu_with(arguments: Vec<String>) -> (Option<i32>, String) {
     let output: Output = tokio::task::spawn_blocking(move || {
         bongsu()
             .args(arguments)
@@ -169,7 +169,7 @@ async fn check_says_which_program_checks_a_configuration() {
 }
 
 /// `LOGIN` with room for a busy machine.
-fn patient() -> String {
+pub(crate) fn patient() -> String {
     LOGIN
         .replace("1500ms", "5s")
         .replace("400ms", "3s")

@@ -1,0 +1,49 @@
+//! The words of `bongsu run`.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+/// Most journeys at the same time: each has an account, a socket or two, and a report in memory.
+const JOBS_MAX: i64 = 256;
+
+/// What `bongsu run` is told.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RunArguments {
+    /// Journey files, or folders of them; `fragments/` beside a file is read too.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The target profile: a file, or a name to be looked up in `--targets`.
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(super) target: String,
+    /// A folder of target profiles.
+    #[arg(long, value_name = "DIR")]
+    pub(super) targets: Option<PathBuf>,
+    /// Sets a variable that the journey declares in `vars`; may be repeated.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(super) vars: Vec<String>,
+    /// Runs every journey this often.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) repeat: NonZero<u64>,
+    /// Runs this many at the same time; no account is ever in two of them.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs())]
+    pub(super) jobs: u16,
+    /// Starts no further run after one that failed or proved nothing; those under way end first.
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// A slow run is a failed one.
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Prints one JSON object a run instead of text.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Shows every step also of runs that passed, where there are several.
+    #[arg(long, short, conflicts_with = "json")]
+    pub(super) verbose: bool,
+    /// Marks the runs as those of a CI job.
+    #[arg(long)]
+    pub(super) ci: bool,
+}
+
+fn jobs() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=JOBS_MAX)
+}

@@ -1,0 +1,196 @@
+//! Performs the runs: some at the same time, told in order.
+
+use std::io;
+
+use bongsu_language::Redactor;
+use bongsu_model::{RunReport, StepOutcome};
+use bongsu_probes::Account;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::arguments::RunArguments;
+use super::exit::{ends_all, exit_of};
+use super::lease::Leases;
+use super::line::Line;
+use super::stage::{Piece, Stage};
+use super::tell::Teller;
+use crate::cli::Exit;
+
+/// How a run ended, and which.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its place among all runs, from 0.
+    pub(super) nth: u64,
+    pub(super) end: End,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It was made.
+    Ran {
+        report: Box<RunReport>,
+        /// Knows the secrets of its accounts, where excerpts of files are to be drawn.
+        redactor: Option<Redactor>,
+    },
+    /// The kill switch of the target holds the journey back.
+    HeldBack,
+}
+
+/// Those who perform.
+#[derive(Debug)]
+pub(super) struct Crew<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) pieces: &'a [Piece],
+    pub(super) arguments: &'a RunArguments,
+}
+
+impl Crew<'_> {
+    /// How many runs there are.
+    pub(super) fn total(&self) -> u64 {
+        let pieces = self.pieces.len() as u64;
+        pieces.saturating_mul(self.arguments.repeat.get())
+    }
+
+    /// Performs everything; gives back how many runs were not made, because one before them
+    /// failed or because the command was interrupted.
+    ///
+    /// # Errors
+    /// When signals cannot be received.
+    pub(super) async fn perform(
+        &self,
+        leases: &mut Leases,
+        teller: &mut Teller<'_>,
+    ) -> io::Result<u64> {
+        let mut signals = Signals::new()?;
+        let mut line = Line::new(self.total());
+        let mut going = FuturesUnordered::new();
+        let mut is_over = false;
+        loop {
+            while !is_over && going.len() < usize::from(self.arguments.jobs) {
+                match line.start(|nth| self.begin(nth, leases)) {
+                    Some(Begun::With(nth, accounts)) => going.push(self.run(nth, accounts)),
+                    Some(Begun::HeldBack(nth)) => {
+                        is_over |= self.arguments.fail_fast;
+                        line.end(nth, Ended::held_back(nth));
+                    }
+                    None => break,
+                }
+            }
+            while let Some(ended) = line.tell() {
+                teller.tell(self.piece(ended.nth), ended);
+            }
+            if going.is_empty() {
+                break;
+            }
+            tokio::select! {
+                Some((ended, accounts)) = going.next() => {
+                    leases.give_back(&self.piece(ended.nth).journey, accounts);
+                    is_over |= self.arguments.fail_fast && ends_all(ended.exit(self.arguments));
+                    line.end(ended.nth, ended);
+                }
+                () = signals.next() => {
+                    self.interrupt();
+                    is_over = true;
+                }
+            }
+        }
+        while let Some(ended) = line.tell_rest() {
+            teller.tell(self.piece(ended.nth), ended);
+        }
+        Ok(line.waiting())
+    }
+
+    fn piece(&self, nth: u64) -> &Piece {
+        let pieces = self.pieces.len() as u64;
+        let at = usize::try_from(nth % pieces).expect("below the number of pieces");
+        &self.pieces[at]
+    }
+
+    fn begin(&self, nth: u64, leases: &mut Leases) -> Option<Begun> {
+        let journey = &self.piece(nth).journey;
+        let switch = self.stage.target.profile().kill_switch;
+        if switch.holds_back(journey) {
+            return Some(Begun::HeldBack(nth));
+        }
+        leases
+            .take(journey)
+            .map(|accounts| Begun::With(nth, accounts))
+    }
+
+    async fn run(&self, nth: u64, accounts: Vec<Account>) -> (Ended, Vec<Account>) {
+        let (report, accounts) = self.stage.run(self.piece(nth), accounts, nth).await;
+        let redactor = is_drawn(&report).then(|| redactor_of(&accounts));
+        let end = End::Ran {
+            report: Box::new(report),
+            redactor,
+        };
+        (Ended { nth, end }, accounts)
+    }
+
+    /// What is under way cleans up and ends; a second signal ends the process at once.
+    fn interrupt(&self) {
+        if self.stage.cancel.is_cancelled() {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        self.stage.cancel.cancel();
+    }
+}
+
+enum Begun {
+    With(u64, Vec<Account>),
+    HeldBack(u64),
+}
+
+impl Ended {
+    fn held_back(nth: u64) -> Self {
+        Self {
+            nth,
+            end: End::HeldBack,
+        }
+    }
+
+    /// What it means for a script.
+    pub(super) fn exit(&self, arguments: &RunArguments) -> Exit {
+        match &self.end {
+            End::Ran { report, .. } => exit_of(report, arguments.strict),
+            End::HeldBack => Exit::Blind,
+        }
+    }
+}
+
+/// Whether a place in a file is shown for it.
+fn is_drawn(report: &RunReport) -> bool {
+    let mut outcomes = report.steps.iter().map(|step| step.outcome);
+    outcomes.any(|outcome| matches!(outcome, StepOutcome::Fail(_) | StepOutcome::Blind(_)))
+}
+
+fn redactor_of(accounts: &[Account]) -> Redactor {
+    let mut redactor = Redactor::new();
+    for (_, secret) in accounts.iter().flat_map(|account| &account.secrets) {
+        redactor.learn(secret);
+    }
+    redactor
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! From the words of the command line to what is to be run: target, files, variables.
+
+use std::path::{Path, PathBuf};
+
+use bongsu_agent::plan::{LoadedTarget, load_target_file, read_sources};
+use bongsu_language::{CheckOptions, Diagnostic, Journey, SourceFile, load};
+
+use super::arguments::RunArguments;
+use super::stage::Piece;
+use super::vars::set_var;
+use crate::cli::{Exit, check, say_error, with_fragments};
+
+/// What is to be run, and where.
+pub(super) struct Selected {
+    pub(super) files: Vec<SourceFile>,
+    pub(super) target: LoadedTarget,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// Reads what the arguments name; tells every mistake.
+pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
+    let usage = |message: String| {
+        say_error(&format!("error: {message}"));
+        Exit::Usage
+    };
+    let path = find_target(&arguments.target, arguments.targets.as_deref()).map_err(usage)?;
+    let files =
+        read_sources(&with_fragments(&arguments.files)).map_err(|e| usage(e.to_string()))?;
+    let target = load_target_file(&path).map_err(|refusal| {
+        say_error(&refusal.to_string());
+        Exit::Invalid
+    })?;
+    let mut journeys = journeys(&files, &target)?;
+    if journeys.is_empty() {
+        return Err(usage("the files hold no journey".to_owned()));
+    }
+    for var in &arguments.vars {
+        set_var(&mut journeys, var).map_err(usage)?;
+    }
+    let pieces = journeys.into_iter().map(Piece::new).collect();
+    Ok(Selected {
+        files,
+        target,
+        pieces,
+    })
+}
+
+fn journeys(files: &[SourceFile], target: &LoadedTarget) -> Result<Vec<Journey>, Exit> {
+    let profiles = [target.target.profile().clone()];
+    let options = CheckOptions {
+        targets: &profiles,
+        ..CheckOptions::default()
+    };
+    let mut loaded = load(files, options);
+    if loaded.has_errors() {
+        loaded.diagnostics.retain(Diagnostic::is_error);
+        check::tell(&loaded.diagnostics, files);
+        return Err(Exit::Invalid);
+    }
+    Ok(loaded.journeys)
+}
+
+/// A profile by its file, or by its name in the folder of profiles.
+fn find_target(target: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+    let path = PathBuf::from(target);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let Some(folder) = folder else {
+        return Err(format!(
+            "there is no file {target}; to name a target, say with --targets where profiles are"
+        ));
+    };
+    [format!("{target}.toml"), format!("target-{target}.toml")]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            let folder = folder.display();
+            format!("{folder} holds neither {target}.toml nor target-{target}.toml")
+        })
+}

@@ -1,0 +1,110 @@
+//! What all runs of one command share: target, clock, who they are from.
+
+use std::sync::Arc;
+
+use bongsu_agent::SystemClock;
+use bongsu_language::Journey;
+use bongsu_model::{
+    AgentId, BootId, Clock, NetworkId, RegionId, Revision, RunId, RunIdentity, RunReport, Trigger,
+    Vantage, Variant,
+};
+use bongsu_probes::{Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, Target};
+use tokio_util::sync::CancellationToken;
+
+/// A journey as it is run: with its variables set.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) journey: Journey,
+    pub(super) variant: Variant,
+    pub(super) revision: Revision,
+}
+
+impl Piece {
+    pub(super) fn new(journey: Journey) -> Self {
+        Self {
+            variant: journey
+                .variants
+                .first()
+                .cloned()
+                .unwrap_or_else(Variant::cold),
+            revision: Revision::of(journey.revision.as_str().as_bytes()),
+            journey,
+        }
+    }
+}
+
+/// Where runs are made, and as whose.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) target: Arc<Target>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Cancelled when the command is interrupted: what is under way cleans up and ends.
+    pub(super) cancel: CancellationToken,
+    trigger: Trigger,
+    vantage: Vantage,
+    boot: BootId,
+}
+
+impl Stage {
+    pub(super) fn new(target: Arc<Target>, trigger: Trigger) -> Self {
+        Self {
+            target,
+            clock: Arc::new(SystemClock::new()),
+            cancel: CancellationToken::new(),
+            trigger,
+            vantage: Vantage {
+                region: RegionId::new("local").expect("a name"),
+                network: NetworkId::new("local").expect("a name"),
+                agent: AgentId::new("command-line").expect("a name"),
+            },
+            boot: BootId::new(&format!("{:016x}", nonce())).expect("hex digits"),
+        }
+    }
+
+    /// One run; gives the accounts back with its report.
+    pub(super) async fn run(
+        &self,
+        piece: &Piece,
+        accounts: Vec<Account>,
+        seq: u64,
+    ) -> (RunReport, Vec<Account>) {
+        let context = Context {
+            clock: self.clock.clone(),
+            order: self.order(piece, seq),
+            target: self.target.clone(),
+            accounts,
+            compensation: Arc::new(NoCompensationLog),
+            cancel: self.cancel.clone(),
+            self_check: Arc::new(NoSelfCheck),
+        };
+        let report = bongsu_probes::run(&piece.journey, &context).await;
+        (report, context.accounts)
+    }
+
+    fn order(&self, piece: &Piece, seq: u64) -> RunOrder {
+        let now = self.clock.wall();
+        let identity = RunIdentity {
+            agent: &self.vantage.agent,
+            target: self.target.name(),
+            journey: &piece.journey.name,
+            variant: &piece.variant,
+            trigger: self.trigger.kind(),
+            n: nonce(),
+        };
+        RunOrder {
+            id: RunId::derive(identity, now),
+            plan_revision: piece.revision.clone(),
+            trigger: self.trigger,
+            due: now,
+            boot: self.boot.clone(),
+            seq,
+            clock_offset_s: 0.0,
+            vantage: self.vantage.clone(),
+            variant: piece.variant.clone(),
+        }
+    }
+}
+
+fn nonce() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()))
+}

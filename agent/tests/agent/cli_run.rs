@@ -1,0 +1,114 @@
+//! `bongsu run` with several runs: order, repetition, and where it stops.
+
+use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
+use serde_json::Value;
+
+use crate::cli::{bongsu_with, patient};
+use crate::stage::Stage;
+
+/// `bongsu run` of everything that the stage has written.
+pub(crate) fn run_all(stage: &Stage, more: &[&str]) -> Vec<String> {
+    let journeys = stage.path("journeys").display().to_string();
+    let target = stage.target().display().to_string();
+    let mut arguments = vec!["run".to_owned(), journeys, "--target".to_owned(), target];
+    arguments.extend(more.iter().map(|&one| one.to_owned()));
+    arguments
+}
+
+/// The journey under another name.
+fn named(name: &str) -> String {
+    patient().replace("journey = \"login\"", &format!("journey = \"{name}\""))
+}
+
+fn runs(text: &str) -> Vec<Value> {
+    let lines = text.lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_go_on_at_the_same_time_and_are_told_in_order() {
+    let stage = Stage::new().await;
+    for name in ["a", "b", "c"] {
+        stage.write_journey(name, &named(name));
+    }
+    let arguments = run_all(&stage, &["--json", "--repeat", "3", "--jobs", "4"]);
+    let (code, text) = bongsu_with(arguments).await;
+    assert_eq!(code, Some(0), "{text}");
+    let journeys: Vec<String> = runs(&text)
+        .iter()
+        .map(|run| run["journey"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(journeys, ["a", "b", "c"].repeat(3));
+    let mut ids: Vec<String> = runs(&text)
+        .iter()
+        .map(|run| run["run"].to_string())
+        .collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 9, "each run has an id of its own");
+    assert_eq!(stage.platform.audit().sessions_open, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_runs_are_summed_up_and_failures_drawn_again() {
+    let stage = Stage::new().await;
+    stage.write_journey("good", &named("good"));
+    let bad = named("bad").replace("expect.status = 200", "expect.status = 418");
+    stage.write_journey("bad", &bad);
+    let (code, text) = bongsu_with(run_all(&stage, &["--repeat", "2"])).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("4 runs in "), "{text}");
+    assert!(text.contains(": 2 passed, 2 failed"), "{text}");
+    // What passed takes a line, what failed is told whole and drawn once more at the end.
+    let passed: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("passed"))
+        .collect();
+    assert_eq!(passed.len(), 2, "{text}");
+    let summary = text.rsplit("failed (status): bad in ").next().unwrap();
+    assert!(
+        summary.contains("the session works [user]: fail(status) 200"),
+        "{text}"
+    );
+    assert!(summary.contains("d dns, c connect"), "{text}");
+    let (_, text) = bongsu_with(run_all(&stage, &["--verbose"])).await;
+    let all_steps = text.matches("sign in: sign in [user]: pass").count();
+    assert_eq!(
+        all_steps, 3,
+        "two runs, and one of them drawn again: {text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_started_after_a_failure_if_told_so() {
+    let stage = Stage::new().await;
+    for name in ["a", "b"] {
+        stage.write_journey(name, &named(name));
+    }
+    let account = FaultPoint::Component(Component::Account);
+    let refuse = Fault::everywhere(account, FaultKind::Refuse);
+    stage.platform.inject(refuse).unwrap();
+    let more = ["--fail-fast", "--repeat", "1000000000000"];
+    let (code, text) = bongsu_with(run_all(&stage, &more)).await;
+    assert_eq!(code, Some(1), "{text}");
+    let summary = "1 failed, 1999999999999 not run";
+    assert!(text.contains(summary), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_make_no_sense_are_refused() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    for (flag, value) in [
+        ("--repeat", "0"),
+        ("--repeat", "many"),
+        ("--jobs", "0"),
+        ("--jobs", "257"),
+    ] {
+        let (code, text) = bongsu_with(run_all(&stage, &[flag, value])).await;
+        assert_eq!(code, Some(2), "{flag} {value}: {text}");
+        assert!(text.contains(flag), "{text}");
+    }
+}
