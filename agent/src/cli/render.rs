@@ -252,6 +252,7 @@ pub(super) fn json(report: &RunReport) -> serde_json::Value {
     json!({
         "run": facts.id,
         "journey": facts.journey,
+        "variant": facts.variant,
         "target": facts.target,
         "verdict": facts.outcomes.verdict().to_string(),
         "outcomes": outcomes,

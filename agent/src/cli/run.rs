@@ -5,6 +5,7 @@ mod crew;
 mod exit;
 mod lease;
 mod line;
+mod pick;
 mod select;
 mod stage;
 mod tell;

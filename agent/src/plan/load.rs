@@ -245,6 +245,7 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
     };
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
+    problems.extend(with_cases(&journeys));
     let planned = planned(&journeys, &targets, config, &mut problems);
     let plan = Plan {
         revision: content.revision(config),
@@ -395,6 +396,20 @@ fn too_short_cleanups(journeys: &[Arc<Journey>], self_check: Duration) -> Vec<Pl
                  is cut off itself; raise `cleanup_timeout` above {self_check:?}, or lower \
                  `controls.timeout`",
                 journey.path, journey.cleanup_timeout
+            ))
+        })
+        .collect()
+}
+
+/// Cases are for tests by hand and in CI: a slot has one run.
+fn with_cases(journeys: &[Arc<Journey>]) -> Vec<PlanProblem> {
+    let refused = journeys.iter().filter(|journey| !journey.cases.is_empty());
+    refused
+        .map(|journey| {
+            PlanProblem::plain(format!(
+                "{}: agents run no `[[case]]`: leave them to `bongsu run`, or write a journey of \
+                 its own for each that is to be watched",
+                journey.path
             ))
         })
         .collect()

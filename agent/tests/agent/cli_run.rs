@@ -112,3 +112,89 @@ async fn numbers_that_make_no_sense_are_refused() {
         assert!(text.contains(flag), "{text}");
     }
 }
+
+/// The journey with a case that holds and one that does not.
+fn with_cases() -> String {
+    let cases = "vars.status = 200\ntags = [\"smoke\"]\n\
+                 case = [{ name = \"right\", vars = { status = 200 } }, \
+                 { name = \"wrong\", vars = { status = 418 } }]\nbase =";
+    let journey = patient().replace("base =", cases);
+    journey.replace(
+        "expect.status = 200",
+        "expect.status = 200\nwhen = \"{{ status == 200 }}\"",
+    ) + "\n[[step]]\nname = \"only where it is wrong\"\nget = \"/v1/nowhere\"\n\
+         when = \"{{ status == 418 }}\"\nexpect.status = 200\n"
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_case_is_run_and_known_by_its_name() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &with_cases());
+    stage.write_journey("other", &named("other"));
+    let (code, text) = bongsu_with(run_all(&stage, &["--json"])).await;
+    assert_eq!(code, Some(1), "{text}");
+    let told: Vec<String> = runs(&text)
+        .iter()
+        .map(|run| format!("{} {} {}", run["journey"], run["variant"], run["verdict"]))
+        .collect();
+    let expected = [
+        r#""login" "right" "pass""#,
+        r#""login" "wrong" "fail(status)""#,
+        r#""other" "cold" "pass""#,
+    ];
+    assert_eq!(told, expected);
+
+    let (code, text) = bongsu_with(run_all(&stage, &["--case", "right"])).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("passed: login [right] · account.login"),
+        "{text}"
+    );
+    let more = ["--tags", "smoke", "--case", "wrong"];
+    let (code, text) = bongsu_with(run_all(&stage, &more)).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.starts_with("failed (status): login [wrong]"), "{text}");
+    assert!(!text.contains("other"), "{text}");
+    for (more, expected) in [
+        (
+            ["--case", "wrnog"],
+            "--case wrnog: the cases are right, wrong",
+        ),
+        (["--tags", "smok"], "the journeys' tags are smoke"),
+    ] {
+        let (code, text) = bongsu_with(run_all(&stage, &more)).await;
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_refuses_a_journey_with_cases() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &with_cases().replace("\"2s\"", "\"20s\""));
+    let config = stage.write_agent("").display().to_string();
+    let arguments = ["agent", "--check-config", "--config", &config].map(str::to_owned);
+    let (code, text) = bongsu_with(arguments.to_vec()).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("login.toml: agents run no `[[case]]`"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_found_by_patterns_too() {
+    let stage = Stage::new().await;
+    for name in ["a1", "a2", "b1"] {
+        stage.write_journey(name, &named(name));
+    }
+    let mut arguments = run_all(&stage, &["--json"]);
+    arguments[1] = stage.path("journeys/a*.toml").display().to_string();
+    let (code, text) = bongsu_with(arguments.clone()).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(runs(&text).len(), 2, "{text}");
+    arguments[1] = stage.path("journeys/c*.toml").display().to_string();
+    let (code, text) = bongsu_with(arguments).await;
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("no file matches"), "{text}");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{
-    ActorName, FailClass, FeatureId, JourneyName, PoolName, Revision, StepKind, Variant, Verb,
+    ActorName, FailClass, FeatureId, JourneyName, PoolName, Revision, StepKind, Tag, Variant, Verb,
 };
 use serde_json::Value;
 
@@ -57,6 +57,11 @@ pub struct Journey {
     pub ip: Option<IpVersion>,
     /// Constants of the journey.
     pub vars: Vec<(String, Value)>,
+    /// The journey of each `[[case]]`, with the case as its only variant. A journey with cases is
+    /// run as these; agents refuse it.
+    pub cases: Vec<Journey>,
+    /// Words by which `run` picks journeys.
+    pub tags: Vec<Tag>,
     /// The steps, fragments laid out, in order; at least one.
     pub steps: Vec<Step>,
     /// The cleanup: the journey's own, then that of each `use`, in file order.

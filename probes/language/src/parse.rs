@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{ActorName, FeatureId, JourneyName, PoolName, StepKind};
+use bongsu_model::{ActorName, FeatureId, JourneyName, PoolName, StepKind, Tag};
 use serde_json::Value;
 
 use crate::capture::Capture;
@@ -22,6 +22,7 @@ use crate::template::Template;
 mod act;
 mod body;
 mod capture;
+mod case;
 mod expect;
 mod fact;
 mod net;
@@ -32,6 +33,7 @@ mod secrets;
 mod spends;
 mod step;
 
+pub(crate) use case::CaseEntry;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;
@@ -55,6 +57,8 @@ pub(crate) struct JourneyFile {
     pub(crate) base_names: Vec<PlacedName>,
     pub(crate) actors: Vec<ActorEntry>,
     pub(crate) vars: Vec<(String, Value)>,
+    pub(crate) cases: Vec<CaseEntry>,
+    pub(crate) tags: Vec<Tag>,
     pub(crate) defaults: Vec<Header>,
     pub(crate) default_names: Vec<PlacedName>,
     pub(crate) steps: Vec<StepEntry>,
@@ -135,6 +139,8 @@ impl Parser<'_> {
         let feature = self.placed(table, "feature", FeatureId::from_arc);
         let actors = self.actors(table);
         let vars = self.vars(table, &actors);
+        let cases = self.cases(table, &vars);
+        let tags = self.tags(table);
         let base = table.get("base").and_then(|node| self.base(node));
         let base_names = std::mem::take(&mut self.names);
         let defaults = self.defaults(table);
@@ -164,6 +170,8 @@ impl Parser<'_> {
             base_names,
             actors,
             vars,
+            cases,
+            tags,
             defaults,
             default_names,
             steps,

@@ -30,7 +30,7 @@ pub use closed_list::UnknownWord;
 pub use heartbeat::{ControlCheck, Heartbeat, SpoolDepth};
 pub use name::{
     AccountName, ActorName, AgentId, BootId, FeatureId, JourneyName, NameError, NetworkId,
-    PoolName, RegionId, Revision, ServiceId, TargetName, Variant,
+    PoolName, RegionId, Revision, ServiceId, Tag, TargetName, Variant,
 };
 pub use outcome::{BlindReason, FailClass, FeatureOutcome, Outcome, Outcomes, SkipReason};
 pub use plan::{PlanEntry, PlanRecord};

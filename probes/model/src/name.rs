@@ -153,6 +153,8 @@ names! {
     ServiceId: "service id",
     /// How a journey is run: `cold`, `warm`, or a named case.
     Variant: "variant",
+    /// A word by which journeys are picked: `smoke`.
+    Tag: "tag",
     /// A content hash of a journey, a plan or a catalogue, in hex.
     Revision: "revision",
     /// One start of an agent: scopes the sequence numbers of its runs.

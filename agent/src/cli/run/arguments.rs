@@ -9,7 +9,8 @@ const JOBS_MAX: i64 = 256;
 /// What `bongsu run` is told.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct RunArguments {
-    /// Journey files, or folders of them; `fragments/` beside a file is read too.
+    /// Journey files, folders of them, or patterns such as `'journeys/**/*.toml'`; `fragments/`
+    /// beside a file is read too.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The target profile: a file, or a name to be looked up in `--targets`.
@@ -21,6 +22,12 @@ pub(in crate::cli) struct RunArguments {
     /// Sets a variable that the journey declares in `vars`; may be repeated.
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(super) vars: Vec<String>,
+    /// Of journeys with `[[case]]`, runs this case only; may be repeated. Without it each is run.
+    #[arg(long = "case", value_name = "NAME")]
+    pub(super) cases: Vec<String>,
+    /// Runs only journeys with one of these `tags`, and none with a tag behind a `!`.
+    #[arg(long, value_name = "TAG,!TAG", value_delimiter = ',')]
+    pub(super) tags: Vec<String>,
     /// Runs every journey this often.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZero<u64>,

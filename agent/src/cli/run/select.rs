@@ -6,6 +6,7 @@ use bongsu_agent::plan::{LoadedTarget, load_target_file, read_sources};
 use bongsu_language::{CheckOptions, Diagnostic, Journey, SourceFile, load};
 
 use super::arguments::RunArguments;
+use super::pick::{expand, pick_cases, pick_tags};
 use super::stage::Piece;
 use super::vars::set_var;
 use crate::cli::{Exit, check, say_error, with_fragments};
@@ -24,8 +25,8 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
         Exit::Usage
     };
     let path = find_target(&arguments.target, arguments.targets.as_deref()).map_err(usage)?;
-    let files =
-        read_sources(&with_fragments(&arguments.files)).map_err(|e| usage(e.to_string()))?;
+    let paths = expand(&arguments.files).map_err(usage)?;
+    let files = read_sources(&with_fragments(&paths)).map_err(|e| usage(e.to_string()))?;
     let target = load_target_file(&path).map_err(|refusal| {
         say_error(&refusal.to_string());
         Exit::Invalid
@@ -34,6 +35,8 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
     if journeys.is_empty() {
         return Err(usage("the files hold no journey".to_owned()));
     }
+    pick_tags(&mut journeys, &arguments.tags).map_err(usage)?;
+    let mut journeys = pick_cases(journeys, &arguments.cases).map_err(usage)?;
     for var in &arguments.vars {
         set_var(&mut journeys, var).map_err(usage)?;
     }

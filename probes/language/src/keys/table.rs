@@ -42,9 +42,27 @@ pub(crate) static JOURNEY: Section = Section {
             Shape::Tables,
             "what is undone afterwards, always",
         ),
+        optional(
+            "case",
+            Shape::Tables,
+            "named sets of variables: `run` makes a run of each, agents refuse them",
+        ),
         optional("ip", Shape::Text, "the IP version to use: \"4\" or \"6\""),
-        later("case", "named sets of variables"),
+        optional("tags", Shape::Texts, "words by which `run` picks journeys"),
         later("warm", "keep sessions across runs"),
+    ],
+};
+
+/// The keys of a case.
+pub(crate) static CASE: Section = Section {
+    title: "a case",
+    keys: &[
+        required("name", Shape::Text, "its name, unique in the file"),
+        required(
+            "vars",
+            Shape::Table,
+            "what it sets of the journey's `vars`; the others stay as they are",
+        ),
     ],
 };
 

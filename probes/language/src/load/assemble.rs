@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bongsu_model::{FeatureId, Revision, Variant};
+use serde_json::Value;
 
 use super::Fragment;
 use super::resolve::{Actors, find, is_path};
@@ -17,8 +18,28 @@ pub(super) fn assemble(
     fragments: &[Fragment],
     source: &Source<'_>,
 ) -> Option<Journey> {
+    let revision = |uses: &[FragmentUse]| revision(source, uses, fragments);
+    let mut journey = lay_out(file, &file.vars, fragments, &source.path, revision)?;
+    let cases = file.cases.iter().map(|case| {
+        let vars = case.vars_of(&file.vars);
+        let mut journey = lay_out(file, &vars, fragments, &source.path, revision)?;
+        journey.variants = vec![case.name.clone()];
+        Some(journey)
+    });
+    journey.cases = cases.collect::<Option<_>>()?;
+    Some(journey)
+}
+
+fn lay_out(
+    file: &JourneyFile,
+    vars: &[(String, Value)],
+    fragments: &[Fragment],
+    path: &Arc<str>,
+    revision: impl Fn(&[FragmentUse]) -> Revision,
+) -> Option<Journey> {
     let mut layout = Layout {
         file,
+        vars,
         actors: Actors::of(file),
         steps: Vec::with_capacity(file.steps.len()),
         cleanup: Vec::new(),
@@ -42,18 +63,20 @@ pub(super) fn assemble(
     let mut journey = Journey {
         name: file.name.as_ref()?.0.clone(),
         feature: feature.clone(),
-        revision: revision(source, &layout.uses, fragments),
+        revision: revision(&layout.uses),
         every: file.every.as_ref().map(|(every, _)| *every),
         timeout: file.timeout.as_ref()?.0,
         cleanup_timeout: file.cleanup_timeout,
         actors,
         ip: file.ip,
-        vars: file.vars.clone(),
+        vars: vars.to_vec(),
+        cases: Vec::new(),
+        tags: file.tags.clone(),
         steps: layout.steps,
         cleanup: layout.cleanup,
         uses: layout.uses,
         variants: vec![Variant::cold()],
-        path: Arc::clone(&source.path),
+        path: Arc::clone(path),
     };
     number(&mut journey)?;
     add_account_fields(&mut journey);
@@ -66,6 +89,7 @@ pub(super) fn assemble(
 
 struct Layout<'a> {
     file: &'a JourneyFile,
+    vars: &'a [(String, Value)],
     actors: Actors,
     steps: Vec<Step>,
     cleanup: Vec<Step>,
@@ -168,7 +192,7 @@ impl Layout<'_> {
     ) -> Option<Step> {
         let spends = match &entry.spends {
             None => None,
-            Some((spends, _)) => Some(spends.amount(&self.file.vars)?),
+            Some((spends, _)) => Some(spends.amount(self.vars)?),
         };
         let acting = place.acting;
         Some(Step {

@@ -4,7 +4,7 @@
 use bongsu_model::StepKind;
 
 use super::Fragment;
-use super::spends::check_spends;
+use super::spends::{check_spends, check_spends_in_cases};
 use super::variables::{Known, Persona};
 use crate::diagnostic::Diagnostic;
 use crate::journey::{Act, Url};
@@ -174,6 +174,7 @@ pub(super) fn check_journey(
         known.begin_cleanup();
     }
     check_spends(&file.steps, &file.cleanup, &file.vars, diagnostics);
+    check_spends_in_cases(file, diagnostics);
     check_owed(&file.steps, &file.cleanup, diagnostics);
     super::whole::check_limits(file, source, diagnostics);
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
 use crate::journey::Journey;
-use crate::parse::{Spends, StepEntry};
+use crate::parse::{JourneyFile, Spends, StepEntry};
 use crate::target::TargetProfile;
 
 impl Spends {
@@ -43,6 +43,27 @@ pub(super) fn check_spends(
                 ),
             );
         }
+    }
+}
+
+/// Tells the steps whose amount is known, but not in every case.
+pub(super) fn check_spends_in_cases(file: &JourneyFile, diagnostics: &mut Vec<Diagnostic>) {
+    let spending = file.steps.iter().chain(&file.cleanup);
+    let spending = spending.filter_map(|step| step.spends.as_ref());
+    for (spends, position) in spending.filter(|(spends, _)| spends.amount(&file.vars).is_some()) {
+        let mut cases = file.cases.iter();
+        let Some(case) = cases.find(|case| spends.amount(&case.vars_of(&file.vars)).is_none())
+        else {
+            continue;
+        };
+        diagnostics.push(
+            Diagnostic::error(
+                position.clone(),
+                format!("what this step spends is not known in case `{}`", case.name),
+            )
+            .label("no whole number, 0 or more, there")
+            .help("give the constant an amount in whole minor units in every case"),
+        );
     }
 }
 
