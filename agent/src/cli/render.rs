@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
 use bongsu_model::{
-    CleanupState, FeatureId, Outcome, RunReport, StepKind, StepOutcome, StepReport, Variant,
+    CleanupState, FeatureId, JourneyName, Outcome, RunReport, StepKind, StepOutcome, StepReport,
+    Variant,
 };
 use serde_json::json;
 pub(super) use waterfall::waterfall;
@@ -25,10 +26,10 @@ pub(super) enum Detail {
     Steps,
 }
 
-/// A run as text.
+/// A run as text; its failures are drawn where steps are shown.
 pub(super) fn text(
-    journey: &Journey,
     report: &RunReport,
+    failures: &[Failure<'_>],
     files: &[SourceFile],
     colour: Colour,
     detail: Detail,
@@ -38,7 +39,7 @@ pub(super) fn text(
     let mut text = format!(
         "{}: {} · {}   run {} · {}",
         verdict(facts.outcomes.verdict()),
-        named(report),
+        named(&facts.journey, &facts.variant),
         facts.outcomes.own().feature,
         &id[..ID_CHARS],
         length(facts.ended.since(facts.started)),
@@ -50,14 +51,8 @@ pub(super) fn text(
     for step in &report.steps {
         text.push_str(&format!("  {}\n", step_line(step)));
     }
-    for step in &report.steps {
-        if let StepOutcome::Fail(_) | StepOutcome::Blind(_) = step.outcome {
-            let drawn = Drawn {
-                journey,
-                charged: charged(report),
-            };
-            text.push_str(&drawn.failure(step, files, colour));
-        }
+    for failure in failures {
+        text.push_str(&format!("\n{}\n\n", failure.drawn(files, colour)));
     }
     for other in facts.outcomes.others() {
         text.push_str(&format!("  {}: {}\n", other.feature, other.outcome));
@@ -67,12 +62,11 @@ pub(super) fn text(
 }
 
 /// The journey, with the case that was run of it.
-pub(super) fn named(report: &RunReport) -> String {
-    let facts = &report.facts;
-    if facts.variant == Variant::cold() {
-        facts.journey.to_string()
+pub(super) fn named(journey: &JourneyName, variant: &Variant) -> String {
+    if *variant == Variant::cold() {
+        journey.to_string()
     } else {
-        format!("{} [{}]", facts.journey, facts.variant)
+        format!("{journey} [{variant}]")
     }
 }
 
@@ -84,7 +78,7 @@ pub(super) fn has_leaked(report: &RunReport) -> bool {
     }
 }
 
-fn verdict(outcome: &Outcome) -> String {
+pub(super) fn verdict(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Pass => "passed".to_owned(),
         Outcome::Slow => "slow".to_owned(),
@@ -95,7 +89,7 @@ fn verdict(outcome: &Outcome) -> String {
     }
 }
 
-fn outcome_word(step: &StepReport) -> String {
+pub(super) fn outcome_word(step: &StepReport) -> String {
     let word = match step.outcome {
         StepOutcome::Pass => "pass".to_owned(),
         StepOutcome::Slow => "slow".to_owned(),
@@ -147,20 +141,47 @@ fn charged(report: &RunReport) -> Option<&FeatureId> {
     outcomes.find_map(|(one, _)| matches!(one.outcome, Outcome::Fail(_)).then_some(&one.feature))
 }
 
-/// A run whose failures are drawn.
-struct Drawn<'a> {
+/// A step that failed or was blind, with the place in its file that says what was wanted.
+#[derive(Debug)]
+pub(super) struct Failure<'a> {
+    pub(super) step: &'a StepReport,
+    pub(super) told: Diagnostic,
+}
+
+impl Failure<'_> {
+    /// The place, marked, with every expectation that did not hold.
+    pub(super) fn drawn(&self, files: &[SourceFile], colour: Colour) -> String {
+        self.told.render(files, colour).trim_end().to_owned()
+    }
+}
+
+/// The failures of a run, in order of start.
+pub(super) fn failures<'a>(journey: &Journey, report: &'a RunReport) -> Vec<Failure<'a>> {
+    let run = Failed {
+        journey,
+        charged: charged(report),
+    };
+    let has_failed =
+        |step: &&StepReport| matches!(step.outcome, StepOutcome::Fail(_) | StepOutcome::Blind(_));
+    let failed = report.steps.iter().filter(has_failed);
+    let told = failed.filter_map(|step| {
+        let told = run.tell(step)?;
+        Some(Failure { step, told })
+    });
+    told.collect()
+}
+
+/// A run of which failures are told.
+struct Failed<'a> {
     journey: &'a Journey,
     charged: Option<&'a FeatureId>,
 }
 
-impl Drawn<'_> {
-    /// The step's place in its file, marked, with every expectation that did not hold.
-    fn failure(&self, report: &StepReport, files: &[SourceFile], colour: Colour) -> String {
+impl Failed<'_> {
+    fn tell(&self, report: &StepReport) -> Option<Diagnostic> {
         let journey = self.journey;
-        let steps = journey.steps.iter().chain(&journey.cleanup);
-        let Some(step) = steps.into_iter().find(|step| step.index == report.index) else {
-            return String::new();
-        };
+        let mut steps = journey.steps.iter().chain(&journey.cleanup);
+        let step = steps.find(|step| step.index == report.index)?;
         let position = match &step.within_position {
             Some(within) if report.detail.as_deref() == Some("within") => within,
             Some(_) | None => &step.position,
@@ -184,7 +205,7 @@ impl Drawn<'_> {
             }
             (Some(owner), _) => owner.to_string(),
         };
-        let diagnostic = Diagnostic {
+        Some(Diagnostic {
             severity: match report.kind {
                 StepKind::Step => Severity::Error,
                 StepKind::Cleanup => Severity::Warning,
@@ -199,8 +220,7 @@ impl Drawn<'_> {
             label,
             help,
             related: Vec::new(),
-        };
-        format!("\n{}\n\n", diagnostic.render(files, colour).trim_end())
+        })
     }
 }
 
@@ -214,7 +234,7 @@ pub(super) fn length(duration: Duration) -> String {
 }
 
 /// Milliseconds, with a digit more where whole ones would read as nothing.
-fn millis(duration: Duration) -> String {
+pub(super) fn millis(duration: Duration) -> String {
     if duration < Duration::from_millis(10) {
         format!("{:.1}", duration.as_secs_f64() * 1e3)
     } else {

@@ -6,8 +6,10 @@ mod exit;
 mod lease;
 mod line;
 mod pick;
+mod report;
 mod select;
 mod stage;
+mod tally;
 mod tell;
 mod vars;
 
@@ -17,6 +19,7 @@ use super::{Exit, say_error};
 pub(super) use arguments::RunArguments;
 use crew::Crew;
 use lease::Leases;
+use report::Reports;
 use select::{Selected, select};
 use stage::Stage;
 use tell::Teller;
@@ -50,7 +53,14 @@ async fn run(arguments: &RunArguments, selected: &Selected) -> Exit {
         pieces: &selected.pieces,
         arguments,
     };
-    let mut teller = Teller::new(arguments, selected, crew.total());
+    let reports = match Reports::open(&arguments.reports) {
+        Ok(reports) => reports,
+        Err(error) => {
+            say_error(&format!("error: {error}"));
+            return Exit::Usage;
+        }
+    };
+    let mut teller = Teller::new(arguments, selected, crew.total(), reports);
     let mut leases = Leases::new(&selected.target.pools);
     let began = stage.clock.monotonic();
     let not_run = match crew.perform(&mut leases, &mut teller).await {
@@ -60,10 +70,11 @@ async fn run(arguments: &RunArguments, selected: &Selected) -> Exit {
             return Exit::Blind;
         }
     };
-    teller.sum_up(stage.clock.monotonic().since(began), not_run);
+    let took = stage.clock.monotonic().since(began);
+    let exit = teller.finish(took, not_run);
     if stage.cancel.is_cancelled() {
         Exit::Interrupted
     } else {
-        teller.exit()
+        exit
     }
 }

@@ -32,7 +32,7 @@ pub(in crate::cli) fn waterfall(report: &RunReport, colour: Colour) -> String {
     let mut text = format!(
         "{}: {} in {}\n",
         verdict(facts.outcomes.verdict()),
-        named(report),
+        named(&facts.journey, &facts.variant),
         length(whole.length()),
     );
     for step in &report.steps {

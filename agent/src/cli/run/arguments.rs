@@ -3,6 +3,8 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use super::report::ReportSpec;
+
 /// Most journeys at the same time: each has an account, a socket or two, and a report in memory.
 const JOBS_MAX: i64 = 256;
 
@@ -46,6 +48,13 @@ pub(in crate::cli) struct RunArguments {
     /// Shows every step also of runs that passed, where there are several.
     #[arg(long, short, conflicts_with = "json")]
     pub(super) verbose: bool,
+    /// Writes what was seen elsewhere too; may be repeated. `junit=FILE`, `jsonl=FILE` (the
+    /// objects of `--json`), `html=FILE` (one page, nothing else needed), `github` (annotations).
+    ///
+    /// A file is there only when it is whole, `jsonl` apart. A report that cannot be written ends
+    /// the command with 2 where it would have ended with 0.
+    #[arg(long = "report", value_name = "KIND=WHERE", value_delimiter = ',')]
+    pub(super) reports: Vec<ReportSpec>,
     /// Marks the runs as those of a CI job.
     #[arg(long)]
     pub(super) ci: bool,

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use bongsu_agent::count;
 use bongsu_language::{Redactor, SourceFile};
-use bongsu_model::{Outcome, RunReport, TargetName};
+use bongsu_model::{RunReport, TargetName};
 
 use super::arguments::RunArguments;
 use super::crew::{End, Ended};
 use super::exit::worse;
+use super::report::{Ran, ReportError, Reports, Sum, shown};
 use super::select::Selected;
 use super::stage::Piece;
+use super::tally::Tally;
 use crate::cli::render::{self, Detail};
 use crate::cli::{Exit, colour, say, say_error};
 
@@ -27,23 +28,18 @@ pub(super) struct Teller<'a> {
     worst: Exit,
     /// The failed ones as the summary shows them.
     failures: Vec<String>,
-}
-
-/// How many runs ended how.
-#[derive(Debug, Default)]
-struct Tally {
-    passed: u64,
-    slow: u64,
-    failed: u64,
-    blocked: u64,
-    blind: u64,
-    skipped: u64,
-    flaky: u64,
-    leaked: u64,
+    reports: Reports,
+    /// Whether a report was asked for that cannot be written.
+    lacks_report: bool,
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(arguments: &'a RunArguments, selected: &'a Selected, total: u64) -> Self {
+    pub(super) fn new(
+        arguments: &'a RunArguments,
+        selected: &'a Selected,
+        total: u64,
+        reports: Reports,
+    ) -> Self {
         Self {
             arguments,
             files: &selected.files,
@@ -52,6 +48,8 @@ impl<'a> Teller<'a> {
             tally: Tally::default(),
             worst: Exit::Good,
             failures: Vec::new(),
+            reports,
+            lacks_report: false,
         }
     }
 
@@ -60,26 +58,35 @@ impl<'a> Teller<'a> {
         let exit = ended.exit(self.arguments);
         self.worst = worse(self.worst, exit);
         match ended.end {
-            End::Ran { report, redactor } => self.ran(piece, &report, redactor.as_ref(), exit),
-            End::HeldBack => self.held_back(piece),
+            End::Ran { report, redactor } => {
+                self.tally.add(&report);
+                self.print(piece, &report, redactor.as_ref(), exit);
+                self.report(piece, &report, redactor.as_ref(), ended.nth);
+            }
+            End::HeldBack => self.held_back(piece, ended.nth),
         }
     }
 
-    /// How the command ends.
-    pub(super) fn exit(&self) -> Exit {
-        self.worst
-    }
-
-    fn held_back(&mut self, piece: &Piece) {
+    fn held_back(&mut self, piece: &Piece, nth: u64) {
         self.tally.skipped += 1;
         say_error(&format!(
             "skipped: {}: the kill switch of target `{}` holds it back",
             piece.journey.name, self.target,
         ));
+        if !self.reports.is_empty() {
+            let title = self.title(piece, nth);
+            let errors = self.reports.held_back(&piece.journey, &title);
+            self.tell_lacking(&errors);
+        }
     }
 
-    fn ran(&mut self, piece: &Piece, report: &RunReport, redactor: Option<&Redactor>, exit: Exit) {
-        self.tally.add(report);
+    fn print(
+        &mut self,
+        piece: &Piece,
+        report: &RunReport,
+        redactor: Option<&Redactor>,
+        exit: Exit,
+    ) {
         if self.arguments.json {
             say(&render::json(report).to_string());
             return;
@@ -90,7 +97,8 @@ impl<'a> Teller<'a> {
         } else {
             Detail::Line
         };
-        let text = render::text(&piece.journey, report, self.files, colour(), detail);
+        let failures = render::failures(&piece.journey, report);
+        let text = render::text(report, &failures, self.files, colour(), detail);
         say(&redacted(text, redactor));
         if exit != Exit::Good && self.failures.len() < SHOWN_FAILURES_MAX {
             let waterfall = render::waterfall(report, colour());
@@ -98,16 +106,63 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// What all runs together were like.
-    pub(super) fn sum_up(&self, took: Duration, not_run: u64) {
-        if self.arguments.json {
+    fn report(&mut self, piece: &Piece, report: &RunReport, redactor: Option<&Redactor>, nth: u64) {
+        if self.reports.is_empty() {
             return;
         }
-        for failure in &self.failures {
-            say(&format!("\n{failure}"));
+        let clean = |text: String| redacted(text, redactor);
+        let failures = render::failures(&piece.journey, report);
+        let ran = Ran {
+            journey: &piece.journey,
+            report,
+            title: self.title(piece, nth),
+            failures: shown(failures, self.files, &clean),
+        };
+        let errors = self.reports.take(&ran);
+        self.tell_lacking(&errors);
+    }
+
+    /// The journey, its case and which repetition it is.
+    fn title(&self, piece: &Piece, nth: u64) -> String {
+        let name = render::named(&piece.journey.name, &piece.variant);
+        let repeat = self.arguments.repeat.get();
+        if repeat == 1 {
+            name
+        } else {
+            let pieces = self.total / repeat;
+            format!("{name} #{}", nth / pieces.max(1) + 1)
         }
-        if self.total > 1 {
-            say(&format!("\n{}", self.tally.line(took, not_run)));
+    }
+
+    fn tell_lacking(&mut self, errors: &[ReportError]) {
+        for error in errors {
+            self.lacks_report = true;
+            say_error(&format!("error: {error}"));
+        }
+    }
+
+    /// Says what all runs together were like, closes the reports, and gives back how the command
+    /// ends.
+    pub(super) fn finish(&mut self, took: Duration, not_run: u64) -> Exit {
+        if !self.arguments.json {
+            for failure in &self.failures {
+                say(&format!("\n{failure}"));
+            }
+            if self.total > 1 {
+                say(&format!("\n{}", self.tally.line(took, not_run)));
+            }
+        }
+        let sum = Sum {
+            tally: &self.tally,
+            took,
+            not_run,
+        };
+        let errors = self.reports.finish(&sum);
+        self.tell_lacking(&errors);
+        if self.lacks_report && self.worst == Exit::Good {
+            Exit::Usage
+        } else {
+            self.worst
         }
     }
 }
@@ -116,49 +171,5 @@ fn redacted(text: String, redactor: Option<&Redactor>) -> String {
     match redactor {
         Some(redactor) => redactor.redact(&text),
         None => text,
-    }
-}
-
-impl Tally {
-    fn add(&mut self, report: &RunReport) {
-        let facts = &report.facts;
-        let counter = match facts.outcomes.verdict() {
-            Outcome::Pass => &mut self.passed,
-            Outcome::Slow => &mut self.slow,
-            Outcome::Fail(_) => &mut self.failed,
-            Outcome::Blocked(_) => &mut self.blocked,
-            Outcome::Blind(_) => &mut self.blind,
-            Outcome::Skipped(_) => &mut self.skipped,
-        };
-        *counter += 1;
-        self.flaky += u64::from(facts.flaky);
-        self.leaked += u64::from(render::has_leaked(report));
-    }
-
-    /// In one line, without what there was none of.
-    fn line(&self, took: Duration, not_run: u64) -> String {
-        let parts = [
-            (self.passed, "passed"),
-            (self.slow, "slow"),
-            (self.failed, "failed"),
-            (self.blocked, "blocked"),
-            (self.blind, "blind"),
-            (self.skipped, "skipped"),
-            (self.flaky, "of them flaky"),
-            (self.leaked, "of them left something behind"),
-            (not_run, "not run"),
-        ];
-        let runs: u64 = parts[..6].iter().map(|(number, _)| number).sum();
-        let runs = usize::try_from(runs).unwrap_or(usize::MAX);
-        let said = parts.iter().filter(|(number, _)| *number > 0);
-        let said: Vec<String> = said
-            .map(|(number, what)| format!("{number} {what}"))
-            .collect();
-        let said = if said.is_empty() {
-            "nothing was run".to_owned()
-        } else {
-            said.join(", ")
-        };
-        format!("{} in {}: {said}", count(runs, "run"), render::length(took))
     }
 }

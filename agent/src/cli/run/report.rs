@@ -1,0 +1,260 @@
+//! `--report`: what was seen, for other programs and for later. Each kind is a [`Sink`]; all get
+//! the same runs, which hold no secret any more.
+
+mod file;
+mod github;
+mod html;
+mod jsonl;
+mod junit;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bongsu_language::{Journey, SourceFile};
+use bongsu_model::{RunReport, StepReport};
+
+use super::tally::Tally;
+use github::GitHub;
+use html::Html;
+use jsonl::JsonLines;
+use junit::JUnit;
+
+/// Most runs that a report lists which is one document: readers of such take no more. Those
+/// beyond are counted, so that the report stays true.
+const LISTED_RUNS_MAX: usize = 5_000;
+
+/// A kind of report, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReportSpec {
+    JUnit(PathBuf),
+    JsonLines(PathBuf),
+    Html(PathBuf),
+    GitHub,
+}
+
+/// Why a word is no report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ReportSpecError {
+    #[error("it is none of junit=FILE, jsonl=FILE, html=FILE and github")]
+    Kind,
+    #[error("say where it goes: {0}=FILE")]
+    Where(&'static str),
+    #[error("`github` is printed and goes to no file")]
+    NoWhere,
+}
+
+impl FromStr for ReportSpec {
+    type Err = ReportSpecError;
+
+    fn from_str(text: &str) -> Result<Self, ReportSpecError> {
+        let (kind, place) = match text.split_once('=') {
+            Some((kind, place)) => (kind, Some(place).filter(|place| !place.is_empty())),
+            None => (text, None),
+        };
+        let file = |kind| place.map(PathBuf::from).ok_or(ReportSpecError::Where(kind));
+        match kind {
+            "junit" => file("junit").map(Self::JUnit),
+            "jsonl" => file("jsonl").map(Self::JsonLines),
+            "html" => file("html").map(Self::Html),
+            "github" if text == kind => Ok(Self::GitHub),
+            "github" => Err(ReportSpecError::NoWhere),
+            _ => Err(ReportSpecError::Kind),
+        }
+    }
+}
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReportError {
+    #[error("the report {} cannot be written: {source}", path.display())]
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the report {} cannot be made: {source}", path.display())]
+    JUnit {
+        path: PathBuf,
+        source: quick_junit::SerializeError,
+    },
+    #[error("two reports go to {}: give each its own file", .0.display())]
+    Twice(PathBuf),
+}
+
+/// A run as reports see it: told, and without secrets.
+#[derive(Debug)]
+pub(super) struct Ran<'a> {
+    pub(super) journey: &'a Journey,
+    pub(super) report: &'a RunReport,
+    /// Its journey, its case, and which repetition it is.
+    pub(super) title: String,
+    /// Every failure, in order of start.
+    pub(super) failures: Vec<Shown<'a>>,
+}
+
+/// A failure as reports show it.
+#[derive(Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) step: &'a StepReport,
+    /// In one line: journey, step, whose it is, class.
+    pub(super) message: String,
+    /// Every expectation that did not hold, or the detail.
+    pub(super) reasons: Vec<String>,
+    /// The place in the file.
+    pub(super) path: String,
+    pub(super) line: u32,
+    pub(super) column: u32,
+    /// The excerpt of the file, marked.
+    pub(super) drawn: String,
+}
+
+impl Ran<'_> {
+    /// The failure of this step.
+    fn failure(&self, step: &StepReport) -> Option<&Shown<'_>> {
+        self.failures
+            .iter()
+            .find(|shown| std::ptr::eq(shown.step, step))
+    }
+}
+
+/// What all runs together were like.
+#[derive(Debug)]
+pub(super) struct Sum<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) took: Duration,
+    pub(super) not_run: u64,
+}
+
+/// One kind of report being written.
+trait Sink {
+    /// The next run in order.
+    fn take(&mut self, ran: &Ran<'_>) -> Result<(), ReportError>;
+
+    /// A journey that the kill switch held back.
+    fn held_back(&mut self, journey: &Journey, title: &str) -> Result<(), ReportError>;
+
+    /// There are no more runs.
+    fn finish(self: Box<Self>, sum: &Sum<'_>) -> Result<(), ReportError>;
+}
+
+/// All reports of the command.
+#[derive(Default)]
+pub(super) struct Reports {
+    sinks: Vec<Box<dyn Sink>>,
+}
+
+impl Reports {
+    /// Opens every file, so that what cannot be written is known before the first run.
+    pub(super) fn open(specs: &[ReportSpec]) -> Result<Self, ReportError> {
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(specs.len());
+        let mut paths: Vec<&PathBuf> = Vec::new();
+        for spec in specs {
+            if let Some(path) = spec.path() {
+                if paths.contains(&path) {
+                    return Err(ReportError::Twice(path.clone()));
+                }
+                paths.push(path);
+            }
+            sinks.push(match spec {
+                ReportSpec::JUnit(path) => Box::new(JUnit::open(path)?),
+                ReportSpec::JsonLines(path) => Box::new(JsonLines::open(path)?),
+                ReportSpec::Html(path) => Box::new(Html::open(path)?),
+                ReportSpec::GitHub => Box::new(GitHub::new()),
+            });
+        }
+        Ok(Self { sinks })
+    }
+
+    /// Whether anybody wants to know.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sinks.is_empty()
+    }
+
+    /// Gives the run to every report; those that fail are closed and their reasons given back.
+    pub(super) fn take(&mut self, ran: &Ran<'_>) -> Vec<ReportError> {
+        self.each(|sink| sink.take(ran))
+    }
+
+    /// Tells every report what was held back.
+    pub(super) fn held_back(&mut self, journey: &Journey, title: &str) -> Vec<ReportError> {
+        self.each(|sink| sink.held_back(journey, title))
+    }
+
+    fn each(
+        &mut self,
+        mut tell: impl FnMut(&mut dyn Sink) -> Result<(), ReportError>,
+    ) -> Vec<ReportError> {
+        let mut errors = Vec::new();
+        self.sinks.retain_mut(|sink| match tell(sink.as_mut()) {
+            Ok(()) => true,
+            Err(error) => {
+                errors.push(error);
+                false
+            }
+        });
+        errors
+    }
+
+    /// Closes every report.
+    pub(super) fn finish(&mut self, sum: &Sum<'_>) -> Vec<ReportError> {
+        let sinks = std::mem::take(&mut self.sinks);
+        let finished = sinks.into_iter().map(|sink| sink.finish(sum));
+        finished.filter_map(Result::err).collect()
+    }
+}
+
+impl ReportSpec {
+    fn path(&self) -> Option<&PathBuf> {
+        match self {
+            Self::JUnit(path) | Self::JsonLines(path) | Self::Html(path) => Some(path),
+            Self::GitHub => None,
+        }
+    }
+}
+
+/// The failures of a run as reports show them.
+pub(super) fn shown<'a>(
+    failures: Vec<crate::cli::render::Failure<'a>>,
+    files: &[SourceFile],
+    clean: &dyn Fn(String) -> String,
+) -> Vec<Shown<'a>> {
+    let shown = failures.into_iter().map(|failure| {
+        let drawn = clean(failure.drawn(files, bongsu_language::Colour::Plain));
+        let told = failure.told;
+        let reasons = std::iter::once(told.label).chain(told.help);
+        Shown {
+            step: failure.step,
+            message: clean(told.message),
+            reasons: reasons.filter(|text| !text.is_empty()).map(clean).collect(),
+            path: told.position.path.to_string(),
+            line: told.position.line,
+            column: told.position.column,
+            drawn,
+        }
+    });
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_a_kind_and_mostly_a_place() {
+        let read = |text: &str| text.parse::<ReportSpec>();
+        assert_eq!(
+            read("junit=a/b.xml"),
+            Ok(ReportSpec::JUnit("a/b.xml".into()))
+        );
+        assert_eq!(
+            read("html=a=b.html"),
+            Ok(ReportSpec::Html("a=b.html".into()))
+        );
+        assert_eq!(read("github"), Ok(ReportSpec::GitHub));
+        assert_eq!(read("junit"), Err(ReportSpecError::Where("junit")));
+        assert_eq!(read("jsonl="), Err(ReportSpecError::Where("jsonl")));
+        assert_eq!(read("github=x"), Err(ReportSpecError::NoWhere));
+        assert_eq!(read("xml=a"), Err(ReportSpecError::Kind));
+        assert_eq!(read(""), Err(ReportSpecError::Kind));
+    }
+}
