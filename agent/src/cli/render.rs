@@ -102,14 +102,15 @@ pub(super) fn outcome_word(step: &StepReport) -> String {
     }
 }
 
+/// The status of the answer, where the outcome's word does not tell it.
+pub(super) fn status(step: &StepReport) -> Option<String> {
+    let status = step.network.http_status?.to_string();
+    // A wrong status is told as the failure's detail already.
+    (step.detail.as_ref() != Some(&status)).then_some(status)
+}
+
 fn step_line(step: &StepReport) -> String {
-    let status = step
-        .network
-        .http_status
-        .map(|status| status.to_string())
-        // A wrong status is told as the failure's detail already.
-        .filter(|status| step.detail.as_ref() != Some(status))
-        .map_or_else(String::new, |status| format!(" {status}"));
+    let status = status(step).map_or_else(String::new, |status| format!(" {status}"));
     let kind = match step.kind {
         StepKind::Step => "",
         StepKind::Cleanup => "cleanup: ",

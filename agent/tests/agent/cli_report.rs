@@ -233,15 +233,13 @@ async fn no_secret_is_in_any_output() {
     assert!(secret.len() >= 12, "too short to be told apart");
     // Sent in every place of a request, expected of every part of the answer, and written by a
     // careless author beside a step that fails.
-    let careless = format!(
-        "query = {{ p = \"{{{{ password }}}}\", b = \"{{{{ password | b64 }}}}\" }}\n\
-         headers.x-echo = \"{{{{ password }}}}\"\n\
-         expect.status = 418\n\
-         expect.body = \"{{{{ password }}}}\"\n\
-         expect.json.\"$.id\" = \"{{{{ password }}}}\"\n\
-         expect.header.content-type = {{ contains = \"{{{{ password | b64 }}}}\" }}"
-    );
-    let journey = story(&careless).replace(
+    let careless = r#"query = { p = "{{ password }}", b = "{{ password | b64 }}" }
+headers.x-echo = "{{ password }}"
+expect.status = 418
+expect.body = "{{ password }}"
+expect.json."$.id" = "{{ password }}"
+expect.header.content-type = { contains = "{{ password | b64 }}" }"#;
+    let journey = story(careless).replace(
         "name = \"the session works\"\n",
         &format!("name = \"the session works\" # with {secret}\n"),
     );

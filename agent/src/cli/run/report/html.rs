@@ -206,7 +206,7 @@ fn row(step: &StepReport, report: &RunReport) -> Markup {
             }
             span.what {
                 @if step.outcome != StepOutcome::Pass { b class=(class) { (render::outcome_word(step)) } " " }
-                @if let Some(status) = step.network.http_status { (status) " · " }
+                @if let Some(status) = render::status(step) { (status) " · " }
                 (render::millis(length)) " ms"
                 @if step.attempts > 1 { " · attempt " (step.attempts) }
             }
