@@ -16,6 +16,7 @@ use bongsu_model::Vantage;
 use crate::units::count;
 
 pub use crate::units::Slice;
+pub(crate) use read::base_url;
 pub use secret::{SecretError, SecretSource};
 pub use source::Mistake;
 

@@ -23,6 +23,7 @@ pub mod config;
 mod control_channel;
 mod controls;
 mod crc;
+pub mod direct;
 mod dispatch;
 mod gate;
 mod health;

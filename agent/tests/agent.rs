@@ -8,6 +8,8 @@ mod action;
 mod budget;
 #[path = "agent/cli.rs"]
 mod cli;
+#[path = "agent/cli_otlp.rs"]
+mod cli_otlp;
 #[path = "agent/cli_report.rs"]
 mod cli_report;
 #[path = "agent/cli_run.rs"]

@@ -13,8 +13,6 @@ mod tally;
 mod tell;
 mod vars;
 
-use bongsu_model::Trigger;
-
 use super::{Exit, say_error};
 pub(super) use arguments::RunArguments;
 use crew::Crew;
@@ -42,23 +40,20 @@ pub(super) fn main(arguments: &RunArguments) -> Exit {
 }
 
 async fn run(arguments: &RunArguments, selected: &Selected) -> Exit {
-    let trigger = if arguments.ci {
-        Trigger::Ci
-    } else {
-        Trigger::Manual
-    };
-    let stage = Stage::new(selected.target.target.clone(), trigger);
-    let crew = Crew {
-        stage: &stage,
-        pieces: &selected.pieces,
-        arguments,
-    };
-    let reports = match Reports::open(&arguments.reports) {
+    let target = selected.target.target.clone();
+    let stage = Stage::new(target, arguments.trigger(), arguments.vantage());
+    let reports = match Reports::open(&arguments.reports, &stage) {
         Ok(reports) => reports,
         Err(error) => {
             say_error(&format!("error: {error}"));
             return Exit::Usage;
         }
+    };
+    let crew = Crew {
+        stage: &stage,
+        pieces: &selected.pieces,
+        arguments,
+        rooms: reports.rooms(),
     };
     let mut teller = Teller::new(arguments, selected, crew.total(), reports);
     let mut leases = Leases::new(&selected.target.pools);
@@ -71,7 +66,7 @@ async fn run(arguments: &RunArguments, selected: &Selected) -> Exit {
         }
     };
     let took = stage.clock.monotonic().since(began);
-    let exit = teller.finish(took, not_run);
+    let exit = teller.finish(took, not_run).await;
     if stage.cancel.is_cancelled() {
         Exit::Interrupted
     } else {

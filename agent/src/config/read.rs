@@ -276,7 +276,7 @@ fn collector(section: Section<'_>, folder: &Path) -> Option<CollectorConfig> {
     })
 }
 
-fn base_url(text: &str) -> Result<String, String> {
+pub(crate) fn base_url(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text)
         .map_err(|error| format!("{} is not a URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

@@ -3,6 +3,8 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use bongsu_model::{AgentId, NetworkId, RegionId, Trigger, Vantage};
+
 use super::report::ReportSpec;
 
 /// Most journeys at the same time: each has an account, a socket or two, and a report in memory.
@@ -49,7 +51,9 @@ pub(in crate::cli) struct RunArguments {
     #[arg(long, short, conflicts_with = "json")]
     pub(super) verbose: bool,
     /// Writes what was seen elsewhere too; may be repeated. `junit=FILE`, `jsonl=FILE` (the
-    /// objects of `--json`), `html=FILE` (one page, nothing else needed), `github` (annotations).
+    /// objects of `--json`), `html=FILE` (one page, nothing else needed), `github` (annotations),
+    /// `otlp=URL` (a collector; the token is taken from BONGSU_OTLP_TOKEN, and the runs count as
+    /// those of a CI job: they are seen there and never part of an availability).
     ///
     /// A file is there only when it is whole, `jsonl` apart. A report that cannot be written ends
     /// the command with 2 where it would have ended with 0.
@@ -58,6 +62,42 @@ pub(in crate::cli) struct RunArguments {
     /// Marks the runs as those of a CI job.
     #[arg(long)]
     pub(super) ci: bool,
+    #[command(flatten)]
+    pub(super) vantage: VantageArguments,
+}
+
+/// Whose runs these are: what a collector lists for the token.
+#[derive(Debug, clap::Args)]
+pub(super) struct VantageArguments {
+    /// The agent that runs are of.
+    #[arg(long, value_name = "ID", default_value = "command-line")]
+    pub(super) agent: AgentId,
+    /// The region that they are made from.
+    #[arg(long, value_name = "ID", default_value = "local")]
+    pub(super) region: RegionId,
+    /// The network that they are made from.
+    #[arg(long, value_name = "ID", default_value = "local")]
+    pub(super) network: NetworkId,
+}
+
+impl RunArguments {
+    /// What starts the runs. What a collector is sent never counts for an availability.
+    pub(super) fn trigger(&self) -> Trigger {
+        let is_shipped = self.reports.iter().any(|spec| spec.otlp().is_some());
+        if self.ci || is_shipped {
+            Trigger::Ci
+        } else {
+            Trigger::Manual
+        }
+    }
+
+    pub(super) fn vantage(&self) -> Vantage {
+        Vantage {
+            region: self.vantage.region.clone(),
+            network: self.vantage.network.clone(),
+            agent: self.vantage.agent.clone(),
+        }
+    }
 }
 
 fn jobs() -> clap::builder::RangedI64ValueParser<u16> {

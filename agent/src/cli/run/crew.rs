@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bongsu_agent::direct::Room;
 use bongsu_language::Redactor;
 use bongsu_model::{RunReport, StepOutcome};
 use bongsu_probes::Account;
@@ -16,6 +17,10 @@ use super::line::Line;
 use super::stage::{Piece, Stage};
 use super::tell::Teller;
 use crate::cli::Exit;
+
+/// Most results that can come at once: those that waited for an older one, and those of the runs
+/// that are under way.
+const BURST_MAX: usize = 512;
 
 /// How a run ended, and which.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub(super) struct Crew<'a> {
     pub(super) stage: &'a Stage,
     pub(super) pieces: &'a [Piece],
     pub(super) arguments: &'a RunArguments,
+    /// Where results wait to be sent: nothing is started that they would have no room for.
+    pub(super) rooms: Vec<Room>,
 }
 
 impl Crew<'_> {
@@ -68,7 +75,7 @@ impl Crew<'_> {
         let mut going = FuturesUnordered::new();
         let mut is_over = false;
         loop {
-            while !is_over && going.len() < usize::from(self.arguments.jobs) {
+            while !is_over && going.len() < usize::from(self.arguments.jobs) && self.has_room() {
                 match line.start(|nth| self.begin(nth, leases)) {
                     Some(Begun::With(nth, accounts)) => going.push(self.run(nth, accounts)),
                     Some(Begun::HeldBack(nth)) => {
@@ -81,10 +88,12 @@ impl Crew<'_> {
             while let Some(ended) = line.tell() {
                 teller.tell(self.piece(ended.nth), ended);
             }
-            if going.is_empty() {
+            let must_wait = !is_over && !self.has_room();
+            if going.is_empty() && !must_wait {
                 break;
             }
             tokio::select! {
+                () = self.room(), if must_wait => {}
                 Some((ended, accounts)) = going.next() => {
                     leases.give_back(&self.piece(ended.nth).journey, accounts);
                     is_over |= self.arguments.fail_fast && ends_all(ended.exit(self.arguments));
@@ -100,6 +109,16 @@ impl Crew<'_> {
             teller.tell(self.piece(ended.nth), ended);
         }
         Ok(line.waiting())
+    }
+
+    fn has_room(&self) -> bool {
+        self.rooms.iter().all(|room| room.has(BURST_MAX))
+    }
+
+    async fn room(&self) {
+        for room in &self.rooms {
+            room.wait(BURST_MAX).await;
+        }
     }
 
     fn piece(&self, nth: u64) -> &Piece {

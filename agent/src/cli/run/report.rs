@@ -6,19 +6,23 @@ mod github;
 mod html;
 mod jsonl;
 mod junit;
+mod otlp;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bongsu_agent::direct::{DirectError, Room};
 use bongsu_language::{Journey, SourceFile};
 use bongsu_model::{RunReport, StepReport};
 
+use super::stage::Stage;
 use super::tally::Tally;
 use github::GitHub;
 use html::Html;
 use jsonl::JsonLines;
 use junit::JUnit;
+use otlp::Delivery;
 
 /// Most runs that a report lists which is one document: readers of such take no more. Those
 /// beyond are counted, so that the report stays true.
@@ -31,15 +35,18 @@ pub(super) enum ReportSpec {
     JsonLines(PathBuf),
     Html(PathBuf),
     GitHub,
+    Otlp(String),
 }
 
 /// Why a word is no report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ReportSpecError {
-    #[error("it is none of junit=FILE, jsonl=FILE, html=FILE and github")]
+    #[error("it is none of junit=FILE, jsonl=FILE, html=FILE, github and otlp=URL")]
     Kind,
     #[error("say where it goes: {0}=FILE")]
     Where(&'static str),
+    #[error("say where the collector is: otlp=URL")]
+    Url,
     #[error("`github` is printed and goes to no file")]
     NoWhere,
 }
@@ -57,6 +64,9 @@ impl FromStr for ReportSpec {
             "junit" => file("junit").map(Self::JUnit),
             "jsonl" => file("jsonl").map(Self::JsonLines),
             "html" => file("html").map(Self::Html),
+            "otlp" => place
+                .map(|url| Self::Otlp(url.to_owned()))
+                .ok_or(ReportSpecError::Url),
             "github" if text == kind => Ok(Self::GitHub),
             "github" => Err(ReportSpecError::NoWhere),
             _ => Err(ReportSpecError::Kind),
@@ -76,6 +86,15 @@ pub(super) enum ReportError {
     JUnit {
         path: PathBuf,
         source: quick_junit::SerializeError,
+    },
+    #[error("runs cannot be sent to {url}: {source}")]
+    Otlp { url: String, source: DirectError },
+    #[error("{lost} of {all} runs are not at {url}: {reason}")]
+    Lost {
+        url: String,
+        lost: u64,
+        all: u64,
+        reason: String,
     },
     #[error("two reports go to {}: give each its own file", .0.display())]
     Twice(PathBuf),
@@ -138,14 +157,16 @@ trait Sink {
 }
 
 /// All reports of the command.
-#[derive(Default)]
 pub(super) struct Reports {
     sinks: Vec<Box<dyn Sink>>,
+    deliveries: Vec<Delivery>,
 }
 
 impl Reports {
-    /// Opens every file, so that what cannot be written is known before the first run.
-    pub(super) fn open(specs: &[ReportSpec]) -> Result<Self, ReportError> {
+    /// Opens every file, so that what cannot be written is known before the first run. Within the
+    /// runtime that the runs are made in.
+    pub(super) fn open(specs: &[ReportSpec], stage: &Stage) -> Result<Self, ReportError> {
+        let mut deliveries = Vec::new();
         let mut sinks: Vec<Box<dyn Sink>> = Vec::with_capacity(specs.len());
         let mut paths: Vec<&PathBuf> = Vec::new();
         for spec in specs {
@@ -160,9 +181,14 @@ impl Reports {
                 ReportSpec::JsonLines(path) => Box::new(JsonLines::open(path)?),
                 ReportSpec::Html(path) => Box::new(Html::open(path)?),
                 ReportSpec::GitHub => Box::new(GitHub::new()),
+                ReportSpec::Otlp(url) => {
+                    let (sink, delivery) = otlp::open(url, stage)?;
+                    deliveries.push(delivery);
+                    Box::new(sink)
+                }
             });
         }
-        Ok(Self { sinks })
+        Ok(Self { sinks, deliveries })
     }
 
     /// Whether anybody wants to know.
@@ -195,6 +221,20 @@ impl Reports {
         errors
     }
 
+    /// How much room there is for further runs.
+    pub(super) fn rooms(&self) -> Vec<Room> {
+        self.deliveries.iter().map(Delivery::room).collect()
+    }
+
+    /// After [`finish`](Self::finish): waits until everything is sent, or given up.
+    pub(super) async fn delivered(&mut self) -> Vec<ReportError> {
+        let mut errors = Vec::new();
+        for delivery in std::mem::take(&mut self.deliveries) {
+            errors.extend(delivery.end().await.err());
+        }
+        errors
+    }
+
     /// Closes every report.
     pub(super) fn finish(&mut self, sum: &Sum<'_>) -> Vec<ReportError> {
         let sinks = std::mem::take(&mut self.sinks);
@@ -207,7 +247,14 @@ impl ReportSpec {
     fn path(&self) -> Option<&PathBuf> {
         match self {
             Self::JUnit(path) | Self::JsonLines(path) | Self::Html(path) => Some(path),
-            Self::GitHub => None,
+            Self::GitHub | Self::Otlp(_) => None,
+        }
+    }
+
+    pub(super) fn otlp(&self) -> Option<&str> {
+        match self {
+            Self::Otlp(url) => Some(url),
+            Self::JUnit(_) | Self::JsonLines(_) | Self::Html(_) | Self::GitHub => None,
         }
     }
 }
@@ -251,6 +298,9 @@ mod tests {
             Ok(ReportSpec::Html("a=b.html".into()))
         );
         assert_eq!(read("github"), Ok(ReportSpec::GitHub));
+        let url = "http://collector.test:4318".to_owned();
+        assert_eq!(read(&format!("otlp={url}")), Ok(ReportSpec::Otlp(url)));
+        assert_eq!(read("otlp"), Err(ReportSpecError::Url));
         assert_eq!(read("junit"), Err(ReportSpecError::Where("junit")));
         assert_eq!(read("jsonl="), Err(ReportSpecError::Where("jsonl")));
         assert_eq!(read("github=x"), Err(ReportSpecError::NoWhere));

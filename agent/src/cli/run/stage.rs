@@ -5,8 +5,7 @@ use std::sync::Arc;
 use bongsu_agent::SystemClock;
 use bongsu_language::Journey;
 use bongsu_model::{
-    AgentId, BootId, Clock, NetworkId, RegionId, Revision, RunId, RunIdentity, RunReport, Trigger,
-    Vantage, Variant,
+    BootId, Clock, Revision, RunId, RunIdentity, RunReport, Trigger, Vantage, Variant,
 };
 use bongsu_probes::{Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, Target};
 use tokio_util::sync::CancellationToken;
@@ -41,22 +40,18 @@ pub(super) struct Stage {
     /// Cancelled when the command is interrupted: what is under way cleans up and ends.
     pub(super) cancel: CancellationToken,
     trigger: Trigger,
-    vantage: Vantage,
+    pub(super) vantage: Vantage,
     boot: BootId,
 }
 
 impl Stage {
-    pub(super) fn new(target: Arc<Target>, trigger: Trigger) -> Self {
+    pub(super) fn new(target: Arc<Target>, trigger: Trigger, vantage: Vantage) -> Self {
         Self {
             target,
             clock: Arc::new(SystemClock::new()),
             cancel: CancellationToken::new(),
             trigger,
-            vantage: Vantage {
-                region: RegionId::new("local").expect("a name"),
-                network: NetworkId::new("local").expect("a name"),
-                agent: AgentId::new("command-line").expect("a name"),
-            },
+            vantage,
             boot: BootId::new(&format!("{:016x}", nonce())).expect("hex digits"),
         }
     }

@@ -143,7 +143,7 @@ impl<'a> Teller<'a> {
 
     /// Says what all runs together were like, closes the reports, and gives back how the command
     /// ends.
-    pub(super) fn finish(&mut self, took: Duration, not_run: u64) -> Exit {
+    pub(super) async fn finish(&mut self, took: Duration, not_run: u64) -> Exit {
         if !self.arguments.json {
             for failure in &self.failures {
                 say(&format!("\n{failure}"));
@@ -158,6 +158,8 @@ impl<'a> Teller<'a> {
             not_run,
         };
         let errors = self.reports.finish(&sum);
+        self.tell_lacking(&errors);
+        let errors = self.reports.delivered().await;
         self.tell_lacking(&errors);
         if self.lacks_report && self.worst == Exit::Good {
             Exit::Usage
