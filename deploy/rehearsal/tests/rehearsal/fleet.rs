@@ -1,5 +1,6 @@
 //! The main job, end to end: a fleet over real sockets, broken and mended, seen through the API.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +14,14 @@ use serde_json::Value;
 /// Far more than any step of the story takes, so that a busy machine does not fail it.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-struct Story {
-    fleet: Fleet,
+pub(crate) struct Story {
+    pub(crate) fleet: Fleet,
     client: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Story {
-    async fn begin() -> Self {
+    pub(crate) async fn begin() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
@@ -39,8 +40,13 @@ impl Story {
         Self {
             fleet,
             client,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// Where everything of it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     async fn tell(&self, line: &str) {
@@ -50,14 +56,14 @@ impl Story {
         self.fleet.act(&command).await.unwrap();
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let url = format!("http://{}/api/v1/{path}", self.fleet.collector.web_addr());
         let answer = self.client.get(&url).send().await.unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
         answer.json().await.unwrap()
     }
 
-    async fn feature(&self, id: &str) -> Value {
+    pub(crate) async fn feature(&self, id: &str) -> Value {
         let board = self.get("board").await;
         let features = board["features"].as_array().unwrap();
         features
@@ -68,7 +74,7 @@ impl Story {
     }
 
     /// Waits until the feature is as wanted; panics with the last picture when it never is.
-    async fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut pictures = self.fleet.collector.shared().watch();
         let waiting = async {
             loop {
@@ -95,7 +101,7 @@ const FEATURES: [&str; 5] = [
     "mobility.taxi.call",
 ];
 
-fn state(feature: &Value) -> &str {
+pub(crate) fn state(feature: &Value) -> &str {
     feature["state"].as_str().unwrap()
 }
 
