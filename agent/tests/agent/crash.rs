@@ -61,16 +61,19 @@ async fn killed_in_mid_journey_nothing_is_lost_the_slot_says_so_and_cleanup_is_p
             segments.map(|segment| segment.len()).sum::<u64>()
         })
     };
-    let in_flight = || ids_in_flight(&stage.path("data/in-flight.notes"));
-    // Runs are spooled, and one that has signed in hangs at the relay.
+    let in_flight = |journey: &str| ids_in_flight(&stage.path("data/in-flight.notes"), journey);
+    let has_signed_in = |runs: &[String]| {
+        let open = stage.platform.audit().sessions_open;
+        let mut references = open.into_iter().filter_map(|session| session.client_ref);
+        references.any(|reference| runs.contains(&reference))
+    };
+    // Runs are spooled, and one that has signed in hangs at the relay: for seconds.
     until("a run hangs with cleanup owed", || {
-        spooled() > 2_000
-            && stage.debts() > 0
-            && !stage.platform.audit().sessions_open.is_empty()
-            && !in_flight().is_empty()
+        spooled() > 2_000 && stage.debts() > 0 && has_signed_in(&in_flight("send"))
     })
     .await;
-    let going = in_flight();
+    let mut going = in_flight("send");
+    going.extend(in_flight("login"));
     agent.kill();
     assert!(
         !stage.platform.audit().sessions_open.is_empty(),
@@ -158,7 +161,8 @@ async fn a_stop_finishes_cleanup_and_tells_the_run() {
 }
 
 /// The ids in the file of runs in flight: places of 2 KiB, each a length, a checksum and a note.
-fn ids_in_flight(path: &std::path::Path) -> Vec<String> {
+/// The runs of `journey` that the notes say are in flight.
+fn ids_in_flight(path: &std::path::Path, journey: &str) -> Vec<String> {
     let notes = std::fs::read(path).unwrap_or_default();
     notes
         .chunks(2048)
@@ -166,7 +170,8 @@ fn ids_in_flight(path: &std::path::Path) -> Vec<String> {
             let length = u32::from_le_bytes(place[..4].try_into().unwrap());
             let note = place.get(8..8 + usize::try_from(length).unwrap())?;
             let note: serde_json::Value = serde_json::from_slice(note).ok()?;
-            note["id"].as_str().map(str::to_owned)
+            let id = note["id"].as_str().filter(|_| note["journey"] == journey);
+            id.map(str::to_owned)
         })
         .collect()
 }
