@@ -206,21 +206,20 @@ impl Failed<'_> {
             }
             (Some(owner), _) => owner.to_string(),
         };
+        let severity = match report.kind {
+            StepKind::Step => Severity::Error,
+            StepKind::Cleanup => Severity::Warning,
+        };
+        let message = format!(
+            "{} · {} · {owner}: {}",
+            journey.name,
+            report.name,
+            outcome_word(report)
+        );
         Some(Diagnostic {
-            severity: match report.kind {
-                StepKind::Step => Severity::Error,
-                StepKind::Cleanup => Severity::Warning,
-            },
-            message: format!(
-                "{} · {} · {owner}: {}",
-                journey.name,
-                report.name,
-                outcome_word(report)
-            ),
-            position: position.clone(),
             label,
             help,
-            related: Vec::new(),
+            ..Diagnostic::observed(severity, position.clone(), message)
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{Node, NodeValue, Table, parse_document};
 use crate::keys::{self, did_you_mean};
 use crate::parser::Parser;
+use crate::rule::Rule;
 use crate::source::{Position, Source, SourceFile};
 
 /// Reads a catalogue.
@@ -101,7 +102,9 @@ impl Parser<'_> {
         let (en, _) = names.text("en")?;
         for (text, key) in [(ko, "ko"), (en, "en")] {
             if text.trim().is_empty() {
-                let _ = self.error(&entry.key_span, format!("the name `{key}` is empty"));
+                let _ = self
+                    .error(&entry.key_span, format!("the name `{key}` is empty"))
+                    .help("people read it: write the name that they know");
             }
         }
         Some(Names {
@@ -158,7 +161,9 @@ impl Parser<'_> {
         let node = table.get(key)?;
         let rank = u8::try_from(node.as_integer()?).ok().and_then(Rank::new);
         if rank.is_none() {
-            let _ = self.error(&node.span, format!("`{key}` is a rank from 0 to 3"));
+            let _ = self
+                .error(&node.span, format!("`{key}` is a rank from 0 to 3"))
+                .help("0 is none, 3 the highest");
         }
         rank
     }
@@ -167,7 +172,9 @@ impl Parser<'_> {
         let node = table.get("daily_users")?;
         let users = u64::try_from(node.as_integer()?).ok();
         if users.is_none() {
-            let _ = self.error(&node.span, "`daily_users` is below zero");
+            let _ = self
+                .error(&node.span, "`daily_users` is below zero")
+                .help("write how many people use it on a day; 0 if nobody counts");
         }
         users
     }
@@ -224,6 +231,7 @@ fn check_references(parser: &mut Parser<'_>, services: &[Service], features: &[P
         if let Some(first) = features[..at].iter().find(|other| other.feature.id == *id) {
             found.push(
                 Diagnostic::error(placed.id.clone(), format!("feature `{id}` is listed twice"))
+                    .rule(Rule::DuplicateName)
                     .related(first.id.clone(), "the first one")
                     .help("remove one of them"),
             );
@@ -260,7 +268,8 @@ fn unlisted<'a>(
     let diagnostic = Diagnostic::error(
         position.clone(),
         format!("{kind} `{name}` is not listed in this file"),
-    );
+    )
+    .rule(Rule::UnknownReference);
     match did_you_mean(name, known) {
         Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
         None => diagnostic.help(format!("add a [[{kind}]] with this id")),

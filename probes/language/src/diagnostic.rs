@@ -1,8 +1,11 @@
 //! What is wrong with a file, where, and how to mend it; drawn as rustc draws it.
 
+use std::panic::Location;
+
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use crate::parse::conceal;
+use crate::rule::Rule;
 use crate::source::{Position, SourceFile};
 
 /// How grave a diagnostic is.
@@ -45,6 +48,8 @@ pub struct Related {
 /// One mistake: message, place, label at the place, remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// The rule that is broken.
+    pub rule: Rule,
     /// How grave it is.
     pub severity: Severity,
     /// What is wrong, in one line.
@@ -57,25 +62,46 @@ pub struct Diagnostic {
     pub help: Vec<String>,
     /// Other places of the same or another file.
     pub related: Vec<Related>,
+    /// Where in this program it was made: every such place has a pair of files that reaches it.
+    pub origin: &'static Location<'static>,
 }
 
 impl Diagnostic {
-    pub(crate) fn error(position: Position, message: impl Into<String>) -> Self {
+    /// One about what a run showed, drawn like a mistake of the file.
+    #[track_caller]
+    pub fn observed(severity: Severity, position: Position, message: impl Into<String>) -> Self {
         Self {
-            severity: Severity::Error,
+            rule: Rule::Observed,
+            severity,
             message: message.into(),
             position,
             label: String::new(),
             help: Vec::new(),
             related: Vec::new(),
+            origin: Location::caller(),
         }
     }
 
+    /// An error of [`Rule::InvalidValue`], unless another rule is named.
+    #[track_caller]
+    pub(crate) fn error(position: Position, message: impl Into<String>) -> Self {
+        Self {
+            rule: Rule::InvalidValue,
+            ..Self::observed(Severity::Error, position, message)
+        }
+    }
+
+    #[track_caller]
     pub(crate) fn warning(position: Position, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(position, message)
         }
+    }
+
+    pub(crate) fn rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::Diagnostic;
+use crate::rule::Rule;
 use crate::source::Source;
 
 /// Largest file in bytes: a journey is read by people, and 1,000 of them fit in memory.
@@ -150,6 +151,7 @@ pub(crate) fn parse_document(source: &Source<'_>) -> Result<Table, Vec<Diagnosti
         );
         return Err(vec![
             Diagnostic::error(source.position(&(0..0)), message)
+                .rule(Rule::Syntax)
                 .help("split it into several journeys, or move steps into a fragment"),
         ]);
     }
@@ -175,7 +177,8 @@ fn syntax_error(source: &Source<'_>, error: &toml::de::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(
         source.position(&span),
         format!("this is not valid TOML: {first}"),
-    );
+    )
+    .rule(Rule::Syntax);
     let rest: Vec<&str> = lines
         .map(str::trim)
         .filter(|line| !line.is_empty())

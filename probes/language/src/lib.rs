@@ -25,6 +25,7 @@ mod parse;
 mod parser;
 mod prepare;
 mod redact;
+mod rule;
 mod source;
 mod target;
 mod template;
@@ -56,6 +57,7 @@ pub use prepare::{
     Prepared, PreparedAct, PreparedDns, PreparedNet, PreparedRequest, PreparedServer, RenderError,
 };
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
+pub use rule::Rule;
 pub use source::{Position, SourceFile};
 pub use target::{
     AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,

@@ -17,10 +17,12 @@ use crate::load::assemble::assemble;
 use crate::load::resolve::{Actors, check_fragment, check_journey};
 use crate::parse::{FragmentFile, JourneyFile};
 use crate::parser::{Known, Parser};
+use crate::rule::Rule;
 use crate::source::{Position, Source, SourceFile};
 use crate::target::{TargetProfile, parse_target};
 
 mod assemble;
+mod limits;
 mod resolve;
 mod spends;
 mod variables;
@@ -222,8 +224,11 @@ impl Loading<'_> {
         self.tell_double("journey", name.as_ref());
         let diagnostics = &mut self.loaded.diagnostics;
         let actors = Actors::of(&file);
-        check_journey(&file, &actors, &self.fragments, source, diagnostics);
+        check_journey(&file, &actors, &self.fragments, diagnostics);
         check_features(file.features(), self.options.catalogue, diagnostics);
+        if let Some(catalogue) = self.options.catalogue {
+            limits::check_cadence(&file, catalogue, diagnostics);
+        }
         if self.is_broken(&source.path) {
             return;
         }
@@ -249,6 +254,7 @@ impl Loading<'_> {
         match self.names.entry((kind, self.known.name(name))) {
             Slot::Occupied(first) => self.loaded.diagnostics.push(
                 Diagnostic::error(position.clone(), format!("two {kind}s are named `{name}`"))
+                    .rule(Rule::DuplicateName)
                     .related(first.get().clone(), "the first one")
                     .help("give each its own name"),
             ),
@@ -289,6 +295,7 @@ fn unknown_kind(parser: &mut Parser<'_>, table: &Table) {
     let told = match similar {
         Some((entry, similar)) => parser
             .error(&entry.key_span, format!("unknown key `{}`", entry.key))
+            .rule(Rule::UnknownKey)
             .help(format!("did you mean `{similar}`?")),
         None => match other_kind(table) {
             Some((what, check)) => {
@@ -297,10 +304,13 @@ fn unknown_kind(parser: &mut Parser<'_>, table: &Table) {
                         &(0..0),
                         format!("this is {what}, which is checked otherwise"),
                     )
+                    .rule(Rule::UnknownFile)
                     .help(format!("check it with `{check}`"));
                 return;
             }
-            None => parser.error(&(0..0), "this file does not say what it is"),
+            None => parser
+                .error(&(0..0), "this file does not say what it is")
+                .rule(Rule::UnknownFile),
         },
     };
     let _ = told.help("a journey begins with `journey = \"NAME\"`, a fragment with `fragment = …`");
@@ -337,7 +347,8 @@ fn check_features<'a>(
         let diagnostic = Diagnostic::error(
             position.clone(),
             format!("feature `{feature}` is not in the catalogue"),
-        );
+        )
+        .rule(Rule::UnknownFeature);
         diagnostics.push(match did_you_mean(feature.as_str(), known) {
             Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
             None => diagnostic.help("add it to the catalogue, or name one that is there"),

@@ -16,6 +16,7 @@ use crate::journey::{
 };
 use crate::keys;
 use crate::parser::{Parser, PlacedName, shown};
+use crate::rule::Rule;
 use crate::source::Position;
 use crate::template::Template;
 
@@ -25,6 +26,7 @@ mod capture;
 mod case;
 mod expect;
 mod fact;
+mod limits;
 mod net;
 mod oauth2;
 mod record_type;
@@ -53,6 +55,8 @@ pub(crate) struct JourneyFile {
     pub(crate) timeout: Option<(Duration, Position)>,
     pub(crate) cleanup_timeout: Duration,
     pub(crate) ip: Option<IpVersion>,
+    /// Where it stands; none if it is the default.
+    pub(crate) cleanup_timeout_at: Option<Position>,
     pub(crate) base: Option<Template>,
     pub(crate) base_names: Vec<PlacedName>,
     pub(crate) actors: Vec<ActorEntry>,
@@ -155,14 +159,16 @@ impl Parser<'_> {
             cleanup.push(self.step(step, node, StepKind::Cleanup, &default_keys));
         }
         self.check_step_names(&steps, &cleanup);
+        let cleanup_timeout = self.placed_duration(table, "cleanup_timeout");
         JourneyFile {
             name,
             feature,
             every: self.placed_duration(table, "every"),
             timeout: self.placed_duration(table, "timeout"),
-            cleanup_timeout: self
-                .duration(table, "cleanup_timeout")
-                .unwrap_or(CLEANUP_TIMEOUT),
+            cleanup_timeout: cleanup_timeout
+                .as_ref()
+                .map_or(CLEANUP_TIMEOUT, |(limit, _)| *limit),
+            cleanup_timeout_at: cleanup_timeout.map(|(_, at)| at),
             ip: table
                 .get("ip")
                 .and_then(|node| self.word(node, "an IP version", IP_VERSIONS)),
@@ -238,6 +244,7 @@ impl Parser<'_> {
         if declared.entries.is_empty() {
             let _ = self
                 .error(owner, "there is no actor")
+                .rule(Rule::UnknownActor)
                 .help("declare one: actor.user.account = \"pool:NAME\"");
         }
         let mut actors = Vec::new();
@@ -251,17 +258,13 @@ impl Parser<'_> {
                         &entry.node.span,
                         format!("actor `{}` must be a table", entry.key),
                     )
+                    .rule(Rule::WrongType)
                     .help(format!("write actor.{}.account = \"pool:NAME\"", entry.key));
                 continue;
             };
             self.check_keys(fields, &entry.key_span, &keys::ACTOR);
+            // What can be the name of a variable can be an actor's.
             let Ok(name) = ActorName::from_arc(self.known.name(&entry.key)) else {
-                let _ = self
-                    .error(
-                        &entry.key_span,
-                        format!("`{}` is not an actor name", entry.key),
-                    )
-                    .help("use a-z, 0-9 and _, starting with a letter");
                 continue;
             };
             let pool = fields.get("account").and_then(|node| self.pool(node));
@@ -316,6 +319,7 @@ impl Parser<'_> {
                         &entry.key_span,
                         format!("`{}` is an actor already", entry.key),
                     )
+                    .rule(Rule::DuplicateName)
                     .help("give the variable another name");
                 continue;
             }
@@ -374,10 +378,12 @@ impl Parser<'_> {
         if well_formed && !RESERVED.contains(&name) {
             return true;
         }
-        let told = self.error(
-            span,
-            format!("`{}` cannot be the name of {what}", shown(name)),
-        );
+        let told = self
+            .error(
+                span,
+                format!("`{}` cannot be the name of {what}", shown(name)),
+            )
+            .rule(Rule::InvalidName);
         let _ = if well_formed {
             told.label("this word has a meaning of its own")
                 .help("choose another name")
@@ -395,6 +401,7 @@ impl Parser<'_> {
                 let first = (*first).clone();
                 let _ = self
                     .error(&step.position.span, format!("two steps are named `{name}`"))
+                    .rule(Rule::DuplicateName)
                     .related(first, "the first one")
                     .help("reports and `since` know steps by name: give each its own");
             } else {
@@ -411,6 +418,7 @@ impl Parser<'_> {
         if !fits {
             let _ = self
                 .error(&node.span, "this cannot be the name of a step")
+                .rule(Rule::InvalidName)
                 .help(format!(
                     "use 1 to {STEP_NAME_CHARS_MAX} characters on one line"
                 ));

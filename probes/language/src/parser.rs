@@ -16,6 +16,7 @@ use crate::duration::parse_duration;
 use crate::expression::{ExpressionError, Name};
 use crate::jsonpath::{JsonPath, JsonPathError};
 use crate::keys::{Presence, Section, Shape, Support, did_you_mean};
+use crate::rule::Rule;
 use crate::source::{Position, Source};
 use crate::template::{Template, ValueTemplate};
 
@@ -81,12 +82,14 @@ impl<'a> Parser<'a> {
     }
 
     /// Adds an error; the returned diagnostic takes label and help.
+    #[track_caller]
     pub(crate) fn error(&mut self, span: &Range<usize>, message: impl Into<String>) -> Told<'_> {
         let diagnostic = Diagnostic::error(self.source.position(span), message);
         self.diagnostics.push(diagnostic);
         Told(self.diagnostics.last_mut())
     }
 
+    #[track_caller]
     pub(crate) fn warning(&mut self, span: &Range<usize>, message: impl Into<String>) -> Told<'_> {
         let diagnostic = Diagnostic::warning(self.source.position(span), message);
         self.diagnostics.push(diagnostic);
@@ -105,6 +108,7 @@ impl<'a> Parser<'a> {
                             &entry.key_span,
                             format!("`{}` is not supported yet by this version", entry.key),
                         )
+                        .rule(Rule::UnsupportedKey)
                         .label(format!("{}: planned, but not performed yet", key.about))
                         .help("remove it for now");
                 }
@@ -119,6 +123,7 @@ impl<'a> Parser<'a> {
             if table.get(key.name).is_none() {
                 let _ = self
                     .error(owner, format!("`{}` is missing", key.name))
+                    .rule(Rule::MissingKey)
                     .label(format!("{} needs it", section.title))
                     .help(format!("add `{}`: {}", key.name, key.about));
             }
@@ -138,6 +143,7 @@ impl<'a> Parser<'a> {
                 &entry.key_span,
                 format!("unknown key `{}` in {}", shown(&entry.key), section.title),
             )
+            .rule(Rule::UnknownKey)
             .help(help);
     }
 
@@ -165,6 +171,7 @@ impl<'a> Parser<'a> {
                     &entry.node.span,
                     format!("`{}` must be {}", shown(&entry.key), shape.describe()),
                 )
+                .rule(Rule::WrongType)
                 .label(format!("this is {}", entry.node.kind()));
         }
     }
@@ -177,6 +184,7 @@ impl<'a> Parser<'a> {
             Err(error) => {
                 let _ = self
                     .error(&node.span, format!("`{}` is not a duration", shown(text)))
+                    .rule(Rule::InvalidDuration)
                     .label(error.to_string())
                     .help("write it as in \"800ms\", \"2.5s\", \"1m\" or \"2h\"");
                 None
@@ -199,6 +207,7 @@ impl<'a> Parser<'a> {
                         &node.span,
                         format!("`{}` is not a {}", shown(text), error.kind),
                     )
+                    .rule(Rule::InvalidName)
                     .help(error.rule);
                 None
             }
@@ -261,6 +270,7 @@ impl<'a> Parser<'a> {
         let span = node.inside(self.source, &error.at);
         let _ = self
             .error(&span, error.message.clone())
+            .rule(Rule::InvalidExpression)
             .help(error.help.clone());
     }
 
@@ -312,6 +322,7 @@ impl<'a> Parser<'a> {
             self.names.truncate(before);
             let _ = self
                 .error(&node.span, "a constant has no expressions")
+                .rule(Rule::InvalidExpression)
                 .help("put the expression where the constant is used");
             return None;
         }
@@ -352,6 +363,14 @@ fn literal(value: &ValueTemplate) -> Option<Value> {
 pub(crate) struct Told<'d>(Option<&'d mut Diagnostic>);
 
 impl Told<'_> {
+    /// The rule, if it is not [`Rule::InvalidValue`].
+    pub(crate) fn rule(mut self, rule: Rule) -> Self {
+        if let Some(diagnostic) = &mut self.0 {
+            diagnostic.rule = rule;
+        }
+        self
+    }
+
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         if let Some(diagnostic) = &mut self.0 {
             diagnostic.label = label.into();

@@ -7,11 +7,12 @@ use super::Fragment;
 use super::spends::{check_spends, check_spends_in_cases};
 use super::variables::{Known, Persona};
 use crate::diagnostic::Diagnostic;
-use crate::journey::{Act, Url};
+use crate::journey::{Act, Effect, Url};
 use crate::keys::did_you_mean;
 use crate::parse::{Doing, FragmentFile, JourneyFile, StepEntry};
 use crate::parser::shown;
-use crate::source::{Position, Source};
+use crate::rule::Rule;
+use crate::source::Position;
 use crate::template::Part;
 
 /// The actors of a journey, by name.
@@ -47,6 +48,7 @@ impl Actors {
             if self.names.len() > 1 {
                 diagnostics.push(
                     Diagnostic::error(step.position.clone(), "`as` is missing")
+                        .rule(Rule::UnknownActor)
                         .label("who performs this step?")
                         .help(format!("add as = \"{}\"", self.names.join("\" or as = \""))),
                 );
@@ -57,7 +59,8 @@ impl Actors {
             let diagnostic = Diagnostic::error(
                 position.clone(),
                 format!("there is no actor `{}`", shown(name)),
-            );
+            )
+            .rule(Rule::UnknownActor);
             let similar = did_you_mean(name, self.names.iter().map(String::as_str));
             diagnostics.push(match similar {
                 Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
@@ -73,12 +76,14 @@ pub(super) fn check_fragment(file: &FragmentFile, diagnostics: &mut Vec<Diagnost
         if let Some((_, position)) = step.actors.as_ref().and_then(|actors| actors.first()) {
             diagnostics.push(
                 Diagnostic::error(position.clone(), "a fragment names no actors")
+                    .rule(Rule::MisplacedKey)
                     .help("remove `as`: whoever uses the fragment performs its steps"),
             );
         }
         if let Some(Doing::Use { position, .. }) = &step.doing {
             diagnostics.push(
                 Diagnostic::error(position.clone(), "a fragment cannot use a fragment")
+                    .rule(Rule::UnknownFragment)
                     .help("use both fragments in the journey, one after the other"),
             );
         }
@@ -94,9 +99,11 @@ pub(super) fn check_fragment(file: &FragmentFile, diagnostics: &mut Vec<Diagnost
     for (given, position) in &file.gives {
         if !known.has(0, given) {
             diagnostics.push(
-                Diagnostic::error(position.clone(), format!("no step captures `{given}`")).help(
-                    format!("add capture.{given} to a step, or remove it from `gives`"),
-                ),
+                Diagnostic::error(position.clone(), format!("no step captures `{given}`"))
+                    .rule(Rule::UnsetVariable)
+                    .help(format!(
+                        "add capture.{given} to a step, or remove it from `gives`"
+                    )),
             );
         }
     }
@@ -115,7 +122,6 @@ pub(super) fn check_journey(
     file: &JourneyFile,
     actors: &Actors,
     fragments: &[Fragment],
-    source: &Source<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for step in file.steps.iter().chain(&file.cleanup) {
@@ -176,7 +182,7 @@ pub(super) fn check_journey(
     check_spends(&file.steps, &file.cleanup, &file.vars, diagnostics);
     check_spends_in_cases(file, diagnostics);
     check_owed(&file.steps, &file.cleanup, diagnostics);
-    super::whole::check_limits(file, source, diagnostics);
+    super::limits::check_limits(file, fragments, diagnostics);
 }
 
 pub(super) fn find<'f>(fragments: &'f [Fragment], name: &str) -> Option<&'f FragmentFile> {
@@ -199,7 +205,8 @@ fn unknown_fragment(name: &str, position: &Position, fragments: &[Fragment]) -> 
     let diagnostic = Diagnostic::error(
         position.clone(),
         format!("there is no fragment `{}`", shown(name)),
-    );
+    )
+    .rule(Rule::UnknownFragment);
     if known.is_empty() {
         return diagnostic.help("no fragments were loaded: give their files or folder as well");
     }
@@ -237,6 +244,7 @@ fn check_cleanup_uses(file: &JourneyFile, diagnostics: &mut Vec<Diagnostic>) {
         if let Some(Doing::Use { position, .. }) = &step.doing {
             diagnostics.push(
                 Diagnostic::error(position.clone(), "cleanup cannot use a fragment")
+                    .rule(Rule::UnknownFragment)
                     .help("a fragment brings its own cleanup; write the steps out here"),
             );
         }
@@ -259,6 +267,7 @@ fn check_capture_names(file: &JourneyFile, actors: &Actors, diagnostics: &mut Ve
                     capture.position.clone(),
                     format!("`{}` is {taken} already", capture.name),
                 )
+                .rule(Rule::DuplicateName)
                 .help("give the captured variable another name"),
             );
         }
@@ -278,6 +287,7 @@ fn check_paths(
     match &step.doing {
         Some(Doing::Act(Act::Http(act))) if is_path(&act.url) => diagnostics.push(
             Diagnostic::error(act.url.position.clone(), "this path has no base")
+                .rule(Rule::MissingBase)
                 .help("add base = \"{{ target.base.NAME }}\" at the top, or write the whole URL"),
         ),
         Some(Doing::Use { fragment, position }) => {
@@ -294,6 +304,7 @@ fn check_paths(
             if pathful {
                 diagnostics.push(
                     Diagnostic::error(position.clone(), "this fragment needs a base")
+                        .rule(Rule::MissingBase)
                         .label("its URLs are paths")
                         .help("add base = \"{{ target.base.NAME }}\" at the top of the journey"),
                 );
@@ -315,6 +326,7 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
         if step.kind == StepKind::Cleanup {
             diagnostics.push(
                 Diagnostic::error(position.clone(), "cleanup is not timed against other steps")
+                    .rule(Rule::InvalidSince)
                     .help("remove `since`"),
             );
             continue;
@@ -322,6 +334,7 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
         if step.within.is_none() && step.slow.is_none() {
             diagnostics.push(
                 Diagnostic::error(position.clone(), "`since` times nothing")
+                    .rule(Rule::InvalidSince)
                     .help("add `within` or `slow`, or remove `since`"),
             );
         }
@@ -334,6 +347,7 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
                 position.clone(),
                 format!("`{}` does not come before this step", shown(since)),
             )
+            .rule(Rule::InvalidSince)
             .label("its start is not known yet")
             .help("name an earlier step")
         } else {
@@ -341,7 +355,8 @@ fn check_since(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec
             let diagnostic = Diagnostic::error(
                 position.clone(),
                 format!("there is no step `{}`", shown(since)),
-            );
+            )
+            .rule(Rule::InvalidSince);
             match did_you_mean(since, names.clone()) {
                 Some(similar) => diagnostic.help(format!("did you mean \"{similar}\"?")),
                 None if at == 0 => diagnostic.help("no step comes before this one"),
@@ -378,6 +393,7 @@ fn check_sockets(
                                 act.url.position.clone(),
                                 format!("socket `{}` is open already", shown(&act.socket)),
                             )
+                            .rule(Rule::ClosedSocket)
                             .help("give this one another name, or close the first one before"),
                         );
                     } else {
@@ -407,7 +423,8 @@ fn closed_socket(step: &StepEntry, socket: &str, open: &[(usize, String)]) -> Di
             "no step before this one opened socket `{}` for this actor",
             shown(socket)
         ),
-    );
+    )
+    .rule(Rule::ClosedSocket);
     let names = open.iter().map(|(_, name)| name.as_str());
     match did_you_mean(socket, names) {
         Some(similar) if similar != socket => diagnostic.help(format!("did you mean `{similar}`?")),
@@ -418,24 +435,36 @@ fn closed_socket(step: &StepEntry, socket: &str, open: &[(usize, String)]) -> Di
     }
 }
 
-/// What a step makes, something should undo.
+/// What a step makes, something should undo: a cleanup that changes something itself.
 fn check_owed(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec<Diagnostic>) {
-    if !cleanup.is_empty() {
+    let undoes = |step: &StepEntry| match &step.doing {
+        Some(Doing::Act(act)) => act.verb().has_side_effects(),
+        // What could not be read may undo it, and has been told.
+        Some(Doing::Use { .. }) | None => true,
+    };
+    if cleanup.iter().any(undoes) {
         return;
     }
     let first = steps.iter().find(|step| match &step.doing {
-        Some(Doing::Act(act)) => act.verb().has_side_effects() && leaves_something(act),
+        Some(Doing::Act(act)) => step.effect == Effect::Change && leaves_something(act),
         _ => false,
     });
     if let Some(step) = first {
-        diagnostics.push(
-            Diagnostic::warning(
-                step.position.clone(),
-                "what this step makes is never undone",
-            )
-            .label("there is no [[cleanup]]")
-            .help("add a [[cleanup]] that undoes it, found by a reference of the run's own"),
+        let told = Diagnostic::warning(
+            step.position.clone(),
+            "what this step makes is never undone",
+        )
+        .rule(Rule::MissingCleanup)
+        .help(
+            "add a [[cleanup]] that undoes it, found by a reference of the run's own; or say \
+             `side_effect = false` if it makes nothing",
         );
+        diagnostics.push(match cleanup.first() {
+            None => told.label("there is no [[cleanup]]"),
+            Some(first) => told
+                .label("no [[cleanup]] changes anything")
+                .related(first.position.clone(), "this only looks"),
+        });
     }
 }
 

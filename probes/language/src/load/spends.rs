@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::diagnostic::Diagnostic;
 use crate::journey::Journey;
 use crate::parse::{JourneyFile, Spends, StepEntry};
+use crate::rule::Rule;
 use crate::target::TargetProfile;
 
 impl Spends {
@@ -36,6 +37,7 @@ pub(super) fn check_spends(
                     position.clone(),
                     "what this step spends is not known before the run",
                 )
+                .rule(Rule::UnknownSpending)
                 .label("no constant of `vars` that is a whole number, 0 or more")
                 .help(
                     "write the amount itself, or a constant of the journey's `vars`; a fragment \
@@ -82,6 +84,7 @@ impl Journey {
                         actor.pool
                     ),
                 )
+                .rule(Rule::UnknownSpending)
                 .help("add `spends` to the steps that move money, or `spends = 0` to one step"),
                 Some(spends) if spends > budget => Diagnostic::error(
                     actor.position.clone(),
@@ -91,6 +94,7 @@ impl Journey {
                         actor.pool
                     ),
                 )
+                .rule(Rule::UnknownSpending)
                 .help(format!(
                     "spend less, or raise `budget.money` in target `{}`",
                     target.target

@@ -9,6 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::keys::did_you_mean;
 use crate::parse::{FragmentFile, StepEntry};
 use crate::parser::PlacedName;
+use crate::rule::Rule;
 use crate::source::Position;
 
 /// The fields that every test account has; others are declared with the actor's `needs`.
@@ -191,6 +192,7 @@ impl<'a> Known<'a> {
                         position.clone(),
                         format!("the fragment needs `{need}`, which `{who}` does not have"),
                     )
+                    .rule(Rule::UnsetVariable)
                     .related(needed_at.clone(), "needed here")
                     .help(format!(
                         "capture it in an earlier step, or, if the account has it, add \
@@ -263,6 +265,7 @@ impl<'a> Known<'a> {
             let message = format!("`{}` cannot be read here", placed.name.text());
             return Some(
                 Diagnostic::error(placed.position.clone(), message)
+                    .rule(Rule::UnsetVariable)
                     .label("`base` is the same for all actors")
                     .help("write {{ target.base.NAME }}"),
             );
@@ -276,7 +279,9 @@ impl<'a> Known<'a> {
 
     fn unset(&self, placed: &PlacedName, label: &str) -> Diagnostic {
         let message = format!("`{}` is not set when this step runs", placed.name.text());
-        Diagnostic::error(placed.position.clone(), message).label(label)
+        Diagnostic::error(placed.position.clone(), message)
+            .rule(Rule::UnsetVariable)
+            .label(label)
     }
 
     fn unset_of(&self, placed: &PlacedName, actor: usize, name: &str, acting: usize) -> Diagnostic {
@@ -296,6 +301,7 @@ impl<'a> Known<'a> {
                 placed.name.text()
             );
             return Diagnostic::error(placed.position.clone(), message)
+                .rule(Rule::UnsetVariable)
                 .label("its capture is optional, or its step has a condition")
                 .help("remove `optional` or `when` there; only cleanup passes over such steps");
         }

@@ -1,72 +1,12 @@
-//! What can only be said of a journey as a whole: its limits, its feature, its size, and whether
-//! a target has what it needs.
-
-use bongsu_model::StepKind;
+//! What can only be said of a journey as a whole: its feature, its size, and whether a target has
+//! what it needs.
 
 use crate::diagnostic::Diagnostic;
-use crate::duration::display_duration;
 use crate::journey::{Act, Journey, STEPS_MAX};
 use crate::parse::JourneyFile;
-use crate::source::{Position, Source};
+use crate::rule::Rule;
+use crate::source::Position;
 use crate::target::TargetProfile;
-
-/// Holds the limits of a file against each other.
-pub(super) fn check_limits(
-    file: &JourneyFile,
-    source: &Source<'_>,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let Some((timeout, timeout_at)) = &file.timeout else {
-        return;
-    };
-    if let Some((every, every_at)) = &file.every {
-        let both = *timeout + file.cleanup_timeout;
-        if both >= *every {
-            diagnostics.push(
-                Diagnostic::error(
-                    every_at.clone(),
-                    "a run may take longer than the time between two runs",
-                )
-                .label(format!(
-                    "timeout {} + cleanup_timeout {} must be below this",
-                    display_duration(*timeout),
-                    display_duration(file.cleanup_timeout)
-                ))
-                .help(format!(
-                    "raise `every` above {}, or lower the limits",
-                    display_duration(both)
-                )),
-            );
-        }
-    }
-    for step in file.steps.iter().filter(|step| step.kind == StepKind::Step) {
-        let poll = step
-            .poll
-            .map(|poll| ("poll.for", poll.for_, step.position.clone()));
-        let within = step.within.clone().map(|(limit, at)| ("within", limit, at));
-        let attempt = step
-            .timeout
-            .clone()
-            .map(|(limit, at)| ("timeout", limit, at));
-        let pause = step
-            .wait_before
-            .clone()
-            .map(|(limit, at)| ("wait_before", limit, at));
-        for (key, limit, at) in [poll, within, attempt, pause].into_iter().flatten() {
-            if limit > *timeout {
-                diagnostics.push(
-                    Diagnostic::warning(at, format!("`{key}` can never be reached"))
-                        .label(format!(
-                            "the whole journey ends after {}",
-                            display_duration(*timeout)
-                        ))
-                        .related(source.position(&timeout_at.span), "the journey's deadline")
-                        .help("lower it, or raise the journey's `timeout`"),
-                );
-            }
-        }
-    }
-}
 
 /// Checks an assembled journey.
 pub(super) fn check_whole(
@@ -80,6 +20,7 @@ pub(super) fn check_whole(
     if !journey.steps.iter().any(|step| step.feature == *feature) {
         diagnostics.push(
             Diagnostic::error(position.clone(), format!("no step measures `{feature}`"))
+                .rule(Rule::UnmeasuredFeature)
                 .label("the journey's own feature")
                 .help("leave `feature` out of the steps that measure the journey's own"),
         );
@@ -91,6 +32,7 @@ pub(super) fn check_whole(
                 position.clone(),
                 format!("the journey has {count} steps, at most {STEPS_MAX} are performed"),
             )
+            .rule(Rule::TooManySteps)
             .help("split it into several journeys"),
         );
     }
@@ -109,6 +51,7 @@ impl Journey {
                         actor.position.clone(),
                         format!("target `{}` has no pool `{}`", target.target, actor.pool),
                     )
+                    .rule(Rule::TargetLacks)
                     .help(format!("its pools are: {}", known.join(", "))),
                 );
                 continue;
@@ -129,6 +72,7 @@ impl Journey {
                             pool.accounts.len()
                         ),
                     )
+                    .rule(Rule::TargetLacks)
                     .help("add accounts to the pool"),
                 );
             }
@@ -146,6 +90,7 @@ impl Journey {
                                 account.name, actor.pool
                             ),
                         )
+                        .rule(Rule::TargetLacks)
                         .help(format!("add it in target `{}`", target.target)),
                     );
                 }
@@ -179,6 +124,7 @@ impl Journey {
                         step.position.clone(),
                         format!("target `{}` has no `{kind}.{service}`", target.target),
                     )
+                    .rule(Rule::TargetLacks)
                     .help(format!(
                         "add it to the profile, or do not read {{{{ {text} }}}}"
                     )),
@@ -205,6 +151,7 @@ impl Journey {
                             target.target
                         ),
                     )
+                    .rule(Rule::TargetLacks)
                     .help("write {{ target.base.NAME }}, or add the host to the target's `hosts`"),
                 );
             }

@@ -3,6 +3,7 @@
 use crate::document::{Node, Table};
 use crate::journey::{FOLLOW_MAX, Header, HeaderOrigin, Url};
 use crate::parser::{Parser, shown};
+use crate::rule::Rule;
 use crate::template::{Part, Template, ValueTemplate};
 
 /// Headers that the runner sets itself.
@@ -139,6 +140,7 @@ impl Parser<'_> {
                         &entry.node.span,
                         format!("header `{name}` must be text in quotes"),
                     )
+                    .rule(Rule::WrongType)
                     .label(format!("this is {}", entry.node.kind()));
                 continue;
             };

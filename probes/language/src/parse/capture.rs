@@ -9,6 +9,7 @@ use crate::keys;
 use crate::parse::expect::Of;
 use crate::parse::secrets::is_secret_name;
 use crate::parser::Parser;
+use crate::rule::Rule;
 
 const TAKES: &[(&str, Take)] = &[
     ("one", Take::One),
@@ -58,6 +59,7 @@ impl Parser<'_> {
                         &entry.node.span,
                         format!("capture `{}` must be a table", entry.key),
                     )
+                    .rule(Rule::WrongType)
                     .help("write it as in { json = \"$.id\" }");
                 continue;
             };
@@ -79,6 +81,7 @@ impl Parser<'_> {
                         &entry.key_span,
                         format!("`{}` sounds like a secret", entry.key),
                     )
+                    .rule(Rule::SecretShown)
                     .label("it may show in reports")
                     .help("add `secret = true`, which keeps it out of everything that is shown");
             }
@@ -230,6 +233,7 @@ impl Parser<'_> {
             [] => {
                 let _ = self
                     .error(owner, "the capture does not say where its value is")
+                    .rule(Rule::MissingKey)
                     .help(format!("add one of {}", SOURCES.join(", ")));
                 None
             }

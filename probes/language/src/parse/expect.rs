@@ -13,6 +13,7 @@ use crate::fact::Fact;
 use crate::jsonpath::Cardinality;
 use crate::keys;
 use crate::parser::{Parser, shown};
+use crate::rule::Rule;
 use crate::source::Position;
 
 /// Most bytes that a compiled pattern may take: far more than any sensible one needs.
@@ -88,6 +89,7 @@ impl Parser<'_> {
                             &entry.key_span,
                             format!("`{}` has no meaning here", entry.key),
                         )
+                        .rule(Rule::MisplacedKey)
                         .help(help);
                 }
                 _ => {}
@@ -242,6 +244,7 @@ impl Parser<'_> {
         if !fits {
             let _ = self
                 .error(&node.span, format!("`{operator}` must be a number"))
+                .rule(Rule::WrongType)
                 .label(format!("this is {}", node.kind()))
                 .help("write a number, or an expression such as \"{{ amount }}\"");
             return None;
@@ -266,6 +269,7 @@ impl Parser<'_> {
         if !fits {
             let _ = self
                 .error(&node.span, "`count` must be a whole number")
+                .rule(Rule::WrongType)
                 .help("write count = 2 or count = { min = 1, max = 5 }");
             return None;
         }
@@ -312,6 +316,7 @@ impl Parser<'_> {
                         key => {
                             let _ = self
                                 .error(&entry.key_span, format!("a status has no `{}`", shown(key)))
+                                .rule(Rule::MisplacedKey)
                                 .help("use a number, a list, \"2xx\", { in = … } or { not = … }");
                             return None;
                         }

@@ -8,6 +8,7 @@ use crate::document::{Node, Table};
 use crate::journey::{Poll, Retry, RetryOn};
 use crate::keys;
 use crate::parser::{Parser, shown};
+use crate::rule::Rule;
 
 /// Shortest time between two starts of a poll: a probe is no load test.
 const POLL_EVERY_MIN: Duration = Duration::from_millis(100);
@@ -29,6 +30,7 @@ impl Parser<'_> {
         {
             let _ = self
                 .error(&entry.key_span, format!("`{verb}` cannot be polled"))
+                .rule(Rule::UnsafePoll)
                 .label("it would be sent again and again")
                 .help("poll with `get`, or add `idempotent = true` if repeating it does no harm");
         }
@@ -36,11 +38,13 @@ impl Parser<'_> {
         if every < POLL_EVERY_MIN {
             let _ = self
                 .error(&entry.key_span, "the poll is too fast")
+                .rule(Rule::LimitsCannotFit)
                 .help("`every` must be at least \"100ms\"");
         }
         if every > for_ {
             let _ = self
                 .error(&entry.key_span, "the poll asks only once")
+                .rule(Rule::LimitsCannotFit)
                 .label("`every` is longer than `for`")
                 .help("make `for` several times as long as `every`");
         }
@@ -69,6 +73,7 @@ impl Parser<'_> {
         {
             let _ = self
                 .error(&entry.key_span, format!("`{verb}` cannot be sent twice"))
+                .rule(Rule::UnsafeRetry)
                 .label("if the first one arrived, this does it again")
                 .help(
                     "add headers.idempotency-key = \"{{ run.id }}-NAME\" if the server honours it, \

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use crate::document::{Node, NodeValue, Table};
 use crate::parser::Parser;
+use crate::rule::Rule;
 
 /// Words in a key's name that make its value a secret.
 const SECRET_WORDS: &[&str] = &[
@@ -117,6 +118,7 @@ impl Parser<'_> {
                 &node.span,
                 format!("`{key}` holds a secret, and secrets do not stand in files"),
             )
+            .rule(Rule::SecretLiteral)
             .label("written in plain text")
             .help(
                 "keep it in the target profile's pool as { file = … } or { env = … } and write \

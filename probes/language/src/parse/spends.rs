@@ -2,6 +2,7 @@
 
 use crate::document::{Node, Table};
 use crate::parser::Parser;
+use crate::rule::Rule;
 use crate::source::Position;
 use crate::template::Template;
 
@@ -31,6 +32,7 @@ impl Parser<'_> {
     fn refuse_spends(&mut self, node: &Node) {
         let _ = self
             .error(&node.span, "this is not an amount of money")
+            .rule(Rule::UnknownSpending)
             .label(format!("this is {}", node.kind()))
             .help(
                 "write a whole number of minor units, 0 or more, or one constant of `vars`, as in \

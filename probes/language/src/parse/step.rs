@@ -11,6 +11,7 @@ use crate::parse::net::keys_of;
 use crate::parse::oauth2::is_token_request;
 use crate::parse::{Doing, StepEntry};
 use crate::parser::{Parser, PlacedName, shown};
+use crate::rule::Rule;
 use crate::source::Position;
 
 /// The verbs of a step, in the order in which they are listed in messages.
@@ -201,7 +202,8 @@ impl Parser<'_> {
         let retry = self.retry(table, http_verb, default_keys);
         let slow = self.duration(table, "slow");
         let within = self.placed_duration(table, "within");
-        self.check_slow(table, slow, within.as_ref().map(|(within, _)| *within));
+        let timeout = self.placed_duration(table, "timeout");
+        self.check_limits(table, poll);
         StepEntry {
             name,
             kind,
@@ -219,7 +221,7 @@ impl Parser<'_> {
             since: table
                 .text("since")
                 .map(|(since, node)| (since.to_owned(), self.position(&node.span))),
-            timeout: self.placed_duration(table, "timeout"),
+            timeout,
             when: self.when(table),
             wait_before: self.placed_duration(table, "wait_before"),
             max_body: self.max_body(table),
@@ -263,6 +265,7 @@ impl Parser<'_> {
                     &entry.key_span,
                     "`fail_if` ends a poll, and there is no `poll`",
                 )
+                .rule(Rule::MisplacedKey)
                 .help("use `expect` with `not`, or add `poll`");
         }
     }
@@ -302,6 +305,7 @@ impl Parser<'_> {
                         &second.0,
                         format!("a step has one verb, this one has `{}` too", first.1),
                     )
+                    .rule(Rule::StepVerb)
                     .related(position, "the first verb")
                     .help("make two steps of it");
                 None
@@ -312,6 +316,7 @@ impl Parser<'_> {
                     let words: Vec<&str> = VERBS.iter().map(|(word, _)| *word).collect();
                     let _ = self
                         .error(owner, "this step has no verb")
+                        .rule(Rule::StepVerb)
                         .label("it does nothing")
                         .help(format!("add one of {}", words.join(", ")));
                 }
@@ -333,6 +338,7 @@ impl Parser<'_> {
             if kind == StepKind::Cleanup && key == "feature" {
                 let _ = self
                     .error(&entry.key_span, "a cleanup step measures no feature")
+                    .rule(Rule::MisplacedKey)
                     .help("remove `feature`: a failed cleanup never counts as an outage");
             } else if !allowed.contains(&key) {
                 let help = match (key, verb) {
@@ -353,6 +359,7 @@ impl Parser<'_> {
                         &entry.key_span,
                         format!("`{key}` has no meaning for `{word}`"),
                     )
+                    .rule(Rule::MisplacedKey)
                     .help(help);
             }
         }
@@ -411,6 +418,7 @@ impl Parser<'_> {
                 if body == Body::Empty {
                     let _ = self
                         .error(&node.span, "there is nothing to send")
+                        .rule(Rule::MissingKey)
                         .help("add `json = { … }` or `body = \"…\"`");
                     return None;
                 }
@@ -456,6 +464,7 @@ impl Parser<'_> {
             if !fits {
                 let _ = self
                     .error(&node.span, "this cannot be the name of a socket")
+                    .rule(Rule::InvalidName)
                     .help("use 1 to 60 characters");
             }
             return fits.then(|| name.to_owned());
@@ -463,6 +472,7 @@ impl Parser<'_> {
         if table.get("socket").is_none() {
             let _ = self
                 .error(&position.span, "`socket` is missing")
+                .rule(Rule::MissingKey)
                 .label("`ws` needs it")
                 .help("add `socket = \"inbox\"`: other steps know the socket by this name");
         }
@@ -477,6 +487,7 @@ impl Parser<'_> {
                 if items.is_empty() {
                     let _ = self
                         .error(&node.span, "nobody performs this step")
+                        .rule(Rule::UnknownActor)
                         .help("name an actor, or leave `as` out if there is only one");
                 }
                 let mut actors: Vec<(String, Position)> = Vec::new();
@@ -487,6 +498,7 @@ impl Parser<'_> {
                     if actors.iter().any(|(known, _)| known == actor) {
                         let _ = self
                             .error(&item.span, format!("`{}` is named twice", shown(actor)))
+                            .rule(Rule::UnknownActor)
                             .help("an actor performs a step once");
                     } else {
                         actors.push((actor.to_owned(), self.position(&item.span)));
@@ -542,22 +554,6 @@ impl Parser<'_> {
                     .help(format!("use 1 to {MAX_BODY_BYTES_MAX} bytes"));
                 BODY_BYTES_MAX
             }
-        }
-    }
-
-    fn check_slow(
-        &mut self,
-        table: &Table,
-        slow: Option<std::time::Duration>,
-        within: Option<std::time::Duration>,
-    ) {
-        if let (Some(slow), Some(within), Some(node)) = (slow, within, table.get("slow"))
-            && slow >= within
-        {
-            let _ = self
-                .error(&node.span, "`slow` must be below `within`")
-                .label("a step this slow has failed already")
-                .help("lower `slow` or raise `within`");
         }
     }
 }

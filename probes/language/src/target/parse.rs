@@ -12,6 +12,7 @@ use crate::document::{Entry, Node, Table, parse_document};
 use crate::keys;
 use crate::parse::is_secret_name;
 use crate::parser::{Parser, shown};
+use crate::rule::Rule;
 use crate::source::{Source, SourceFile};
 
 /// Most accounts of one pool.
@@ -181,12 +182,15 @@ impl Parser<'_> {
                         &entry.key_span,
                         format!("`{}` is not a pool name", shown(&entry.key)),
                     )
+                    .rule(Rule::InvalidName)
                     .help(error.rule);
                 return None;
             }
         };
         let Some(pool) = entry.node.as_table() else {
-            let _ = self.error(&entry.node.span, format!("pool `{name}` must be a table"));
+            let _ = self
+                .error(&entry.node.span, format!("pool `{name}` must be a table"))
+                .rule(Rule::WrongType);
             return None;
         };
         self.check_keys(pool, &entry.key_span, &keys::POOL);
@@ -214,6 +218,7 @@ impl Parser<'_> {
                         &node.span,
                         format!("account `{}` is listed twice", account.name),
                     )
+                    .rule(Rule::DuplicateName)
                     .help("two runs would play it at once: remove one");
             }
             accounts.push(account);
@@ -262,12 +267,15 @@ impl Parser<'_> {
         let Some(name) = table.get("name") else {
             let _ = self
                 .error(&node.span, "`name` is missing")
+                .rule(Rule::MissingKey)
                 .label("an account needs it")
                 .help("add name = \"…\", unique in the pool");
             return None;
         };
         if name.as_text().is_none() {
-            let _ = self.error(&name.span, "`name` must be text in quotes");
+            let _ = self
+                .error(&name.span, "`name` must be text in quotes")
+                .rule(Rule::WrongType);
         }
         let name = self.name(name, AccountName::new);
         let mut fields = Vec::new();
@@ -295,6 +303,7 @@ impl Parser<'_> {
                             entry.key
                         ),
                     )
+                    .rule(Rule::SecretLiteral)
                     .label("written in plain text")
                     .help("name where it is: { file = \"…\" } or { env = \"…\" }");
                 return None;
@@ -307,6 +316,7 @@ impl Parser<'_> {
                     &entry.node.span,
                     format!("field `{}` must be text in quotes", entry.key),
                 )
+                .rule(Rule::WrongType)
                 .label(format!("this is {}", entry.node.kind()))
                 .help("or, for a secret, { file = \"…\" } or { env = \"…\" }");
             return None;
