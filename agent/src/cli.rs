@@ -36,7 +36,9 @@ enum Command {
     Run(run::RunArguments),
     /// Reads journeys, fragments, catalogues and target profiles and tells every mistake.
     ///
-    /// Needs no network. Exit: 0 no mistake; 2 usage; 3 a file is invalid.
+    /// All of them in one pass, each with its place and a remedy. Needs no network. A catalogue
+    /// among the files says which features exist. An error makes a file unusable; a warning is
+    /// likely a mistake. Exit: 0 no error; 2 usage; 3 a file is invalid.
     Check(CheckArguments),
     /// Turns what other tools have written into a journey.
     ///
@@ -76,6 +78,25 @@ struct CheckArguments {
     /// Journeys may name no feature that this catalogue does not have.
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
+    /// Journeys must find in this target profile what they need; may be repeated.
+    #[arg(long = "target", value_name = "FILE")]
+    targets: Vec<PathBuf>,
+    /// How mistakes are told.
+    #[arg(long, value_enum, default_value = "text")]
+    format: CheckFormat,
+    /// A warning counts as an error.
+    #[arg(long, visible_alias = "strict")]
+    deny_warnings: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CheckFormat {
+    /// For people, with excerpts.
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
 }
 
 /// How the program ends.

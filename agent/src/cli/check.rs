@@ -1,71 +1,145 @@
 //! `bongsu check`: every mistake of every file in one pass, without network.
 
 use bongsu_agent::count;
-use bongsu_agent::plan::{read_every, read_sources};
-use bongsu_language::{CheckOptions, Diagnostic, SourceFile, load, load_catalogue};
+use bongsu_agent::plan::{FilesError, read_every, read_sources};
+use bongsu_language::{
+    CheckOptions, Diagnostic, Position, Rule, Severity, SourceFile, TargetProfile, load,
+    load_catalogue, load_target,
+};
 
-use super::{CheckArguments, Exit, colour, say, say_error, with_fragments};
+use super::{CheckArguments, CheckFormat, Exit, colour, say, say_error, with_fragments};
+
+mod json;
+mod place;
+mod sarif;
 
 pub(super) fn main(arguments: &CheckArguments) -> Exit {
-    let read = match read_every(&with_fragments(&arguments.files)) {
-        Ok(read) => read,
+    let checked = match check(arguments) {
+        Ok(checked) => checked,
         Err(error) => {
             say_error(&format!("error: {error}"));
             return Exit::Usage;
         }
     };
-    let of = read.len();
-    let mut files = Vec::with_capacity(of);
-    for one in read {
-        match one {
-            Ok(file) => files.push(file),
-            Err(error) => say(&format!("error: {error}\n")),
-        }
+    match arguments.format {
+        CheckFormat::Text => text(&checked),
+        CheckFormat::Json => say(&json::json(&checked).to_string()),
+        CheckFormat::Sarif => say(&sarif::sarif(&checked).to_string()),
     }
-    let unreadable = of - files.len();
-    let catalogue_file = match arguments
-        .catalogue
-        .as_ref()
-        .map(|path| read_sources(std::slice::from_ref(path)))
-    {
-        Some(Ok(files)) => files.into_iter().next(),
-        Some(Err(error)) => {
-            say_error(&format!("error: {error}"));
-            return Exit::Usage;
-        }
-        None => None,
-    };
-    let catalogue = match catalogue_file.as_ref().map(load_catalogue) {
-        Some(Ok(catalogue)) => Some(catalogue),
-        Some(Err(diagnostics)) => {
-            tell(&diagnostics, catalogue_file.as_slice());
-            return Exit::Invalid;
-        }
-        None => None,
-    };
-    let loaded = load(
-        &files,
-        CheckOptions {
-            catalogue: catalogue.as_ref(),
-            ..CheckOptions::default()
-        },
-    );
-    tell(&loaded.diagnostics, &files);
-    let mistakes = loaded.diagnostics.iter().filter(|d| d.is_error()).count();
-    let warnings = loaded.diagnostics.len() - mistakes;
-    let errors = mistakes + unreadable;
-    say(&format!(
-        "{}, {}: {}, {}",
-        count(of, "file"),
-        count(loaded.journeys.len(), "usable journey"),
-        count(errors, "error"),
-        count(warnings, "warning"),
-    ));
-    if errors > 0 {
+    if checked.errors() > 0 || (arguments.deny_warnings && checked.warnings() > 0) {
         Exit::Invalid
     } else {
         Exit::Good
     }
+}
+
+/// What was found.
+struct Checked {
+    /// What could be read, to draw excerpts from.
+    files: Vec<SourceFile>,
+    /// How many files were looked at, with those that cannot be read.
+    file_count: usize,
+    /// How many journeys can run.
+    journeys: usize,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|d| d.is_error()).count()
+    }
+
+    fn warnings(&self) -> usize {
+        self.diagnostics.len() - self.errors()
+    }
+}
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// A path that is not there.
+fn check(arguments: &CheckArguments) -> Result<Checked, FilesError> {
+    let mut diagnostics = Vec::new();
+    let mut files = Vec::new();
+    let read = read_every(&with_fragments(&arguments.files))?;
+    let file_count = read.len();
+    for one in read {
+        match one {
+            Ok(file) => files.push(file),
+            Err(error) => diagnostics.push(unreadable(&error)),
+        }
+    }
+    // What the journeys are held against: drawn from, but no file to be checked.
+    let mut beside = Vec::new();
+    let mut catalogue = None;
+    if let Some(path) = &arguments.catalogue {
+        let read = read_sources(std::slice::from_ref(path))?;
+        for file in &read {
+            match load_catalogue(file) {
+                Ok(found) => catalogue = Some(found),
+                Err(mistakes) => diagnostics.extend(mistakes),
+            }
+        }
+        beside.extend(read);
+    }
+    let mut targets: Vec<TargetProfile> = Vec::new();
+    for file in read_sources(&arguments.targets)? {
+        match load_target(&file) {
+            Ok(target) => targets.push(target),
+            Err(mistakes) => diagnostics.extend(mistakes),
+        }
+        beside.push(file);
+    }
+    let options = CheckOptions {
+        catalogue: catalogue.as_ref(),
+        targets: &targets,
+    };
+    let loaded = load(&files, options);
+    // A catalogue or profile may stand among the files as well.
+    for diagnostic in loaded.diagnostics {
+        if !diagnostics.contains(&diagnostic) {
+            diagnostics.push(diagnostic);
+        }
+    }
+    beside.retain(|file| !files.iter().any(|known| known.path == file.path));
+    files.extend(beside);
+    Ok(Checked {
+        files,
+        file_count,
+        journeys: loaded.journeys.len(),
+        diagnostics,
+    })
+}
+
+fn unreadable(error: &FilesError) -> Diagnostic {
+    let position = Position {
+        path: error.path().display().to_string().into(),
+        line: 1,
+        column: 1,
+        span: 0..0,
+    };
+    Diagnostic {
+        rule: Rule::UnreadableFile,
+        ..Diagnostic::observed(Severity::Error, position, error.to_string())
+    }
+}
+
+fn text(checked: &Checked) {
+    for diagnostic in &checked.diagnostics {
+        if diagnostic.rule == Rule::UnreadableFile {
+            // The message names the file, and there is nothing to draw.
+            say(&format!("error: {}\n", diagnostic.message));
+        } else {
+            tell(std::slice::from_ref(diagnostic), &checked.files);
+        }
+    }
+    say(&format!(
+        "{}, {}: {}, {}",
+        count(checked.file_count, "file"),
+        count(checked.journeys, "usable journey"),
+        count(checked.errors(), "error"),
+        count(checked.warnings(), "warning"),
+    ));
 }
 
 pub(super) fn tell(diagnostics: &[Diagnostic], files: &[SourceFile]) {

@@ -43,6 +43,19 @@ pub enum FilesError {
     Empty(PathBuf),
 }
 
+impl FilesError {
+    /// The file or folder that is meant.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Unreadable { path, .. }
+            | Self::NotText { path, .. }
+            | Self::TooLarge(path)
+            | Self::TooMany(path)
+            | Self::Empty(path) => path,
+        }
+    }
+}
+
 /// Reads the files, and every `.toml` below the folders, in order of path.
 ///
 /// # Errors

@@ -168,6 +168,132 @@ async fn check_says_which_program_checks_a_configuration() {
     }
 }
 
+/// A folder with a journey that has an error and a warning, one that has a warning, and a file
+/// that is no text.
+fn mistaken() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let journey = |name: &str, more: &str| {
+        format!(
+            "format = 1\njourney = \"{name}\"\nfeature = \"talk.text\"\ntimeout = \"5s\"\n\
+             base = \"https://talk.superapp.test\"\nactor.user.account = \"pool:users\"\n\
+             [[step]]\nname = \"보낸다\"\npost = \"/v1/messages\"\n{more}"
+        )
+    };
+    let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "a b.toml",
+        journey("a", "json = { to = \"{{ bob }}\" }\n").as_bytes(),
+    );
+    write("c.toml", journey("c", "").as_bytes());
+    write("d.toml", b"\xff");
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_tells_programs_the_same_as_people() {
+    let folder = mistaken();
+    let path = folder.path().display().to_string();
+    let with = |more: &[&str]| {
+        let mut arguments = vec!["check".to_owned(), path.clone()];
+        arguments.extend(more.iter().map(|&one| one.to_owned()));
+        arguments
+    };
+    let (code, text) = bongsu_with(with(&["--format", "json"])).await;
+    assert_eq!(code, Some(3), "{text}");
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (key, expected) in [("version", 1), ("files", 3), ("journeys", 1), ("errors", 2)] {
+        assert_eq!(found[key], expected, "{key} of {text}");
+    }
+    assert_eq!(found["warnings"], 2, "{text}");
+    let all = found["diagnostics"].as_array().unwrap();
+    let of = |rule: &str| all.iter().find(|one| one["rule"] == rule).unwrap();
+    let unset = of("unset-variable");
+    assert_eq!(unset["severity"], "error");
+    assert_eq!(
+        ["line", "column", "end_line", "end_column"].map(|key| unset[key].as_u64().unwrap()),
+        [10, 19, 10, 22]
+    );
+    assert!(!unset["help"].as_array().unwrap().is_empty());
+    assert_eq!(of("missing-cleanup")["severity"], "warning");
+    assert!(
+        of("unreadable-file")["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("/d.toml")
+    );
+
+    let (code, text) = bongsu_with(with(&["--format", "sarif"])).await;
+    assert_eq!(code, Some(3), "{text}");
+    let sarif: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), all.len());
+    for (result, told) in results.iter().zip(all) {
+        assert_eq!(result["ruleId"], told["rule"]);
+        assert_eq!(result["level"], told["severity"]);
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], told["rule"]);
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["region"]["startLine"], told["line"]);
+        assert_eq!(place["region"]["endColumn"], told["end_column"]);
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("file:///") && !uri.contains(' '), "{uri}");
+        let text = result["message"]["text"].as_str().unwrap();
+        assert!(
+            text.starts_with(told["message"].as_str().unwrap()),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warnings_fail_only_a_check_that_denies_them() {
+    let folder = mistaken();
+    let path = folder.path().join("c.toml").display().to_string();
+    for (more, expected) in [
+        (None, 0),
+        (Some("--deny-warnings"), 3),
+        (Some("--strict"), 3),
+    ] {
+        let mut arguments = vec!["check".to_owned(), path.clone()];
+        arguments.extend(more.map(str::to_owned));
+        let (code, text) = bongsu_with(arguments).await;
+        assert_eq!(code, Some(expected), "{text}");
+        assert!(text.contains("warning: what this step makes"), "{text}");
+        assert!(
+            text.contains("1 usable journey: 0 errors, 1 warning"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_holds_journeys_against_catalogues_and_targets() {
+    let folder = mistaken();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = |path: std::path::PathBuf| path.display().to_string();
+    let journey = path(folder.path().join("c.toml"));
+    let target = path(root.join("deploy/config/target-superapp.toml"));
+    let arguments = ["check".to_owned(), journey, "--target".to_owned(), target];
+    let (code, text) = bongsu_with(arguments.to_vec()).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("target `superapp` has no pool `users`"),
+        "{text}"
+    );
+    // A catalogue among the files is the one that counts.
+    let catalogue = root.join("probes/journeys/catalogue.toml");
+    std::fs::copy(catalogue, folder.path().join("catalogue.toml")).unwrap();
+    let arguments = vec!["check".to_owned(), path(folder.path().to_owned())];
+    let (code, text) = bongsu_with(arguments).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(
+        text.contains("feature `talk.text` is not in the catalogue"),
+        "{text}"
+    );
+}
+
 /// `LOGIN` with room for a busy machine.
 pub(crate) fn patient() -> String {
     LOGIN

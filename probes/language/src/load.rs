@@ -31,7 +31,8 @@ mod whole;
 /// What files are held against beside each other.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CheckOptions<'a> {
-    /// The features that exist: journeys may name no other.
+    /// The features that exist: journeys may name no other. If there is none, the catalogue among
+    /// the files counts, if there is exactly one.
     pub catalogue: Option<&'a Catalogue>,
     /// The targets that journeys will run against: pools, fields and addresses must be there.
     pub targets: &'a [TargetProfile],
@@ -97,6 +98,11 @@ pub fn load_each<'f, E>(
             journeys.push(index);
         }
     }
+    let own_catalogue = match loading.loaded.catalogues.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    };
+    loading.options.catalogue = options.catalogue.or(own_catalogue.as_ref());
     loading.check_fragments();
     // Each is read, checked and laid out before the next: a file as parsed is several times as
     // large as its journey.
