@@ -5,6 +5,7 @@ mod check;
 mod import;
 mod render;
 mod run;
+mod schema;
 mod seen;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -46,6 +47,13 @@ enum Command {
     /// error. Credentials are never copied. Exit: 0 a journey was written; 2 usage, or what is
     /// asked for is refused; 3 the input cannot be read.
     Import(import::ImportArguments),
+    /// Prints the JSON Schema of a kind of file, for editors that complete and check TOML.
+    ///
+    /// Write it beside the files (`bongsu schema --into schema`) and begin each file with
+    /// `#:schema schema/journey.json`: Taplo (Even Better TOML), Tombi and editors built on them
+    /// then complete keys, show what they mean and mark wrong ones. It knows keys and types; what
+    /// only the whole file shows, `bongsu check` tells. Exit: 0; 2 usage.
+    Schema(SchemaArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,6 +97,24 @@ struct CheckArguments {
     deny_warnings: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct SchemaArguments {
+    /// Of which kind of file.
+    #[arg(value_enum, default_value = "journey")]
+    kind: SchemaOf,
+    /// Writes the schemas of all kinds into this folder instead, one file each.
+    #[arg(long, value_name = "DIR", conflicts_with = "kind")]
+    into: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SchemaOf {
+    Journey,
+    Fragment,
+    Catalogue,
+    Target,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum CheckFormat {
     /// For people, with excerpts.
@@ -123,6 +149,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::main(&arguments).into(),
         Command::Check(arguments) => check::main(&arguments).into(),
         Command::Import(arguments) => import::main(&arguments).into(),
+        Command::Schema(arguments) => schema::main(&arguments).into(),
     }
 }
 

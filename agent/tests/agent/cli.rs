@@ -294,6 +294,26 @@ async fn check_holds_journeys_against_catalogues_and_targets() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemas_are_printed_or_written_for_editors() {
+    let (code, text) = bongsu_with(vec!["schema".to_owned(), "target".to_owned()]).await;
+    assert_eq!(code, Some(0), "{text}");
+    let printed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(printed["properties"]["kill_switch"].is_object(), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("schema").display().to_string();
+    let arguments = ["schema", "--into", &into].map(str::to_owned);
+    let (code, text) = bongsu_with(arguments.to_vec()).await;
+    assert_eq!(code, Some(0), "{text}");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/journeys/schema");
+    for kind in ["journey", "fragment", "catalogue", "target"] {
+        let name = format!("schema/{kind}.json");
+        let written = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let stored = std::fs::read_to_string(shipped.join(format!("{kind}.json"))).unwrap();
+        assert_eq!(written, stored, "{kind}");
+    }
+}
+
 /// `LOGIN` with room for a busy machine.
 pub(crate) fn patient() -> String {
     LOGIN

@@ -26,6 +26,7 @@ mod parser;
 mod prepare;
 mod redact;
 mod rule;
+mod schema;
 mod source;
 mod target;
 mod template;
@@ -58,6 +59,7 @@ pub use prepare::{
 };
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use rule::Rule;
+pub use schema::{SchemaKind, schema};
 pub use source::{Position, SourceFile};
 pub use target::{
     AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,

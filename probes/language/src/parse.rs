@@ -36,9 +36,11 @@ mod spends;
 mod step;
 
 pub(crate) use case::CaseEntry;
+pub(crate) use capture::TAKES;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;
+pub(crate) use step::verb_keys;
 
 /// Longest name of a step in characters.
 const STEP_NAME_CHARS_MAX: usize = 100;

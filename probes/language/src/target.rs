@@ -9,7 +9,7 @@ use crate::journey::Journey;
 mod parse;
 
 pub use parse::load_target;
-pub(crate) use parse::parse_target;
+pub(crate) use parse::{KILL_SWITCH, parse_target};
 
 /// A named environment of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]

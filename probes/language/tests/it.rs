@@ -10,5 +10,7 @@ mod evaluate;
 mod goldens;
 #[path = "it/robust.rs"]
 mod robust;
+#[path = "it/schema.rs"]
+mod schema;
 #[path = "it/shipped.rs"]
 mod shipped;

@@ -11,7 +11,8 @@ use crate::parse::secrets::is_secret_name;
 use crate::parser::Parser;
 use crate::rule::Rule;
 
-const TAKES: &[(&str, Take)] = &[
+/// Which match of a JSONPath is meant.
+pub(crate) const TAKES: &[(&str, Take)] = &[
     ("one", Take::One),
     ("first", Take::First),
     ("last", Take::Last),

@@ -152,6 +152,11 @@ impl StepVerb {
     }
 }
 
+/// Every verb, with the keys that it takes beside `name` and `as`.
+pub(crate) fn verb_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    VERBS.iter().map(|(word, verb)| (*word, verb.keys()))
+}
+
 impl Parser<'_> {
     pub(super) fn step(
         &mut self,

@@ -19,7 +19,7 @@ use crate::source::{Source, SourceFile};
 const ACCOUNTS_MAX: usize = 10_000;
 
 /// The words of `kill_switch`.
-const KILL_SWITCH: &[(&str, KillSwitch)] = &[
+pub(crate) const KILL_SWITCH: &[(&str, KillSwitch)] = &[
     ("off", KillSwitch::Off),
     ("side-effects", KillSwitch::SideEffects),
     ("everything", KillSwitch::Everything),
