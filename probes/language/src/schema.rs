@@ -103,8 +103,8 @@ fn property(section: &Section, key: &Key) -> Value {
 }
 
 /// What a key's shape alone says.
-fn shape(shape: Shape) -> Value {
-    match shape {
+fn shape(of: Shape) -> Value {
+    match of {
         Shape::Text => json!({ "type": "string" }),
         Shape::Duration => json!({
             "type": "string",
@@ -117,9 +117,10 @@ fn shape(shape: Shape) -> Value {
         Shape::Names => json!({ "anyOf": [{ "type": "string" }, texts()] }),
         Shape::Texts => texts(),
         Shape::List => json!({ "type": "array" }),
-        Shape::Table => json!({ "type": "object" }),
-        Shape::Tables => json!({ "type": "array", "items": { "type": "object" } }),
-        Shape::Any => json!({}),
+        // Said aloud, since some editors take every table for closed.
+        Shape::Table => json!({ "type": "object", "additionalProperties": true }),
+        Shape::Tables => json!({ "type": "array", "items": shape(Shape::Table) }),
+        Shape::Any => json!({ "additionalProperties": true }),
     }
 }
 

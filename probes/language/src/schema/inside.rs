@@ -19,7 +19,6 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
             "additionalProperties": value,
         })
     };
-    let values = json!({ "type": "object" });
     Some(match (section.title, key.name) {
         (_, "format") => json!({ "const": 1 }),
         ("a journey", "actor") => {
@@ -27,7 +26,7 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
             actors["minProperties"] = json!(1);
             actors
         }
-        ("a journey", "vars") => by_name(VARIABLE, json!({})),
+        ("a journey", "vars") => by_name(VARIABLE, shape(Shape::Any)),
         ("a journey", "defaults") => reference("defaults"),
         ("a journey", "step") => lists("step"),
         ("a journey", "cleanup") => lists("cleanup"),
@@ -41,7 +40,7 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         ("a step", "capture") => by_name(VARIABLE, reference("capture")),
         ("a step", "poll") => reference("poll"),
         ("a step", "retry") => reference("retry"),
-        ("a step", "form" | "query") => values,
+        ("a step", "form" | "query") => shape(Shape::Table),
         ("a step", "spends") => amount(),
         ("a step", "max_body") => json!({ "type": "integer", "minimum": 1 }),
         ("an expectation", "status") => status(),
@@ -66,6 +65,7 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
             {
                 "type": "object",
                 "propertyNames": { "enum": ["min", "max", "in", "not"] },
+                "additionalProperties": true,
                 "minProperties": 1,
             },
         ] }),
