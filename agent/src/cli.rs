@@ -3,6 +3,7 @@
 mod agent;
 mod check;
 mod import;
+mod plan;
 mod render;
 mod run;
 mod schema;
@@ -47,6 +48,12 @@ enum Command {
     /// error. Credentials are never copied. Exit: 0 a journey was written; 2 usage, or what is
     /// asked for is refused; 3 the input cannot be read.
     Import(import::ImportArguments),
+    /// Tells what a run would send, step by step; sends nothing.
+    ///
+    /// Addresses, constants and public account fields are filled in. Secrets are starred out and
+    /// never read; what comes from an earlier answer or from the run itself stays as
+    /// `{{ its name }}`. Needs no network. Exit: 0; 2 usage; 3 a file is invalid.
+    Plan(PlanArguments),
     /// Prints the JSON Schema of a kind of file, for editors that complete and check TOML.
     ///
     /// Write it beside the files (`bongsu schema --into schema`) and begin each file with
@@ -95,6 +102,33 @@ struct CheckArguments {
     /// A warning counts as an error.
     #[arg(long, visible_alias = "strict")]
     deny_warnings: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PlanArguments {
+    /// Journey files, or folders of them; `fragments/` beside a file is read too.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The target profile: a file, or a name to be looked up in `--targets`.
+    #[arg(long, value_name = "FILE|NAME")]
+    target: String,
+    /// A folder of target profiles.
+    #[arg(long, value_name = "DIR")]
+    targets: Option<PathBuf>,
+    /// Sets a variable that the journey declares in `vars`; may be repeated.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    vars: Vec<String>,
+    /// How the plan is told.
+    #[arg(long, value_enum, default_value = "text")]
+    format: PlanFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PlanFormat {
+    /// For people.
+    Text,
+    /// One JSON object a journey.
+    Json,
 }
 
 #[derive(Debug, clap::Args)]
@@ -149,6 +183,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::main(&arguments).into(),
         Command::Check(arguments) => check::main(&arguments).into(),
         Command::Import(arguments) => import::main(&arguments).into(),
+        Command::Plan(arguments) => plan::main(&arguments).into(),
         Command::Schema(arguments) => schema::main(&arguments).into(),
     }
 }

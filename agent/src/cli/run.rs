@@ -18,9 +18,11 @@ pub(super) use arguments::RunArguments;
 use crew::Crew;
 use lease::Leases;
 use report::Reports;
+pub(super) use select::find_target;
 use select::{Selected, select};
 use stage::Stage;
 use tell::Teller;
+pub(super) use vars::set_var;
 
 pub(super) fn main(arguments: &RunArguments) -> Exit {
     let selected = match select(arguments) {

@@ -295,6 +295,43 @@ async fn check_holds_journeys_against_catalogues_and_targets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_is_told_without_network_and_without_secrets() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = |path: &str| root.join(path).display().to_string();
+    let arguments = |more: &[&str]| {
+        let mut arguments = vec![
+            "plan".to_owned(),
+            path("probes/journeys/send-message.toml"),
+            "--target".to_owned(),
+            "superapp".to_owned(),
+            "--targets".to_owned(),
+            path("deploy/config"),
+        ];
+        arguments.extend(more.iter().map(|&one| one.to_owned()));
+        arguments
+    };
+    // The example's files of passwords do not exist, and no server runs.
+    let (code, text) = bongsu_with(arguments(&[])).await;
+    assert_eq!(code, Some(0), "{text}");
+    for expected in [
+        "alice plays chat-users-001 of pool chat-users",
+        "alice: POST https://account.superapp.test:21001/v1/sessions",
+        "\"password\":\"***\"",
+        "authorization: Bearer {{ token }}",
+        "passed over while sent is unset",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+    let (code, text) = bongsu_with(arguments(&["--format", "json"])).await;
+    assert_eq!(code, Some(0), "{text}");
+    let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(plan["accounts"][1], "chat-users-002");
+    assert_eq!(plan["steps"][1]["sends"][0]["actors"][0], "bob");
+    let (code, text) = bongsu_with(arguments(&["--var", "x=1"])).await;
+    assert_eq!(code, Some(2), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemas_are_printed_or_written_for_editors() {
     let (code, text) = bongsu_with(vec!["schema".to_owned(), "target".to_owned()]).await;
     assert_eq!(code, Some(0), "{text}");

@@ -1,6 +1,6 @@
 //! The variables of a run: per actor, of the journey, of the target and of the run itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bongsu_model::{AgentId, RegionId, RunId, Secret, Timestamp};
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::capture::Secrecy;
 use crate::expression::{EvaluationError, Expression, Name, Names};
 use crate::journey::{Journey, Need};
+use crate::sketch::placeholder;
 use crate::target::TargetProfile;
 
 /// What a journey may know of the run that it is in.
@@ -46,8 +47,11 @@ pub struct Environment {
     vars: BTreeMap<String, Value>,
     base: BTreeMap<String, String>,
     ws: BTreeMap<String, String>,
-    run: RunWords,
+    /// None before a run.
+    run: Option<RunWords>,
     now: Timestamp,
+    /// Before a run: the actors' variables that steps would have captured by now.
+    awaited: BTreeSet<(usize, String)>,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +64,15 @@ impl Environment {
     /// The variables before the first step: no actor has any yet.
     pub fn new(journey: &Journey, target: &TargetProfile, run: RunWords, now: Timestamp) -> Self {
         Self {
+            run: Some(run),
+            now,
+            ..Self::before_a_run(journey, target)
+        }
+    }
+
+    /// What is known without a run: what only a run knows is a [`crate::sketch`]'s placeholder.
+    pub(crate) fn before_a_run(journey: &Journey, target: &TargetProfile) -> Self {
+        Self {
             actors: journey
                 .actors
                 .iter()
@@ -71,13 +84,23 @@ impl Environment {
             vars: journey.vars.iter().cloned().collect(),
             base: target.base.iter().cloned().collect(),
             ws: target.ws.iter().cloned().collect(),
-            run,
-            now,
+            run: None,
+            now: Timestamp::EPOCH,
+            awaited: BTreeSet::new(),
         }
     }
 
-    pub(crate) const fn run_id(&self) -> RunId {
-        self.run.id
+    /// `run.id`, or its placeholder before a run.
+    pub(crate) fn run_id(&self) -> String {
+        self.run.as_ref().map_or_else(
+            || placeholder::standing_for("run.id"),
+            |run| run.id.to_string(),
+        )
+    }
+
+    /// From now on a step would have captured this variable.
+    pub(crate) fn await_capture(&mut self, actor: usize, name: &str) {
+        let _ = self.awaited.insert((actor, name.to_owned()));
     }
 
     /// Sets what `now()` gives.
@@ -141,8 +164,16 @@ impl Environment {
             environment: self,
             actor,
         };
-        let value = expression.evaluate(&view)?;
         let secret = expression.names().iter().any(|name| view.is_secret(name));
+        if self.run.is_none()
+            && let Some(placeholder) = view.placeholder(expression, secret)
+        {
+            return Ok(Variable {
+                value: placeholder.into(),
+                secrecy: Secrecy::Public,
+            });
+        }
+        let value = expression.evaluate(&view)?;
         let secrecy = if secret {
             Secrecy::Secret
         } else {
@@ -194,13 +225,38 @@ impl View<'_> {
     }
 }
 
+impl View<'_> {
+    /// What stands for an expression before a run: it reads a secret, or what only a run knows.
+    fn placeholder(&self, expression: &Expression, secret: bool) -> Option<String> {
+        if secret {
+            return Some(placeholder::hidden());
+        }
+        let is_of_run = |name: &Name| match name.path.first().map(String::as_str) {
+            Some("run") => true,
+            Some(root) => {
+                let actors = &self.environment.actors;
+                let other = actors.iter().position(|actor| actor.name == root);
+                let awaited = match other {
+                    Some(other) => (other, name.path.get(1).cloned().unwrap_or_default()),
+                    None => (self.actor, root.to_owned()),
+                };
+                self.environment.awaited.contains(&awaited)
+            }
+            None => false,
+        };
+        let unknown =
+            expression.names().iter().any(is_of_run) || expression.text().contains("now(");
+        unknown.then(|| placeholder::standing_for(expression.text()))
+    }
+}
+
 impl Names for View<'_> {
     fn value(&self, name: &Name) -> Option<Value> {
         if let Some((variable, used)) = self.variable(name) {
             return descend(&variable.value, &name.path[used..]).cloned();
         }
         let path: Vec<&str> = name.path.iter().map(String::as_str).collect();
-        let run = &self.environment.run;
+        let run = self.environment.run.as_ref();
         match path.as_slice() {
             ["target", "base", service] => self
                 .environment
@@ -212,9 +268,9 @@ impl Names for View<'_> {
                 .ws
                 .get(*service)
                 .map(|url| url.as_str().into()),
-            ["run", "id"] => Some(run.id.to_string().into()),
-            ["run", "agent"] => Some(run.agent.as_str().into()),
-            ["run", "region"] => Some(run.region.as_str().into()),
+            ["run", "id"] => Some(run?.id.to_string().into()),
+            ["run", "agent"] => Some(run?.agent.as_str().into()),
+            ["run", "region"] => Some(run?.region.as_str().into()),
             _ => descend(self.environment.vars.get(path[0])?, &name.path[1..]).cloned(),
         }
     }

@@ -27,6 +27,7 @@ mod prepare;
 mod redact;
 mod rule;
 mod schema;
+mod sketch;
 mod source;
 mod target;
 mod template;
@@ -60,6 +61,7 @@ pub use prepare::{
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use rule::Rule;
 pub use schema::{SchemaKind, schema};
+pub use sketch::{Sketch, SketchedJourney, SketchedStep, sketch};
 pub use source::{Position, SourceFile};
 pub use target::{
     AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,

@@ -387,7 +387,7 @@ impl Renderer<'_> {
                 "application/x-www-form-urlencoded",
             ),
             Body::Multipart(parts) => {
-                let run = self.environment.run_id().to_string();
+                let run = self.environment.run_id();
                 let parts: Result<Vec<_>, _> =
                     parts.iter().map(|part| self.part(part, &run)).collect();
                 return Ok(Some(multipart::write(&parts?, &run)));
@@ -398,7 +398,7 @@ impl Renderer<'_> {
             ),
             Body::Bytes(bytes) => (bytes.clone(), "application/octet-stream"),
             Body::Generated(size) => (
-                multipart::generate(*size, &self.environment.run_id().to_string()),
+                multipart::generate(*size, &self.environment.run_id()),
                 "application/octet-stream",
             ),
         };

@@ -14,3 +14,5 @@ mod robust;
 mod schema;
 #[path = "it/shipped.rs"]
 mod shipped;
+#[path = "it/sketch.rs"]
+mod sketch;

@@ -64,7 +64,7 @@ fn journeys(files: &[SourceFile], target: &LoadedTarget) -> Result<Vec<Journey>,
 }
 
 /// A profile by its file, or by its name in the folder of profiles.
-fn find_target(target: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+pub(in crate::cli) fn find_target(target: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
     let path = PathBuf::from(target);
     if path.is_file() {
         return Ok(path);

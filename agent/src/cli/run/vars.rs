@@ -7,7 +7,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What is wrong with it, in one line.
-pub(super) fn set_var(journeys: &mut [Journey], text: &str) -> Result<(), String> {
+pub(in crate::cli) fn set_var(journeys: &mut [Journey], text: &str) -> Result<(), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("--var {text}: write NAME=VALUE"))?;

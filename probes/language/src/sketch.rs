@@ -1,0 +1,222 @@
+//! What a run would send, step by step, as far as it is known before a run: addresses, constants and
+//! public account fields are filled in, secrets are starred out without being read, and what comes
+//! from captures or the run itself stays a placeholder.
+
+use bongsu_model::AccountName;
+
+use crate::capture::Secrecy;
+use crate::environment::Environment;
+use crate::journey::{Journey, Need, Step};
+use crate::prepare::{PreparedAct, PreparedNet, RenderError};
+use crate::target::{AccountSpec, FieldSource, TargetProfile};
+
+pub(crate) mod placeholder;
+
+/// A journey as a run against a target would perform it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SketchedJourney {
+    /// The account that each actor plays, by the order of [`Journey::actors`]: the first of its pool
+    /// that no other actor plays. None if the pool has too few.
+    pub accounts: Vec<Option<AccountName>>,
+    /// The steps, then the cleanup.
+    pub steps: Vec<SketchedStep>,
+}
+
+/// A step as it would be performed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SketchedStep {
+    /// The step: [`Step::index`].
+    pub index: u32,
+    /// What is sent; actors that send the same are together.
+    pub sketches: Vec<Sketch>,
+    /// The captured variables that must be set; cleanup is passed over while one is not.
+    pub awaits: Vec<String>,
+}
+
+/// What some of a step's actors send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sketch {
+    /// Who: indices into [`Journey::actors`].
+    pub actors: Vec<usize>,
+    /// Verb and address, or verb and socket.
+    pub line: String,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body or frame.
+    pub body: Option<String>,
+}
+
+/// What a run of `journey` against `target` would send.
+pub fn sketch(journey: &Journey, target: &TargetProfile) -> SketchedJourney {
+    let accounts: Vec<Option<&AccountSpec>> = (0..journey.actors.len())
+        .map(|actor| account(journey, target, actor))
+        .collect();
+    let mut environment = Environment::before_a_run(journey, target);
+    for (actor, account) in accounts.iter().enumerate() {
+        for (name, source) in account.map_or(&[][..], |account| &account.fields) {
+            match source {
+                FieldSource::Plain(text) => {
+                    environment.set(actor, name, text.as_str().into(), Secrecy::Public);
+                }
+                // Only that there is one: it is not read.
+                FieldSource::Env(_) | FieldSource::File(_) => {
+                    environment.set(actor, name, "***".into(), Secrecy::Secret);
+                }
+            }
+        }
+    }
+    let mut steps = Vec::new();
+    for step in journey.steps.iter().chain(&journey.cleanup) {
+        steps.push(SketchedStep {
+            index: step.index,
+            sketches: sketches(step, &environment),
+            awaits: awaits(journey, step, &environment),
+        });
+        for actor in &step.actors {
+            for capture in &step.captures {
+                environment.await_capture(*actor, &capture.name);
+            }
+        }
+    }
+    SketchedJourney {
+        accounts: accounts
+            .into_iter()
+            .map(|account| account.map(|account| account.name.clone()))
+            .collect(),
+        steps,
+    }
+}
+
+/// The account of an actor: no two actors of a pool play the same.
+fn account<'a>(
+    journey: &Journey,
+    target: &'a TargetProfile,
+    actor: usize,
+) -> Option<&'a AccountSpec> {
+    let pool = &journey.actors[actor].pool;
+    let before = journey.actors[..actor].iter();
+    let nth = before.filter(|other| other.pool == *pool).count();
+    target.pool(pool)?.accounts.get(nth)
+}
+
+fn sketches(step: &Step, environment: &Environment) -> Vec<Sketch> {
+    let mut found: Vec<Sketch> = Vec::new();
+    for actor in &step.actors {
+        let sketch = sketch_of(step, environment, *actor);
+        match found.iter_mut().find(|known| {
+            (&known.line, &known.headers, &known.body)
+                == (&sketch.line, &sketch.headers, &sketch.body)
+        }) {
+            Some(known) => known.actors.push(*actor),
+            None => found.push(sketch),
+        }
+    }
+    found
+}
+
+fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
+    let verb = step.verb().as_str().to_uppercase();
+    let (line, headers, body) = match step.prepare(environment, actor) {
+        Ok(prepared) => match prepared.act {
+            PreparedAct::Http(request) => (
+                format!("{verb} {}", request.url),
+                request.headers,
+                request
+                    .body
+                    .map(|body| String::from_utf8_lossy(&body).into_owned()),
+            ),
+            PreparedAct::Open {
+                url,
+                headers,
+                socket,
+            } => (format!("{verb} {url} as \"{socket}\""), headers, None),
+            PreparedAct::Send { socket, text } => {
+                (format!("{verb} on \"{socket}\""), Vec::new(), Some(text))
+            }
+            PreparedAct::Receive { socket } | PreparedAct::Close { socket } => {
+                (format!("{verb} \"{socket}\""), Vec::new(), None)
+            }
+            PreparedAct::Net(net) => {
+                let (line, sent) = below_http(&verb, &net);
+                (line, Vec::new(), sent)
+            }
+        },
+        Err(error) => (unknown(&verb, &error), Vec::new(), None),
+    };
+    let plain = |text: &str| placeholder::restore(text, str::to_owned);
+    let is_json = headers
+        .iter()
+        .any(|(name, value)| name == "content-type" && value.contains("json"));
+    Sketch {
+        actors: vec![actor],
+        line: plain(&line),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name, plain(&value)))
+            .collect(),
+        body: body.map(|body| {
+            if is_json {
+                placeholder::restore(&body, json_escaped)
+            } else {
+                plain(&body)
+            }
+        }),
+    }
+}
+
+/// What is asked or sent below HTTP.
+fn below_http(verb: &str, net: &PreparedNet) -> (String, Option<String>) {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match net {
+        PreparedNet::Dns(question) => (format!("{verb} {}", question.name), None),
+        PreparedNet::Tls {
+            peer, server_name, ..
+        } => {
+            let line = format!("{verb} {}:{} as {server_name}", peer.host, peer.port);
+            (line, None)
+        }
+        PreparedNet::Tcp { peer, send } => {
+            let line = format!("{verb} {}:{}", peer.host, peer.port);
+            (line, send.as_deref().map(shown))
+        }
+        PreparedNet::Udp { peer, send } => {
+            let line = format!("{verb} {}:{}", peer.host, peer.port);
+            (line, Some(shown(send)))
+        }
+        PreparedNet::Ping { host } => (format!("{verb} {host}"), None),
+    }
+}
+
+/// An address that only a run knows, or a value that does not fit: a run would say the same.
+fn unknown(verb: &str, error: &RenderError) -> String {
+    format!("{verb} …, which is known in a run only: {error}")
+}
+
+/// As it stands inside a JSON text.
+fn json_escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// The captured variables that the step reads.
+fn awaits(journey: &Journey, step: &Step, environment: &Environment) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for actor in &step.actors {
+        for Need { actor: of, name } in journey.needs(step, *actor) {
+            if environment.get(of, &name).is_some() {
+                continue;
+            }
+            let shown = match journey.actor_name(of) {
+                Some(owner) if of != *actor => format!("{owner}.{name}"),
+                Some(_) | None => name,
+            };
+            if !found.contains(&shown) {
+                found.push(shown);
+            }
+        }
+    }
+    found
+}
