@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod fmt;
 mod import;
 mod plan;
 mod render;
@@ -48,6 +49,12 @@ enum Command {
     /// error. Credentials are never copied. Exit: 0 a journey was written; 2 usage, or what is
     /// asked for is refused; 3 the input cannot be read.
     Import(import::ImportArguments),
+    /// Lays files out: keys in canonical order, one space around `=`, comments kept.
+    ///
+    /// What a file does never changes: steps keep their order. Prints the files that it rewrites.
+    /// With `-` standard input goes to standard output. Exit: 0; 1 with `--check` if a file would
+    /// change; 2 usage; 3 a file is invalid and left as it is.
+    Fmt(FmtArguments),
     /// Tells what a run would send, step by step; sends nothing.
     ///
     /// Addresses, constants and public account fields are filled in. Secrets are starred out and
@@ -102,6 +109,16 @@ struct CheckArguments {
     /// A warning counts as an error.
     #[arg(long, visible_alias = "strict")]
     deny_warnings: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct FmtArguments {
+    /// Files, or folders of them; `-` for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Changes nothing, and tells which files would change.
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -183,6 +200,7 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Run(arguments) => run::main(&arguments).into(),
         Command::Check(arguments) => check::main(&arguments).into(),
         Command::Import(arguments) => import::main(&arguments).into(),
+        Command::Fmt(arguments) => fmt::main(&arguments).into(),
         Command::Plan(arguments) => plan::main(&arguments).into(),
         Command::Schema(arguments) => schema::main(&arguments).into(),
     }

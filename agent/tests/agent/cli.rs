@@ -332,6 +332,38 @@ async fn a_plan_is_told_without_network_and_without_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fmt_lays_files_out_once_and_leaves_broken_ones_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    let messy = "journey=\"j\"   # a remark\nformat = 1\n";
+    std::fs::write(&file, messy).unwrap();
+    let path = file.display().to_string();
+    let fmt = |more: &[&str]| {
+        let mut arguments = vec!["fmt".to_owned(), folder.path().display().to_string()];
+        arguments.extend(more.iter().map(|&one| one.to_owned()));
+        bongsu_with(arguments)
+    };
+    let (code, text) = fmt(&["--check"]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains(&path) && text.contains("1 file would"),
+        "{text}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), messy);
+    let (code, text) = fmt(&[]).await;
+    assert_eq!((code, text.trim()), (Some(0), path.as_str()));
+    let tidy = "format = 1\njourney = \"j\"  # a remark\n";
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), tidy);
+    let (code, text) = fmt(&["--check"]).await;
+    assert_eq!((code, text.as_str()), (Some(0), ""));
+    std::fs::write(&file, "journey = ").unwrap();
+    let (code, text) = fmt(&[]).await;
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("not valid TOML"), "{text}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "journey = ");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemas_are_printed_or_written_for_editors() {
     let (code, text) = bongsu_with(vec!["schema".to_owned(), "target".to_owned()]).await;
     assert_eq!(code, Some(0), "{text}");

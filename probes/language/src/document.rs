@@ -75,7 +75,34 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Whether both hold the same keys and values; the order of keys does not matter.
+    pub(crate) fn means_the_same(&self, other: &Self) -> bool {
+        self.entries.len() == other.entries.len()
+            && self.entries.iter().all(|entry| {
+                let found = other.get(&entry.key);
+                found.is_some_and(|found| entry.node.means_the_same(found))
+            })
+    }
+}
+
 impl Node {
+    fn means_the_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (NodeValue::Text(a), NodeValue::Text(b)) => a == b,
+            (NodeValue::Integer(a), NodeValue::Integer(b)) => a == b,
+            (NodeValue::Float(a), NodeValue::Float(b)) => a.to_bits() == b.to_bits(),
+            (NodeValue::Bool(a), NodeValue::Bool(b)) => a == b,
+            // The text of such a value is not kept here, and is not touched by the layout.
+            (NodeValue::Other(a), NodeValue::Other(b)) => a == b,
+            (NodeValue::Array(a), NodeValue::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.means_the_same(b))
+            }
+            (NodeValue::Table(a), NodeValue::Table(b)) => a.means_the_same(b),
+            _ => false,
+        }
+    }
+
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.value {
             NodeValue::Text(text) => Some(text),

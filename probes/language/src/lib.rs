@@ -13,6 +13,7 @@ mod expect;
 mod expression;
 mod extract;
 mod fact;
+mod format;
 mod host_port;
 mod journey;
 mod jsonpath;
@@ -43,6 +44,7 @@ pub use expect::{
 pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
 pub use fact::Fact;
+pub use format::format;
 pub use host_port::HostPort;
 pub use journey::{
     Act, Actor, BODY_BYTES_MAX, Body, BytesAct, CLEANUP_TIMEOUT, ClientCredentials, Cookies,

@@ -12,7 +12,7 @@ use crate::catalogue::parse_catalogue;
 use crate::diagnostic::Diagnostic;
 use crate::document::{Table, parse_document};
 use crate::journey::Journey;
-use crate::keys::did_you_mean;
+use crate::keys::{self, Section, did_you_mean};
 use crate::load::assemble::assemble;
 use crate::load::resolve::{Actors, check_fragment, check_journey};
 use crate::parse::{FragmentFile, JourneyFile};
@@ -271,15 +271,29 @@ impl Loading<'_> {
     }
 }
 
-enum FileKind {
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
     Journey,
     Fragment,
     Catalogue,
     Target,
 }
 
+impl FileKind {
+    /// The keys at its top.
+    pub(crate) const fn section(self) -> &'static Section {
+        match self {
+            Self::Journey => &keys::JOURNEY,
+            Self::Fragment => &keys::FRAGMENT,
+            Self::Catalogue => &keys::CATALOGUE,
+            Self::Target => &keys::TARGET,
+        }
+    }
+}
+
 /// What a file is, by the key that only its kind has.
-fn kind_of(table: &Table) -> Option<FileKind> {
+pub(crate) fn kind_of(table: &Table) -> Option<FileKind> {
     if table.get("journey").is_some() {
         Some(FileKind::Journey)
     } else if table.get("fragment").is_some() {
@@ -293,7 +307,7 @@ fn kind_of(table: &Table) -> Option<FileKind> {
     }
 }
 
-fn unknown_kind(parser: &mut Parser<'_>, table: &Table) {
+pub(crate) fn unknown_kind(parser: &mut Parser<'_>, table: &Table) {
     let similar = table.entries.iter().find_map(|entry| {
         let known = ["journey", "fragment", "target"].into_iter();
         did_you_mean(&entry.key, known).map(|similar| (entry, similar))

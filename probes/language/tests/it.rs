@@ -6,6 +6,8 @@
 mod budgets;
 #[path = "it/evaluate.rs"]
 mod evaluate;
+#[path = "it/format.rs"]
+mod format;
 #[path = "it/goldens.rs"]
 mod goldens;
 #[path = "it/robust.rs"]

@@ -85,7 +85,8 @@ fn every_mistake_is_told_as_its_golden_file_says() {
 /// The places of the crate's sources that make a diagnostic, as `load/resolve.rs:57`.
 fn makers() -> BTreeSet<String> {
     // What a run showed is no mistake of a file, and what the parser passes on is its caller's.
-    const NOT_MAKERS: &[&str] = &["extract.rs", "diagnostic.rs"];
+    // The layout speaks of its own fault, which its tests look for and do not find.
+    const NOT_MAKERS: &[&str] = &["extract.rs", "diagnostic.rs", "format.rs"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeSet::new();
     let mut open = vec![root.clone()];
