@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
             .iter()
             .filter(|key| key.presence == Presence::Required)
         {
-            if table.get(key.name).is_none() {
+            if table.get(key.name).is_none() && !is_misspelt(table, section, &[key.name]) {
                 let _ = self
                     .error(owner, format!("`{}` is missing", key.name))
                     .rule(Rule::MissingKey)
@@ -357,6 +357,17 @@ fn literal(value: &ValueTemplate) -> Option<Value> {
                 .collect::<Option<_>>()?,
         )),
     }
+}
+
+/// Whether a key of the table is most likely one of `names`, misspelt: that has been told, and the
+/// lack of it would be told twice.
+pub(crate) fn is_misspelt(table: &Table, section: &Section, names: &[&str]) -> bool {
+    table
+        .entries
+        .iter()
+        .filter(|entry| section.key(&entry.key).is_none())
+        .filter_map(|entry| did_you_mean(&entry.key, section.names()))
+        .any(|similar| names.contains(&similar))
 }
 
 /// A diagnostic that was just added, to be given its label and help.

@@ -182,6 +182,7 @@ pub(super) fn check_journey(
     check_spends(&file.steps, &file.cleanup, &file.vars, diagnostics);
     check_spends_in_cases(file, diagnostics);
     check_owed(&file.steps, &file.cleanup, diagnostics);
+    super::whole::check_measured(file, fragments, diagnostics);
     super::limits::check_limits(file, fragments, diagnostics);
 }
 

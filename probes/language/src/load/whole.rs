@@ -1,12 +1,49 @@
 //! What can only be said of a journey as a whole: its feature, its size, and whether a target has
 //! what it needs.
 
+use bongsu_model::FeatureId;
+
+use super::Fragment;
+use super::resolve::find;
 use crate::diagnostic::Diagnostic;
 use crate::journey::{Act, Journey, STEPS_MAX};
-use crate::parse::JourneyFile;
+use crate::parse::{Doing, JourneyFile, StepEntry};
 use crate::rule::Rule;
 use crate::source::Position;
 use crate::target::TargetProfile;
+
+/// Some step must measure the journey's own feature. What could not be read may do so.
+pub(super) fn check_measured(
+    file: &JourneyFile,
+    fragments: &[Fragment],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let Some((feature, position)) = &file.feature else {
+        return;
+    };
+    let is_own = |step: &StepEntry, default: Option<&FeatureId>| match &step.feature {
+        Some((own, _)) => own == feature,
+        None => default.is_none_or(|default| default == feature),
+    };
+    let measures = |step: &StepEntry| match &step.doing {
+        Some(Doing::Use { fragment, .. }) => find(fragments, fragment).is_none_or(|found| {
+            let default = found.feature.as_ref().map(|(feature, _)| feature);
+            found.steps.iter().any(|step| is_own(step, default))
+        }),
+        Some(Doing::Act(_)) => is_own(step, Some(feature)),
+        None => true,
+    };
+    if !file.steps.is_empty() && !file.steps.iter().any(measures) {
+        diagnostics.push(unmeasured(feature, position));
+    }
+}
+
+fn unmeasured(feature: &FeatureId, position: &Position) -> Diagnostic {
+    Diagnostic::error(position.clone(), format!("no step measures `{feature}`"))
+        .rule(Rule::UnmeasuredFeature)
+        .label("the journey's own feature")
+        .help("leave `feature` out of the steps that measure the journey's own")
+}
 
 /// Checks an assembled journey.
 pub(super) fn check_whole(
@@ -17,13 +54,8 @@ pub(super) fn check_whole(
     let Some((feature, position)) = &file.feature else {
         return;
     };
-    if !journey.steps.iter().any(|step| step.feature == *feature) {
-        diagnostics.push(
-            Diagnostic::error(position.clone(), format!("no step measures `{feature}`"))
-                .rule(Rule::UnmeasuredFeature)
-                .label("the journey's own feature")
-                .help("leave `feature` out of the steps that measure the journey's own"),
-        );
+    if journey.steps.is_empty() {
+        diagnostics.push(unmeasured(feature, position));
     }
     let count = journey.steps.len() + journey.cleanup.len();
     if count > STEPS_MAX {

@@ -10,7 +10,7 @@ use crate::parse::expect::Of;
 use crate::parse::net::keys_of;
 use crate::parse::oauth2::is_token_request;
 use crate::parse::{Doing, StepEntry};
-use crate::parser::{Parser, PlacedName, shown};
+use crate::parser::{Parser, PlacedName, is_misspelt, shown};
 use crate::rule::Rule;
 use crate::source::Position;
 
@@ -317,8 +317,8 @@ impl Parser<'_> {
             }
             (None, _) => {
                 let is_later = LATER_VERBS.iter().any(|word| table.get(word).is_some());
-                if !is_later {
-                    let words: Vec<&str> = VERBS.iter().map(|(word, _)| *word).collect();
+                let words: Vec<&str> = VERBS.iter().map(|(word, _)| *word).collect();
+                if !is_later && !is_misspelt(table, &keys::STEP, &words) {
                     let _ = self
                         .error(owner, "this step has no verb")
                         .rule(Rule::StepVerb)
