@@ -7,6 +7,7 @@ use crate::journey::Body;
 use crate::keys;
 use crate::multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
 use crate::parser::{Parser, shown};
+use crate::rule::Rule;
 
 /// The keys that give a request its body.
 pub(super) const BODIES: &[&str] = &["json", "form", "multipart", "body", "oauth2"];
@@ -32,6 +33,7 @@ impl Parser<'_> {
                     &second.key_span,
                     format!("a request has one body, this one has `{}` too", first.key),
                 )
+                .rule(Rule::MisplacedKey)
                 .help(format!("keep one of {}", BODIES.join(", ")));
             return None;
         }

@@ -33,7 +33,7 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         ("a fragment", "step") => lists("fragment_step"),
         ("a fragment", "cleanup") => lists("fragment_cleanup"),
         ("an actor", "account") => json!({ "type": "string", "pattern": "^pool:." }),
-        ("defaults" | "a step", "headers") => {
+        ("defaults" | "a step" | "an actor", "headers") => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
         ("a step", "expect" | "fail_if" | "where") => reference("expectations"),

@@ -14,7 +14,7 @@ pub(super) fn step(without: &[&str]) -> Value {
         .collect();
     let one_of: Vec<Value> = verbs
         .iter()
-        .map(|(verb, _)| json!({ "required": [verb] }))
+        .map(|(verb, _)| is_verb(verb, &verbs))
         .collect();
     let of_verb: Vec<Value> = verbs
         .iter()
@@ -22,7 +22,7 @@ pub(super) fn step(without: &[&str]) -> Value {
             let taken = taken.iter().copied();
             let names: Vec<&str> = ["name", verb, "as"].into_iter().chain(taken).collect();
             json!({
-                "if": { "required": [verb] },
+                "if": is_verb(verb, &verbs),
                 "then": { "propertyNames": { "enum": names } },
             })
         })
@@ -30,4 +30,17 @@ pub(super) fn step(without: &[&str]) -> Value {
     schema["oneOf"] = json!(one_of);
     schema["allOf"] = json!(of_verb);
     schema
+}
+
+/// The step has this verb: the key is there, and not as a word of another verb, as `send` of `tcp`.
+fn is_verb(verb: &str, verbs: &[(&str, &[&str])]) -> Value {
+    let others: Vec<Value> = verbs
+        .iter()
+        .filter(|(_, taken)| taken.contains(&verb))
+        .map(|(other, _)| json!({ "required": [other] }))
+        .collect();
+    if others.is_empty() {
+        return json!({ "required": [verb] });
+    }
+    json!({ "required": [verb], "not": { "anyOf": others } })
 }

@@ -95,7 +95,7 @@ fn closed_tables(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(entries) => {
             // Here names are the author's own: variables, fields of a body, JSONPaths.
-            let is_free = ["/vars", "/json", "/form", "/query", "/header"]
+            let is_free = ["/vars", "/json", "/form", "/query", "/header", "/multipart"]
                 .iter()
                 .any(|end| at.ends_with(end));
             if !is_free {
