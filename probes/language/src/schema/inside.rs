@@ -42,6 +42,9 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         ("a step", "retry") => reference("retry"),
         ("a step", "form" | "query") => shape(Shape::Table),
         ("a step", "spends") => amount(),
+        ("a step", "body") => text_or("raw"),
+        ("a step", "send") => text_or("payload"),
+        ("a step", "oauth2") => reference("oauth2"),
         ("a step", "max_body") => json!({ "type": "integer", "minimum": 1 }),
         ("an expectation", "status") => status(),
         ("an expectation", "header" | "json") => checks_by_name(),
@@ -56,6 +59,8 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
             },
         ] }),
         ("an expectation", "time") => reference("time"),
+        // What is told of DNS answers, handshakes and the like: one value each.
+        ("an expectation", _) => reference("checks"),
         ("an expectation's operators", "is") => words(Kind::WORDS.iter().map(|(word, _)| *word)),
         ("an expectation's operators", "in") => json!({ "type": "array", "minItems": 1 }),
         ("an expectation's operators", "min" | "max") => number(),
@@ -135,6 +140,9 @@ pub(super) fn definition(name: &str) -> Value {
         "capture" => object(&keys::CAPTURE),
         "poll" => object(&keys::POLL),
         "retry" => object(&keys::RETRY),
+        "raw" => object(&keys::RAW),
+        "payload" => object(&keys::PAYLOAD),
+        "oauth2" => object(&keys::OAUTH2),
         "service" => object(&keys::SERVICE),
         "names" => object(&keys::NAMES),
         "feature" => object(&keys::FEATURE),
@@ -167,6 +175,10 @@ fn checks_by_name() -> Value {
 
 fn words<'a>(words: impl Iterator<Item = &'a str>) -> Value {
     json!({ "enum": words.collect::<Vec<_>>() })
+}
+
+fn text_or(name: &str) -> Value {
+    json!({ "anyOf": [{ "type": "string" }, reference(name)] })
 }
 
 /// A text with an expression in it.
