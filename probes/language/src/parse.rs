@@ -35,8 +35,8 @@ mod secrets;
 mod spends;
 mod step;
 
-pub(crate) use case::CaseEntry;
 pub(crate) use capture::TAKES;
+pub(crate) use case::CaseEntry;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;

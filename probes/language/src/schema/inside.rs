@@ -28,6 +28,8 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         }
         ("a journey", "vars") => by_name(VARIABLE, shape(Shape::Any)),
         ("a journey", "defaults") => reference("defaults"),
+        ("a journey", "case") => lists("case"),
+        ("a case", "vars") => by_name(VARIABLE, shape(Shape::Any)),
         ("a journey", "step") => lists("step"),
         ("a journey", "cleanup") => lists("cleanup"),
         ("a fragment", "step") => lists("fragment_step"),
@@ -125,6 +127,7 @@ pub(super) fn definition(name: &str) -> Value {
         "fragment_step" => step::step(&["as", "use"]),
         "fragment_cleanup" => step::step(&["as", "use", "feature", "since"]),
         "actor" => object(&keys::ACTOR),
+        "case" => object(&keys::CASE),
         "defaults" => object(&keys::DEFAULTS),
         "expectations" => object(&keys::EXPECT),
         "checks" => json!({ "anyOf": [

@@ -126,8 +126,13 @@ fn every_place_that_makes_a_diagnostic_is_reached_by_a_pair_of_files() {
     let mut left = makers();
     assert!(left.len() > 100, "the sources are read wrongly: {left:?}");
     let mut cases = files_in("bad");
-    // The file that no reader would thank us for.
+    // The files that no reader would thank us for.
     cases.push(SourceFile::new("large.toml", "# x\n".repeat(100_000)));
+    let many = "[[case]]\nname = \"x\"\n".repeat(1_001);
+    cases.push(SourceFile::new(
+        "many-cases.toml",
+        format!("journey = \"j\"\n{many}"),
+    ));
     for case in cases {
         let (_, loaded) = told_of(case);
         for diagnostic in loaded.diagnostics {
