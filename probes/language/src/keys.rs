@@ -1,13 +1,16 @@
 //! The key table: every key of every file, its shape, and whether this version knows it. Parsing,
 //! suggestions and the schema for editors are driven by it.
 
+mod catalogue;
 mod table;
+mod target;
 
+pub(crate) use catalogue::{CATALOGUE, DEPENDENCY, FEATURE, NAMES, SERVICE};
 pub(crate) use table::{
-    ACTOR, BUDGET, CAPTURE, CASE, CATALOGUE, DEFAULTS, DEPENDENCY, EXPECT, FEATURE, FRAGMENT,
-    JOURNEY, NAMES, OAUTH2, OPERATORS, PART, PAYLOAD, POLL, POOL, RAW, RETRY, SECRET, SERVICE,
-    STEP, TARGET, TIME,
+    ACTOR, CAPTURE, CASE, DEFAULTS, EXPECT, FRAGMENT, JOURNEY, OAUTH2, OPERATORS, PART, PAYLOAD,
+    POLL, RAW, RETRY, STEP, TIME,
 };
+pub(crate) use target::{BUDGET, POOL, SECRET, TARGET};
 
 /// What a key's value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
