@@ -35,8 +35,10 @@ pub(crate) enum Security {
 pub(crate) enum Protocol {
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2, over TLS alone: a server says by ALPN that it speaks it.
+    /// HTTP/2 where the server says by ALPN that it speaks it.
     Http2,
+    /// HTTP/2 and nothing else: by ALPN, or without TLS by prior knowledge (RFC 9113, section 3.3).
+    Http2Only,
 }
 
 /// Where to connect to, and for what.
@@ -103,6 +105,7 @@ impl Endpoint {
 pub(crate) struct Dialled {
     pub(crate) stream: Metered,
     pub(crate) protocol: Protocol,
+    pub(crate) security: Security,
 }
 
 /// Opens a stream to `endpoint`, ending the phases dns, connect and tls on the way.
@@ -120,7 +123,13 @@ pub(crate) async fn dial(
     };
     let stream = open(place, target, watch, facts, deadline).await?;
     let (stream, protocol): (Box<dyn Stream>, _) = match endpoint.security {
-        Security::Plain => (Box::new(stream), Protocol::Http1),
+        Security::Plain => {
+            let protocol = match endpoint.newest {
+                Protocol::Http1 | Protocol::Http2 => Protocol::Http1,
+                Protocol::Http2Only => Protocol::Http2,
+            };
+            (Box::new(stream), protocol)
+        }
         Security::Tls => {
             let config = target.tls.offering(endpoint.newest);
             let shaking = crate::tls::shake_hands(config, &endpoint.host, stream);
@@ -129,11 +138,19 @@ pub(crate) async fn dial(
             let stream = shaken.map_err(|struck| Fault::struck(struck, Phase::Tls))??;
             crate::tls::record(&stream, facts);
             let protocol = crate::tls::agreed(&stream);
+            if endpoint.newest == Protocol::Http2Only && protocol != Protocol::Http2 {
+                // It took part in the handshake and named nothing: it speaks HTTP/1.1.
+                return Err(Fault::platform(FailClass::Tls, "alpn"));
+            }
             (Box::new(stream), protocol)
         }
     };
     let stream = Metered::new(stream, watch.clock());
-    Ok(Dialled { stream, protocol })
+    Ok(Dialled {
+        stream,
+        protocol,
+        security: endpoint.security,
+    })
 }
 
 /// A lower-case name or an address, without brackets, and a port.

@@ -4,9 +4,9 @@
 //! `nxdomain servfail refused no_address private_address` (dns), `refused unreachable` (connect),
 //! `expired not_yet_valid wrong_name unknown_issuer alpn alert` (tls), `closed reset` (any class),
 //! `goaway WORD` and `rst_stream WORD` with an error code of HTTP/2 (send),
-//! `timeout` (dns, connect, tls), `first_byte no_reply body frame within journey` (timeout), the status code
-//! (status), `capture fail_if malformed encoding` or what
-//! was looked at (expectation), `body headers frame
+//! `timeout` (dns, connect, tls), `first_byte no_reply body frame within journey` (timeout), the
+//! status code or the name of a gRPC status (status), `capture fail_if malformed encoding message
+//! reflection` or what was looked at (expectation), `body headers frame
 //! frames` (body_too_large), `limit location scheme credentials body` and, with where it led, `host
 //! private_address metadata_address` (redirect_refused).
 

@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) body: Option<Bytes>,
     /// Most bytes of the answer's body, after decompression.
     pub(crate) body_max: usize,
+    /// The newest version of HTTP that it may go over.
+    pub(crate) newest: Protocol,
 }
 
 /// What came back, as far as it came.
@@ -46,6 +48,8 @@ pub(crate) struct Answer {
     pub(crate) headers: Vec<(String, String)>,
     /// Decompressed; what was read before a fault, if there was one.
     pub(crate) body: Vec<u8>,
+    /// The lines after the body.
+    pub(crate) trailers: Vec<(String, String)>,
 }
 
 /// An exchange: perhaps an answer, perhaps a fault, sometimes both (a body that broke off).
@@ -81,7 +85,7 @@ async fn perform(
     mut line: Line<'_>,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
-    let endpoint = Endpoint::of(&request.url, Protocol::Http2)?.over(line.ip);
+    let endpoint = Endpoint::of(&request.url, request.newest)?.over(line.ip);
     let message = message(request, &endpoint)?;
     let kept = if line.target.is_cut() {
         None
@@ -114,6 +118,7 @@ async fn perform(
         status: parts.status.as_u16(),
         headers: header_lines(&parts.headers),
         body: Vec::new(),
+        trailers: Vec::new(),
     });
     let mut reader = body::Reader::new(&parts.headers, request.body_max)?;
     let read = deadline
@@ -122,7 +127,8 @@ async fn perform(
     watch.end(Phase::Receive);
     exchange.network.body_bytes = Some(reader.len() as u64);
     answer.body = reader.into_bytes();
-    read.map_err(|struck| Fault::struck(struck, Phase::Receive))??;
+    let trailers = read.map_err(|struck| Fault::struck(struck, Phase::Receive))??;
+    answer.trailers = trailers.as_ref().map_or_else(Vec::new, header_lines);
     if is_reusable(&parts.headers, parts.version) {
         connections.keep(endpoint, connection, &exchange.network, watch);
     }

@@ -24,6 +24,7 @@ mod context;
 mod dial;
 mod dns;
 mod failure;
+mod grpc;
 mod http;
 mod net;
 mod phases;

@@ -5,6 +5,7 @@ mod actor;
 mod attempt;
 mod cleanup;
 mod debts;
+mod grpc;
 mod net;
 mod pay;
 mod step;

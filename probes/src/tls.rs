@@ -30,6 +30,7 @@ const ALPN_HTTP1: &[u8] = b"http/1.1";
 pub(crate) struct Configs {
     http2: Arc<ClientConfig>,
     http1: Arc<ClientConfig>,
+    http2_only: Arc<ClientConfig>,
     trust: Arc<Trust>,
 }
 
@@ -41,18 +42,22 @@ impl Configs {
         http1.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
         let mut http2 = http1.clone();
         http2.alpn_protocols.insert(0, ALPN_HTTP2.to_vec());
+        let mut http2_only = http1.clone();
+        http2_only.alpn_protocols = vec![ALPN_HTTP2.to_vec()];
         Ok(Self {
             http2: Arc::new(http2),
             http1: Arc::new(http1),
+            http2_only: Arc::new(http2_only),
             trust,
         })
     }
 
-    /// Offers `newest` and what is older than it.
+    /// Offers `newest` and what is older than it, unless nothing else is wanted.
     pub(crate) fn offering(&self, newest: Protocol) -> Arc<ClientConfig> {
         Arc::clone(match newest {
             Protocol::Http1 => &self.http1,
             Protocol::Http2 => &self.http2,
+            Protocol::Http2Only => &self.http2_only,
         })
     }
 }

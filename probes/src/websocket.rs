@@ -151,6 +151,7 @@ fn record<T>(response: &http::Response<T>, body: Vec<u8>, exchange: &mut Exchang
         status: response.status().as_u16(),
         headers: header_lines(response.headers()),
         body,
+        trailers: Vec::new(),
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bongsu_language::SourceFile;
+use bongsu_language::{SourceFile, named_descriptors};
 
 /// Deepest folder below a given one.
 const DEPTH_MAX: usize = 4;
@@ -25,7 +25,7 @@ pub enum FilesError {
         source: std::io::Error,
     },
     /// One is no text of a sensible size.
-    #[error("{} is larger than 4 MiB: no journey is", .0.display())]
+    #[error("{} is larger than 4 MiB: no journey or descriptor is", .0.display())]
     TooLarge(PathBuf),
     /// One is no text.
     #[error("{} is not UTF-8 text from byte {at} on: is it a file of Bongsu?", path.display())]
@@ -100,8 +100,33 @@ pub(super) fn each_source(paths: &[PathBuf], visit: &mut Visit<'_>) -> Result<()
     Ok(())
 }
 
-/// Reads one file.
+/// Reads one file, with the descriptors of gRPC that it names; who names one that is not there is told
+/// when the file is loaded.
 pub(super) fn read_source(path: &Path) -> Result<SourceFile, FilesError> {
+    let mut file = read_alone(path)?;
+    for (name, path) in descriptors_of(&file) {
+        if path.is_file() {
+            file = file.with_descriptor(name, read_bytes(&path)?);
+        }
+    }
+    Ok(file)
+}
+
+/// The descriptors of gRPC that a file names, each as it names it and where it is.
+pub(super) fn descriptors_of(file: &SourceFile) -> Vec<(String, PathBuf)> {
+    let folder = Path::new(&file.path)
+        .parent()
+        .unwrap_or_else(|| Path::new(""));
+    let named = named_descriptors(file).into_iter();
+    named
+        .map(|name| {
+            let path = folder.join(&name);
+            (name, path)
+        })
+        .collect()
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, FilesError> {
     let unreadable = |source| FilesError::Unreadable {
         path: path.to_owned(),
         source,
@@ -109,8 +134,11 @@ pub(super) fn read_source(path: &Path) -> Result<SourceFile, FilesError> {
     if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
         return Err(FilesError::TooLarge(path.to_owned()));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| FilesError::NotText {
+    std::fs::read(path).map_err(unreadable)
+}
+
+fn read_alone(path: &Path) -> Result<SourceFile, FilesError> {
+    let text = String::from_utf8(read_bytes(path)?).map_err(|error| FilesError::NotText {
         path: path.to_owned(),
         at: error.utf8_error().valid_up_to(),
     })?;
@@ -194,5 +222,24 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(missing.contains("/no: "), "{missing}");
+    }
+
+    #[test]
+    fn descriptors_that_a_file_names_are_read_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content);
+        let step = "[[step]]\nname = \"x\"\ngrpc = \"/a.B/C\"\ndescriptor = ";
+        let text = ["x.binpb", "no.binpb", "x.binpb", "../x.binpb"]
+            .map(|name| format!("{step}\"{name}\"\n"))
+            .concat();
+        write("a.toml", text.as_bytes()).unwrap();
+        write("x.binpb", b"\xff\x00").unwrap();
+        write("unnamed.binpb", b"").unwrap();
+        let files = read_sources(&[folder.path().to_owned()]).unwrap();
+        assert_eq!(files.len(), 1);
+        assert_eq!(
+            files[0].descriptors,
+            [("x.binpb".to_owned(), b"\xff\x00".to_vec())]
+        );
     }
 }

@@ -15,7 +15,9 @@ use bongsu_wire::limits::{OUTCOMES_MAX, PLAN_BYTES_MAX, PLAN_ENTRIES_MAX};
 use super::accounts::Accounts;
 use super::budget::too_small_budgets;
 use super::digests::{Digest, Digests, digest};
-use super::files::{FilesError, each_source, read_source, read_sources, source_paths};
+use super::files::{
+    FilesError, descriptors_of, each_source, read_source, read_sources, source_paths,
+};
 use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
 use crate::config::PlanConfig;
@@ -101,7 +103,7 @@ fn journeys(
     let read = |at: usize| {
         let file = read_source(&paths[at])?;
         // Of a file that changes while it is read, the last is what comes of it.
-        files[at] = digest(&file.text);
+        files[at] = digest_of(&file);
         Ok::<_, FilesError>(Cow::Owned(file))
     };
     let loaded = bongsu_language::load_each(paths.len(), read, options).map_err(refused)?;
@@ -126,7 +128,8 @@ fn journeys(
 pub(crate) struct Fingerprint {
     /// The content of journeys, catalogue and targets.
     revision: Revision,
-    /// Age and size of root certificates and secrets: what they hold goes into no hash.
+    /// Age and size of descriptors, root certificates and secrets: what the last hold goes into no
+    /// hash.
     beside: Vec<(PathBuf, Option<(SystemTime, u64)>)>,
 }
 
@@ -149,13 +152,18 @@ pub(crate) fn fingerprint(config: &PlanConfig) -> Result<Fingerprint, PlanRefusa
 /// Holds only one file at a time: there may be thousands.
 fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
     let mut journeys = Vec::new();
+    let mut beside = Vec::new();
     each_source(&config.journeys, &mut |path| {
-        journeys.push(digest(&read_source(&path)?.text));
+        let file = read_source(&path)?;
+        journeys.push(digest_of(&file));
+        let descriptors = descriptors_of(&file).into_iter();
+        beside.extend(descriptors.map(|(_, path)| seen(path)));
         Ok(())
     })?;
+    // Folders are walked in no order.
+    beside.sort();
     let catalogue = digest(&read_source(&config.catalogue)?.text);
     let mut targets = Vec::new();
-    let mut beside = Vec::new();
     for path in &config.targets {
         // A profile that cannot be read refuses the plan anyway.
         let file = read_source(path)?;
@@ -171,13 +179,7 @@ fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
             FieldSource::Plain(_) | FieldSource::Env(_) => None,
         });
         let roots = profile.ca.iter().map(|path| folder.join(path));
-        beside.extend(roots.chain(secrets).map(|path| {
-            let seen = std::fs::metadata(&path);
-            let seen = seen
-                .and_then(|seen| Ok((seen.modified()?, seen.len())))
-                .ok();
-            (path, seen)
-        }));
+        beside.extend(roots.chain(secrets).map(seen));
     }
     let content = Content {
         journeys,
@@ -188,6 +190,27 @@ fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
         revision: content.revision(config),
         beside,
     })
+}
+
+fn seen(path: PathBuf) -> (PathBuf, Option<(SystemTime, u64)>) {
+    let seen = std::fs::metadata(&path);
+    let seen = seen
+        .and_then(|seen| Ok((seen.modified()?, seen.len())))
+        .ok();
+    (path, seen)
+}
+
+/// What a journey's file holds, and the descriptors that it names.
+fn digest_of(file: &SourceFile) -> Digest {
+    if file.descriptors.is_empty() {
+        return digest(&file.text);
+    }
+    let mut content = file.text.clone();
+    for (_, descriptor) in &file.descriptors {
+        content.push('\0');
+        content.push_str(Revision::of(descriptor).as_str());
+    }
+    digest(&content)
 }
 
 /// What a plan's files hold.

@@ -337,10 +337,8 @@ pub fn superapp() -> TargetName {
 }
 
 fn catalogue() -> Result<Catalogue, FleetError> {
-    let file = bongsu_language::SourceFile {
-        path: "catalogue.toml".to_owned(),
-        text: include_str!("../../../probes/journeys/catalogue.toml").to_owned(),
-    };
+    let text = include_str!("../../../probes/journeys/catalogue.toml");
+    let file = bongsu_language::SourceFile::new("catalogue.toml", text);
     bongsu_language::load_catalogue(&file).map_err(|diagnostics| {
         let lines = diagnostics
             .iter()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::fact::Fact;
+use crate::grpc::GrpcStatus;
 use crate::jsonpath::JsonPath;
 use crate::source::Position;
 use crate::template::ValueTemplate;
@@ -39,6 +40,8 @@ pub struct Expectation {
 pub enum Subject {
     /// The answer's status.
     Status,
+    /// How a gRPC call ended.
+    GrpcStatus,
     /// A header, by its lower-case name.
     Header(String),
     /// A path into the body, or into the frame.
@@ -62,6 +65,8 @@ pub enum Check {
     In(Vec<ValueTemplate>),
     /// One of these statuses.
     Status(Vec<StatusSet>),
+    /// One of these statuses of gRPC.
+    GrpcStatus(Vec<GrpcStatus>),
     /// A number not below this.
     Min(ValueTemplate),
     /// A number not above this.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::capture::Capture;
 use crate::expect::Expectations;
 use crate::expression::Expression;
+use crate::grpc::{GrpcStatus, Method};
 use crate::multipart::FormPart;
 use crate::source::Position;
 use crate::template::{Template, ValueTemplate};
@@ -254,6 +255,8 @@ pub enum Effect {
 pub enum Act {
     /// An HTTP request.
     Http(HttpAct),
+    /// A gRPC call.
+    Grpc(Box<GrpcAct>),
     /// Opens a WebSocket.
     Open(OpenAct),
     /// Sends a frame.
@@ -284,6 +287,7 @@ impl Act {
     pub fn verb(&self) -> Verb {
         match self {
             Self::Http(act) => act.verb,
+            Self::Grpc(_) => Verb::Grpc,
             Self::Open(_) => Verb::Ws,
             Self::Send { .. } => Verb::Send,
             Self::Receive { .. } => Verb::Receive,
@@ -319,6 +323,48 @@ pub struct ClientCredentials {
     pub id: Template,
     /// `client_secret`.
     pub secret: Template,
+}
+
+/// A gRPC call: one message each way.
+///
+/// ```toml
+/// [[step]]
+/// name = "the shop takes orders"
+/// grpc = "/shop.v1.Orders/Get"          # behind `base`, or a whole URL; service and method written out
+/// side_effect = false                   # it only asks: it may be polled and retried, owes no cleanup
+/// headers.authorization = "Bearer {{ token }}"       # metadata; a name in -bin takes base64
+/// json = { id = "{{ order_id }}", count = 2 }        # the message, in ProtoJSON
+/// descriptor = "protos/shop.binpb"      # else the server is asked by reflection, once in a run
+/// retry = { times = 2, on = ["connect", "UNAVAILABLE"] }
+/// expect.grpc_status = ["OK", "NOT_FOUND"]           # names or numbers; OK if nothing is said
+/// expect.header.x-region = "seoul"      # metadata and trailers alike
+/// expect.json."$.total.units" = { min = 1 }          # default values are there, 64 bits are numbers
+/// capture.order = { json = "$.id" }
+/// ```
+///
+/// `http://` is HTTP/2 by prior knowledge, `https://` by ALPN. The descriptor is what `protoc
+/// --include_imports --descriptor_set_out=FILE.binpb` writes, in the folder of the file that names
+/// it or below; with one, messages are held against it at load. The standard health check
+/// (`grpc.health.v1.Health/Check`) needs neither, changes nothing, and expects `SERVING` unless
+/// the step expects something else. The time that reflection takes is no part of the step's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrpcAct {
+    /// Where it goes, service and method included.
+    pub url: Url,
+    /// The service's full name: `package.Service`.
+    pub service: String,
+    /// The method's name.
+    pub method: String,
+    /// Its metadata, defaults first.
+    pub headers: Vec<Header>,
+    /// The message, as JSON.
+    pub message: ValueTemplate,
+    /// The file that describes the messages, beside the journey's own, and where it is named.
+    pub descriptor: Option<(String, Position)>,
+    /// The method, if its messages are known; else the server is asked by reflection.
+    pub known: Option<Method>,
+    /// Where the message stands.
+    pub message_position: Position,
 }
 
 /// The opening of a WebSocket.
@@ -410,8 +456,10 @@ pub struct Retry {
 pub enum RetryOn {
     /// A failure of this class: dns, connect, tls or timeout.
     Class(FailClass),
-    /// This status.
+    /// This status of HTTP.
     Status(u16),
+    /// This status of gRPC.
+    Grpc(GrpcStatus),
 }
 
 /// A variable that a step reads.

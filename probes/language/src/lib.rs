@@ -14,6 +14,7 @@ mod expression;
 mod extract;
 mod fact;
 mod format;
+mod grpc;
 mod host_port;
 mod journey;
 mod jsonpath;
@@ -45,20 +46,25 @@ pub use expression::{Expression, Name};
 pub use extract::{CaptureError, Captured};
 pub use fact::Fact;
 pub use format::format;
+pub use grpc::{
+    GrpcStatus, MessageError, Method, REFLECTION_METHODS, ReflectionAnswer, ReflectionQuestion,
+    Schema, SchemaError,
+};
 pub use host_port::HostPort;
 pub use journey::{
     Act, Actor, BODY_BYTES_MAX, Body, BytesAct, CLEANUP_TIMEOUT, ClientCredentials, Cookies,
-    DnsAct, DnsServer, Effect, FOLLOW_MAX, FragmentUse, Header, HeaderOrigin, HttpAct, IpVersion,
-    Journey, Need, NetAct, OpenAct, Over, Payload, Peer, Poll, Retry, RetryOn, STEP_TIMEOUT,
-    STEPS_MAX, Scope, Step, TlsAct, Url,
+    DnsAct, DnsServer, Effect, FOLLOW_MAX, FragmentUse, GrpcAct, Header, HeaderOrigin, HttpAct,
+    IpVersion, Journey, Need, NetAct, OpenAct, Over, Payload, Peer, Poll, Retry, RetryOn,
+    STEP_TIMEOUT, STEPS_MAX, Scope, Step, TlsAct, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
-pub use load::{CheckOptions, Loaded, load, load_each, load_journeys};
+pub use load::{CheckOptions, Loaded, load, load_each, load_journeys, named_descriptors};
 pub use multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
 pub use observed::Observed;
 pub use parse::is_secret_name;
 pub use prepare::{
-    Prepared, PreparedAct, PreparedDns, PreparedNet, PreparedRequest, PreparedServer, RenderError,
+    Prepared, PreparedAct, PreparedCall, PreparedDns, PreparedNet, PreparedRequest, PreparedServer,
+    RenderError,
 };
 pub use redact::{Redactor, SECRET_BYTES_MIN, SecretTooShort, check_secret};
 pub use rule::Rule;

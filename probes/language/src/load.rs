@@ -14,6 +14,8 @@ use crate::document::{Table, parse_document};
 use crate::journey::Journey;
 use crate::keys::{self, Section, did_you_mean};
 use crate::load::assemble::assemble;
+use crate::load::descriptor::Descriptors;
+pub use crate::load::descriptor::named_descriptors;
 use crate::load::resolve::{Actors, check_fragment, check_journey};
 use crate::parse::{FragmentFile, JourneyFile};
 use crate::parser::{Known, Parser};
@@ -22,6 +24,7 @@ use crate::source::{Position, Source, SourceFile};
 use crate::target::{TargetProfile, parse_target};
 
 mod assemble;
+mod descriptor;
 mod limits;
 mod resolve;
 mod spends;
@@ -87,6 +90,7 @@ pub fn load_each<'f, E>(
         broken_fragments: Vec::new(),
         names: HashMap::new(),
         known: Known::default(),
+        descriptors: Descriptors::default(),
         loaded: Loaded::default(),
     };
     let mut journeys: Vec<usize> = Vec::new();
@@ -109,7 +113,7 @@ pub fn load_each<'f, E>(
     for index in journeys {
         let file = read(index)?;
         let path = loading.paths[index].clone();
-        loading.read_journey(&Source::at(path, &file.text));
+        loading.read_journey(&Source::at(path, &file));
     }
     let Loading {
         mut loaded, paths, ..
@@ -131,7 +135,7 @@ pub fn load_journeys(files: &[SourceFile]) -> Result<Vec<Journey>, Vec<Diagnosti
     }
 }
 
-/// A fragment as parsed, with its text, which the revision of journeys that use it depends on.
+/// A fragment as parsed, with its text and what its descriptors hold, which the revision of journeys that use it depends on.
 #[derive(Debug)]
 struct Fragment {
     file: FragmentFile,
@@ -150,6 +154,7 @@ struct Loading<'a> {
     /// Where each name was given first, by kind and name.
     names: HashMap<(&'static str, Arc<str>), Position>,
     known: Known,
+    descriptors: Descriptors,
     loaded: Loaded,
 }
 
@@ -168,14 +173,17 @@ impl Loading<'_> {
             Some(FileKind::Journey) => return true,
             Some(FileKind::Fragment) => {
                 parser.known = std::mem::take(&mut self.known);
-                let file = parser.fragment(&table);
+                let mut file = parser.fragment(&table);
                 self.known = std::mem::take(&mut parser.known);
                 self.loaded.diagnostics.append(&mut parser.diagnostics);
+                let steps = file.steps.iter_mut().chain(&mut file.cleanup);
+                let diagnostics = &mut self.loaded.diagnostics;
+                self.descriptors.settle(steps, source, diagnostics);
                 self.tell_double("fragment", file.name.as_ref());
                 self.fragments.push(Fragment {
                     file,
                     path: source.path.clone(),
-                    text: source.text.to_owned(),
+                    text: descriptor::revised(source),
                 });
             }
             Some(FileKind::Catalogue) => {
@@ -222,13 +230,15 @@ impl Loading<'_> {
         };
         let mut parser = Parser::new(source);
         parser.known = std::mem::take(&mut self.known);
-        let file = parser.journey(&table);
+        let mut file = parser.journey(&table);
         self.known = std::mem::take(&mut parser.known);
         self.loaded.diagnostics.append(&mut parser.diagnostics);
         let name = file.name.as_ref();
         let name = name.map(|(name, position)| (name.as_str().to_owned(), position.clone()));
         self.tell_double("journey", name.as_ref());
         let diagnostics = &mut self.loaded.diagnostics;
+        let steps = file.steps.iter_mut().chain(&mut file.cleanup);
+        self.descriptors.settle(steps, source, diagnostics);
         let actors = Actors::of(&file);
         check_journey(&file, &actors, &self.fragments, diagnostics);
         check_features(file.features(), self.options.catalogue, diagnostics);

@@ -62,6 +62,11 @@ impl Step {
                 }
                 body_names(&act.body, visit);
             }
+            Act::Grpc(act) => {
+                url_names(&act.url, visit);
+                header_names(&act.headers, visit);
+                act.message.each_name(visit);
+            }
             Act::Open(act) => {
                 url_names(&act.url, visit);
                 header_names(&act.headers, visit);
@@ -143,6 +148,7 @@ fn check_names<'a>(check: &'a Check, visit: &mut dyn FnMut(&'a Name)) {
         }
         Check::Is(_)
         | Check::Status(_)
+        | Check::GrpcStatus(_)
         | Check::Slower(_)
         | Check::Faster(_)
         | Check::Matches(_)

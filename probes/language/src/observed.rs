@@ -7,11 +7,13 @@ use bongsu_model::{NetworkFacts, Phases};
 use serde_json::Value;
 
 use crate::fact::Fact;
+use crate::grpc::GrpcStatus;
 
 /// An answer or a frame.
 #[derive(Clone)]
 pub struct Observed<'a> {
     status: Option<u16>,
+    grpc: Option<(GrpcStatus, &'a str)>,
     headers: &'a [(String, String)],
     content: &'a [u8],
     facts: &'a [(Fact, Value)],
@@ -33,8 +35,31 @@ impl<'a> Observed<'a> {
     ) -> Self {
         Self {
             status: Some(status),
+            grpc: None,
             headers,
             content: body,
+            facts: &[],
+            elapsed,
+            phases: Phases::default(),
+            network: None,
+            redirects: &[],
+            json: OnceLock::new(),
+        }
+    }
+
+    /// The end of a gRPC call: its status with its message, its metadata with its trailers, and
+    /// its answer as JSON, empty if there is none.
+    pub fn call(
+        (status, message): (GrpcStatus, &'a str),
+        headers: &'a [(String, String)],
+        json: &'a [u8],
+        elapsed: Duration,
+    ) -> Self {
+        Self {
+            status: None,
+            grpc: Some((status, message)),
+            headers,
+            content: json,
             facts: &[],
             elapsed,
             phases: Phases::default(),
@@ -48,6 +73,7 @@ impl<'a> Observed<'a> {
     pub fn frame(frame: &'a str, elapsed: Duration) -> Self {
         Self {
             status: None,
+            grpc: None,
             headers: &[],
             content: frame.as_bytes(),
             facts: &[],
@@ -104,6 +130,7 @@ impl<'a> Observed<'a> {
     pub fn exchange(facts: &'a [(Fact, Value)], content: &'a [u8], elapsed: Duration) -> Self {
         Self {
             status: None,
+            grpc: None,
             headers: &[],
             content,
             facts,
@@ -124,6 +151,16 @@ impl<'a> Observed<'a> {
     /// The status of an HTTP answer.
     pub const fn status(&self) -> Option<u16> {
         self.status
+    }
+
+    /// How a gRPC call ended.
+    pub fn grpc_status(&self) -> Option<GrpcStatus> {
+        self.grpc.map(|(status, _)| status)
+    }
+
+    /// What the server said about it.
+    pub(crate) fn grpc_message(&self) -> &'a str {
+        self.grpc.map_or("", |(_, message)| message)
     }
 
     pub(crate) const fn elapsed(&self) -> Duration {

@@ -26,6 +26,7 @@ mod capture;
 mod case;
 mod expect;
 mod fact;
+mod grpc;
 mod limits;
 mod net;
 mod oauth2;
@@ -37,6 +38,7 @@ mod step;
 
 pub(crate) use capture::TAKES;
 pub(crate) use case::CaseEntry;
+pub(crate) use grpc::is_descriptor_path;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;

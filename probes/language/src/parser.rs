@@ -343,7 +343,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn literal(value: &ValueTemplate) -> Option<Value> {
+/// The value, if there is no expression in it.
+pub(crate) fn literal(value: &ValueTemplate) -> Option<Value> {
     match value {
         ValueTemplate::Literal(value) => Some(Value::clone(value)),
         ValueTemplate::Text(_) => None,

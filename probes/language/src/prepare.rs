@@ -8,7 +8,7 @@ use crate::capture::Secrecy;
 use crate::environment::{Environment, Variable, collect_texts};
 use crate::expression::{EvaluationError, Expression, percent_encode};
 use crate::journey::{
-    Act, Body, ClientCredentials, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url,
+    Act, Body, ClientCredentials, GrpcAct, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url,
 };
 use crate::multipart::{self, FormPart, PartContent};
 use crate::template::{Part, Template, ValueTemplate};
@@ -90,6 +90,8 @@ impl std::fmt::Debug for Prepared {
 pub enum PreparedAct {
     /// An HTTP request.
     Http(PreparedRequest),
+    /// A gRPC call.
+    Grpc(PreparedCall),
     /// A WebSocket to be opened.
     Open {
         /// An absolute `ws://` or `wss://` URL.
@@ -125,6 +127,7 @@ impl std::fmt::Debug for PreparedAct {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Http(_) => "Http(..)",
+            Self::Grpc(_) => "Grpc(..)",
             Self::Open { .. } => "Open(..)",
             Self::Send { .. } => "Send(..)",
             Self::Receive { .. } => "Receive(..)",
@@ -158,6 +161,24 @@ impl std::fmt::Debug for PreparedRequest {
     }
 }
 
+/// A rendered gRPC call.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PreparedCall {
+    /// An absolute `http://` or `https://` URL, service and method included.
+    pub url: String,
+    /// Metadata, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The message.
+    pub message: Value,
+}
+
+impl std::fmt::Debug for PreparedCall {
+    /// Shows no content: there may be secrets in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedCall").finish_non_exhaustive()
+    }
+}
+
 impl Step {
     /// Renders the step's act for one of its actors.
     ///
@@ -176,6 +197,7 @@ impl Step {
         };
         let act = match &self.act {
             Act::Http(act) => PreparedAct::Http(renderer.request(act)?),
+            Act::Grpc(act) => PreparedAct::Grpc(renderer.call(act)?),
             Act::Open(act) => renderer.open(act)?,
             Act::Send { socket, body } => PreparedAct::Send {
                 socket: socket.clone(),
@@ -274,6 +296,17 @@ impl Renderer<'_> {
             headers,
             body,
             follow: act.follow,
+        })
+    }
+
+    fn call(&mut self, act: &GrpcAct) -> Result<PreparedCall, RenderError> {
+        let url = self.url(&act.url, &["http://", "https://"])?;
+        let headers = self.headers(&act.headers)?;
+        let message = self.value(&act.message)?;
+        Ok(PreparedCall {
+            url,
+            headers,
+            message,
         })
     }
 

@@ -6,7 +6,7 @@ use bongsu_model::AccountName;
 
 use crate::capture::Secrecy;
 use crate::environment::Environment;
-use crate::journey::{Journey, Need, Step};
+use crate::journey::{Act, Journey, Need, Step};
 use crate::prepare::{PreparedAct, PreparedNet, RenderError};
 use crate::target::{AccountSpec, FieldSource, TargetProfile};
 
@@ -128,6 +128,11 @@ fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
                     .body
                     .map(|body| String::from_utf8_lossy(&body).into_owned()),
             ),
+            PreparedAct::Grpc(call) => (
+                format!("{verb} {}", call.url),
+                call.headers,
+                Some(call.message.to_string()),
+            ),
             PreparedAct::Open {
                 url,
                 headers,
@@ -147,9 +152,9 @@ fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
         Err(error) => (unknown(&verb, &error), Vec::new(), None),
     };
     let plain = |text: &str| placeholder::restore(text, str::to_owned);
-    let is_json = headers
-        .iter()
-        .any(|(name, value)| name == "content-type" && value.contains("json"));
+    let says_json =
+        |(name, value): &(String, String)| name == "content-type" && value.contains("json");
+    let is_json = matches!(step.act, Act::Grpc(_)) || headers.iter().any(says_json);
     Sketch {
         actors: vec![actor],
         line: plain(&line),

@@ -10,6 +10,8 @@ pub struct SourceFile {
     pub path: String,
     /// The file's content.
     pub text: String,
+    /// The descriptors of gRPC that it names, each by its path as the file has it.
+    pub descriptors: Vec<(String, Vec<u8>)>,
 }
 
 impl SourceFile {
@@ -18,7 +20,15 @@ impl SourceFile {
         Self {
             path: path.into(),
             text: text.into(),
+            descriptors: Vec::new(),
         }
+    }
+
+    /// The file with a descriptor that it names.
+    #[must_use]
+    pub fn with_descriptor(mut self, path: impl Into<String>, content: Vec<u8>) -> Self {
+        self.descriptors.push((path.into(), content));
+        self
     }
 }
 
@@ -46,21 +56,24 @@ impl std::fmt::Display for Position {
 pub(crate) struct Source<'a> {
     pub(crate) path: Arc<str>,
     pub(crate) text: &'a str,
+    pub(crate) descriptors: &'a [(String, Vec<u8>)],
     line_starts: Vec<u32>,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(file: &'a SourceFile) -> Self {
-        Self::at(file.path.as_str().into(), &file.text)
+        Self::at(file.path.as_str().into(), file)
     }
 
-    /// The text of the file at `path`.
-    pub(crate) fn at(path: Arc<str>, text: &'a str) -> Self {
+    /// The file, whose path is known already.
+    pub(crate) fn at(path: Arc<str>, file: &'a SourceFile) -> Self {
+        let text = file.text.as_str();
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         let line_starts = std::iter::once(0).chain(ends);
         Self {
             path,
             text,
+            descriptors: &file.descriptors,
             line_starts: line_starts.map_while(|at| u32::try_from(at).ok()).collect(),
         }
     }

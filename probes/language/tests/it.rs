@@ -10,6 +10,8 @@ mod evaluate;
 mod format;
 #[path = "it/goldens.rs"]
 mod goldens;
+#[path = "it/grpc.rs"]
+mod grpc;
 #[path = "it/mistaken.rs"]
 mod mistaken;
 #[path = "it/robust.rs"]

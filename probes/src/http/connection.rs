@@ -12,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
-use crate::dial::{Dialled, Meter, Metered, Protocol};
+use crate::dial::{Dialled, Meter, Metered, Protocol, Security};
 use crate::failure::{Fault, broken};
 
 use super::body::Reader;
@@ -57,6 +57,7 @@ enum Halves {
     Http2 {
         sender: http2::SendRequest<Payload>,
         crew: Crew,
+        security: Security,
     },
 }
 
@@ -80,7 +81,11 @@ pub(super) enum Taken {
 
 /// Prepares what was agreed on over a new stream. Of a request nothing is sent yet.
 pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
-    let Dialled { stream, protocol } = dialled;
+    let Dialled {
+        stream,
+        protocol,
+        security,
+    } = dialled;
     let meter = stream.meter();
     let io = TokioIo::new(stream);
     let halves = match protocol {
@@ -98,7 +103,7 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
                 driver: Some(Box::pin(driver)),
             }
         }
-        Protocol::Http2 => {
+        Protocol::Http2 | Protocol::Http2Only => {
             let crew = Crew::default();
             let (sender, connection) = multiplexed::builder(crew.foreman())
                 .handshake(io)
@@ -108,7 +113,11 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
                 // Its error, if any, reaches the request through their common channel.
                 let _ = connection.await;
             });
-            Halves::Http2 { sender, crew }
+            Halves::Http2 {
+                sender,
+                crew,
+                security,
+            }
         }
     };
     Ok(Connection { halves, meter })
@@ -123,11 +132,14 @@ impl Connection {
         self.meter.reset();
         let answering = match &mut self.halves {
             Halves::Http1 { sender, .. } => Either::Left(sender.try_send_request(message)),
-            Halves::Http2 { sender, .. } => {
-                let message = multiplexed::translate(message).map_err(|fault| Unanswered {
-                    fault,
-                    taken: Taken::Never,
-                })?;
+            Halves::Http2 {
+                sender, security, ..
+            } => {
+                let message =
+                    multiplexed::translate(message, *security).map_err(|fault| Unanswered {
+                        fault,
+                        taken: Taken::Never,
+                    })?;
                 Either::Right(sender.try_send_request(message))
             }
         };
@@ -151,22 +163,28 @@ impl Connection {
         }
     }
 
-    /// Reads the body to its end or its cap.
+    /// Reads the body to its end or its cap, and the trailers after it.
     pub(super) async fn read_body(
         &mut self,
         mut incoming: Incoming,
         reader: &mut Reader,
-    ) -> Result<(), Fault> {
+    ) -> Result<Option<http::HeaderMap>, Fault> {
+        let mut trailers = None;
         while let Some(frame) = driven(&mut self.halves, incoming.frame()).await {
             let frame = frame.map_err(|error| self.fault(&error, Stage::Body))?;
-            if let Ok(bytes) = frame.into_data() {
-                reader.take(&bytes).await?;
+            match frame.into_data() {
+                Ok(bytes) => reader.take(&bytes).await?,
+                Err(frame) => trailers = frame.into_trailers().ok(),
             }
         }
         if matches!(self.halves, Halves::Http2 { .. }) && is_cut_short(&incoming) {
             return Err(Fault::platform(FailClass::Send, "rst_stream no_error"));
         }
-        reader.finish().await
+        reader.finish().await?;
+        if trailers.as_ref().is_some_and(|t| t.len() > HEADERS_MAX) {
+            return Err(Fault::platform(FailClass::BodyTooLarge, "headers"));
+        }
+        Ok(trailers)
     }
 
     /// Whether another request can be sent: what arrived meanwhile is looked at first.

@@ -16,6 +16,7 @@ use h2::Reason;
 use http::uri;
 use hyper::client::conn::http2::Builder;
 
+use crate::dial::Security;
 use crate::failure::Fault;
 
 use super::connection::{HEAD_BYTES_MAX, Message};
@@ -74,7 +75,7 @@ pub(super) fn is_idle(crew: &Crew) -> bool {
 
 /// The same request as HTTP/2 says it: scheme and authority in the URI and no `host` line
 /// (RFC 9113, section 8.3.1).
-pub(super) fn translate(mut message: Message) -> Result<Message, Fault> {
+pub(super) fn translate(mut message: Message, security: Security) -> Result<Message, Fault> {
     let internal = |error: &dyn std::fmt::Display| {
         Fault::internal(format!("the request cannot be written: {error}"))
     };
@@ -85,7 +86,10 @@ pub(super) fn translate(mut message: Message) -> Result<Message, Fault> {
         .ok_or_else(|| internal(&"it has no host"))?;
     let authority = uri::Authority::try_from(authority.as_bytes());
     parts.authority = Some(authority.map_err(|error| internal(&error))?);
-    parts.scheme = Some(uri::Scheme::HTTPS);
+    parts.scheme = Some(match security {
+        Security::Plain => uri::Scheme::HTTP,
+        Security::Tls => uri::Scheme::HTTPS,
+    });
     *message.uri_mut() = http::Uri::from_parts(parts).map_err(|error| internal(&error))?;
     Ok(message)
 }

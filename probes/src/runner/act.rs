@@ -8,6 +8,7 @@ use super::Run;
 use super::actor::Hands;
 use super::attempt::{Attempt, Judge};
 use crate::clock::{Budget, Deadline, Struck};
+use crate::dial::Protocol;
 use crate::failure::Fault;
 use crate::http::{Answer, Line, Request};
 use crate::phases::{Phase, Stopwatch};
@@ -26,7 +27,7 @@ const BACKLOG_MAX: u32 = 1024;
 pub(super) struct Acting<'a> {
     pub(super) judge: Judge<'a>,
     pub(super) run: &'a Run<'a>,
-    hands: &'a mut Hands,
+    pub(super) hands: &'a mut Hands,
     pub(super) watch: Stopwatch,
     pub(super) deadline: Deadline,
     pub(super) attempt: Attempt,
@@ -66,6 +67,7 @@ impl Run<'_> {
         };
         let done = match prepared.act {
             PreparedAct::Http(request) => acting.http(request).await,
+            PreparedAct::Grpc(call) => acting.grpc(call).await,
             PreparedAct::Open {
                 url,
                 headers,
@@ -109,6 +111,7 @@ impl Acting<'_> {
             url,
             body: prepared.body.map(Bytes::from),
             body_max: self.judge.step.max_body,
+            newest: Protocol::Http2,
         };
         let exchange = self.follow(request, prepared.follow).await;
         self.attempt.network = exchange.network;
@@ -273,17 +276,10 @@ impl Acting<'_> {
 
     fn with_own_headers(
         &self,
-        mut headers: Vec<(String, String)>,
+        headers: Vec<(String, String)>,
         url: &http::Uri,
     ) -> Vec<(String, String)> {
-        let has = |headers: &[(String, String)], name: &str| {
-            headers
-                .iter()
-                .any(|(given, _)| given.eq_ignore_ascii_case(name))
-        };
-        if !has(&headers, "user-agent") {
-            headers.push(user_agent());
-        }
+        let mut headers = self.with_user_agent(headers);
         let keeps_cookies = self.run.journey.actors[self.judge.actor].cookies == Cookies::Kept;
         if keeps_cookies && !has(&headers, "cookie") {
             let now = self.run.context.clock.wall();
@@ -292,10 +288,26 @@ impl Acting<'_> {
         }
         headers
     }
+
+    pub(super) fn with_user_agent(
+        &self,
+        mut headers: Vec<(String, String)>,
+    ) -> Vec<(String, String)> {
+        if !has(&headers, "user-agent") {
+            headers.push(user_agent());
+        }
+        headers
+    }
 }
 
 fn user_agent() -> (String, String) {
     ("user-agent".to_owned(), USER_AGENT.to_owned())
+}
+
+fn has(headers: &[(String, String)], name: &str) -> bool {
+    headers
+        .iter()
+        .any(|(given, _)| given.eq_ignore_ascii_case(name))
 }
 
 pub(super) fn parse_url(text: &str) -> Result<http::Uri, Fault> {

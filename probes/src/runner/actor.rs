@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bongsu_language::Method;
+
 use crate::http::{Connections, CookieJar};
 use crate::websocket::Socket;
 
@@ -10,6 +12,9 @@ use crate::websocket::Socket;
 pub(super) struct Hands {
     pub(super) cookies: CookieJar,
     pub(super) connections: Connections,
+    /// The gRPC methods that were learned from their servers, by URL. Bounded by the journey's
+    /// steps.
+    pub(super) methods: BTreeMap<String, Method>,
     /// Open sockets by the name that the journey gave them. Bounded by the journey's steps.
     pub(super) sockets: BTreeMap<String, Socket>,
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use bongsu_language::{
-    About, Captured, Environment, Fact, Mismatch, Need, Observed, Secrecy, Step,
+    About, Captured, Environment, Fact, GrpcStatus, Mismatch, Need, Observed, Secrecy, Step,
 };
 use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, RedirectHop, Secret};
 use serde_json::Value;
@@ -42,6 +42,16 @@ pub(super) struct Attempt {
     pub(super) secrets_found: usize,
     pub(super) finality: Finality,
     pub(super) effect: Effect,
+    pub(super) sent: Sent,
+}
+
+/// Whether anything of what the step asks for was handed to the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Not yet: what was done so far only prepared it.
+    Nothing,
+    /// Perhaps: its fault says so.
+    Perhaps,
 }
 
 /// Whether another attempt could end otherwise.
@@ -80,6 +90,7 @@ impl Attempt {
             secrets_found: 0,
             finality: Finality::Open,
             effect: Effect::Impossible,
+            sent: Sent::Perhaps,
         }
     }
 
@@ -101,13 +112,15 @@ impl Attempt {
     /// fault may be replaced, by one that says nothing of what was sent.
     pub(super) fn settle_effect(&mut self) {
         let is_refused = self.fault.as_ref().is_some_and(|fault| {
-            fault.class() == Some(FailClass::Status) && fault.detail().starts_with('4')
+            let grpc = GrpcStatus::from_name(fault.detail());
+            fault.class() == Some(FailClass::Status)
+                && (fault.detail().starts_with('4') || grpc.is_some_and(GrpcStatus::is_refusal))
         });
         let is_unsent =
             self.answer.is_none() && self.fault.as_ref().is_some_and(Fault::is_before_sending);
         // An answer that redirects is an answer: what was asked for may be done by then.
         let is_answered = !self.redirects.is_empty();
-        if is_answered || !is_refused && !is_unsent {
+        if is_answered || (!is_refused && !is_unsent && self.sent == Sent::Perhaps) {
             self.effect = Effect::Possible;
         }
     }
@@ -148,8 +161,11 @@ impl Judge<'_> {
             return Err(Fault::platform(FailClass::Expectation, "fail_if"));
         }
         if has_wrong_status {
-            let status = observed.status().unwrap_or_default();
-            return Err(Fault::platform(FailClass::Status, status.to_string()));
+            let status = match observed.grpc_status() {
+                Some(status) => status.name().to_owned(),
+                None => observed.status().unwrap_or_default().to_string(),
+            };
+            return Err(Fault::platform(FailClass::Status, status));
         }
         if mismatches.iter().any(|m| m.about == About::Rcode) {
             let rcode = observed.fact(Fact::Rcode).and_then(Value::as_str);

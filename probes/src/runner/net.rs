@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::act::{Acting, USER_AGENT, parse_url};
 use super::attempt::Judge;
-use crate::dial::check_allowed;
+use crate::dial::{Protocol, check_allowed};
 use crate::failure::Fault;
 use crate::http::{Answer, Request, exchange};
 use crate::net::{
@@ -95,6 +95,7 @@ impl Acting<'_> {
             ],
             body: Some(Bytes::from(question.bytes()?)),
             body_max: MESSAGE_BYTES_MAX,
+            newest: Protocol::Http2,
         };
         let exchange = exchange(&request, self.line()).await;
         self.attempt.network = exchange.network;
@@ -176,6 +177,7 @@ impl Acting<'_> {
             status: 0,
             headers,
             body: content,
+            trailers: Vec::new(),
         });
         self.attempt.fault.take().map_or(Ok(()), Err)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_language::{Captured, Poll, Retry, RetryOn, Secrecy, Step};
+use bongsu_language::{Captured, GrpcStatus, Poll, Retry, RetryOn, Secrecy, Step};
 use bongsu_model::{
     BlindReason, EarlierAttempt, FailClass, Monotonic, RedirectHop, Secret, StepKind, StepOutcome,
 };
@@ -246,6 +246,9 @@ impl Tries {
     fn may_retry(&self, retry: &Retry, fault: &Fault) -> bool {
         let is_meant = retry.on.iter().any(|on| match on {
             RetryOn::Class(class) => fault.class() == Some(*class),
+            RetryOn::Grpc(status) => {
+                fault.class() == Some(FailClass::Status) && fault.detail() == status.name()
+            }
             RetryOn::Status(status) => {
                 fault.class() == Some(FailClass::Status) && fault.detail() == status.to_string()
             }
@@ -275,7 +278,10 @@ impl Tries {
 fn is_not_yet(fault: &Fault) -> bool {
     match fault.class() {
         Some(FailClass::Expectation) => true,
-        Some(FailClass::Status) => !fault.detail().starts_with('5'),
+        Some(FailClass::Status) => {
+            let grpc = GrpcStatus::from_name(fault.detail());
+            !fault.detail().starts_with('5') && !grpc.is_some_and(GrpcStatus::is_server_fault)
+        }
         _ => false,
     }
 }

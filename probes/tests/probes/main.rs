@@ -5,6 +5,7 @@
 mod answers;
 mod cleanup;
 mod credentials;
+mod grpc;
 mod handshakes;
 mod multiplexed;
 mod names;

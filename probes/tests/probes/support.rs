@@ -1,6 +1,7 @@
 //! What the tests share: journeys from text, contexts, a recording log, misbehaving servers.
 
 pub(crate) mod dns;
+pub(crate) mod grpc;
 pub(crate) mod http2;
 pub(crate) mod server;
 pub(crate) mod socket;

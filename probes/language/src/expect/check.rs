@@ -86,7 +86,7 @@ impl Expectations {
             .iter()
             .any(|expectation| match expectation.subject {
                 Subject::Json(_) | Subject::Text => true,
-                Subject::Status | Subject::Header(_) | Subject::Time => false,
+                Subject::Status | Subject::GrpcStatus | Subject::Header(_) | Subject::Time => false,
                 Subject::Fact(fact) => fact == Fact::Hex,
             })
     }
@@ -96,6 +96,7 @@ impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Status => f.write_str("status"),
+            Self::GrpcStatus => f.write_str("grpc_status"),
             Self::Header(name) => write!(f, "header {name}"),
             Self::Json(path) => write!(f, "json {}", path.text()),
             Self::Text => f.write_str("content"),
@@ -133,9 +134,9 @@ impl Judge<'_> {
             mismatches.push(Mismatch {
                 subject: expectation.subject.to_string(),
                 expected: self.describe(check)?,
-                actual: show_found(&expectation.subject, &found),
+                actual: self.show(&expectation.subject, &found),
                 about: match expectation.subject {
-                    Subject::Status => About::Status,
+                    Subject::Status | Subject::GrpcStatus => About::Status,
                     Subject::Fact(Fact::Rcode) => About::Rcode,
                     Subject::Header(_)
                     | Subject::Json(_)
@@ -153,6 +154,11 @@ impl Judge<'_> {
         let observed = self.observed;
         Found::Values(match subject {
             Subject::Status => observed.status().map(Value::from).into_iter().collect(),
+            Subject::GrpcStatus => observed
+                .grpc_status()
+                .map(|status| Value::from(status.number()))
+                .into_iter()
+                .collect(),
             Subject::Header(name) => observed.header(name).map(Value::from).into_iter().collect(),
             Subject::Text => vec![Value::from(observed.text().into_owned())],
             Subject::Time => vec![Value::from(observed.elapsed().as_secs_f64())],
@@ -187,6 +193,7 @@ impl Judge<'_> {
             | Check::Is(_)
             | Check::In(_)
             | Check::Status(_)
+            | Check::GrpcStatus(_)
             | Check::Min(_)
             | Check::Max(_)
             | Check::Slower(_)
@@ -224,6 +231,9 @@ impl Judge<'_> {
             Check::Status(sets) => value
                 .as_u64()
                 .is_some_and(|status| sets.iter().any(|set| set.has(status))),
+            Check::GrpcStatus(statuses) => statuses
+                .iter()
+                .any(|status| value.as_u64() == Some(u64::from(status.number()))),
             Check::Min(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_ge()),
             Check::Max(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_le()),
             Check::Slower(bound) => self.observed.elapsed() >= *bound,
@@ -262,6 +272,11 @@ impl Judge<'_> {
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(" or "),
+            Check::GrpcStatus(statuses) => statuses
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" or "),
             Check::Min(bound) => format!("at least {}", show(bound)?),
             Check::Max(bound) => format!("at most {}", show(bound)?),
             Check::Slower(bound) => format!("at least {}", display_duration(*bound)),
@@ -274,6 +289,16 @@ impl Judge<'_> {
             Check::Count(checks) => format!("a count of {}", self.describe_all(checks)?),
             Check::Not(checks) => format!("not {}", self.describe_all(checks)?),
         })
+    }
+
+    fn show(&self, subject: &Subject, found: &Found) -> String {
+        match (subject, self.observed.grpc_status()) {
+            (Subject::GrpcStatus, Some(status)) => match self.observed.grpc_message() {
+                "" => status.to_string(),
+                message => format!("{status}: {}", cut(message)),
+            },
+            _ => show_found(subject, found),
+        }
     }
 
     fn describe_all(&self, checks: &[Check]) -> Result<String, RenderError> {

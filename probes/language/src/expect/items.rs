@@ -41,6 +41,7 @@ impl Judge<'_> {
             Check::Is(_)
             | Check::In(_)
             | Check::Status(_)
+            | Check::GrpcStatus(_)
             | Check::Min(_)
             | Check::Max(_)
             | Check::Slower(_)

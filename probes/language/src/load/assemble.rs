@@ -6,6 +6,7 @@ use bongsu_model::{FeatureId, Revision, Variant};
 use serde_json::Value;
 
 use super::Fragment;
+use super::descriptor;
 use super::resolve::{Actors, find, is_path};
 use super::variables::ACCOUNT_FIELDS;
 use crate::journey::{Act, Actor, FragmentUse, Header, Journey, Scope, Step, Url};
@@ -233,6 +234,10 @@ impl Layout<'_> {
                 self.add_base(&mut act.url);
                 self.add_defaults(&mut act.headers, acting);
             }
+            Act::Grpc(act) => {
+                self.add_base(&mut act.url);
+                self.add_defaults(&mut act.headers, acting);
+            }
             Act::Open(act) => self.add_defaults(&mut act.headers, acting),
             Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } | Act::Net(_) => {}
         }
@@ -317,9 +322,9 @@ fn add_account_fields(journey: &mut Journey) {
     }
 }
 
-/// The hash of the file's text and, by name, of the fragments' texts.
+/// The hash of the file's text and, by name, of the fragments' texts, each with its descriptors.
 fn revision(source: &Source<'_>, uses: &[FragmentUse], fragments: &[Fragment]) -> Revision {
-    let mut content = source.text.to_owned();
+    let mut content = descriptor::revised(source);
     let mut names: Vec<&str> = uses.iter().map(|used| used.fragment.as_str()).collect();
     names.sort_unstable();
     names.dedup();

@@ -286,11 +286,15 @@ fn check_paths(
         return;
     }
     match &step.doing {
-        Some(Doing::Act(Act::Http(act))) if is_path(&act.url) => diagnostics.push(
-            Diagnostic::error(act.url.position.clone(), "this path has no base")
-                .rule(Rule::MissingBase)
-                .help("add base = \"{{ target.base.NAME }}\" at the top, or write the whole URL"),
-        ),
+        Some(Doing::Act(act)) if path_of(act).is_some() => {
+            diagnostics.extend(path_of(act).map(|url| {
+                Diagnostic::error(url.position.clone(), "this path has no base")
+                    .rule(Rule::MissingBase)
+                    .help(
+                        "add base = \"{{ target.base.NAME }}\" at the top, or write the whole URL",
+                    )
+            }))
+        }
         Some(Doing::Use { fragment, position }) => {
             let pathful = find(fragments, fragment).is_some_and(|found| {
                 found
@@ -298,7 +302,7 @@ fn check_paths(
                     .iter()
                     .chain(&found.cleanup)
                     .any(|step| match &step.doing {
-                        Some(Doing::Act(Act::Http(act))) => is_path(&act.url),
+                        Some(Doing::Act(act)) => path_of(act).is_some(),
                         _ => false,
                     })
             });
@@ -313,6 +317,18 @@ fn check_paths(
         }
         Some(Doing::Act(_)) | None => {}
     }
+}
+
+/// The URL of an act, if it is a path.
+fn path_of(act: &Act) -> Option<&Url> {
+    let url = match act {
+        Act::Http(act) => &act.url,
+        Act::Grpc(act) => &act.url,
+        Act::Open(_) | Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } | Act::Net(_) => {
+            return None;
+        }
+    };
+    is_path(url).then_some(url)
 }
 
 pub(super) fn is_path(url: &Url) -> bool {
@@ -385,7 +401,7 @@ fn check_sockets(
         };
         for actor in actors {
             match act {
-                Act::Http(_) | Act::Net(_) => {}
+                Act::Http(_) | Act::Grpc(_) | Act::Net(_) => {}
                 Act::Open(act) => {
                     let socket = (actor, act.socket.clone());
                     if open.contains(&socket) {
@@ -473,6 +489,7 @@ fn check_owed(steps: &[StepEntry], cleanup: &[StepEntry], diagnostics: &mut Vec<
 fn leaves_something(act: &Act) -> bool {
     match act {
         Act::Http(act) => act.verb != bongsu_model::Verb::Delete,
+        Act::Grpc(_) => true,
         Act::Open(_) | Act::Send { .. } | Act::Receive { .. } | Act::Close { .. } | Act::Net(_) => {
             false
         }

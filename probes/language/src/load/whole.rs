@@ -197,6 +197,7 @@ impl Act {
     fn literal_hosts(&self) -> Vec<(String, &Position)> {
         let url = match self {
             Self::Http(act) => &act.url,
+            Self::Grpc(act) => &act.url,
             Self::Open(act) => &act.url,
             Self::Net(act) => return act.literal_hosts(),
             Self::Send { .. } | Self::Receive { .. } | Self::Close { .. } => return Vec::new(),

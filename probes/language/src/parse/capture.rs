@@ -165,7 +165,7 @@ impl Parser<'_> {
                 .map(CaptureFrom::Tls),
             ("ip", _) => self.says_true(entry).then_some(CaptureFrom::Ip),
             ("regex", _) => self.pattern(&entry.node).map(CaptureFrom::Regex),
-            ("body", Of::Answer | Of::Net(Verb::Tcp | Verb::Udp))
+            ("body", Of::Answer | Of::Call | Of::Net(Verb::Tcp | Verb::Udp))
             | ("frame", Of::Frame | Of::Opening) => {
                 self.says_true(entry).then_some(CaptureFrom::Text)
             }

@@ -24,6 +24,8 @@ const REGEX_BYTES_MAX: usize = 256 * 1024;
 pub(super) enum Of {
     /// An HTTP answer.
     Answer,
+    /// The answer to a gRPC call.
+    Call,
     /// The first frame of a socket that was just opened.
     Opening,
     /// A frame.
@@ -71,16 +73,22 @@ impl Parser<'_> {
             }
             match entry.key.as_str() {
                 "status" if of == Of::Answer => all.extend(self.status(&entry.node)),
-                "header" if of == Of::Answer => self.header_expectations(&entry.node, &mut all),
+                "grpc_status" if of == Of::Call => all.extend(self.grpc_status(&entry.node)),
+                "header" if matches!(of, Of::Answer | Of::Call) => {
+                    self.header_expectations(&entry.node, &mut all)
+                }
                 "json" if of != Of::Opening => self.json_expectations(&entry.node, &mut all),
                 "body" if of == Of::Answer => {
                     all.extend(self.expectation(Subject::Text, &entry.node));
                 }
-                "frame" if of != Of::Answer => self.frame_expectations(&entry.node, &mut all),
+                "frame" if matches!(of, Of::Frame | Of::Opening) => {
+                    self.frame_expectations(&entry.node, &mut all)
+                }
                 "time" if key == "expect" => all.extend(self.time(&entry.node, &entry.key_span)),
                 known if keys::EXPECT.names().any(|name| name == known) => {
                     let help = match of {
                         Of::Answer => "an answer has status, header, json, body",
+                        Of::Call => "an answer of gRPC has grpc_status, header, json",
                         Of::Opening => "an opened socket has frame, as in frame.json.\"$.type\"",
                         Of::Frame | Of::Net(_) => "a frame has json and frame",
                     };
@@ -98,7 +106,7 @@ impl Parser<'_> {
         all.sort_by_key(|expectation: &Expectation| {
             !matches!(
                 expectation.subject,
-                Subject::Status | Subject::Fact(Fact::Rcode)
+                Subject::Status | Subject::GrpcStatus | Subject::Fact(Fact::Rcode)
             )
         });
         Expectations { all }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bongsu_model::{FailClass, Verb};
 
 use crate::document::{Node, Table};
+use crate::grpc::GrpcStatus;
 use crate::journey::{Poll, Retry, RetryOn};
 use crate::keys;
 use crate::parser::{Parser, shown};
@@ -32,7 +33,11 @@ impl Parser<'_> {
                 .error(&entry.key_span, format!("`{verb}` cannot be polled"))
                 .rule(Rule::UnsafePoll)
                 .label("it would be sent again and again")
-                .help("poll with `get`, or add `idempotent = true` if repeating it does no harm");
+                .help(if verb == Verb::Grpc {
+                    "add `side_effect = false` to the step if the method changes nothing"
+                } else {
+                    "poll with `get`, or add `idempotent = true` if repeating it does no harm"
+                });
         }
         let (every, for_) = (every?, for_?);
         if every < POLL_EVERY_MIN {
@@ -75,10 +80,12 @@ impl Parser<'_> {
                 .error(&entry.key_span, format!("`{verb}` cannot be sent twice"))
                 .rule(Rule::UnsafeRetry)
                 .label("if the first one arrived, this does it again")
-                .help(
+                .help(if verb == Verb::Grpc {
+                    "add `side_effect = false` to the step if the method changes nothing"
+                } else {
                     "add headers.idempotency-key = \"{{ run.id }}-NAME\" if the server honours it, \
-                     or remove `retry`",
-                );
+                     or remove `retry`"
+                });
         }
         let times = retry
             .get("times")
@@ -109,6 +116,11 @@ impl Parser<'_> {
         if let Some((_, class)) = CLASSES.iter().find(|(word, _)| *word == text) {
             return Some(RetryOn::Class(*class));
         }
+        if let Some(status) = GrpcStatus::from_name(text)
+            && status != GrpcStatus::OK
+        {
+            return Some(RetryOn::Grpc(status));
+        }
         match text.parse::<u16>() {
             Ok(status) if (400..=599).contains(&status) => Some(RetryOn::Status(status)),
             _ => {
@@ -117,7 +129,10 @@ impl Parser<'_> {
                         &node.span,
                         format!("`{}` is nothing to retry on", shown(text)),
                     )
-                    .help("use connect, dns, tls, timeout, or a status from \"400\" to \"599\"");
+                    .help(
+                        "use connect, dns, tls, timeout, a status from \"400\" to \"599\", or one of \
+                         gRPC such as \"UNAVAILABLE\"",
+                    );
                 None
             }
         }

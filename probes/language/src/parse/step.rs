@@ -22,6 +22,7 @@ const VERBS: &[(&str, StepVerb)] = &[
     ("patch", StepVerb::Http(Verb::Patch)),
     ("delete", StepVerb::Http(Verb::Delete)),
     ("head", StepVerb::Http(Verb::Head)),
+    ("grpc", StepVerb::Grpc),
     ("ws", StepVerb::Open),
     ("send", StepVerb::Send),
     ("receive", StepVerb::Receive),
@@ -34,15 +35,13 @@ const VERBS: &[(&str, StepVerb)] = &[
     ("use", StepVerb::Use),
 ];
 
-/// Verbs that the design has and this version does not perform.
-const LATER_VERBS: &[&str] = &["grpc"];
-
 /// Most bytes that a step may allow for a body: sixteen times the default.
 const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StepVerb {
     Http(Verb),
+    Grpc,
     Open,
     Send,
     Receive,
@@ -93,6 +92,26 @@ impl StepVerb {
                 "timeout",
                 "max_body",
                 "follow",
+                "wait_before",
+                "when",
+                "spends",
+                "side_effect",
+            ],
+            Self::Grpc => &[
+                "feature",
+                "headers",
+                "json",
+                "descriptor",
+                "expect",
+                "fail_if",
+                "capture",
+                "poll",
+                "retry",
+                "slow",
+                "within",
+                "since",
+                "timeout",
+                "max_body",
                 "wait_before",
                 "when",
                 "spends",
@@ -184,19 +203,25 @@ impl Parser<'_> {
         let of = match verb {
             Some((_, StepVerb::Open)) => Of::Opening,
             Some((_, StepVerb::Receive)) => Of::Frame,
+            Some((_, StepVerb::Grpc)) => Of::Call,
             Some((_, StepVerb::Net(verb))) => Of::Net(verb),
             _ => Of::Answer,
         };
         let expect = self.expectations(table, "expect", of);
-        let expect = match verb {
-            Some((_, StepVerb::Http(_))) => expect.with_default_status(&position),
-            Some((_, StepVerb::Net(Verb::Dns))) => expect.with_default_answer(&position),
-            Some(_) | None => expect,
+        let expect = match (verb, &doing) {
+            (Some((_, StepVerb::Http(_))), _) => expect.with_default_status(&position),
+            (Some((_, StepVerb::Net(Verb::Dns))), _) => expect.with_default_answer(&position),
+            (_, Some(Doing::Act(Act::Grpc(act)))) => expect.of_call(act, &position),
+            _ => expect,
         };
         let fail_if = self.expectations(table, "fail_if", of);
         let mut captures = self.captures(table, of);
+        let effect = Self::effect(table, verb.map(|(_, verb)| verb), doing.as_ref());
         let http_verb = match verb {
             Some((_, StepVerb::Http(verb) | StepVerb::Net(verb))) => Some(verb),
+            // What changes nothing may be asked as often as a GET.
+            Some((_, StepVerb::Grpc)) if effect == Effect::None => Some(Verb::Get),
+            Some((_, StepVerb::Grpc)) => Some(Verb::Grpc),
             _ => None,
         };
         let mut expect = expect;
@@ -231,7 +256,7 @@ impl Parser<'_> {
             wait_before: self.placed_duration(table, "wait_before"),
             max_body: self.max_body(table),
             spends: self.spends(table),
-            effect: Self::effect(table, verb.map(|(_, verb)| verb)),
+            effect,
             names: self.take_names(),
             position,
         }
@@ -239,10 +264,11 @@ impl Parser<'_> {
 
     /// An unsafe verb changes something unless the step says that it does not, or asks for a
     /// token: a session.
-    fn effect(table: &Table, verb: Option<StepVerb>) -> Effect {
+    fn effect(table: &Table, verb: Option<StepVerb>, doing: Option<&Doing>) -> Effect {
         let is_unsafe = match verb {
             Some(StepVerb::Http(verb)) => verb.has_side_effects(),
             Some(StepVerb::Send) => true,
+            Some(StepVerb::Grpc) => !super::grpc::only_asks(doing),
             Some(
                 StepVerb::Open
                 | StepVerb::Receive
@@ -316,9 +342,8 @@ impl Parser<'_> {
                 None
             }
             (None, _) => {
-                let is_later = LATER_VERBS.iter().any(|word| table.get(word).is_some());
                 let words: Vec<&str> = VERBS.iter().map(|(word, _)| *word).collect();
-                if !is_later && !is_misspelt(table, &keys::STEP, &words) {
+                if !is_misspelt(table, &keys::STEP, &words) {
                     let _ = self
                         .error(owner, "this step has no verb")
                         .rule(Rule::StepVerb)
@@ -406,6 +431,7 @@ impl Parser<'_> {
                     follow,
                 })
             }
+            StepVerb::Grpc => Act::Grpc(Box::new(self.call(table, node)?)),
             StepVerb::Open => {
                 let url = self.url(node, &["ws://", "wss://"]);
                 let headers = self.step_headers(table);
