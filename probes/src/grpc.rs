@@ -136,7 +136,7 @@ fn decode_message(answer: &mut Answer) {
     }
 }
 
-fn unframe(body: &Bytes) -> Result<Vec<Bytes>, Fault> {
+pub(crate) fn unframe(body: &Bytes) -> Result<Vec<Bytes>, Fault> {
     let mut messages = Vec::new();
     let mut at = 0;
     while at < body.len() {

@@ -24,6 +24,8 @@ mod context;
 mod dial;
 mod dns;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod grpc;
 mod http;
 mod net;

@@ -84,12 +84,7 @@ async fn upgrade(
     let dialled = dial(&endpoint, target, watch, &mut exchange.network, deadline).await?;
     let stream = dialled.stream;
     let meter = stream.meter();
-    let mut config = WebSocketConfig::default();
-    config.max_frame_size = Some(FRAME_BYTES_MAX);
-    config.max_message_size = Some(FRAME_BYTES_MAX);
-    config.read_buffer_size = 8 * 1024;
-    config.write_buffer_size = 0;
-    let shaking = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
+    let shaking = tokio_tungstenite::client_async_with_config(request, stream, Some(config()));
     let shaken = deadline.bound(shaking).await;
     let now = watch.clock().monotonic();
     watch.end_at(Phase::Wait, meter.first_read().unwrap_or(now));
@@ -215,6 +210,33 @@ impl Socket {
         let done = deadline.bound(asking).await;
         watch.end(Phase::Wait);
         done.map_err(|struck| Fault::struck(struck, Phase::Wait))?
+    }
+}
+
+fn config() -> WebSocketConfig {
+    let mut config = WebSocketConfig::default();
+    config.max_frame_size = Some(FRAME_BYTES_MAX);
+    config.max_message_size = Some(FRAME_BYTES_MAX);
+    config.read_buffer_size = 8 * 1024;
+    config.write_buffer_size = 0;
+    config
+}
+
+/// The texts of all frames of a socket that was opened over `stream`, and its end.
+#[cfg(any(test, fuzzing))]
+pub(crate) async fn read_all(stream: Metered, clock: &Arc<dyn Clock>) -> (Vec<String>, Fault) {
+    let role = tokio_tungstenite::tungstenite::protocol::Role::Client;
+    let stream = WebSocketStream::from_raw_socket(stream, role, Some(config())).await;
+    let inbox = Arc::new(Inbox::default());
+    // Kept until the end, as an actor's half is: without it the task has nobody to read for.
+    let (_acts, asked) = mpsc::channel(ACTS_MAX);
+    attend(stream, asked, Arc::clone(&inbox), Arc::clone(clock)).await;
+    let mut texts = Vec::new();
+    loop {
+        match inbox.next().await {
+            Ok(frame) => texts.push(frame.text),
+            Err(end) => return (texts, end),
+        }
     }
 }
 

@@ -1,7 +1,11 @@
-//! Takes secrets out of texts before they leave a run: longest match first, in every encoding
-//! that a secret may have been put into.
+//! Takes secrets out of texts before they leave a run, in every encoding that a secret may have been
+//! put into. Every byte that belongs to any match goes: where secrets overlap or hold one another,
+//! nothing of either is left.
+
+mod view;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -10,6 +14,7 @@ use bongsu_model::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::expression::percent_encode;
+use view::View;
 
 /// Shortest secret in bytes: a shorter one would black out ordinary words, or be guessed.
 pub const SECRET_BYTES_MIN: usize = 6;
@@ -116,13 +121,15 @@ impl Redactor {
         if self.overflow == Overflow::Happened {
             return MASK.to_owned();
         }
-        let mut clean = text.to_owned();
-        for form in &self.forms {
-            if clean.contains(form.as_str()) {
-                clean = clean.replace(form.as_str(), MASK);
+        let mut found = Vec::new();
+        if !self.forms.is_empty() {
+            for view in View::all(text) {
+                self.forms
+                    .iter()
+                    .for_each(|form| view.find(form, &mut found));
             }
         }
-        clean
+        masked(text, found)
     }
 
     /// The text without any secret, also without the beginning of one at its end or before a mark
@@ -132,14 +139,14 @@ impl Redactor {
         let mut whole = String::with_capacity(clean.len());
         for piece in clean.split_inclusive(CUT_MARKS) {
             let kept = piece.trim_end_matches(CUT_MARKS);
-            let beginning = self
-                .forms
-                .iter()
-                .filter_map(|form| beginning_at_end(kept, form))
-                .max();
-            match beginning {
-                Some(bytes) => {
-                    whole.push_str(&kept[..kept.len() - bytes]);
+            let views = View::all(kept);
+            let begins = views.iter().flat_map(|view| {
+                let forms = self.forms.iter();
+                forms.filter_map(|form| view.beginning_at_end(form, BEGINNING_BYTES_MIN))
+            });
+            match begins.min() {
+                Some(at) => {
+                    whole.push_str(kept.get(..at).unwrap_or_default());
                     whole.push_str(MASK);
                     whole.push_str(&piece[kept.len()..]);
                 }
@@ -156,12 +163,22 @@ impl std::fmt::Debug for Redactor {
     }
 }
 
-/// How many bytes at the end of `text` are the beginning of `form`.
-fn beginning_at_end(text: &str, form: &str) -> Option<usize> {
-    let longest = form.len().min(text.len());
-    (BEGINNING_BYTES_MIN..=longest)
-        .rev()
-        .find(|bytes| form.is_char_boundary(*bytes) && text.ends_with(&form[..*bytes]))
+/// The text with a mask in place of each of the ranges, of one mask where they touch.
+fn masked(text: &str, mut ranges: Vec<Range<usize>>) -> String {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut clean = String::with_capacity(text.len());
+    let mut shown = 0;
+    let mut ranges = ranges.into_iter().peekable();
+    while let Some(mut range) = ranges.next() {
+        while let Some(next) = ranges.next_if(|next| next.start <= range.end) {
+            range.end = range.end.max(next.end);
+        }
+        clean.push_str(text.get(shown..range.start).unwrap_or_default());
+        clean.push_str(MASK);
+        shown = range.end;
+    }
+    clean.push_str(text.get(shown..).unwrap_or_default());
+    clean
 }
 
 fn forms(text: &str) -> Vec<String> {
@@ -253,6 +270,8 @@ fn lower_case_escapes(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn redactor(secrets: &[&str]) -> Redactor {
@@ -298,6 +317,89 @@ mod tests {
     }
 
     #[test]
+    fn secrets_that_overlap_leave_nothing_of_either() {
+        let redactor = redactor(&["first-shared", "shared-second-part", "ababab"]);
+        assert_eq!(redactor.redact("a first-shared-second-part z"), "a *** z");
+        assert_eq!(redactor.redact("x ababababab y"), "x *** y");
+        assert_eq!(redactor.redact("first-sharedababab"), MASK);
+    }
+
+    /// One character of a secret as somebody may write it.
+    fn written(c: char, how: u8) -> String {
+        let percent = |upper: bool| {
+            let mut bytes = [0; 4];
+            let bytes = c.encode_utf8(&mut bytes).bytes();
+            bytes
+                .map(|b| {
+                    if upper {
+                        format!("%{b:02X}")
+                    } else {
+                        format!("%{b:02x}")
+                    }
+                })
+                .collect()
+        };
+        match how % 6 {
+            0 => percent(true),
+            1 => percent(false),
+            2 if c == ' ' => "+".to_owned(),
+            _ => c.to_string(),
+        }
+    }
+
+    fn escaped_somehow(c: char, how: u8) -> String {
+        let units = || {
+            let mut units = [0; 2];
+            let units: Vec<u16> = c.encode_utf16(&mut units).to_vec();
+            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        };
+        match (c, how % 4) {
+            ('"' | '\\', 0) => units(),
+            ('"' | '\\', _) => format!("\\{c}"),
+            ('/', 1) => "\\/".to_owned(),
+            (_, 2) => units(),
+            (_, 3) => format!("\\u{{{:x}}}", u32::from(c)),
+            _ => c.to_string(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn however_much_of_a_secret_is_encoded_all_of_it_goes(
+            secret in "[a-zA-Z0-9 /+\"\\\\&=%가ö😀]{6,20}",
+            how in prop::collection::vec(any::<u8>(), 20),
+            is_nested in any::<bool>(),
+        ) {
+            let each = |one: fn(char, u8) -> String| -> String {
+                secret.chars().zip(&how).map(|(c, how)| one(c, *how)).collect()
+            };
+            // A percent sign that stands for itself is encoded, or the text means something else.
+            let url: String = secret.chars().zip(&how).map(|(c, how)| match c {
+                '%' => "%25".to_owned(),
+                '+' => "%2B".to_owned(),
+                c => written(c, *how),
+            }).collect();
+            let json = each(escaped_somehow);
+            let redactor = redactor(&[secret.as_str()]);
+            for text in [url.clone(), json.clone()] {
+                let text = if is_nested {
+                    percent_encode(&text)
+                } else {
+                    text
+                };
+                let clean = redactor.redact(&format!("<-{text}->"));
+                prop_assert_eq!(clean, "<-***->", "{}", text);
+            }
+        }
+
+        #[test]
+        fn what_holds_no_secret_stays_as_it_is(text in "[a-z%+\\\\u0-9가 ]{0,40}") {
+            let clean = redactor(&["SECRET-SECRET"]).redact(&text);
+            prop_assert_eq!(clean, text);
+        }
+    }
+
+    #[test]
     fn a_secret_that_is_a_form_of_another_has_forms_of_its_own() {
         // Its Base64 has no padding and has a `/`, which a query writes as %2F.
         let password = "p\u{7f}?~~~";
@@ -339,6 +441,18 @@ mod tests {
             }
         }
         assert_eq!(redactor.redact_cut("sen…, sen"), "sen…, sen");
+        // Encoded in part, and cut through an escape.
+        for text in [
+            "sentinel/secret%20%22o…",
+            "senti%6eel%2fse%63r%6",
+            "senti%…",
+            r"sentinel\/secret \u00",
+            r#"sentinel\/secret \"o"#,
+            "sentinel%252Fsecre%2",
+        ] {
+            let clean = redactor.redact_cut(text);
+            assert_eq!(clean.trim_end_matches('…'), MASK, "{text}");
+        }
     }
 
     #[test]

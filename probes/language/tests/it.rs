@@ -8,12 +8,18 @@ mod budgets;
 mod evaluate;
 #[path = "it/format.rs"]
 mod format;
+#[path = "it/fuzz.rs"]
+mod fuzz;
 #[path = "it/goldens.rs"]
 mod goldens;
 #[path = "it/grpc.rs"]
 mod grpc;
 #[path = "it/mistaken.rs"]
 mod mistaken;
+#[path = "it/harness.rs"]
+mod harness;
+#[path = "it/mutate.rs"]
+mod mutate;
 #[path = "it/robust.rs"]
 mod robust;
 #[path = "it/schema.rs"]

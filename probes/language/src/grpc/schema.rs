@@ -95,6 +95,11 @@ impl Schema {
 
     pub(super) fn take(&mut self, file: FileDescriptorProto) -> Result<(), SchemaError> {
         let name = file.name.clone().ok_or(SchemaError::NoDescriptors)?;
+        // What lies beyond these the library of descriptors knows only to panic about.
+        if !matches!(file.syntax(), "" | "proto2" | "proto3") {
+            let syntax: String = file.syntax().chars().take(40).collect();
+            return Err(SchemaError::Broken(format!("`{syntax}` is not known")));
+        }
         self.pool = None;
         let _ = self.files.insert(name, file);
         if self.files.len() > FILES_MAX {

@@ -1,0 +1,8 @@
+//! Any bytes as descriptors, answers of reflection and messages of gRPC.
+#![no_main]
+
+#[path = "../../language/tests/it/harness.rs"]
+#[expect(dead_code, reason = "each target has one of them")]
+mod harness;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| harness::messages(bytes));
