@@ -42,7 +42,12 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
         || (a == 198 && (18..20).contains(&b))
+        || v4 == AZURE_HOST
 }
+
+/// Where every virtual machine of Azure reaches its host, which hands out its credentials: one of the
+/// Internet's addresses, but not on the Internet.
+const AZURE_HOST: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
@@ -54,7 +59,8 @@ fn is_private_v6(v6: Ipv6Addr) -> bool {
         || (a == 0x3fff && b < 0x1000)
 }
 
-/// The IPv4 address inside `::a.b.c.d`, `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` and 6to4.
+/// The IPv4 address inside `::a.b.c.d`, `::ffff:a.b.c.d`, `64:ff9b::a.b.c.d` (NAT64), 6to4 and, where
+/// it is a private one, ISATAP.
 fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = v6.octets();
     let tail = || Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]);
@@ -62,6 +68,8 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
         [0, 0, 0, 0, 0, 0 | 0xffff, _, _] | [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(tail()),
         [0x2002, _, _, ..] => Some(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5])),
+        // RFC 5214 section 6.1: any prefix, then these words.
+        [_, _, _, _, 0 | 0x200, 0x5efe, _, _] => Some(tail()).filter(|v4| is_private_v4(*v4)),
         _ => None,
     }
 }
@@ -102,13 +110,22 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "198.18.0.1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
             "::",
             "::1",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
             "::127.0.0.1",
             "64:ff9b::10.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "::ffff:a83f:8110",
             "2002:7f00:0001::",
+            "2002:a9fe:a9fe::1",
+            "2606:4700::5efe:10.0.0.1",
+            "2606:4700::200:5efe:169.254.169.254",
+            "2001:0:4136:e378:8000:63bf:3fff:fdd2",
             "fe80::1",
             "fec0::1",
             "fc00::1",
@@ -133,6 +150,9 @@ mod tests {
             "::ffff:8.8.8.8",
             "64:ff9b::8.8.8.8",
             "2001:4860:4860::8888",
+            "2002:808:808::1",
+            "2606:4700::5efe:8.8.8.8",
+            "168.63.129.17",
         ] {
             assert!(!is_private(text.parse().unwrap()), "{text}");
         }

@@ -12,7 +12,7 @@ use crate::support::dns::{Answer, Dns};
 use crate::support::server::{Behaviour, Server, json, refusing};
 use crate::support::tls::authority;
 use crate::support::{
-    Guilty, check_sane, context, ending, short, step, target, target_with, verdict,
+    Guilty, check_sane, context, ending, short, step, target, target_of, target_with, verdict,
 };
 
 const GET: &str = r#"
@@ -96,6 +96,47 @@ async fn private_addresses_are_refused_after_resolving() {
         "{ended}"
     );
     assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn no_dress_of_a_private_address_reaches_it_by_no_verb() {
+    let server = Server::start(|_| Behaviour::Answer(json(200, "{}"))).await;
+    let port = server.address.port();
+    let steps = [
+        GET,
+        "[[step]]\nname = \"ask\"\nws = \"{{ target.ws.api }}/x\"\nsocket = \"s\"\n",
+        "[[step]]\nname = \"ask\"\ngrpc = \"/grpc.health.v1.Health/Check\"\n",
+    ];
+    for dress in [
+        "::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "2002:7f00:1::1",
+        "fd00:ec2::254",
+    ] {
+        let address: std::net::Ipv6Addr = dress.parse().unwrap();
+        let dns = Dns::start(Answer::Address6(address)).await;
+        for step_text in steps {
+            // By a name that leads to it.
+            let base = format!("http://api.test:{port}");
+            let target = target_with(&base, &dns.key(), None);
+            let report = run(&short(step_text), &context(target)).await;
+            let ended = ending(step(&report, "ask"));
+            let expected = format!("fail(dns): private_address {address},");
+            assert!(ended.starts_with(&expected), "{dress}: {ended}");
+            // By itself, where the profile names it and yet does not allow private addresses.
+            let base = format!("http://[{address}]:{port}");
+            let target = target_of(&base, &format!("hosts = [\"{address}\"]"), "", None);
+            let report = run(&short(step_text), &context(target)).await;
+            let ended = ending(step(&report, "ask"));
+            let expected = format!("blind(internal): address {address} is private");
+            assert!(ended.starts_with(&expected), "{dress}: {ended}");
+        }
+    }
+    assert!(server.seen().is_empty());
+    assert_eq!(*server.connections.lock().unwrap(), 0);
 }
 
 #[tokio::test]

@@ -67,6 +67,11 @@ pub(crate) fn target(base: &str) -> Target {
 
 /// A target whose `api` is at `base`; `keys` are more lines of its profile.
 pub(crate) fn target_with(base: &str, keys: &str, ca_pem: Option<&[u8]>) -> Target {
+    target_of(base, "hosts = [\"127.0.0.1\", \"*.test\"]", keys, ca_pem)
+}
+
+/// The same, with its own line of hosts.
+pub(crate) fn target_of(base: &str, hosts: &str, keys: &str, ca_pem: Option<&[u8]>) -> Target {
     let ws = base.replacen("http", "ws", 1);
     let text = format!(
         r#"
@@ -74,7 +79,7 @@ format = 1
 target = "test"
 base.api = "{base}"
 ws.api = "{ws}"
-hosts = ["127.0.0.1", "*.test"]
+{hosts}
 {keys}
 [pool.users]
 accounts = [{{ name = "users-1", login = "users-1" }}]
