@@ -24,6 +24,8 @@ mod crash;
 mod import;
 #[path = "agent/recorder.rs"]
 mod recorder;
+#[path = "agent/secrets.rs"]
+mod secrets;
 #[path = "agent/shipping.rs"]
 mod shipping;
 #[path = "agent/stage.rs"]

@@ -47,6 +47,8 @@ struct Kept {
     is_plan_unknown: bool,
     plans: Vec<PlanRecord>,
     tokens: Vec<String>,
+    /// Every body, unpacked.
+    bodies: Vec<Vec<u8>>,
     user_agents: Vec<String>,
     /// What answers polls; without it there is no control channel.
     answer: Option<Answer>,
@@ -144,6 +146,10 @@ impl FakeCollector {
         self.kept.lock().unwrap().plans.clone()
     }
 
+    pub(crate) fn bodies(&self) -> Vec<Vec<u8>> {
+        self.kept.lock().unwrap().bodies.clone()
+    }
+
     pub(crate) fn tokens(&self) -> Vec<String> {
         self.kept.lock().unwrap().tokens.clone()
     }
@@ -169,7 +175,9 @@ async fn traces(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Respons
             message: "unknown journey".to_owned(),
         });
     }
-    for run in decode_traces(&unpacked(&headers, &body)).unwrap() {
+    let body = unpacked(&headers, &body);
+    kept.bodies.push(body.clone());
+    for run in decode_traces(&body).unwrap() {
         kept.taken.push(Taken::Run(Box::new(run.unwrap().facts)));
     }
     bongsu_wire::trace_response(partial).into_response()
@@ -186,7 +194,9 @@ async fn polled(State(kept): Shared, body: Bytes) -> Response {
 async fn logs(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Response {
     let mut kept = kept.lock().unwrap();
     note(&mut kept, &headers);
-    let records = decode_logs(&unpacked(&headers, &body)).unwrap();
+    let body = unpacked(&headers, &body);
+    kept.bodies.push(body.clone());
+    let records = decode_logs(&body).unwrap();
     let is_heartbeat = |record: &AgentRecord| matches!(record, AgentRecord::Heartbeat(_));
     let records: Vec<AgentRecord> = records.into_iter().map(|one| one.unwrap().record).collect();
     if !records.iter().any(is_heartbeat)

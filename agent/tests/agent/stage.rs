@@ -161,6 +161,10 @@ pub(crate) fn bongsu() -> Command {
 pub(crate) struct AgentProcess(Child);
 
 impl AgentProcess {
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.0.kill().unwrap();
