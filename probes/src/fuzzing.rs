@@ -4,11 +4,12 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use bongsu_model::Clock;
+use bongsu_model::{Clock, Timestamp};
 use bytes::Bytes;
 
 use crate::clock::SystemClock;
 use crate::failure::Fault;
+use crate::http::CookieJar;
 
 /// Any bytes from a WebSocket's server: frames in the inbox, then one end.
 pub fn frames(bytes: &[u8]) {
@@ -32,6 +33,51 @@ pub fn calls(bytes: &[u8]) {
     if let Ok(messages) = crate::grpc::unframe(&body) {
         let length: usize = messages.iter().map(|message| message.len() + 5).sum();
         assert_eq!(length, bytes.len(), "nothing is left out");
+    }
+}
+
+/// Any bytes as a certificate.
+pub fn certificates(bytes: &[u8]) {
+    if let Some(after) = crate::tls::not_after(bytes) {
+        assert!(after >= Timestamp::EPOCH);
+    }
+}
+
+/// Any lines as the cookies that a server sets: what goes back is one proper header.
+pub fn cookies(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<_> = text
+        .split('\n')
+        .map(|line| ("set-cookie".to_owned(), line.to_owned()))
+        .collect();
+    let url = http::Uri::from_static("https://api.a.test/x/y");
+    let mut jar = CookieJar::default();
+    jar.store(&url, &lines, Timestamp::EPOCH);
+    if let Some(value) = jar.header(&url, Timestamp::EPOCH) {
+        assert!(!value.is_empty());
+        assert!(http::HeaderValue::from_str(&value).is_ok(), "{value:?}");
+    }
+    assert_eq!(
+        jar.header(&http::Uri::from_static("https://b.test/"), Timestamp::EPOCH),
+        None
+    );
+}
+
+/// Any bytes as a body, its first byte saying how it is encoded: no more comes out than allowed.
+pub fn bodies(bytes: &[u8]) {
+    const BODY_BYTES_MAX: usize = 64 * 1024;
+    let Some((encoding, body)) = bytes.split_first() else {
+        return;
+    };
+    let encoding = match encoding {
+        b'g' => "gzip",
+        b'b' => "br",
+        _ => "identity",
+    };
+    let read = runtime().block_on(crate::http::read_body(encoding, body, BODY_BYTES_MAX));
+    match read {
+        Ok(content) => assert!(content.len() <= BODY_BYTES_MAX),
+        Err(fault) => assert!(matches!(fault, Fault::Platform { .. }), "{fault:?}"),
     }
 }
 
@@ -63,6 +109,23 @@ mod tests {
     #[test]
     fn any_body_of_grpc_is_messages_or_malformed() {
         mutate::each(&seeds("calls"), 10_000, calls);
+    }
+
+    #[test]
+    fn any_certificate_ends_or_cannot_be_read() {
+        mutate::each(&seeds("certificates"), 10_000, certificates);
+        let ends = |seed: &Vec<u8>| crate::tls::not_after(seed).is_some();
+        assert!(seeds("certificates").iter().all(ends));
+    }
+
+    #[test]
+    fn any_cookie_makes_a_header_or_none() {
+        mutate::each(&seeds("cookies"), 5_000, cookies);
+    }
+
+    #[test]
+    fn any_body_is_unpacked_within_its_cap_or_refused() {
+        mutate::each(&seeds("bodies"), 2_000, bodies);
     }
 
     #[test]

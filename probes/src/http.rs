@@ -13,6 +13,9 @@ mod crew;
 mod kept;
 mod multiplexed;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use body::read_body;
+
 use bongsu_language::IpVersion;
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;

@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::dial::Protocol;
 use crate::failure::{Fault, broken};
+pub(crate) use certificate::not_after;
 pub(crate) use session::{Listener, Session};
 pub(crate) use trust::Trust;
 
@@ -133,7 +134,7 @@ pub(crate) fn record(stream: &TlsStream<TcpStream>, facts: &mut NetworkFacts) {
     facts.tls_not_after = session
         .peer_certificates()
         .and_then(|chain| chain.first())
-        .and_then(|leaf| certificate::not_after(leaf));
+        .and_then(|leaf| not_after(leaf));
 }
 
 /// What the server showed of itself.

@@ -9,6 +9,7 @@ mod health;
 mod reflection;
 mod schema;
 mod status;
+mod weigh;
 
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, MethodDescriptor, SerializeOptions};
@@ -41,8 +42,8 @@ pub enum MessageError {
         /// The message's full name.
         message: String,
     },
-    /// The message that came is too large as JSON.
-    #[error("the answer is too large as JSON")]
+    /// The message that came holds too many values, or is too large as JSON.
+    #[error("the answer is too large once it is read")]
     TooLarge,
 }
 
@@ -65,12 +66,16 @@ impl Method {
     /// The JSON text of an answer, at most `json_bytes_max` bytes of it.
     ///
     /// # Errors
-    /// When the bytes are no message of the method's output, or their JSON is longer.
+    /// When the bytes are no message of the method's output, hold too many values, or their JSON is
+    /// longer.
     pub fn decode(&self, bytes: &[u8], json_bytes_max: usize) -> Result<Vec<u8>, MessageError> {
         let output = self.0.output();
         let undecodable = || MessageError::Undecodable {
             message: self.0.output().full_name().to_owned(),
         };
+        if weigh::left_of(weigh::VALUES_MAX, &output, bytes).is_none() {
+            return Err(MessageError::TooLarge);
+        }
         let message = DynamicMessage::decode(output, bytes).map_err(|_| undecodable())?;
         let mut capped = Capped {
             bytes: Vec::new(),

@@ -113,6 +113,21 @@ impl Reader {
     }
 }
 
+/// What a whole body is.
+#[cfg(any(test, fuzzing))]
+pub(crate) async fn read_body(encoding: &str, body: &[u8], max: usize) -> Result<Vec<u8>, Fault> {
+    let mut headers = http::HeaderMap::new();
+    if let Ok(value) = encoding.parse() {
+        let _ = headers.insert(http::header::CONTENT_ENCODING, value);
+    }
+    let mut reader = Reader::new(&headers, max)?;
+    for piece in body.chunks(1000) {
+        reader.take(piece).await?;
+    }
+    reader.finish().await?;
+    Ok(reader.into_bytes())
+}
+
 /// An encoding that we did not ask for, or several, one inside the other.
 fn unknown_encoding() -> Fault {
     Fault::platform(FailClass::Expectation, "encoding")

@@ -13,7 +13,7 @@ pub(super) const GENERALIZED_TIME: u8 = 0x18;
 ///
 /// RFC 5280 section 4.1: Certificate → tbsCertificate → [version] serialNumber signature issuer
 /// validity { notBefore, notAfter }.
-pub(super) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+pub(crate) fn not_after(certificate: &[u8]) -> Option<Timestamp> {
     let (whole, _) = element(certificate, SEQUENCE)?;
     let (mut rest, _) = element(whole, SEQUENCE)?;
     if rest.first() == Some(&EXPLICIT_VERSION) {
@@ -70,6 +70,9 @@ pub(super) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 /// `YYMMDDHHMMSSZ` (UTCTime, 1950 to 2049) or `YYYYMMDDHHMMSSZ` (GeneralizedTime).
 pub(super) fn time(tag: u8, text: &str) -> Option<Timestamp> {
     let digits = text.strip_suffix('Z')?;
+    if !digits.is_ascii() {
+        return None;
+    }
     let (year, rest) = match tag {
         UTC_TIME if digits.len() == 12 => {
             let year = number(&digits[..2])?;
@@ -118,6 +121,14 @@ mod tests {
             not_after(&der),
             Some(Timestamp::from_unix_seconds(2_840_140_800))
         );
+    }
+
+    #[test]
+    fn a_date_of_other_characters_is_none() {
+        // Twelve and fourteen bytes whose second or fourth ends inside a character.
+        assert_eq!(time(UTC_TIME, "3€31235959Z"), None);
+        assert_eq!(time(GENERALIZED_TIME, "203€31235959Z"), None);
+        assert!(time(UTC_TIME, "301231235959Z").is_some());
     }
 
     #[test]

@@ -236,7 +236,7 @@ async fn what_the_server_does_not_know_is_a_classed_failure() {
 }
 
 #[tokio::test]
-async fn a_slow_server_is_a_timeout_and_a_retry_asks_again() {
+async fn a_slow_server_is_a_timeout_and_retry_and_poll_ask_again() {
     let held = Arc::new(std::sync::Mutex::new(2));
     let theirs = held.clone();
     let server = Server::start(Reflection::V1, move |_| {
@@ -253,6 +253,30 @@ async fn a_slow_server_is_a_timeout_and_a_retry_asks_again() {
     let get = step(&report, "get");
     assert_eq!((ending(get).as_str(), get.attempts), ("pass", 3));
     assert_eq!(get.earlier_attempts[0].detail, "UNAVAILABLE");
+
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let becoming = Server::start(Reflection::V1, move |_| {
+        match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => Err(Status::not_found("not yet")),
+            1 => Err(Status::unavailable("restarting")),
+            _ => Ok(Response::new(order())),
+        }
+    })
+    .await;
+    let poll = "poll = { every = \"100ms\", for = \"2s\" }\n";
+    let report = ran(&becoming, &short(&format!("{GET}{poll}"))).await;
+    let get = step(&report, "get");
+    assert_eq!((ending(get).as_str(), get.polls), ("pass", 3));
+    let earlier: Vec<&str> = get
+        .earlier_attempts
+        .iter()
+        .map(|e| e.detail.as_str())
+        .collect();
+    assert_eq!(
+        earlier,
+        ["UNAVAILABLE"],
+        "that it is not there yet is no failure"
+    );
 
     let hanging = Server::start_raw(None, Arc::new(|_| Box::pin(std::future::pending()))).await;
     let journey = described(&format!(

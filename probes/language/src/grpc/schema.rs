@@ -7,6 +7,7 @@ use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
 use super::Method;
+use super::weigh::left_of;
 use crate::keys::did_you_mean;
 
 /// Most files of a schema: large platforms have hundreds.
@@ -15,11 +16,16 @@ const FILES_MAX: usize = 1024;
 /// Most bytes of a schema, as it came: a platform of a thousand messages has some 300 KiB.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Most messages, fields, options and the like of a schema: some 30 for each of those thousand messages,
+/// and some 50 MB once they are read.
+const VALUES_MAX: usize = 64 * 1024;
+
 /// Files of Protocol Buffers by their names, as they were compiled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Schema {
     files: BTreeMap<String, FileDescriptorProto>,
     bytes: usize,
+    values_left: usize,
     /// All of them together, once a method was looked up: journeys share their descriptors.
     pool: Option<DescriptorPool>,
 }
@@ -32,7 +38,9 @@ pub enum SchemaError {
     #[error("these are no descriptors of Protocol Buffers")]
     NoDescriptors,
     /// There are too many.
-    #[error("the descriptors are more than {BYTES_MAX} bytes or {FILES_MAX} files")]
+    #[error(
+        "the descriptors are more than {BYTES_MAX} bytes, {FILES_MAX} files or {VALUES_MAX} values"
+    )]
     TooLarge,
     /// They contradict each other, or one is missing.
     #[error("the descriptors are not whole: {0}")]
@@ -60,6 +68,17 @@ pub enum SchemaError {
     Streams(String),
 }
 
+impl Default for Schema {
+    fn default() -> Self {
+        Self {
+            files: BTreeMap::new(),
+            bytes: 0,
+            values_left: VALUES_MAX,
+            pool: None,
+        }
+    }
+}
+
 impl Schema {
     /// The schema in a file that `protoc --include_imports --descriptor_set_out` has written.
     ///
@@ -69,11 +88,12 @@ impl Schema {
         if bytes.len() > BYTES_MAX {
             return Err(SchemaError::TooLarge);
         }
+        let mut schema = Self::default();
+        schema.weigh("google.protobuf.FileDescriptorSet", bytes)?;
         let set = FileDescriptorSet::decode(bytes).map_err(|_| SchemaError::NoDescriptors)?;
         if set.file.is_empty() {
             return Err(SchemaError::NoDescriptors);
         }
-        let mut schema = Self::default();
         for file in set.file {
             schema.take(file)?;
         }
@@ -89,8 +109,18 @@ impl Schema {
         if self.bytes > BYTES_MAX {
             return Err(SchemaError::TooLarge);
         }
+        self.weigh("google.protobuf.FileDescriptorProto", bytes)?;
         let file = FileDescriptorProto::decode(bytes).map_err(|_| SchemaError::NoDescriptors)?;
         self.take(file)
+    }
+
+    fn weigh(&mut self, message: &str, bytes: &[u8]) -> Result<(), SchemaError> {
+        let pool = DescriptorPool::global();
+        let message = pool.get_message_by_name(message);
+        let message = message.ok_or(SchemaError::NoDescriptors)?;
+        let left = left_of(self.values_left, &message, bytes);
+        self.values_left = left.ok_or(SchemaError::TooLarge)?;
+        Ok(())
     }
 
     pub(super) fn take(&mut self, file: FileDescriptorProto) -> Result<(), SchemaError> {

@@ -38,6 +38,10 @@ const VERBS: &[(&str, StepVerb)] = &[
 /// Most bytes that a step may allow for a body: sixteen times the default.
 const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
+/// The same for an answer of gRPC, whose messages take many times the room once they are read: the
+/// limit that most of its servers have themselves.
+const MAX_MESSAGE_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StepVerb {
     Http(Verb),
@@ -254,7 +258,7 @@ impl Parser<'_> {
             timeout,
             when: self.when(table),
             wait_before: self.placed_duration(table, "wait_before"),
-            max_body: self.max_body(table),
+            max_body: self.max_body(table, verb.map(|(_, verb)| verb)),
             spends: self.spends(table),
             effect,
             names: self.take_names(),
@@ -570,7 +574,11 @@ impl Parser<'_> {
         }
     }
 
-    fn max_body(&mut self, table: &Table) -> usize {
+    fn max_body(&mut self, table: &Table, verb: Option<StepVerb>) -> usize {
+        let most = match verb {
+            Some(StepVerb::Grpc) => MAX_MESSAGE_BYTES_MAX,
+            _ => MAX_BODY_BYTES_MAX,
+        };
         let Some((node, bytes)) = table
             .get("max_body")
             .and_then(|n| Some((n, n.as_integer()?)))
@@ -578,11 +586,11 @@ impl Parser<'_> {
             return BODY_BYTES_MAX;
         };
         match usize::try_from(bytes) {
-            Ok(bytes) if (1..=MAX_BODY_BYTES_MAX).contains(&bytes) => bytes,
+            Ok(bytes) if (1..=most).contains(&bytes) => bytes,
             _ => {
                 let _ = self
                     .error(&node.span, "`max_body` is out of range")
-                    .help(format!("use 1 to {MAX_BODY_BYTES_MAX} bytes"));
+                    .help(format!("use 1 to {most} bytes"));
                 BODY_BYTES_MAX
             }
         }

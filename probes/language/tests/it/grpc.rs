@@ -232,6 +232,8 @@ fn files_of_protocol_buffers_itself_need_not_be_asked_for() {
     schema.add(&other.encode_to_vec()).unwrap();
     assert!(schema.missing().is_empty());
     assert!(schema.method("shop.Orders", "Make").is_ok());
+    let heavy = [0x22, 0].repeat(100_000);
+    assert_eq!(Schema::default().add(&heavy), Err(SchemaError::TooLarge));
     assert!(matches!(
         schema.method("shop.Orders", "Pour"),
         Err(SchemaError::Streams(_))
