@@ -14,7 +14,7 @@ use bongsu_model::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::expression::percent_encode;
-use view::View;
+use view::{Form, View};
 
 /// Shortest secret in bytes: a shorter one would black out ordinary words, or be guessed.
 pub const SECRET_BYTES_MIN: usize = 6;
@@ -72,7 +72,7 @@ pub fn check_secret(secret: &Secret) -> Result<(), SecretTooShort> {
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Every form of every secret, longest first.
-    forms: Vec<String>,
+    forms: Vec<Form>,
     /// Every secret as it is. One may be a form of another and has forms of its own.
     learned: BTreeSet<String>,
     overflow: Overflow,
@@ -102,7 +102,8 @@ impl Redactor {
         }
         let _ = self.learned.insert(text.to_owned());
         for form in forms(text) {
-            if form.len() < SECRET_BYTES_MIN || self.forms.contains(&form) {
+            let is_known = self.forms.iter().any(|known| known.text == form);
+            if form.len() < SECRET_BYTES_MIN || is_known {
                 continue;
             }
             if self.forms.len() >= FORMS_MAX {
@@ -111,8 +112,8 @@ impl Redactor {
             }
             let at = self
                 .forms
-                .partition_point(|known| known.len() >= form.len());
-            self.forms.insert(at, form);
+                .partition_point(|known| known.text.len() >= form.len());
+            self.forms.insert(at, Form::new(form));
         }
     }
 

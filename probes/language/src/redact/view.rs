@@ -15,6 +15,20 @@ const DECODED_TIMES: usize = 2;
 /// Most bytes of an escape whose end is not there: `\u{1f60`.
 const ESCAPE_BYTES_MAX: usize = 8;
 
+/// What is looked for, with what finds it fast.
+#[derive(Clone)]
+pub(super) struct Form {
+    pub(super) text: String,
+    finder: Finder<'static>,
+}
+
+impl Form {
+    pub(super) fn new(text: String) -> Self {
+        let finder = Finder::new(text.as_bytes()).into_owned();
+        Self { text, finder }
+    }
+}
+
 /// Bytes, and where each of them comes from.
 #[derive(Debug, Clone)]
 pub(super) struct View<'a> {
@@ -51,28 +65,30 @@ impl<'a> View<'a> {
     }
 
     /// Adds the places in the text where `form` is found, also where one begins inside another.
-    pub(super) fn find(&self, form: &str, found: &mut Vec<Range<usize>>) {
-        let finder = Finder::new(form.as_bytes());
+    pub(super) fn find(&self, form: &Form, found: &mut Vec<Range<usize>>) {
         let mut from = 0;
-        while let Some(at) = finder.find(&self.bytes[from..]) {
+        while self.bytes.len() - from >= form.text.len()
+            && let Some(at) = form.finder.find(&self.bytes[from..])
+        {
             let at = from + at;
-            found.push(self.place(at)..self.place(at + form.len()));
+            found.push(self.place(at)..self.place(at + form.text.len()));
             from = at + 1;
         }
     }
 
     /// Where in the text the beginning of `form` stands that it ends with, if `least` bytes of it
     /// do; an escape at the end may be cut.
-    pub(super) fn beginning_at_end(&self, form: &str, least: usize) -> Option<usize> {
+    pub(super) fn beginning_at_end(&self, form: &Form, least: usize) -> Option<usize> {
         let length = self.bytes.len();
         let tail = length.saturating_sub(ESCAPE_BYTES_MAX);
         let escape = memrchr2(b'%', b'\\', &self.bytes[tail..]).map(|at| tail + at);
         let ends = [Some(length), escape];
         let begins = ends.into_iter().flatten().filter_map(|end| {
-            let longest = form.len().min(end);
-            (least..=longest)
+            let text = &self.bytes[..end];
+            let form = form.text.as_bytes();
+            (least..=form.len().min(end))
                 .rev()
-                .find(|bytes| self.bytes[..end].ends_with(&form.as_bytes()[..*bytes]))
+                .find(|&bytes| text[end - bytes] == form[0] && text.ends_with(&form[..bytes]))
                 .map(|bytes| self.place(end - bytes))
         });
         begins.min()
