@@ -553,4 +553,15 @@ mod tests {
             assert!(problem.line.contains(expected), "{}", problem.line);
         }
     }
+
+    #[test]
+    fn a_plan_changes_with_a_descriptor_of_its_journeys() {
+        let file = SourceFile::new("a.toml", "text");
+        let with =
+            |content: &[u8]| digest_of(&file.clone().with_descriptor("x.binpb", content.into()));
+        assert_eq!(digest_of(&file), digest("text"));
+        assert_eq!(with(b"1"), with(b"1"));
+        assert_ne!(with(b"1"), with(b"2"));
+        assert_ne!(with(b"1"), digest_of(&file));
+    }
 }
