@@ -176,6 +176,7 @@ fn repeated(retry: &Retry) -> String {
         .map(|on| match on {
             RetryOn::Class(class) => class.to_string(),
             RetryOn::Status(status) => status.to_string(),
+            RetryOn::Grpc(status) => status.name().to_owned(),
         })
         .collect();
     format!(

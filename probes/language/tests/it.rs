@@ -14,10 +14,10 @@ mod fuzz;
 mod goldens;
 #[path = "it/grpc.rs"]
 mod grpc;
-#[path = "it/mistaken.rs"]
-mod mistaken;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/mistaken.rs"]
+mod mistaken;
 #[path = "it/mutate.rs"]
 mod mutate;
 #[path = "it/robust.rs"]
