@@ -122,11 +122,8 @@ impl Descriptors {
 fn check_message(act: &GrpcAct, diagnostics: &mut Vec<Diagnostic>) {
     let Some(method) = &act.known else { return };
     for (misfit, help) in misfits(method, &act.message) {
-        let told = Diagnostic::error(act.message_position.clone(), misfit);
-        diagnostics.push(match help {
-            Some(help) => told.help(help),
-            None => told,
-        });
+        let help = help.unwrap_or_else(|| "write it as the message's descriptor has it".to_owned());
+        diagnostics.push(Diagnostic::error(act.message_position.clone(), misfit).help(help));
     }
 }
 

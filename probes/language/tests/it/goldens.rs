@@ -128,6 +128,9 @@ fn every_place_that_makes_a_diagnostic_is_reached_by_a_pair_of_files() {
     let mut cases = files_in("bad");
     // The files that no reader would thank us for.
     cases.push(SourceFile::new("large.toml", "# x\n".repeat(100_000)));
+    let call = "[[step]]\nname = \"c\"\ngrpc = \"/a.B/C\"\ndescriptor = \"b.binpb\"\n";
+    let call = SourceFile::new("no-descriptors.toml", format!("journey = \"j\"\n{call}"));
+    cases.push(call.with_descriptor("b.binpb", b"none".to_vec()));
     let many = "[[case]]\nname = \"x\"\n".repeat(1_001);
     cases.push(SourceFile::new(
         "many-cases.toml",

@@ -72,7 +72,7 @@ fn step(method: &str, rest: &str) -> String {
     format!(
         "[[step]]\nname = \"make\"\ngrpc = \"https://shop.test/{method}\"\n\
          descriptor = \"protos/shop.binpb\"\n{rest}\n\
-         [[cleanup]]\nname = \"undo\"\nget = \"https://shop.test/x\"\n"
+         [[cleanup]]\nname = \"undo\"\ndelete = \"https://shop.test/x\"\n"
     )
 }
 
