@@ -1,5 +1,5 @@
-//! The binary `bongsu`: `agent` measures without end, `run` once, `check` only reads, `import` writes
-//! journeys.
+//! The binary `bongsu`: `agent` measures without end, `run` once; `check`, `plan`, `fmt` and `schema`
+//! only read or lay out, `import` writes journeys.
 
 mod cli;
 
