@@ -44,10 +44,10 @@ const LATE_TOLD_MAX: u64 = 30;
 
 /// How long a slot waits at most to be begun with those that are due soon after it: to be woken
 /// once for a few of them costs a third of being woken for each.
-const TOGETHER_WITHIN: Duration = Duration::from_millis(20);
+const TOGETHER_WITHIN: Duration = Duration::from_millis(50);
 
 /// Most slots that are begun together, so that their runs do not hold up each other's clocks.
-const TOGETHER_MAX: usize = 4;
+const TOGETHER_MAX: usize = 6;
 
 /// What to do with a slot that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,9 +255,9 @@ mod tests {
             schedule.next_wakeup()
         };
         assert_eq!(wakeup(&[]), None);
-        assert_eq!(wakeup(&[100, 121]), Some(at_ms(100)));
-        assert_eq!(wakeup(&[100, 120, 121]), Some(at_ms(120)));
-        assert_eq!(wakeup(&[100, 101, 102, 103, 104]), Some(at_ms(103)));
+        assert_eq!(wakeup(&[100, 151]), Some(at_ms(100)));
+        assert_eq!(wakeup(&[100, 150, 151]), Some(at_ms(150)));
+        assert_eq!(wakeup(&[100, 101, 102, 103, 104, 105, 106]), Some(at_ms(105)));
     }
 
     #[test]
