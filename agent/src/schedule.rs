@@ -257,7 +257,10 @@ mod tests {
         assert_eq!(wakeup(&[]), None);
         assert_eq!(wakeup(&[100, 151]), Some(at_ms(100)));
         assert_eq!(wakeup(&[100, 150, 151]), Some(at_ms(150)));
-        assert_eq!(wakeup(&[100, 101, 102, 103, 104, 105, 106]), Some(at_ms(105)));
+        assert_eq!(
+            wakeup(&[100, 101, 102, 103, 104, 105, 106]),
+            Some(at_ms(105))
+        );
     }
 
     #[test]
