@@ -2,7 +2,7 @@
 //!
 //! [`Outbox`] takes runs, at most [`WAITING_MAX`] of them wait; a [`Courier`] sends them, several
 //! in one request, while the command goes on. What a collector does not take within
-//! [`PATIENCE`] is lost, counted, and told with the reason.
+//! half a minute (`PATIENCE`) is lost, counted, and told with the reason.
 
 use std::path::PathBuf;
 use std::sync::Arc;

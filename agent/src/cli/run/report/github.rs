@@ -145,10 +145,10 @@ mod tests {
     #[test]
     fn files_are_named_as_the_repository_knows_them() {
         let github = GitHub {
-            workspace: Some("/home/runner/work/repo".into()),
+            workspace: Some("/home/runner/repo".into()),
         };
         for (path, expected) in [
-            ("/home/runner/work/repo/journeys/a.toml", "journeys/a.toml"),
+            ("/home/runner/repo/journeys/a.toml", "journeys/a.toml"),
             ("./journeys/a.toml", "journeys/a.toml"),
             ("journeys/a.toml", "journeys/a.toml"),
             ("/elsewhere/a.toml", "/elsewhere/a.toml"),
