@@ -152,6 +152,7 @@ impl Agent {
             bytes_max: config.spool_bytes_max,
             collectors: &names,
             disk: Box::new(SystemDisk),
+            speed: clock.speed(),
         })?;
         let shared = Arc::new(shared(&config, surroundings, plan, debts, opened.spool));
         let telemetry = match &config.telemetry {

@@ -28,8 +28,9 @@ use crate::plan::{Doubt, PlanDoubts};
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
 
 /// Time between the starts of two requests where the first left nothing waiting: what is spooled
-/// meanwhile goes together. A run after a pause goes out at once, and none waits longer than this.
-const PACE: Duration = Duration::from_millis(200);
+/// meanwhile goes together. A run after a pause goes out at once, and none waits longer than this,
+/// which is little beside the seconds that a collector needs to be sure of an outage.
+const PACE: Duration = Duration::from_millis(500);
 
 /// The first wait after a failure; it doubles with each.
 pub(crate) const WAIT_FIRST: Duration = Duration::from_millis(250);

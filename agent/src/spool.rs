@@ -28,7 +28,7 @@ pub(crate) use store::{SpoolAppendError, SpoolCounts};
 pub(crate) use window::{FRESH_FOR, Window};
 
 use crate::inflight::{InFlight, RunInFlight};
-use outbox::{Item, Next, Outbox, Report, Rest};
+use outbox::{Filled, Item, Next, Outbox, Report, Rest};
 use store::Store;
 
 /// Commands waiting for the disk: 32 runs at a time each ask for two, the collectors for the rest.
@@ -49,11 +49,14 @@ pub(crate) struct SpoolSettings<'a> {
     pub(crate) collectors: &'a [String],
     /// The disk.
     pub(crate) disk: Box<dyn Disk>,
+    /// How fast the agent's clock goes: rests are in its time.
+    pub(crate) speed: f64,
 }
 
-/// How long the disk thread rests between two looks into the outbox, unless a command comes.
-/// Waking it for each item would cost more than writing it.
-const REST: Duration = Duration::from_millis(50);
+/// How long the disk thread rests between two looks into the outbox, unless a command comes or the
+/// outbox is half full. Waking it for each item would cost more than writing it. Each sync takes
+/// in what lies there too, so that the promised second holds.
+const REST: Duration = Duration::from_millis(200);
 
 /// Looks in a row that find nothing, after which the disk thread rests until it is woken.
 const EMPTY_LOOKS_MAX: u32 = 5;
@@ -128,6 +131,7 @@ impl Spool {
             store: opened.store,
             in_flight,
             announce,
+            rest: REST.div_f64(settings.speed.max(1.0)),
         };
         let thread = std::thread::Builder::new()
             .name("bongsu-spool".to_owned())
@@ -260,6 +264,7 @@ struct Worker {
     store: Store,
     in_flight: InFlight,
     announce: watch::Sender<u64>,
+    rest: Duration,
 }
 
 impl Worker {
@@ -268,8 +273,14 @@ impl Worker {
         let mut rest = Rest::of_this_thread();
         let mut empty_looks = 0;
         loop {
-            let sleeps = empty_looks >= EMPTY_LOOKS_MAX && self.outbox.may_sleep();
-            let next = rest.until(&mut queue, (!sleeps).then_some(REST));
+            let longest = if empty_looks >= EMPTY_LOOKS_MAX && self.outbox.wakes_at(Filled::AtAll) {
+                None
+            } else if self.outbox.wakes_at(Filled::Half) {
+                Some(self.rest)
+            } else {
+                Some(Duration::ZERO)
+            };
+            let next = rest.until(&mut queue, longest);
             // Before the command: what was handed over before it was asked.
             let items = self.outbox.take();
             empty_looks = if items.is_empty() { empty_looks + 1 } else { 0 };

@@ -117,6 +117,7 @@ impl Shared {
             bytes_max: 1 << 20,
             collectors: &[],
             disk: Box::new(SystemDisk),
+            speed: 1.0,
         })
         .unwrap();
         let controls = ControlsConfig {
