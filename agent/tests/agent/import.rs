@@ -188,7 +188,7 @@ async fn what_cannot_be_imported_ends_with_a_code_of_its_own_and_no_file_is_over
             "import har PATH",
             vec!["bad.har"],
             3,
-            "this is not a HTTP Archive",
+            "this is not an HTTP Archive",
         ),
         ("import har PATH", vec!["none.har"], 2, "none.har"),
         (

@@ -1,4 +1,4 @@
-//! A client of the stand-in that keeps what it asks and is told as a HTTP Archive, as a browser
+//! A client of the stand-in that keeps what it asks and is told as an HTTP Archive, as a browser
 //! would.
 
 use std::fmt::Write as _;

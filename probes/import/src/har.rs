@@ -47,12 +47,12 @@ pub enum Assets {
 /// Turns a recording into a journey.
 ///
 /// # Errors
-/// When the text is not a HTTP Archive, or no request in it can be performed.
+/// When the text is not an HTTP Archive, or no request in it can be performed.
 pub fn har(text: &str, options: &HarOptions, names: &Names) -> Result<Imported, ImportError> {
     let archive: Archive =
         serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
             ImportError::Format {
-                format: "a HTTP Archive",
+                format: "an HTTP Archive",
                 // The recording's own words are not repeated: there are secrets in it.
                 reason: format!(
                     "it cannot be read as JSON with log.entries at line {}, column {}",
