@@ -36,9 +36,11 @@ mod secrets;
 mod spends;
 mod step;
 
+pub(crate) use body::{PART_CONTENTS, PARTS_MAX, UNITS};
 pub(crate) use capture::TAKES;
 pub(crate) use case::CaseEntry;
 pub(crate) use grpc::is_descriptor_path;
+pub(crate) use oauth2::{CLIENT_AUTHS, GRANTS};
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;

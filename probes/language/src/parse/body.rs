@@ -13,10 +13,13 @@ use crate::rule::Rule;
 pub(super) const BODIES: &[&str] = &["json", "form", "multipart", "body", "oauth2"];
 
 /// Most parts of a form.
-const PARTS_MAX: usize = 64;
+pub(crate) const PARTS_MAX: usize = 64;
+
+/// The keys of a part that give its content, of which it has one.
+pub(crate) const PART_CONTENTS: &[&str] = &["text", "json", "size"];
 
 /// The units of a size in bytes.
-const UNITS: &[(&str, usize)] = &[
+pub(crate) const UNITS: &[(&str, usize)] = &[
     ("KiB", 1024),
     ("MiB", 1024 * 1024),
     ("kB", 1_000),
@@ -176,7 +179,7 @@ impl Parser<'_> {
             Some((text, node)) => Some(self.content_type(text, node)?),
             None => None,
         };
-        let contents: Vec<_> = ["text", "json", "size"]
+        let contents: Vec<_> = PART_CONTENTS
             .iter()
             .filter_map(|key| part.entry(key))
             .collect();

@@ -16,13 +16,13 @@ use crate::template::ValueTemplate;
 
 /// What an access is asked for with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grant {
+pub(crate) enum Grant {
     ClientCredentials,
     Refresh,
     Code,
 }
 
-const GRANTS: &[(&str, Grant)] = &[
+pub(crate) const GRANTS: &[(&str, Grant)] = &[
     ("client_credentials", Grant::ClientCredentials),
     ("refresh_token", Grant::Refresh),
     ("authorization_code", Grant::Code),
@@ -30,12 +30,12 @@ const GRANTS: &[(&str, Grant)] = &[
 
 /// Where the client's credentials go (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ClientAuth {
+pub(crate) enum ClientAuth {
     Basic,
     Post,
 }
 
-const CLIENT_AUTHS: &[(&str, ClientAuth)] =
+pub(crate) const CLIENT_AUTHS: &[(&str, ClientAuth)] =
     &[("basic", ClientAuth::Basic), ("post", ClientAuth::Post)];
 
 /// The keys that are sent as they are, where they are given.

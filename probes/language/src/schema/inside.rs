@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{object, reference, shape, step, texts};
 use crate::expect::Kind;
 use crate::keys::{self, Key, Section, Shape};
-use crate::parse::TAKES;
+use crate::multipart::GENERATED_BYTES_MAX;
+use crate::parse::{CLIENT_AUTHS, GRANTS, PART_CONTENTS, PARTS_MAX, TAKES, UNITS};
 use crate::target::KILL_SWITCH;
 
 /// The value of a key that has more to say than its shape; none if the shape says all.
@@ -43,6 +44,17 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         ("a step", "poll") => reference("poll"),
         ("a step", "retry") => reference("retry"),
         ("a step", "form" | "query") => shape(Shape::Table),
+        ("a step", "multipart") => json!({
+            "type": "object",
+            "additionalProperties": { "anyOf": [scalar(), reference("part")] },
+            "minProperties": 1,
+            "maxProperties": PARTS_MAX,
+        }),
+        ("a part of a form", "text") => scalar(),
+        ("a part of a form", "type") => json!({ "type": "string", "pattern": "^[^/ ]+/[^/ ]+" }),
+        ("a part of a form" | "a raw body", "size") => size(),
+        ("a token request", "grant") => words(GRANTS.iter().map(|(word, _)| *word)),
+        ("a token request", "auth") => words(CLIENT_AUTHS.iter().map(|(word, _)| *word)),
         ("a step", "spends") => amount(),
         ("a step", "body") => text_or("raw"),
         ("a step", "send") => text_or("payload"),
@@ -143,8 +155,9 @@ pub(super) fn definition(name: &str) -> Value {
         "capture" => object(&keys::CAPTURE),
         "poll" => object(&keys::POLL),
         "retry" => object(&keys::RETRY),
-        "raw" => object(&keys::RAW),
-        "payload" => object(&keys::PAYLOAD),
+        "part" => one_of(object(&keys::PART), PART_CONTENTS),
+        "raw" => one_of(object(&keys::RAW), &["size", "base64"]),
+        "payload" => one_of(object(&keys::PAYLOAD), &["hex", "base64"]),
         "oauth2" => object(&keys::OAUTH2),
         "service" => object(&keys::SERVICE),
         "names" => object(&keys::NAMES),
@@ -178,6 +191,30 @@ fn checks_by_name() -> Value {
 
 fn words<'a>(words: impl Iterator<Item = &'a str>) -> Value {
     json!({ "enum": words.collect::<Vec<_>>() })
+}
+
+/// With exactly one of these keys.
+fn one_of(mut table: Value, keys: &[&str]) -> Value {
+    let required = keys.iter().map(|key| json!({ "required": [key] }));
+    table["oneOf"] = required.collect();
+    table
+}
+
+fn scalar() -> Value {
+    json!({ "type": ["string", "number", "boolean"] })
+}
+
+/// A number of bytes.
+fn size() -> Value {
+    let units: Vec<&str> = UNITS.iter().map(|(unit, _)| *unit).collect();
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 0, "maximum": GENERATED_BYTES_MAX },
+        {
+            "type": "string",
+            "pattern": format!("^[0-9]+ *({})$", units.join("|")),
+            "examples": ["200KiB", "1MiB"],
+        },
+    ] })
 }
 
 fn text_or(name: &str) -> Value {

@@ -103,7 +103,8 @@ fn closed_tables(value: &Value, at: &str, found: &mut Vec<String>) {
             }
             for (key, value) in entries {
                 // A value of the author's own may be a table itself.
-                if !is_free || at.contains("/expect") || at.contains("/where") {
+                let is_entered = at.contains("/expect") || at.contains("/where");
+                if !is_free || is_entered || at.ends_with("/multipart") {
                     let key = key.replace('~', "~0").replace('/', "~1");
                     closed_tables(value, &format!("{at}/{key}"), found);
                 }
@@ -135,6 +136,47 @@ fn a_key_that_does_not_exist_is_refused_in_every_table_of_every_file() {
         }
     }
     assert!(count > 200, "only {count} tables");
+}
+
+#[test]
+fn a_body_is_made_in_one_way_of_parts_that_exist() {
+    let (schemas, index) = compile(SchemaKind::Journey);
+    let takes = |body: &str| {
+        let text = format!(
+            "format = 1\njourney = \"j\"\nfeature = \"f\"\ntimeout = \"5s\"\n\
+             actor.user.account = \"pool:users\"\n[[step]]\nname = \"s\"\n\
+             post = \"https://a.test/\"\n{body}\n"
+        );
+        let value: Value = toml::from_str(&text).unwrap();
+        schemas.validate(&value, index).is_ok()
+    };
+    for good in [
+        "multipart.a = \"text\"",
+        "multipart.a = 1",
+        "multipart.a = { text = true, type = \"text/plain; charset=utf-8\" }",
+        "multipart.a = { json = [1], file = \"a.json\" }",
+        "multipart = { a = { size = 0 }, b = { size = \"200 KiB\" } }",
+        "body.size = \"1MiB\"",
+        "oauth2 = { grant = \"refresh_token\", client_id = \"a\", auth = \"post\" }",
+    ] {
+        assert!(takes(good), "{good}");
+    }
+    for bad in [
+        "multipart = {}",
+        "multipart.a = [1]",
+        "multipart.a = {}",
+        "multipart.a = { content = \"x\" }",
+        "multipart.a = { text = \"x\", json = 1 }",
+        "multipart.a = { text = [1] }",
+        "multipart.a = { size = \"1GiB\" }",
+        "multipart.a = { size = -1 }",
+        "multipart.a = { text = \"x\", type = \"jpeg\" }",
+        "body = { size = 1, base64 = \"AA==\" }",
+        "body = {}",
+        "oauth2 = { grant = \"password\", client_id = \"a\" }",
+    ] {
+        assert!(!takes(bad), "{bad}");
+    }
 }
 
 #[test]
