@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 use crate::environment::collect_texts;
 use crate::jsonpath::JsonPath;
-use crate::observed::Observed;
+use crate::observed::{Observed, ROUNDED};
 use crate::source::Position;
 
 /// A captured value.
@@ -93,7 +93,12 @@ impl Capture {
     fn find(&self, observed: &Observed<'_>) -> Result<Option<Value>, String> {
         match &self.from {
             CaptureFrom::Json(path, take) => match observed.json() {
-                Some(body) => select(path, *take, body),
+                Some(body) => match select(path, *take, body)? {
+                    Some(value) if observed.is_rounded(&value) => {
+                        Err(format!("{} finds {ROUNDED}", path.text()))
+                    }
+                    value => Ok(value),
+                },
                 None => Ok(None),
             },
             CaptureFrom::Header(name, part) => {

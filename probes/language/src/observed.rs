@@ -9,6 +9,14 @@ use serde_json::Value;
 use crate::fact::Fact;
 use crate::grpc::GrpcStatus;
 
+/// From here on a whole number may be beyond 64 bits: 2⁶³, which has 19 digits.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+const LONG_DIGITS: usize = 19;
+
+/// What is said of a number that was rounded.
+pub(crate) const ROUNDED: &str = "a whole number beyond 64 bits, which JSON is not read exactly with: look at it as text, with \
+     `regex`";
+
 /// An answer or a frame.
 #[derive(Clone)]
 pub struct Observed<'a> {
@@ -181,6 +189,29 @@ impl<'a> Observed<'a> {
     /// The content as text, with U+FFFD for what is not UTF-8.
     pub(crate) fn text(&self) -> std::borrow::Cow<'a, str> {
         String::from_utf8_lossy(self.content)
+    }
+
+    /// Whether a whole number in this part of the content was rounded when it was read: no 64 bits
+    /// hold it, so that two that differ may look the same.
+    pub(crate) fn is_rounded(&self, part: &Value) -> bool {
+        match part {
+            Value::Number(number) => {
+                let is_beyond = number
+                    .as_f64()
+                    .is_some_and(|value| value.abs() >= TWO_TO_63);
+                number.is_f64() && is_beyond && self.has_long_integer()
+            }
+            Value::Array(items) => items.iter().any(|item| self.is_rounded(item)),
+            Value::Object(entries) => entries.values().any(|entry| self.is_rounded(entry)),
+            Value::Null | Value::Bool(_) | Value::String(_) => false,
+        }
+    }
+
+    /// Whether so many digits stand in a row as only a whole number beyond 64 bits has, or one that
+    /// is nearly as large; a float with a large exponent has fewer.
+    fn has_long_integer(&self) -> bool {
+        let rows = self.content.split(|byte| !byte.is_ascii_digit());
+        rows.into_iter().any(|digits| digits.len() >= LONG_DIGITS)
     }
 
     /// The content as JSON, read once.

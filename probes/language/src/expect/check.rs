@@ -7,7 +7,7 @@ use crate::capture::Secrecy;
 use crate::duration::display_duration;
 use crate::environment::Environment;
 use crate::fact::Fact;
-use crate::observed::Observed;
+use crate::observed::{Observed, ROUNDED};
 use crate::prepare::{RenderError, kind_of};
 use crate::source::Position;
 use crate::template::ValueTemplate;
@@ -127,14 +127,20 @@ impl Judge<'_> {
         mismatches: &mut Vec<Mismatch>,
     ) -> Result<(), RenderError> {
         let found = self.find(&expectation.subject);
+        let is_rounded = self.is_rounded(&found);
         for check in &expectation.checks {
-            if self.holds(check, &found)? {
+            if !(is_rounded && check.is_exact()) && self.holds(check, &found)? {
                 continue;
             }
+            let shown = self.show(&expectation.subject, &found);
             mismatches.push(Mismatch {
                 subject: expectation.subject.to_string(),
                 expected: self.describe(check)?,
-                actual: self.show(&expectation.subject, &found),
+                actual: if is_rounded {
+                    format!("{shown}, {ROUNDED}")
+                } else {
+                    shown
+                },
                 about: match expectation.subject {
                     Subject::Status | Subject::GrpcStatus => About::Status,
                     Subject::Fact(Fact::Rcode) => About::Rcode,
@@ -172,6 +178,14 @@ impl Judge<'_> {
                 None => Vec::new(),
             },
         })
+    }
+
+    /// Whether a value is not known exactly.
+    fn is_rounded(&self, found: &Found) -> bool {
+        match found {
+            Found::Values(values) => values.iter().any(|value| self.observed.is_rounded(value)),
+            Found::Items(_) | Found::NotJson(_) => false,
+        }
     }
 
     fn holds(&self, check: &Check, found: &Found) -> Result<bool, RenderError> {
@@ -220,6 +234,7 @@ impl Judge<'_> {
     pub(super) fn value_holds(&self, check: &Check, value: &Value) -> Result<bool, RenderError> {
         Ok(match check {
             Check::Equals(expected) => equal(value, &self.render(expected)?),
+            Check::Is(Kind::Integer) if self.observed.is_rounded(value) => true,
             Check::Is(kind) => is_kind(value, *kind),
             Check::In(options) => {
                 let mut found = false;
@@ -305,6 +320,27 @@ impl Judge<'_> {
         let described: Result<Vec<_>, _> =
             checks.iter().map(|check| self.describe(check)).collect();
         Ok(described?.join(" and "))
+    }
+}
+
+impl Check {
+    /// Whether it needs to know the value exactly.
+    fn is_exact(&self) -> bool {
+        match self {
+            Self::Equals(_) | Self::In(_) | Self::Contains(_) => true,
+            Self::Not(checks) => checks.iter().any(Self::is_exact),
+            Self::Is(_)
+            | Self::Status(_)
+            | Self::GrpcStatus(_)
+            | Self::Min(_)
+            | Self::Max(_)
+            | Self::Slower(_)
+            | Self::Faster(_)
+            | Self::StartsWith(_)
+            | Self::Matches(_)
+            | Self::Exists(_)
+            | Self::Count(_) => false,
+        }
     }
 }
 

@@ -450,6 +450,68 @@ capture.whole = { body = true }
 }
 
 #[test]
+fn whole_numbers_of_64_bits_are_kept_exactly_and_larger_ones_are_refused() {
+    for id in [
+        "18446744073709551615",
+        "9007199254740993",
+        "-9223372036854775808",
+    ] {
+        let (journey, step) = step(
+            "post = \"/v1/of/{{ x }}\"\njson = { id = \"{{ x }}\" }\nside_effect = false\n\
+             expect.json.\"$.id\" = \"{{ x }}\"\ncapture.again = { json = \"$.id\" }",
+        );
+        let body = format!("{{\"id\":{id}}}");
+        let observed = Observed::answer(200, &[], body.as_bytes(), Duration::ZERO);
+        let captured = step.captures[0].extract(&observed).unwrap().unwrap();
+        let mut environment = environment(&journey);
+        environment.set(0, "x", captured.value, Secrecy::Public);
+        assert_eq!(
+            step.expect.check(&observed, &environment, 0),
+            Ok(Vec::new())
+        );
+        let request = request(&journey, &step, &environment);
+        assert_eq!(request.body, Some(body.into_bytes()));
+        assert!(
+            request.url.ends_with(&format!("/v1/of/{id}")),
+            "{}",
+            request.url
+        );
+    }
+    // Read as floats these two are the same.
+    let (one, other) = ("18446744073709551617", "18446744073709551618");
+    let (_, step) =
+        step("get = \"/\"\ncapture.id = { json = \"$.id\" }\ncapture.all = { json = \"$\" }");
+    let body = format!("{{\"id\": {one}}}");
+    let observed = Observed::answer(200, &[], body.as_bytes(), Duration::ZERO);
+    for capture in &step.captures {
+        let error = capture.extract(&observed).unwrap_err();
+        assert!(error.reason.contains("beyond 64 bits"), "{error}");
+        assert!(error.reason.contains("`regex`"), "{error}");
+    }
+    let told = |expect: &str| mismatches(expect, 200, &[], &body);
+    for expect in [
+        format!("expect.json.\"$.id\" = {other}.0"),
+        format!("expect.json.\"$.id\" = {{ not = {other}.0 }}"),
+        format!("expect.json.\"$.id\" = {{ in = [{other}.0] }}"),
+        "expect.json.\"$.id\" = { not = 1 }".to_owned(),
+    ] {
+        let said = told(&expect);
+        assert_eq!(said.len(), 1, "{expect}: {said:?}");
+        assert!(said[0].contains("beyond 64 bits"), "{expect}: {said:?}");
+    }
+    let known = "expect.json.\"$.id\" = { is = \"integer\", min = 1, exists = true }";
+    assert_eq!(told(known), [""; 0]);
+    // As text it is exact.
+    assert_eq!(
+        told(&format!("expect.body = {{ contains = '\"id\": {one}' }}")),
+        [""; 0]
+    );
+    // A float is a float, however large.
+    let large = mismatches("expect.json.\"$.n\" = 1e30", 200, &[], "{\"n\": 1e30}");
+    assert_eq!(large, [""; 0]);
+}
+
+#[test]
 fn a_frame_is_filtered_by_where_and_a_fragment_gives_variables() {
     let files = files_below("probes/journeys");
     let loaded = load(&files, CheckOptions::default());
