@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bongsu_agent::plan::read_sources;
 use bongsu_language::{
-    CheckOptions, Journey, Retry, RetryOn, Secrecy, Sketch, SketchedJourney, Step, TargetProfile,
-    display_duration, load, load_target, sketch,
+    Act, CheckOptions, Journey, Retry, RetryOn, Secrecy, Sketch, SketchedJourney, Step,
+    TargetProfile, display_duration, load, load_target, sketch,
 };
 use bongsu_model::StepKind;
 use serde_json::{Value, json};
@@ -98,18 +98,19 @@ fn text(journey: &Journey, target: &TargetProfile, sketched: &SketchedJourney) -
     for (step, planned) in steps.zip(&sketched.steps) {
         lines.push(String::new());
         lines.push(title(step));
-        for condition in conditions(step, &planned.awaits) {
+        for condition in conditions(step, since(journey, step), &planned.awaits) {
             lines.push(format!("     {condition}"));
         }
         for one in &planned.sketches {
             lines.extend(sent(journey, one));
         }
-        for capture in &step.captures {
-            let secret = match capture.secrecy {
-                Secrecy::Secret => ", a secret",
-                Secrecy::Public => "",
-            };
-            lines.push(format!("     keeps {}{secret}", capture.name));
+        let kept = step.captures.iter().map(|capture| match capture.secrecy {
+            Secrecy::Secret => format!("{} (a secret)", capture.name),
+            Secrecy::Public => capture.name.clone(),
+        });
+        let kept: Vec<String> = kept.collect();
+        if !kept.is_empty() {
+            lines.push(format!("     keeps {}", kept.join(", ")));
         }
     }
     lines.join("\n") + "\n"
@@ -144,8 +145,8 @@ fn names<'a>(journey: &'a Journey, sketch: &Sketch) -> Vec<&'a str> {
         .collect()
 }
 
-/// When, how often and how long.
-fn conditions(step: &Step, awaits: &[String]) -> Vec<String> {
+/// When, how often and how long; `since` is the step that starts the clock, if it is another.
+fn conditions(step: &Step, since: Option<&Step>, awaits: &[String]) -> Vec<String> {
     let mut said = Vec::new();
     if step.kind == StepKind::Cleanup && !awaits.is_empty() {
         said.push(format!("passed over while {} is unset", awaits.join(", ")));
@@ -153,6 +154,16 @@ fn conditions(step: &Step, awaits: &[String]) -> Vec<String> {
     if let Some(when) = &step.when {
         said.push(format!("only when {}", when.text()));
     }
+    if let Some(wait) = step.wait_before {
+        said.push(format!("waits {} before", display_duration(wait)));
+    }
+    if let Act::Http(act) = &step.act
+        && act.follow > 0
+    {
+        let most = bongsu_agent::count(act.follow as usize, "redirect");
+        said.push(format!("follows up to {most}"));
+    }
+    said.extend(limits(step, since));
     if let Some(poll) = step.poll {
         said.push(format!(
             "polled every {} for {}",
@@ -167,6 +178,27 @@ fn conditions(step: &Step, awaits: &[String]) -> Vec<String> {
         said.push(format!("spends {spends}"));
     }
     said
+}
+
+/// How long it may take.
+fn limits(step: &Step, since: Option<&Step>) -> Vec<String> {
+    let since = since.map_or_else(String::new, |since| {
+        format!(" after \"{}\" began", since.name)
+    });
+    let said = [
+        ("slow from", step.slow, since.as_str()),
+        ("failed from", step.within, since.as_str()),
+        ("given up after", step.timeout, ""),
+    ];
+    let said = said.into_iter().filter_map(|(what, long, since)| {
+        Some(format!("{what} {}{since}", display_duration(long?)))
+    });
+    said.collect()
+}
+
+/// The step whose start starts the clock, if it is another.
+fn since<'a>(journey: &'a Journey, step: &Step) -> Option<&'a Step> {
+    journey.steps.get(step.since?)
 }
 
 fn repeated(retry: &Retry) -> String {
@@ -210,7 +242,7 @@ fn json(journey: &Journey, target: &TargetProfile, sketched: &SketchedJourney) -
                 "kind": step.kind,
                 "feature": step.feature,
                 "awaits": planned.awaits,
-                "conditions": conditions(step, &[]),
+                "conditions": conditions(step, since(journey, step), &[]),
                 "sends": sends,
                 "keeps": keeps.collect::<Vec<_>>(),
             })

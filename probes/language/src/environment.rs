@@ -90,6 +90,11 @@ impl Environment {
         }
     }
 
+    /// Whether it is [`before_a_run`](Self::before_a_run).
+    pub(crate) fn is_before_a_run(&self) -> bool {
+        self.run.is_none()
+    }
+
     /// `run.id`, or its placeholder before a run.
     pub(crate) fn run_id(&self) -> String {
         self.run.as_ref().map_or_else(

@@ -41,6 +41,7 @@ pub(crate) use capture::TAKES;
 pub(crate) use case::CaseEntry;
 pub(crate) use grpc::is_descriptor_path;
 pub(crate) use oauth2::{CLIENT_AUTHS, GRANTS};
+pub(crate) use record_type::record_type_name;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;

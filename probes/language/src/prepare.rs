@@ -11,11 +11,14 @@ use crate::journey::{
     Act, Body, ClientCredentials, GrpcAct, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url,
 };
 use crate::multipart::{self, FormPart, PartContent};
+use crate::sketch::placeholder;
 use crate::template::{Part, Template, ValueTemplate};
 
 mod net;
+mod told;
 
 pub use net::{PreparedDns, PreparedNet, PreparedServer};
+pub(crate) use told::{ToldNet, tell_net};
 
 /// Longest rendered text in bytes: a request that a person would write is far below.
 const RENDERED_BYTES_MAX: usize = 1024 * 1024;
@@ -189,12 +192,7 @@ impl Step {
         environment: &Environment,
         actor: usize,
     ) -> Result<Prepared, RenderError> {
-        let mut renderer = Renderer {
-            environment,
-            actor,
-            secrets: Vec::new(),
-            secrecy: Secrecy::Public,
-        };
+        let mut renderer = Renderer::new(environment, actor);
         let act = match &self.act {
             Act::Http(act) => PreparedAct::Http(renderer.request(act)?),
             Act::Grpc(act) => PreparedAct::Grpc(renderer.call(act)?),
@@ -242,12 +240,7 @@ impl ValueTemplate {
     /// # Errors
     /// When a variable is unset or a table stands inside a text.
     pub fn render(&self, environment: &Environment, actor: usize) -> Result<Variable, RenderError> {
-        let mut renderer = Renderer {
-            environment,
-            actor,
-            secrets: Vec::new(),
-            secrecy: Secrecy::Public,
-        };
+        let mut renderer = Renderer::new(environment, actor);
         let value = renderer.value(self)?;
         let secrecy = renderer.secrecy;
         Ok(Variable { value, secrecy })
@@ -268,6 +261,17 @@ struct Renderer<'a> {
     secrets: Vec<Secret>,
     /// Whether anything rendered so far was made of a secret.
     secrecy: Secrecy,
+}
+
+impl<'a> Renderer<'a> {
+    fn new(environment: &'a Environment, actor: usize) -> Self {
+        Self {
+            environment,
+            actor,
+            secrets: Vec::new(),
+            secrecy: Secrecy::Public,
+        }
+    }
 }
 
 impl Renderer<'_> {
@@ -431,7 +435,7 @@ impl Renderer<'_> {
             ),
             Body::Bytes(bytes) => (bytes.clone(), "application/octet-stream"),
             Body::Generated(size) => (
-                multipart::generate(*size, &self.environment.run_id()),
+                self.generated(*size, &self.environment.run_id()),
                 "application/octet-stream",
             ),
         };
@@ -449,9 +453,7 @@ impl Renderer<'_> {
                 bounded(text)?.into_bytes()
             }
             PartContent::Json(value) => bounded(self.value(value)?.to_string())?.into_bytes(),
-            PartContent::Generated(size) => {
-                multipart::generate(*size, &format!("{run} {}", part.name))
-            }
+            PartContent::Generated(size) => self.generated(*size, &format!("{run} {}", part.name)),
         };
         let file = match &part.file {
             Some(file) => Some(self.text(file, Escape::Nothing)?),
@@ -465,10 +467,21 @@ impl Renderer<'_> {
         })
     }
 
+    /// Bytes that are anew in each run; before one, how many.
+    fn generated(&self, size: usize, seed: &str) -> Vec<u8> {
+        if self.environment.is_before_a_run() {
+            return format!("({size} bytes, generated anew in each run)").into_bytes();
+        }
+        multipart::generate(size, seed)
+    }
+
     /// The value of `authorization` (RFC 6749, section 2.3.1: both are form-encoded first).
     fn basic(&mut self, client: &ClientCredentials) -> Result<String, RenderError> {
         let id = percent_encode(&self.text(&client.id, Escape::Nothing)?);
         let secret = percent_encode(&self.text(&client.secret, Escape::Nothing)?);
+        if self.environment.is_before_a_run() {
+            return Ok(format!("Basic {}", placeholder::hidden()));
+        }
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
         if self.secrecy == Secrecy::Secret {
             self.secrets.push(Secret::new(pair.as_str()));

@@ -7,7 +7,7 @@ use bongsu_model::AccountName;
 use crate::capture::Secrecy;
 use crate::environment::Environment;
 use crate::journey::{Act, Journey, Need, Step};
-use crate::prepare::{PreparedAct, PreparedNet, RenderError};
+use crate::prepare::{PreparedAct, RenderError, ToldNet, tell_net};
 use crate::target::{AccountSpec, FieldSource, TargetProfile};
 
 pub(crate) mod placeholder;
@@ -119,14 +119,17 @@ fn sketches(step: &Step, environment: &Environment) -> Vec<Sketch> {
 
 fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
     let verb = step.verb().as_str().to_uppercase();
-    let (line, headers, body) = match step.prepare(environment, actor) {
-        Ok(prepared) => match prepared.act {
+    let (line, headers, body) = match written(step, environment, actor) {
+        Ok(Written::Below(told)) => (
+            format!("{verb} {}", told.line),
+            Vec::new(),
+            told.sent.as_deref().map(shown),
+        ),
+        Ok(Written::Act(act)) => match act {
             PreparedAct::Http(request) => (
                 format!("{verb} {}", request.url),
                 request.headers,
-                request
-                    .body
-                    .map(|body| String::from_utf8_lossy(&body).into_owned()),
+                request.body.as_deref().map(shown),
             ),
             PreparedAct::Grpc(call) => (
                 format!("{verb} {}", call.url),
@@ -144,10 +147,8 @@ fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
             PreparedAct::Receive { socket } | PreparedAct::Close { socket } => {
                 (format!("{verb} \"{socket}\""), Vec::new(), None)
             }
-            PreparedAct::Net(net) => {
-                let (line, sent) = below_http(&verb, &net);
-                (line, Vec::new(), sent)
-            }
+            // Told above: what is prepared of it is a place, which may not be known.
+            PreparedAct::Net(_) => (verb, Vec::new(), None),
         },
         Err(error) => (unknown(&verb, &error), Vec::new(), None),
     };
@@ -172,27 +173,45 @@ fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
     }
 }
 
-/// What is asked or sent below HTTP.
-fn below_http(verb: &str, net: &PreparedNet) -> (String, Option<String>) {
-    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match net {
-        PreparedNet::Dns(question) => (format!("{verb} {}", question.name), None),
-        PreparedNet::Tls {
-            peer, server_name, ..
-        } => {
-            let line = format!("{verb} {}:{} as {server_name}", peer.host, peer.port);
-            (line, None)
-        }
-        PreparedNet::Tcp { peer, send } => {
-            let line = format!("{verb} {}:{}", peer.host, peer.port);
-            (line, send.as_deref().map(shown))
-        }
-        PreparedNet::Udp { peer, send } => {
-            let line = format!("{verb} {}:{}", peer.host, peer.port);
-            (line, Some(shown(send)))
-        }
-        PreparedNet::Ping { host } => (format!("{verb} {host}"), None),
+/// What a step does, as far as it is known.
+enum Written {
+    Act(PreparedAct),
+    Below(ToldNet),
+}
+
+fn written(step: &Step, environment: &Environment, actor: usize) -> Result<Written, RenderError> {
+    match &step.act {
+        Act::Net(act) => tell_net(act, environment, actor).map(Written::Below),
+        Act::Http(_)
+        | Act::Grpc(_)
+        | Act::Open(_)
+        | Act::Send { .. }
+        | Act::Receive { .. }
+        | Act::Close { .. } => step
+            .prepare(environment, actor)
+            .map(|prepared| Written::Act(prepared.act)),
     }
+}
+
+/// Bytes that are shown at most where they are no text.
+const BYTES_SHOWN_MAX: usize = 32;
+
+/// Text as it is; bytes that are none in hexadecimal.
+fn shown(bytes: &[u8]) -> String {
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && text.chars().all(is_plain)
+    {
+        return text.to_owned();
+    }
+    let first = bytes.iter().take(BYTES_SHOWN_MAX);
+    let first: Vec<String> = first.map(|byte| format!("{byte:02x}")).collect();
+    let more = if bytes.len() > BYTES_SHOWN_MAX {
+        " …"
+    } else {
+        ""
+    };
+    format!("({} bytes: {}{more})", bytes.len(), first.join(" "))
 }
 
 /// An address that only a run knows, or a value that does not fit: a run would say the same.

@@ -35,6 +35,12 @@ const TYPES: &[(&str, u16)] = &[
     ("CAA", 257),
 ];
 
+/// The name of a type by its number.
+pub(crate) fn record_type_name(number: u16) -> String {
+    let known = TYPES.iter().find(|(_, known)| *known == number);
+    known.map_or_else(|| format!("TYPE{number}"), |(name, _)| (*name).to_owned())
+}
+
 /// The number of a type.
 ///
 /// # Errors

@@ -16,6 +16,11 @@ pub(crate) fn standing_for(expression: &str) -> String {
     wrap(&format!("{{{{ {expression} }}}}"))
 }
 
+/// Whether something in the text is not known yet.
+pub(crate) fn is_in(text: &str) -> bool {
+    text.contains(BEGIN)
+}
+
 fn wrap(words: &str) -> String {
     let mut wrapped = String::from(BEGIN);
     for byte in words.bytes() {

@@ -134,6 +134,151 @@ delete = "/v1/messages/{{ alice.sent }}"
 }
 
 #[test]
+fn below_http_places_are_told_as_far_as_they_are_known() {
+    let journey = sketched(
+        r#"
+[[step]]
+name = "sign in"
+as = "alice"
+get = "/token"
+capture.token = { json = "$.token", secret = true }
+
+[[step]]
+name = "dns"
+as = "alice"
+dns = "{{ run.id }}.Long-Label.{{ user_id | replace('/', '-') }}.superapp.test"
+
+[[step]]
+name = "dns at"
+as = "alice"
+dns = "superapp.test"
+type = "MX"
+server = "ns.superapp.test"
+over = "dot"
+
+[[step]]
+name = "doh"
+as = "alice"
+dns = "superapp.test"
+type = "TYPE999"
+server = "https://ns.superapp.test/dns-query"
+over = "doh"
+
+[[step]]
+name = "tls"
+as = "alice"
+tls = "Talk.superapp.test:443"
+server_name = "{{ run.region }}.superapp.test"
+alpn = ["h2", "http/1.1"]
+
+[[step]]
+name = "tls of a url"
+as = "alice"
+tls = "{{ target.base.talk }}"
+
+[[step]]
+name = "tcp"
+as = "alice"
+tcp = "{{ run.agent }}.superapp.test:{{ amount }}"
+send = "hello {{ run.id }} {{ password }}\r\nbye"
+
+[[step]]
+name = "udp"
+as = "alice"
+udp = "[2001:db8::1]:53"
+send = { hex = "00 ff 41" }
+
+[[step]]
+name = "ping"
+as = "alice"
+ping = "{{ run.region }}.superapp.test"
+"#,
+    );
+    let told: Vec<(&str, Option<&str>)> = journey
+        .steps
+        .iter()
+        .skip(1)
+        .map(|step| &step.sketches[0])
+        .map(|one| (one.line.as_str(), one.body.as_deref()))
+        .collect();
+    let expected = [
+        (
+            "DNS {{ run.id }}.Long-Label.u-1.superapp.test A, asked of the target's resolver",
+            None,
+        ),
+        (
+            "DNS superapp.test MX, asked of ns.superapp.test:853 over TLS",
+            None,
+        ),
+        (
+            "DNS superapp.test TYPE999, asked of https://ns.superapp.test/dns-query over HTTPS",
+            None,
+        ),
+        (
+            "TLS talk.superapp.test:443 as {{ run.region }}.superapp.test, offering h2, http/1.1",
+            None,
+        ),
+        ("TLS talk.superapp.test:443", None),
+        (
+            "TCP {{ run.agent }}.superapp.test:100",
+            Some("hello {{ run.id }} ***\r\nbye"),
+        ),
+        ("UDP [2001:db8::1]:53", Some("(3 bytes: 00 ff 41)")),
+        ("PING {{ run.region }}.superapp.test", None),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_is_generated_is_counted_and_credentials_are_starred_out() {
+    let journey = sketched(
+        r#"
+[[step]]
+name = "raw"
+as = "alice"
+post = "/files"
+body.size = "1MiB"
+
+[[step]]
+name = "parts"
+as = "alice"
+post = "/files"
+multipart = { note = "of {{ run.id }}", picture = { file = "a.jpg", size = 10 } }
+
+[[step]]
+name = "bytes"
+as = "alice"
+post = "/files"
+body.base64 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISI="
+
+[[step]]
+name = "token"
+as = "alice"
+post = "/token"
+oauth2 = { grant = "client_credentials", client_id = "probe", client_secret = "{{ password }}" }
+"#,
+    );
+    let one = |step: usize| &journey.steps[step].sketches[0];
+    let body = |step: usize| one(step).body.clone().unwrap();
+    assert_eq!(body(0), "(1048576 bytes, generated anew in each run)");
+    let parts = body(1);
+    assert!(parts.contains("of {{ run.id }}\r\n"), "{parts}");
+    assert!(
+        parts.contains("(10 bytes, generated anew in each run)\r\n"),
+        "{parts}"
+    );
+    let bytes = body(2);
+    assert!(bytes.starts_with("(35 bytes: 00 01 02"), "{bytes}");
+    assert!(bytes.ends_with(" 1f …)"), "{bytes}");
+    let token = one(3);
+    let authorization = token
+        .headers
+        .iter()
+        .find(|(name, _)| name == "authorization");
+    assert_eq!(authorization.unwrap().1, "Basic ***");
+}
+
+#[test]
 fn every_shipped_journey_can_be_told_without_a_run() {
     let target = load_target(&file("deploy/config/target-superapp.toml")).unwrap();
     let loaded = load(&files_below("probes/journeys"), CheckOptions::default());
