@@ -128,6 +128,11 @@ impl Fact {
         matches!(self, Self::Answers | Self::Names | Self::Chain)
     }
 
+    /// Whether it is a number.
+    pub(crate) const fn is_number(self) -> bool {
+        matches!(self, Self::Ttl | Self::DaysLeft)
+    }
+
     /// The words that it can be, if it is one of a closed list.
     pub(crate) const fn words(self) -> Option<&'static [&'static str]> {
         match self {

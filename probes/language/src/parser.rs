@@ -131,7 +131,11 @@ impl<'a> Parser<'a> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, section: &Section) {
+        let names_verb = matches!(entry.key.as_str(), "method" | "url" | "request" | "path");
         let help = match did_you_mean(&entry.key, section.names()) {
+            _ if names_verb && section.key("get").is_some() => {
+                "the verb is the key: get = \"/path\", post = \"/path\", dns = \"name\"".to_owned()
+            }
             Some(similar) => format!("did you mean `{similar}`?"),
             None => {
                 let names: Vec<&str> = section.names().collect();

@@ -209,7 +209,10 @@ fn unknown_fragment(name: &str, position: &Position, fragments: &[Fragment]) -> 
     )
     .rule(Rule::UnknownFragment);
     if known.is_empty() {
-        return diagnostic.help("no fragments were loaded: give their files or folder as well");
+        return diagnostic.help(
+            "no fragments were loaded: put them into `fragments/` beside this file, which is read \
+             too, or give their files or folder as well",
+        );
     }
     match did_you_mean(name, known.iter().copied()) {
         Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
