@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bongsu_language::JsonPath;
 use regex::Regex;
 use serde_json::Value;
+use url::Url;
 
 use crate::names::snake;
 
@@ -13,6 +14,9 @@ const VALUES_PER_ANSWER_MAX: usize = 20_000;
 
 /// Most values that are remembered in all; later ones are not found again and stay as they are.
 const VALUES_MAX: usize = 400_000;
+
+/// The header that says where to go, or where something new is.
+const LOCATION: &str = "location";
 
 /// Headers of answers whose values no request repeats.
 const DULL_HEADERS: &[&str] = &[
@@ -41,7 +45,26 @@ const DULL_HEADERS: &[&str] = &[
 pub(crate) enum From {
     Json(String),
     Header(String),
+    /// A parameter of the URL that a header holds.
+    Parameter(&'static str, String),
+    /// What a pattern finds in a header.
+    Pattern(&'static str, String),
+    Cookie(String),
     Regex(String),
+}
+
+impl From {
+    /// As a capture says it.
+    pub(crate) fn said(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Json(path) => vec![("json", path)],
+            Self::Header(name) => vec![("header", name)],
+            Self::Parameter(header, name) => vec![("header", *header), ("parameter", name)],
+            Self::Pattern(header, pattern) => vec![("header", *header), ("regex", pattern)],
+            Self::Cookie(name) => vec![("cookie", name)],
+            Self::Regex(pattern) => vec![("regex", pattern)],
+        }
+    }
 }
 
 /// A value that an answer gave.
@@ -148,9 +171,68 @@ impl Answers {
 
     pub(crate) fn learn_header(&mut self, step: usize, name: &str, value: &str) {
         let name = name.to_ascii_lowercase();
+        match name.as_str() {
+            LOCATION => return self.learn_location(step, value),
+            // A recording may have several in one, a line each.
+            "set-cookie" => value.lines().for_each(|line| self.learn_cookie(step, line)),
+            _ => {}
+        }
         if !DULL_HEADERS.contains(&name.as_str()) && crate::request::is_header_name(&name) {
             let from = From::Header(name.clone());
             self.learn(Origin::of(step, from, name), value.to_owned());
+        }
+    }
+
+    /// Remembers what a cookie says, for those that send it in another place as well.
+    fn learn_cookie(&mut self, step: usize, line: &str) {
+        let pair = line.split(';').next().unwrap_or_default();
+        let Some((name, value)) = pair.split_once('=') else {
+            return;
+        };
+        let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+        if crate::request::is_header_name(name) {
+            let from = From::Cookie(name.to_owned());
+            let origin = Origin::of(step, from, name.to_owned());
+            self.learn(origin, value.to_owned());
+        }
+    }
+
+    /// Remembers where an answer points: the parameters, and the last segment, which names what
+    /// was made.
+    fn learn_location(&mut self, step: usize, value: &str) {
+        let Ok(base) = Url::parse("https://relative.invalid") else {
+            return;
+        };
+        let Ok(url) = base.join(value) else {
+            return;
+        };
+        let pairs: Vec<_> = url.query_pairs().collect();
+        for (name, text) in &pairs {
+            let is_once = pairs.iter().filter(|(known, _)| known == name).count() == 1;
+            if is_once {
+                let from = From::Parameter(LOCATION, name.clone().into_owned());
+                let origin = Origin::of(step, from, name.clone().into_owned());
+                self.learn(origin, text.clone().into_owned());
+            }
+        }
+        let mut segments = url.path().trim_end_matches('/').rsplit('/');
+        let (last, before) = (segments.next(), segments.next());
+        if let (Some(last), Some(before)) = (last, before)
+            && last.bytes().any(|b| b.is_ascii_digit())
+        {
+            let pattern = format!("{}/([^/?#]+)", regex::escape(before));
+            let found = Regex::new(&pattern).ok().and_then(|pattern| {
+                let found = pattern.captures(value)?;
+                Some(found[1] == *last)
+            });
+            if found == Some(true) {
+                let thing = crate::names::singular(&snake(before));
+                let origin = Origin {
+                    thing,
+                    ..Origin::of(step, From::Pattern(LOCATION, pattern), "id".to_owned())
+                };
+                self.learn(origin, last.to_owned());
+            }
         }
     }
 
@@ -189,7 +271,11 @@ impl Answers {
                 let body = self.bodies.get(&origin.step);
                 body.is_some_and(|body| finds(path, body, text))
             }
-            From::Header(_) | From::Regex(_) => true,
+            From::Header(_)
+            | From::Parameter(..)
+            | From::Pattern(..)
+            | From::Cookie(_)
+            | From::Regex(_) => true,
         };
         (is_sure && is_repeated(text, origin, place)).then_some(origin)
     }

@@ -3,18 +3,24 @@
 use std::time::Duration;
 
 use base64::Engine as _;
+use bongsu_language::FOLLOW_MAX;
 use url::Url;
 
 use crate::credentials::Secrets;
+use crate::draft::{Retry, Step};
 use crate::finish::finish;
 use crate::lowering::Lowering;
-use crate::request::{Payload, Request, is_own_header, verb};
+use crate::parts::{self, Part};
+use crate::request::{MAX_BODY_BYTES_MAX, Payload, Request, is_own_header, verb};
 use crate::{ImportError, Imported, Names};
 
 mod options;
 mod words;
 
 use options::{Meaning, Word};
+
+/// Most times that a step is sent again.
+const RETRIES_MAX: u32 = 5;
 
 /// Turns commands of curl into a journey, a step each.
 ///
@@ -56,6 +62,11 @@ pub fn curl(script: &str, names: &Names) -> Result<Imported, ImportError> {
         step.comments
             .extend(asked.comments.iter().map(|comment| lowering.clean(comment)));
         step.timeout = asked.max_time;
+        step.max_body = asked.max_body;
+        step.follow = asked
+            .max_redirects
+            .map_or(asked.follow, |most| most.min(asked.follow));
+        asked.retry(request.verb, &mut step);
         lowering.sent(request);
         lowering.draft.steps.push(step);
     }
@@ -82,7 +93,13 @@ struct Asked {
     is_json: bool,
     /// Whether the body, or a part of it, stands in a file.
     has_file: bool,
-    parts: Vec<String>,
+    parts: Vec<Part>,
+    /// Where a file of unknown content is the whole body: its name.
+    upload: Option<String>,
+    follow: u32,
+    max_redirects: Option<u32>,
+    max_body: Option<u64>,
+    retries: u32,
     query: Vec<String>,
     user: String,
     get: bool,
@@ -116,6 +133,7 @@ impl Asked {
             Meaning::Method => self.method = Some(value.to_owned()),
             Meaning::Header => self.header(value),
             Meaning::Data if value.starts_with('@') => self.file(option, &value[1..]),
+            Meaning::Upload => self.upload(value),
             Meaning::Data | Meaning::DataRaw => self.add_data(value, "&"),
             Meaning::DataEncoded => self.encoded(option, value),
             Meaning::Json => {
@@ -125,9 +143,10 @@ impl Asked {
                     None => self.add_data(value, ""),
                 }
             }
-            Meaning::Part => {
-                let name = value.split(['=', ';']).next().unwrap_or_default();
-                self.parts.push(name.to_owned());
+            Meaning::Part => self.parts.push(parts::commanded(value)),
+            Meaning::FormString => {
+                let (name, text) = value.split_once('=').unwrap_or((value, ""));
+                self.parts.push(parts::text(name, text));
             }
             Meaning::User => value.clone_into(&mut self.user),
             Meaning::Bearer => {
@@ -158,6 +177,22 @@ impl Asked {
                     .filter(|s: &f64| (0.001..=600_000.0).contains(s));
                 self.max_time = seconds.map(Duration::from_secs_f64);
             }
+            Meaning::Location => self.follow = FOLLOW_MAX,
+            Meaning::MaxRedirects => self.max_redirects = value.trim().parse().ok(),
+            Meaning::MaxFilesize => {
+                let bytes = value.trim().parse().ok();
+                self.max_body = bytes.filter(|bytes| (1..=MAX_BODY_BYTES_MAX).contains(bytes));
+                if self.max_body.is_none() {
+                    self.comments.push(format!(
+                        "left out: `{option}`: `max_body` is 1 to {MAX_BODY_BYTES_MAX} bytes"
+                    ));
+                }
+            }
+            Meaning::Retry => self.retries = value.trim().parse().unwrap_or_default(),
+            Meaning::Range => {
+                self.headers
+                    .push(("range".to_owned(), format!("bytes={value}")));
+            }
             Meaning::Told(why) => self.comments.push(format!("left out: `{option}`: {why}")),
             Meaning::Next | Meaning::Quiet => {}
         }
@@ -184,6 +219,23 @@ impl Asked {
         }
     }
 
+    /// What curl sends again after an answer that may pass.
+    fn retry(&self, verb: &str, step: &mut Step) {
+        if self.retries == 0 {
+            return;
+        }
+        if matches!(verb, "get" | "head") {
+            step.retry = Some(Retry {
+                times: self.retries.min(RETRIES_MAX),
+                on: &["timeout", "408", "429", "500", "502", "503", "504"],
+            });
+        } else {
+            step.comments.push(format!(
+                "left out: `--retry`: `{verb}` cannot be sent twice without an idempotency key"
+            ));
+        }
+    }
+
     fn cookies(&mut self) {
         let told = "left out: cookies; a run keeps those that it is given, and begins without any";
         if !self.comments.iter().any(|comment| comment == told) {
@@ -196,6 +248,12 @@ impl Asked {
         self.comments.push(format!(
             "left out: `{option}` sends the file {file}; write what it says as json, form or body"
         ));
+    }
+
+    fn upload(&mut self, file: &str) {
+        self.has_file = true;
+        let name = file.rsplit('/').next().unwrap_or_default();
+        self.upload = Some(name.to_owned());
     }
 
     fn add_data(&mut self, value: &str, joint: &str) {
@@ -238,6 +296,7 @@ impl Asked {
         let has_body = data.is_some() || self.has_file && !self.get || !self.parts.is_empty();
         let implied = match (self.head, has_body) {
             (true, _) => "HEAD",
+            (false, true) if self.upload.is_some() => "PUT",
             (false, true) => "POST",
             (false, false) => "GET",
         };
@@ -264,10 +323,10 @@ impl Asked {
 
     fn payload(&self, data: Option<&str>, headers: &[(String, String)]) -> Payload {
         if !self.parts.is_empty() {
-            return Payload::Untold(format!(
-                "left out: the body of several parts that is sent here: {}",
-                self.parts.join(", ")
-            ));
+            return Payload::Parts(self.parts.clone());
+        }
+        if self.upload.is_some() {
+            return Payload::File(None);
         }
         let given = headers
             .iter()

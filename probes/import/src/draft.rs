@@ -44,6 +44,11 @@ pub(crate) struct Step {
     pub(crate) headers: Vec<(String, Phrase)>,
     pub(crate) query: Vec<(String, Vec<Phrase>)>,
     pub(crate) body: Body,
+    /// How many redirects are followed; none if it is 0.
+    pub(crate) follow: u32,
+    pub(crate) max_body: Option<u64>,
+    pub(crate) wait_before: Option<Duration>,
+    pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) poll: Option<Poll>,
     /// What is expected: the key's parts after `expect`, and the value.
@@ -99,7 +104,11 @@ pub(crate) enum Body {
     None,
     Json(Data),
     Form(Vec<(String, Vec<Phrase>)>),
+    /// Each part by its name.
+    Multipart(Vec<(String, Data)>),
     Text(Phrase),
+    /// A table that says how its bytes are made.
+    Raw(Data),
 }
 
 /// Repeat until it is so.
@@ -109,12 +118,20 @@ pub(crate) struct Poll {
     pub(crate) for_: Duration,
 }
 
+/// Sent again if it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retry {
+    pub(crate) times: u32,
+    /// After what, in the words of the language.
+    pub(crate) on: &'static [&'static str],
+}
+
 /// A value that is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Capture {
     pub(crate) name: String,
-    /// `json`, `header`, `regex` and so on, and where in it.
-    pub(crate) from: (&'static str, Data),
+    /// `json`, `header`, `regex` and so on, and where in it; a `header` may say which part.
+    pub(crate) from: Vec<(&'static str, Data)>,
     pub(crate) take: Option<&'static str>,
     pub(crate) secret: bool,
 }
@@ -128,6 +145,10 @@ impl Step {
             headers: Vec::new(),
             query: Vec::new(),
             body: Body::None,
+            follow: 0,
+            max_body: None,
+            wait_before: None,
+            retry: None,
             timeout: None,
             poll: None,
             expect: Vec::new(),

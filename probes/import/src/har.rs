@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_language::STEPS_MAX;
+use bongsu_language::{FOLLOW_MAX, STEPS_MAX};
 use url::Url;
 
 use crate::answers::Answers;
@@ -10,16 +10,19 @@ use crate::credentials::{Secrets, is_secret_field};
 use crate::draft::{Poll, Step};
 use crate::finish::finish;
 use crate::lowering::{Lowering, thing};
-use crate::request::{Payload, Request, form, is_own_header, learn_url, verb};
+use crate::request::{Payload, Request, is_own_header, learn_url, verb};
 use crate::toml_text::Data;
 use crate::{ImportError, Imported, Names};
 
 mod archive;
 mod assets;
 mod authorization;
+mod carried;
+mod redirects;
 mod sockets;
 
 use archive::{Archive, Entry, Frame};
+use carried::payload;
 use sockets::{Socket, Sockets};
 
 /// Most requests of a journey: the language performs at most 100 steps.
@@ -110,6 +113,8 @@ pub fn har(text: &str, options: &HarOptions, names: &Names) -> Result<Imported, 
 /// A request with what came of it, once or several times in a row.
 struct Visit {
     request: Request,
+    /// The redirects that led to what came, in order.
+    through: Vec<Entry>,
     entries: Vec<Entry>,
 }
 
@@ -169,7 +174,8 @@ fn events(
     let mut events: Vec<(Option<f64>, Event)> = Vec::new();
     let mut left_out = LeftOut::default();
     let (mut steps, mut sockets) = (0, 0);
-    for mut entry in entries {
+    let said: Vec<String> = entries.iter().map(redirects::said).collect();
+    for (at, mut entry) in entries.into_iter().enumerate() {
         let began = entry.began();
         if let Some(url) = entry.request.socket() {
             if left_out.is_unwanted(&url, options) {
@@ -188,14 +194,29 @@ fn events(
         let Some(request) = left_out.request(&entry, options) else {
             continue;
         };
-        if let Some((_, Event::Visit(last))) = events.last_mut()
-            && is_same_question(&last.request, &request)
+        let last = match events.last_mut() {
+            Some((_, Event::Visit(last))) => Some(last),
+            _ => None,
+        };
+        if let Some(last) =
+            last.filter(|last| last.through.is_empty() && is_same_question(&last.request, &request))
         {
+            last.entries.push(entry);
+        } else if let Some((_, Event::Visit(last))) = events.last_mut()
+            && redirects::leads_to(last, &request, &said[at + 1..])
+        {
+            last.through.append(&mut last.entries);
             last.entries.push(entry);
         } else if steps < REQUESTS_MAX {
             steps += 1;
             let entries = vec![entry];
-            events.push((began, Event::Visit(Visit { request, entries })));
+            let through = Vec::new();
+            let visit = Visit {
+                request,
+                through,
+                entries,
+            };
+            events.push((began, Event::Visit(visit)));
         } else {
             left_out.too_many += 1;
         }
@@ -297,41 +318,6 @@ fn is_dull(name: &str, value: &str) -> bool {
     name.eq_ignore_ascii_case("accept") && value.contains("*/*")
 }
 
-fn payload(entry: &Entry) -> Payload {
-    let Some(data) = &entry.request.post_data else {
-        return Payload::None;
-    };
-    let kind = data.mime_type.to_ascii_lowercase();
-    let text = data.text.as_deref().unwrap_or_default();
-    if kind.starts_with("multipart/") {
-        let parts: Vec<String> = data
-            .params
-            .iter()
-            .map(|param| match &param.file_name {
-                Some(_) => format!("{} (a file)", param.name),
-                None => param.name.clone(),
-            })
-            .collect();
-        let parts = if parts.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", parts.join(", "))
-        };
-        return Payload::Untold(format!(
-            "left out: the body of several parts that was sent here{parts}"
-        ));
-    }
-    if kind.starts_with("application/x-www-form-urlencoded") {
-        let params: Vec<(String, String)> = data
-            .params
-            .iter()
-            .map(|param| (param.name.clone(), param.value().to_owned()))
-            .collect();
-        return Payload::Form(if text.is_empty() { params } else { form(text) });
-    }
-    Payload::of_text(text, &data.mime_type)
-}
-
 /// Whether the client asks again for what may have changed meanwhile.
 fn is_same_question(a: &Request, b: &Request) -> bool {
     let is_safe = matches!(a.verb, "get" | "head");
@@ -351,12 +337,22 @@ fn add(visit: &Visit, lowering: &mut Lowering) {
     if let Some(status) = status {
         step.expect_status(status);
     }
+    step.follow = u32::try_from(visit.through.len()).unwrap_or(FOLLOW_MAX);
     repeat(visit, &mut step, lowering);
     lowering.sent(&visit.request);
     let at = lowering.draft.steps.len();
     let thing = thing(&step);
     lowering.draft.steps.push(step);
     remember(last, (at, &thing), &mut lowering.answers);
+    for entry in &visit.through {
+        for header in &entry.response.headers {
+            if header.name.eq_ignore_ascii_case("set-cookie") {
+                lowering
+                    .answers
+                    .learn_header(at, &header.name, header.value());
+            }
+        }
+    }
 }
 
 /// Asking the same several times in a row is waiting for an answer to change.
@@ -417,9 +413,6 @@ fn changed_words(first: &serde_json::Value, last: &serde_json::Value) -> Vec<(St
 }
 
 fn remember(entry: &Entry, (step, thing): (usize, &str), answers: &mut Answers) {
-    for header in &entry.response.headers {
-        answers.learn_header(step, &header.name, header.value());
-    }
     match entry.response.content.json() {
         Some(body) => answers.learn_json((step, thing), body),
         None => {
@@ -427,5 +420,8 @@ fn remember(entry: &Entry, (step, thing): (usize, &str), answers: &mut Answers) 
                 answers.learn_text(step, text);
             }
         }
+    }
+    for header in &entry.response.headers {
+        answers.learn_header(step, &header.name, header.value());
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use bongsu_language::FOLLOW_MAX;
 use regex::Regex;
 use serde_json::Value;
 use url::Url;
@@ -13,8 +14,9 @@ use crate::draft::Step;
 use crate::finish::finish;
 use crate::lowering::Lowering;
 use crate::marks::{Marks, is_marked};
+use crate::parts::{self, Part, is_binary_type, is_plain};
 use crate::phrase::Phrase;
-use crate::request::{Payload, Request, is_set_by_runner, verb};
+use crate::request::{MAX_BODY_BYTES_MAX, Payload, Request, is_set_by_runner, verb};
 use crate::toml_text::Data;
 use crate::{ImportError, Imported, Names, names};
 
@@ -259,15 +261,12 @@ impl Reader {
             let pairs = form.iter().map(|line| self.pair(line, told)).collect();
             return Payload::Form(pairs);
         }
-        let parts: Vec<&str> = asked
+        let parts: Vec<Part> = asked
             .section(&["MultipartFormData", "Multipart"])
-            .map(|line| line.split(':').next().unwrap_or_default().trim())
+            .map(|line| self.part(line, told))
             .collect();
         if !parts.is_empty() {
-            return Payload::Untold(format!(
-                "left out: the body of several parts that is sent here: {}",
-                parts.join(", ")
-            ));
+            return Payload::Parts(parts);
         }
         match &asked.body {
             Text::None => Payload::None,
@@ -283,9 +282,34 @@ impl Reader {
                 Payload::Json(Value::Object(body))
             }
             Text::Quoted(_, text) | Text::Xml(text) => Payload::Text(self.text(text, told)),
-            Text::Other(kind) => Payload::Untold(format!(
-                "left out: a body given as {kind}; write what it says as json, form or body"
-            )),
+            Text::Bytes(_, bytes) => match String::from_utf8(bytes.clone()) {
+                Ok(text) if is_plain(&text) => Payload::Text(text),
+                Ok(_) | Err(_) => Payload::Bytes(bytes.clone()),
+            },
+            Text::File(path) => {
+                let mut headers = asked.headers.iter();
+                let kind = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+                if kind.is_some_and(|(_, kind)| is_binary_type(kind)) {
+                    return Payload::File(None);
+                }
+                Payload::Untold(format!(
+                    "left out: the body, which is file {path}; write what it says as json, form \
+                     or body"
+                ))
+            }
+        }
+    }
+
+    /// `name: text`, or `name: file,path; type`.
+    fn part(&mut self, line: &str, told: &mut Vec<String>) -> Part {
+        let (name, value) = self.pair(line, told);
+        match value.strip_prefix("file,") {
+            Some(file) => {
+                let (path, kind) = file.split_once(';').unwrap_or((file, ""));
+                let kind = Some(kind.trim()).filter(|kind| !kind.is_empty());
+                parts::file(&name, path.trim(), kind)
+            }
+            None => parts::text(&name, &value),
         }
     }
 
@@ -351,6 +375,8 @@ impl Reader {
         for line in entry.asked.section(&["Options"]) {
             self.option(line, &mut step, &mut told);
         }
+        let most = option(entry, "max-redirs").and_then(|most| most.parse::<u32>().ok());
+        step.follow = most.map_or(step.follow, |most| most.min(step.follow));
         poll(entry, request, &mut step, &mut told);
         self.answer(entry, &mut step, &mut told, lowering);
         step.comments
@@ -462,8 +488,12 @@ impl Reader {
                 _ => text.clone(),
             },
             Text::Quoted(_, text) | Text::Xml(text) => text.clone(),
-            Text::Other(kind) => {
+            Text::Bytes(kind, _) => {
                 told.push(format!("left out: the expected body, given as {kind}"));
+                return;
+            }
+            Text::File(_) => {
+                told.push("left out: the expected body, which is a file".to_owned());
                 return;
             }
         };
@@ -497,6 +527,36 @@ impl Reader {
                 }
             }
             "max-time" => step.timeout = duration(value, 1_000),
+            "delay" => {
+                step.wait_before = duration(value, 1);
+                if step.wait_before.is_none() && value != "0" {
+                    told.push(format!("left out: the option {line}"));
+                }
+            }
+            "location" if value == "false" => {}
+            "location" => step.follow = FOLLOW_MAX,
+            "location-trusted" if value == "false" => {}
+            "location-trusted" => {
+                step.follow = FOLLOW_MAX;
+                told.push(
+                    "changed: credentials go to the first origin only, not where redirects lead"
+                        .to_owned(),
+                );
+            }
+            "max-redirs" => {}
+            "max-filesize" => {
+                let bytes = value.parse().ok();
+                step.max_body = bytes.filter(|bytes| (1..=MAX_BODY_BYTES_MAX).contains(bytes));
+                if step.max_body.is_none() {
+                    told.push(format!(
+                        "left out: the option {line}: `max_body` is 1 to {MAX_BODY_BYTES_MAX} bytes"
+                    ));
+                }
+            }
+            "ipv4" | "ipv6" => told.push(format!(
+                "left out: the option {line}: write `ip = \"{}\"` at the head of the journey",
+                &name[3..]
+            )),
             "retry" | "retry-interval" | "verbose" | "very-verbose" | "output" | "compressed" => {}
             "user" => {
                 let mut phrase = Phrase::words("Basic ");

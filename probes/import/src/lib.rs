@@ -17,6 +17,7 @@ mod lowering;
 mod marks;
 mod names;
 mod openapi;
+mod parts;
 mod phrase;
 mod request;
 mod sites;

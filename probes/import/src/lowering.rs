@@ -13,6 +13,7 @@ use crate::credentials::{BASIC, Secrets, basic, is_secret_field, is_secret_heade
 use crate::draft::{Act, Address, Capture, Draft, Step};
 use crate::marks::{is_marked, is_one_mark};
 use crate::names;
+use crate::parts::Content;
 use crate::phrase::Phrase;
 use crate::request::{Payload, Request, is_header_name};
 use crate::toml_text::Data;
@@ -34,6 +35,7 @@ const SEGMENT: &AsciiSet = &CONTROLS
 
 mod body;
 mod naming;
+mod parts;
 
 use naming::{is_made_up, segments, variable_name};
 pub(crate) use naming::{is_sign_out, thing};
@@ -115,7 +117,18 @@ impl Lowering {
         match payload {
             Payload::Json(value) => self.sent_json(value),
             Payload::Form(pairs) => pairs.iter().for_each(|(_, text)| self.answers.sends(text)),
-            Payload::None | Payload::Text(_) | Payload::Untold(_) => {}
+            Payload::Parts(parts) => {
+                for part in parts {
+                    if let Content::Text(text) = &part.content {
+                        self.answers.sends(text);
+                    }
+                }
+            }
+            Payload::None
+            | Payload::Text(_)
+            | Payload::Bytes(_)
+            | Payload::File(_)
+            | Payload::Untold(_) => {}
         }
     }
 
@@ -275,16 +288,19 @@ impl Lowering {
             }
             return Some(variable.clone());
         }
-        let (kind, from) = match &origin.from {
-            From::Json(path) => ("json", path),
-            From::Header(name) => ("header", name),
-            From::Regex(pattern) => ("regex", pattern),
-        };
+        let said = origin.from.said();
         // A secret may stand in the way to another value.
-        if self.secrets.redact(from) != *from || from.contains("{{") {
+        if said
+            .iter()
+            .any(|(_, from)| self.secrets.redact(from) != *from || from.contains("{{"))
+        {
             return None;
         }
-        let from = (kind, Data::words(from));
+        let is_cookie = matches!(origin.from, From::Cookie(_)) && text.len() >= SECRET_BYTES_MIN;
+        let from = said
+            .iter()
+            .map(|(kind, from)| (*kind, Data::words(*from)))
+            .collect();
         let taken = |name: &str| {
             self.variables.contains(name) || self.draft.needs.iter().any(|need| need == name)
         };
@@ -295,7 +311,7 @@ impl Lowering {
             name: name.clone(),
             from,
             take: None,
-            secret: is_secret || is_secret_field(&origin.key),
+            secret: is_secret || is_cookie || is_secret_field(&origin.key),
         });
         Some(name)
     }

@@ -143,7 +143,14 @@ impl Marks {
             Body::None => Body::None,
             Body::Json(data) => Body::Json(self.expand_data(data)),
             Body::Form(entries) => Body::Form(pairs(entries)),
+            Body::Multipart(parts) => Body::Multipart(
+                parts
+                    .into_iter()
+                    .map(|(name, part)| (name, self.expand_data(part)))
+                    .collect(),
+            ),
             Body::Text(phrase) => Body::Text(self.expand(&phrase)),
+            Body::Raw(made) => Body::Raw(made),
         };
         step
     }

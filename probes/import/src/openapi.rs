@@ -10,12 +10,14 @@ use crate::draft::Step;
 use crate::finish::finish;
 use crate::lowering::Lowering;
 use crate::marks::Marks;
+use crate::parts::is_binary_type;
 use crate::phrase::Phrase;
 use crate::request::{Payload, Request, is_header_name, is_set_by_runner, verb};
 use crate::{ImportError, Imported, Names, names};
 
 mod document;
 mod example;
+mod parts;
 
 use document::{Document, Operation, not_openapi};
 
@@ -137,6 +139,11 @@ impl Skeleton {
             let _ = url.query_pairs_mut().append_pair(key, value);
         }
         let payload = self.payload(document, operation);
+        if let Payload::File(_) = payload
+            && let Some(kind) = document.binary_type(operation)
+        {
+            headers.push(("content-type".to_owned(), kind.to_owned()));
+        }
         Ok(Request {
             verb,
             url,
@@ -177,6 +184,15 @@ impl Skeleton {
                 .filter_map(|(key, value)| Some((key.clone(), as_text(value)?)))
                 .collect();
             return Payload::Form(pairs);
+        }
+        if let Some(media) = of_kind("multipart/form-data") {
+            let parts = document.parts(media);
+            if !parts.is_empty() {
+                return Payload::Parts(parts);
+            }
+        }
+        if content.keys().any(|kind| is_binary_type(kind)) {
+            return Payload::File(None);
         }
         let kinds: Vec<&str> = content.keys().map(String::as_str).collect();
         Payload::Untold(format!("left out: a body of type {}", kinds.join(" or ")))

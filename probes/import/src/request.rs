@@ -4,6 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::credentials::{Secrets, is_secret_pair};
+use crate::parts::{Content, Part};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -22,7 +23,12 @@ pub(crate) enum Payload {
     None,
     Json(Value),
     Form(Vec<(String, String)>),
+    /// A form of parts.
+    Parts(Vec<Part>),
     Text(String),
+    Bytes(Vec<u8>),
+    /// A file's content, which is not known; how many bytes it has if that is.
+    File(Option<usize>),
     /// What the language cannot say, in words for a comment.
     Untold(String),
 }
@@ -33,6 +39,9 @@ pub(crate) fn verb(method: &str) -> Option<&'static str> {
         .into_iter()
         .find(|verb| method.eq_ignore_ascii_case(verb))
 }
+
+/// Most bytes that `max_body` of a step allows: sixteen times what it is unless it says so.
+pub(crate) const MAX_BODY_BYTES_MAX: u64 = 16 * bongsu_language::BODY_BYTES_MAX as u64;
 
 /// How many of [`OWN_HEADERS`] the runner sets.
 const RUNNER_HEADERS: usize = 9;
@@ -136,8 +145,23 @@ impl Payload {
         match self {
             Self::Json(value) => secrets.learn_json(value),
             Self::Form(pairs) => learn_pairs(pairs, secrets),
+            Self::Parts(parts) => {
+                for part in parts {
+                    let Content::Text(text) = &part.content else {
+                        continue;
+                    };
+                    if part.file.is_none() && is_secret_pair(&part.name, text) {
+                        secrets.learn(text);
+                    }
+                    match serde_json::from_str::<Value>(text) {
+                        Ok(value) => secrets.learn_json(&value),
+                        Err(_) => secrets.learn_text(text),
+                    }
+                }
+            }
             Self::Text(text) => secrets.learn_text(text),
-            Self::None | Self::Untold(_) => {}
+            Self::Bytes(bytes) => secrets.learn_text(&String::from_utf8_lossy(bytes)),
+            Self::File(_) | Self::None | Self::Untold(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bongsu_language::display_duration;
 
-use crate::draft::{Act, Address, Body, Capture, Draft, Harmless, Poll, Step};
+use crate::draft::{Act, Address, Body, Capture, Draft, Harmless, Poll, Retry, Step};
 use crate::phrase::Phrase;
 use crate::sites::{SiteId, SiteKind};
 use crate::toml_text::{Data, bare_or_quoted, quoted};
@@ -97,6 +97,9 @@ fn most_used(draft: &Draft) -> Option<SiteId> {
 fn write_step(step: &Step, draft: &Draft, base: Option<SiteId>, lines: &mut Vec<String>) {
     let mut add = |keys: &[&str], value: &Data| lines.push(assignment(keys, value));
     add(&["name"], &Data::words(&step.name));
+    if let Some(pause) = step.wait_before {
+        add(&["wait_before"], &Data::words(display_duration(pause)));
+    }
     match &step.act {
         Act::Http(verb, address) => {
             add(&[verb], &Data::Text(url(address, draft, base)));
@@ -125,11 +128,16 @@ fn write_step(step: &Step, draft: &Draft, base: Option<SiteId>, lines: &mut Vec<
         Body::Json(Data::Table(entries)) => write_table_even_empty("json", entries, lines),
         Body::Json(value) => lines.push(assignment(&["json"], value)),
         Body::Form(entries) => write_table_even_empty("form", &pairs(entries), lines),
+        Body::Multipart(parts) => write_table_even_empty("multipart", parts, lines),
+        Body::Raw(made) => lines.push(assignment(&["body"], made)),
         Body::Text(phrase) => lines.push(format!("body = {}", long_text(&phrase.written()))),
     }
     let mut add = |keys: &[&str], value: &Data| lines.push(assignment(keys, value));
-    if let Some(timeout) = step.timeout {
-        add(&["timeout"], &Data::words(display_duration(timeout)));
+    if step.follow > 0 {
+        add(&["follow"], &Data::Number(step.follow.into()));
+    }
+    if let Some(bytes) = step.max_body {
+        add(&["max_body"], &Data::Number(bytes.into()));
     }
     if let Some(Poll { every, for_ }) = step.poll {
         let entry = |name: &str, d| (name.to_owned(), Data::words(display_duration(d)));
@@ -137,6 +145,20 @@ fn write_step(step: &Step, draft: &Draft, base: Option<SiteId>, lines: &mut Vec<
             &["poll"],
             &Data::Table(vec![entry("every", every), entry("for", for_)]),
         );
+    }
+    if let Some(Retry { times, on }) = step.retry {
+        let on = on.iter().copied().map(Data::words).collect();
+        let entries = [
+            ("times", Data::Number(times.into())),
+            ("on", Data::List(on)),
+        ];
+        add(
+            &["retry"],
+            &Data::Table(entries.map(|(key, value)| (key.to_owned(), value)).to_vec()),
+        );
+    }
+    if let Some(timeout) = step.timeout {
+        add(&["timeout"], &Data::words(display_duration(timeout)));
     }
     for (path, value) in &step.expect {
         let keys: Vec<&str> = std::iter::once("expect")
@@ -196,8 +218,11 @@ fn write_table_even_empty(key: &str, entries: &[(String, Data)], lines: &mut Vec
 }
 
 fn capture_table(capture: &Capture) -> Data {
-    let (kind, from) = &capture.from;
-    let mut entries = vec![((*kind).to_owned(), from.clone())];
+    let mut entries: Vec<(String, Data)> = capture
+        .from
+        .iter()
+        .map(|(kind, from)| ((*kind).to_owned(), from.clone()))
+        .collect();
     if let Some(take) = capture.take {
         entries.push(("take".to_owned(), Data::words(take)));
     }

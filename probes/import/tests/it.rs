@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+#[path = "it/carried.rs"]
+mod carried;
 #[path = "it/curl.rs"]
 mod curl;
 #[path = "it/goldens.rs"]

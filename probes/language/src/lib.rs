@@ -59,7 +59,7 @@ pub use journey::{
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};
 pub use load::{CheckOptions, Loaded, load, load_each, load_journeys, named_descriptors};
-pub use multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
+pub use multipart::{FormPart, GENERATED_BYTES_MAX, PARTS_MAX, PartContent};
 pub use observed::Observed;
 pub use parse::is_secret_name;
 pub use prepare::{

@@ -5,6 +5,9 @@ use crate::template::{Template, ValueTemplate};
 /// Most bytes of a request's generated contents together.
 pub const GENERATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most parts of a form.
+pub const PARTS_MAX: usize = 64;
+
 /// One part of a `multipart` body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FormPart {

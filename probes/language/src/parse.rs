@@ -36,7 +36,7 @@ mod secrets;
 mod spends;
 mod step;
 
-pub(crate) use body::{PART_CONTENTS, PARTS_MAX, UNITS};
+pub(crate) use body::{PART_CONTENTS, UNITS};
 pub(crate) use capture::TAKES;
 pub(crate) use case::CaseEntry;
 pub(crate) use grpc::is_descriptor_path;

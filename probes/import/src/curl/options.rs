@@ -10,6 +10,7 @@ pub(super) enum Meaning {
     DataEncoded,
     Json,
     Part,
+    FormString,
     User,
     Bearer,
     Url,
@@ -21,6 +22,13 @@ pub(super) enum Meaning {
     Cookie,
     Insecure,
     MaxTime,
+    /// Follows redirects.
+    Location,
+    MaxRedirects,
+    MaxFilesize,
+    Retry,
+    Range,
+    Upload,
     /// Begins another request.
     Next,
     /// Only about what is shown or saved.
@@ -30,19 +38,20 @@ pub(super) enum Meaning {
 }
 
 use Meaning::{
-    Bearer, Cookie, Data, DataEncoded, DataRaw, Get, Head, Header, Insecure, Json, MaxTime, Method,
-    Next, Part, Quiet, Referer, Told, Url, UrlQuery, User, UserAgent,
+    Bearer, Cookie, Data, DataEncoded, DataRaw, FormString, Get, Head, Header, Insecure, Json,
+    Location, MaxFilesize, MaxRedirects, MaxTime, Method, Next, Part, Quiet, Range, Referer, Retry,
+    Told, Upload, Url, UrlQuery, User, UserAgent,
 };
 
-const REDIRECTS: &str = "redirects are not followed: write a step for where they lead";
+const REDIRECTS: &str = "a redirect of 301 to 303 becomes a GET, one of 307 or 308 stays as it was";
 const PROXY: &str = "an agent reaches the target without a proxy";
 const ROOTS: &str = "`ca` of the target profile names a root to be trusted";
 const CLIENT: &str = "there are no client certificates";
-const RETRIES: &str = "write `retry` or `poll` where it is safe";
+const RETRIES: &str = "`retry` of the step says how often and after what";
 const ADDRESS: &str = "`resolver` of the target profile says where names are looked up";
+const IP: &str = "write `ip = \"4\"` or `ip = \"6\"` at the head of the journey";
 const LIMITS: &str = "write `timeout` of the step or the journey";
 const VERSION: &str = "the version of HTTP and TLS is agreed upon with the server";
-const FILES: &str = "no file is sent";
 
 /// Letter, name, whether a value follows, meaning.
 type Row = (Option<char>, &'static str, bool, Meaning);
@@ -57,7 +66,7 @@ const OPTIONS: &[Row] = &[
     (None, "data-urlencode", true, DataEncoded),
     (None, "json", true, Json),
     (Some('F'), "form", true, Part),
-    (None, "form-string", true, Part),
+    (None, "form-string", true, FormString),
     (Some('u'), "user", true, User),
     (None, "oauth2-bearer", true, Bearer),
     (None, "url", true, Url),
@@ -98,9 +107,14 @@ const OPTIONS: &[Row] = &[
     (None, "stderr", true, Quiet),
     (None, "basic", false, Quiet),
     (Some('Z'), "parallel", false, Quiet),
-    (Some('L'), "location", false, Told(REDIRECTS)),
-    (None, "location-trusted", false, Told(REDIRECTS)),
-    (None, "max-redirs", true, Told(REDIRECTS)),
+    (Some('L'), "location", false, Location),
+    (
+        None,
+        "location-trusted",
+        false,
+        Told("credentials go to the first origin only; `follow` follows redirects"),
+    ),
+    (None, "max-redirs", true, MaxRedirects),
     (None, "post301", false, Told(REDIRECTS)),
     (None, "post302", false, Told(REDIRECTS)),
     (None, "post303", false, Told(REDIRECTS)),
@@ -114,7 +128,7 @@ const OPTIONS: &[Row] = &[
     (Some('E'), "cert", true, Told(CLIENT)),
     (None, "key", true, Told(CLIENT)),
     (None, "pass", true, Told(CLIENT)),
-    (None, "retry", true, Told(RETRIES)),
+    (None, "retry", true, Retry),
     (None, "retry-delay", true, Told(RETRIES)),
     (None, "retry-max-time", true, Told(RETRIES)),
     (None, "retry-all-errors", false, Told(RETRIES)),
@@ -124,18 +138,13 @@ const OPTIONS: &[Row] = &[
     (None, "dns-servers", true, Told(ADDRESS)),
     (None, "interface", true, Told(ADDRESS)),
     (None, "unix-socket", true, Told(ADDRESS)),
-    (Some('4'), "ipv4", false, Told(ADDRESS)),
-    (Some('6'), "ipv6", false, Told(ADDRESS)),
+    (Some('4'), "ipv4", false, Told(IP)),
+    (Some('6'), "ipv6", false, Told(IP)),
     (None, "connect-timeout", true, Told(LIMITS)),
     (None, "speed-time", true, Told(LIMITS)),
     (None, "speed-limit", true, Told(LIMITS)),
     (None, "limit-rate", true, Told(LIMITS)),
-    (
-        None,
-        "max-filesize",
-        true,
-        Told("write `max_body` of the step"),
-    ),
+    (None, "max-filesize", true, MaxFilesize),
     (None, "http1.0", false, Told(VERSION)),
     (None, "http1.1", false, Told(VERSION)),
     (None, "http2", false, Told(VERSION)),
@@ -145,7 +154,7 @@ const OPTIONS: &[Row] = &[
     (None, "tlsv1.3", false, Told(VERSION)),
     (None, "tls-max", true, Told(VERSION)),
     (None, "ciphers", true, Told(VERSION)),
-    (Some('T'), "upload-file", true, Told(FILES)),
+    (Some('T'), "upload-file", true, Upload),
     (
         Some('K'),
         "config",
@@ -158,7 +167,7 @@ const OPTIONS: &[Row] = &[
         true,
         Told("each run begins without cookies and keeps its own"),
     ),
-    (Some('r'), "range", true, Told("write headers.range")),
+    (Some('r'), "range", true, Range),
     (
         Some('n'),
         "netrc",

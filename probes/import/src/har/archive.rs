@@ -42,6 +42,9 @@ pub(super) struct Request {
     pub(super) cookies: Vec<Pair>,
     #[serde(default)]
     pub(super) post_data: Option<PostData>,
+    /// Bytes of the body; -1 if that is not known.
+    #[serde(default)]
+    pub(super) body_size: i64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -87,6 +90,8 @@ pub(super) struct Pair {
     pub(super) value: Option<String>,
     #[serde(default)]
     pub(super) file_name: Option<String>,
+    #[serde(default)]
+    pub(super) content_type: Option<String>,
 }
 
 /// A WebSocket frame as Chromium writes it.

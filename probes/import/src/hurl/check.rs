@@ -36,18 +36,40 @@ pub(super) fn capture(line: &str) -> Option<(String, Capture)> {
             rest = &rest[1..];
             ("header", Data::words(header.to_ascii_lowercase()))
         }
+        ("cookie", Some(cookie)) => {
+            rest = &rest[1..];
+            // hurl has attributes in brackets; a journey has the value.
+            let name = cookie.trim_end_matches("[Value]");
+            crate::request::is_header_name(name).then_some(())?;
+            ("cookie", Data::words(name))
+        }
         ("regex", Some(pattern)) => {
             rest = &rest[1..];
-            let _ = regex::Regex::new(pattern).ok()?;
-            ("regex", Data::words(pattern))
+            ("regex", self::pattern(pattern)?)
         }
-        ("body", _) => ("body", Data::Bool(true)),
+        ("body", _) => match rest {
+            [filter, pattern, after @ ..] if filter.name() == Some("regex") => {
+                rest = after;
+                ("regex", self::pattern(pattern.text()?)?)
+            }
+            _ => ("body", Data::Bool(true)),
+        },
+        ("ip", _) => ("ip", Data::Bool(true)),
         _ => return None,
     };
+    let mut from = vec![from];
     let mut secret = false;
     while let Some((word, after)) = rest.split_first() {
         let number = after.first().and_then(Word::name);
         match (word.name()?, number) {
+            ("regex", _) if is_whole_header(&from) => {
+                from.push(("regex", pattern(after.first()?.text()?)?));
+                rest = &after[1..];
+            }
+            ("urlQueryParam", _) if is_whole_header(&from) => {
+                from.push(("parameter", Data::words(after.first()?.text()?)));
+                rest = &after[1..];
+            }
             ("redact", _) => {
                 secret = true;
                 rest = after;
@@ -78,6 +100,15 @@ pub(super) fn capture(line: &str) -> Option<(String, Capture)> {
         secret,
     };
     Some((name, capture))
+}
+
+fn is_whole_header(from: &[(&str, Data)]) -> bool {
+    matches!(from, [("header", _)])
+}
+
+fn pattern(text: &str) -> Option<Data> {
+    regex::Regex::new(text).ok()?;
+    Some(Data::words(text))
 }
 
 /// An assert's line: `query filters not predicate`.

@@ -1,5 +1,7 @@
 //! A hurl file as its entries: lines, sections and bodies, not yet what they mean.
 
+use base64::Engine as _;
+
 use crate::ImportError;
 
 /// One request with what is asked of its answer.
@@ -34,8 +36,10 @@ pub(super) enum Text {
     /// Between back quotes, with the language that the first line names.
     Quoted(String, String),
     Xml(String),
-    /// `file,`, `base64,` or `hex,`.
-    Other(&'static str),
+    /// A file of this path.
+    File(String),
+    /// `base64,…` or `hex,…`, and the bytes.
+    Bytes(&'static str, Vec<u8>),
 }
 
 impl Part {
@@ -158,16 +162,47 @@ impl Reader<'_> {
             self.json()?
         } else if line.starts_with('<') {
             self.xml()
-        } else if let Some(kind) = ["file,", "base64,", "hex,"]
-            .into_iter()
-            .find(|kind| line.starts_with(kind))
-        {
-            Text::Other(kind.trim_end_matches(','))
+        } else if let Some(path) = line.strip_prefix("file,") {
+            let path = path.split(';').next().unwrap_or_default();
+            Text::File(path.trim().to_owned())
+        } else if let Some(base64) = line.strip_prefix("base64,") {
+            let text: String = self.before_semicolon(base64);
+            let engine = base64::engine::general_purpose::STANDARD;
+            let bytes = engine.decode(&text);
+            Text::Bytes(
+                "base64",
+                bytes.map_err(|_| wrong(self.at, "this is not base64"))?,
+            )
+        } else if let Some(hex) = line.strip_prefix("hex,") {
+            let digits = self.before_semicolon(hex);
+            let bytes = pairs(&digits);
+            Text::Bytes(
+                "hex",
+                bytes.ok_or_else(|| wrong(self.at, "these are no pairs of hexadecimal digits"))?,
+            )
         } else {
             return Ok(false);
         };
         self.part().body = body;
         Ok(true)
+    }
+
+    /// What stands before the `;`, on this line or a later one, without spaces.
+    fn before_semicolon(&mut self, first: &str) -> String {
+        let mut text = String::new();
+        let mut line = first;
+        loop {
+            let (said, end) = match line.split_once(';') {
+                Some((said, _)) => (said, true),
+                None => (line, false),
+            };
+            text.extend(said.chars().filter(|c| !c.is_whitespace()));
+            match self.lines.get(self.at) {
+                Some(next) if !end => line = next,
+                Some(_) | None => return text,
+            }
+            self.at += 1;
+        }
     }
 
     fn quoted(&mut self) -> Result<Text, ImportError> {
@@ -235,6 +270,17 @@ impl Reader<'_> {
         }
         Text::Xml(text.trim_end().to_owned())
     }
+}
+
+/// The bytes of pairs of hexadecimal digits.
+fn pairs(digits: &str) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
+        return None;
+    }
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
+        .collect()
 }
 
 fn wrong(line: usize, why: &str) -> ImportError {

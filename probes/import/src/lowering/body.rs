@@ -10,6 +10,7 @@ use crate::credentials::{
 };
 use crate::draft::{Body, Step};
 use crate::marks::{is_marked, is_one_mark};
+use crate::parts::Content;
 use crate::phrase::Phrase;
 use crate::request::Payload;
 use crate::toml_text::Data;
@@ -43,19 +44,25 @@ impl Lowering {
                 step.headers.retain(|(name, _)| name != "content-type");
                 step.body = Body::Form(self.pairs(pairs));
             }
-            Payload::Text(text) => {
-                let mut phrase = Phrase::default();
-                let mut from = 0;
-                for (key, at) in assigned_secrets(text) {
-                    phrase.push_words(&text[from..at.start]);
-                    phrase.append(self.field(&key, &text[at.clone()]));
-                    from = at.end;
-                }
-                phrase.push_words(&text[from..]);
-                step.body = Body::Text(self.secrets.redact_phrase(phrase));
-            }
+            Payload::Parts(parts) => step.body = self.parts(parts, step),
+            Payload::Text(text) => step.body = Body::Text(self.free_text(text)),
+            Payload::Bytes(bytes) => step.body = self.bytes(bytes, step),
+            Payload::File(bytes) => step.body = self.generated("the body", *bytes, step),
             Payload::Untold(why) => step.comments.push(self.clean(why)),
         }
+    }
+
+    /// A text in no particular form, in which fields may hold credentials.
+    pub(super) fn free_text(&mut self, text: &str) -> Phrase {
+        let mut phrase = Phrase::default();
+        let mut from = 0;
+        for (key, at) in assigned_secrets(text) {
+            phrase.push_words(&text[from..at.start]);
+            phrase.append(self.field(&key, &text[at.clone()]));
+            from = at.end;
+        }
+        phrase.push_words(&text[from..]);
+        self.secrets.redact_phrase(phrase)
     }
 
     /// A field's value by the field's name.
@@ -159,9 +166,19 @@ impl Lowering {
                     .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
                     .collect()
             }
-            Payload::Json(_) | Payload::None | Payload::Text(_) | Payload::Untold(_) => {
-                return false;
-            }
+            Payload::Parts(parts) => parts
+                .iter()
+                .filter_map(|part| match &part.content {
+                    Content::Text(text) => Some((part.name.as_str(), text.as_str())),
+                    Content::Bytes(_) => None,
+                })
+                .collect(),
+            Payload::Json(_)
+            | Payload::None
+            | Payload::Text(_)
+            | Payload::Bytes(_)
+            | Payload::File(_)
+            | Payload::Untold(_) => return false,
         };
         let password = fields
             .iter()

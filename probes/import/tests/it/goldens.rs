@@ -70,6 +70,7 @@ fn operations_of_descriptions_become_the_journeys_beside_them() {
         "createOrder",
         "GET /orders/{orderId}",
         "setPhoto",
+        "addPapers",
         "redeem",
         "dropOrder",
     ]

@@ -508,9 +508,12 @@ fn entry(secrets: &[String]) -> impl Strategy<Value = Value> + use<> {
         prop::option::of(one()),
         prop::option::of(one()),
         prop::option::of(one()),
+        prop::option::of((text(), one())),
+        prop::option::of((text(), one())),
     );
     (request, headers, body(secrets.to_vec()), 200_u16..600).prop_map(
-        |((method, path, query, token, asked), (headers, auth, cookie, set), answered, status)| {
+        |((method, path, query, token, asked), headers, answered, status)| {
+            let (headers, auth, cookie, set, location, part) = headers;
             let mut url = url::Url::parse("https://api.shop.test").unwrap();
             let _ = url.path_segments_mut().unwrap().extend(path);
             for (key, value) in query {
@@ -537,6 +540,18 @@ fn entry(secrets: &[String]) -> impl Strategy<Value = Value> + use<> {
             }
             if let Some(set) = set {
                 entry = with_header(entry, "response", "set-cookie", &format!("s={set}; Path=/"));
+            }
+            if let Some((path, secret)) = location {
+                let to = format!("/{path}/{secret}?token={secret}");
+                entry = with_header(entry, "response", "Location", &to);
+            }
+            if let Some((name, secret)) = part {
+                let kind = "multipart/form-data; boundary=Y";
+                let text = format!(
+                    "--Y\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{name}\r\n\
+                     --Y\r\ncontent-disposition: form-data; name=\"token\"\r\n\r\n{secret}\r\n--Y--"
+                );
+                entry["request"]["postData"] = json!({ "mimeType": kind, "text": text });
             }
             entry
         },

@@ -47,6 +47,15 @@ fn every_capture_and_assert_is_in_the_journey_or_in_a_comment() {
         "cookie \"a\"",
         "xpath \"//a\"",
         "regex \"a=(.*)\"",
+        "cookie \"a[Value]\"",
+        "cookie \"a[Expires]\"",
+        "header \"Location\" urlQueryParam \"code\"",
+        "header \"Location\" regex \"/(.*)\"",
+        "header \"Location\" regex \"/(.*)\" regex \"x\"",
+        "header \"Location\" split \"/\"",
+        "body regex /a(.)/",
+        "body regex",
+        "ip",
         "body",
         "duration",
         "jsonpath \"$.a\" toInt",
@@ -97,6 +106,55 @@ fn every_capture_and_assert_is_in_the_journey_or_in_a_comment() {
             ));
             assert!(is_kept != is_told, "{line}\n{}", imported.text);
         }
+    }
+}
+
+#[test]
+fn what_the_language_can_do_is_done() {
+    for (said, lines) in [
+        (
+            "[Options]\nlocation: true\nmax-redirs: 2\ndelay: 500ms\nmax-filesize: 4096\n",
+            &["follow = 2", "wait_before = \"500ms\"", "max_body = 4096"][..],
+        ),
+        (
+            "[Multipart]\ntitle: tea {{n}}\nphoto: file,x/cat.png; image/png\n",
+            &[
+                r#"multipart = { title = "tea {{ n }}", photo = { file = "cat.png", type = "image/png", size = 1024 } }"#,
+            ],
+        ),
+        (
+            "base64,AAEC\n/w==;\n",
+            &[r#"body = { base64 = "AAEC/w==" }"#],
+        ),
+        ("hex,68656c6c6f;\n", &["body = \"hello\""]),
+        (
+            "Content-Type: image/png\nfile,cat.png;\n",
+            &[
+                "body = { size = 1024 }",
+                "headers.content-type = \"image/png\"",
+            ],
+        ),
+        (
+            "file,order.xml;\n",
+            &[
+                "# left out: the body, which is file order.xml; write what it says as json, form or body",
+            ],
+        ),
+    ] {
+        let text = format!("POST https://a.test/x\n{said}HTTP 200\n");
+        let imported = hurl(&text, &unnamed()).unwrap();
+        let _ = journey(&imported);
+        for line in lines {
+            let is_there = imported.text.lines().any(|own| own == *line);
+            assert!(is_there, "no line `{line}` in\n{}", imported.text);
+        }
+    }
+    for (said, why) in [
+        ("base64,!;", "line 2: this is not base64"),
+        ("hex,abc;", "line 2: these are"),
+    ] {
+        let error = hurl(&format!("POST https://a.test\n{said}\n"), &unnamed()).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
     }
 }
 

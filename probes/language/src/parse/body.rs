@@ -5,15 +5,12 @@ use base64::Engine as _;
 use crate::document::{Node, NodeValue, Table};
 use crate::journey::Body;
 use crate::keys;
-use crate::multipart::{FormPart, GENERATED_BYTES_MAX, PartContent};
+use crate::multipart::{FormPart, GENERATED_BYTES_MAX, PARTS_MAX, PartContent};
 use crate::parser::{Parser, shown};
 use crate::rule::Rule;
 
 /// The keys that give a request its body.
 pub(super) const BODIES: &[&str] = &["json", "form", "multipart", "body", "oauth2"];
-
-/// Most parts of a form.
-pub(crate) const PARTS_MAX: usize = 64;
 
 /// The keys of a part that give its content, of which it has one.
 pub(crate) const PART_CONTENTS: &[&str] = &["text", "json", "size"];

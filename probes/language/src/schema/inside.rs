@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{object, reference, shape, step, texts};
 use crate::expect::Kind;
 use crate::keys::{self, Key, Section, Shape};
-use crate::multipart::GENERATED_BYTES_MAX;
-use crate::parse::{CLIENT_AUTHS, GRANTS, PART_CONTENTS, PARTS_MAX, TAKES, UNITS};
+use crate::multipart::{GENERATED_BYTES_MAX, PARTS_MAX};
+use crate::parse::{CLIENT_AUTHS, GRANTS, PART_CONTENTS, TAKES, UNITS};
 use crate::target::KILL_SWITCH;
 
 /// The value of a key that has more to say than its shape; none if the shape says all.
