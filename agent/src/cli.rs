@@ -2,8 +2,10 @@
 
 mod agent;
 mod check;
+mod completions;
 mod fmt;
 mod import;
+mod man;
 mod plan;
 mod render;
 mod run;
@@ -33,9 +35,9 @@ enum Command {
     Agent(AgentArguments),
     /// Runs journeys once and tells how they ended.
     ///
-    /// Exit: 0 all passed or were slow; 1 a step failed or a feature was blocked; 2 usage;
-    /// 3 a file is invalid; 4 the run proves nothing (blind); 5 all passed, but something was left
-    /// behind on the platform; 130 interrupted, after cleaning up.
+    /// On a terminal, what is under way is shown until it has ended; not where the variable `CI` is
+    /// set. `NO_COLOR` takes the colours away.
+    #[command(after_long_help = RUN_EXITS)]
     Run(run::RunArguments),
     /// Reads journeys, fragments, catalogues and target profiles and tells every mistake.
     ///
@@ -68,7 +70,33 @@ enum Command {
     /// then complete keys, show what they mean and mark wrong ones. It knows keys and types; what
     /// only the whole file shows, `bongsu check` tells. Exit: 0; 2 usage.
     Schema(SchemaArguments),
+    /// Prints a script that lets a shell complete commands, options and files.
+    ///
+    /// For bash: `bongsu completions bash > ~/.local/share/bash-completion/completions/bongsu`. For
+    /// zsh: into a file `_bongsu` in a folder of `$fpath`. For fish:
+    /// `bongsu completions fish > ~/.config/fish/completions/bongsu.fish`. Exit: 0; 2 usage.
+    Completions {
+        /// Of which shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page of this program or of one command.
+    ///
+    /// `bongsu man run | man -l -` shows it; `bongsu man --into /usr/local/share/man/man1` installs
+    /// the pages of all commands. Exit: 0; 2 usage.
+    Man(ManArguments),
 }
+
+/// What a script can tell from the end of `bongsu run`: see [`Exit`].
+const RUN_EXITS: &str = "\
+Exit codes:
+  0    all passed, or were slow and there is no --strict
+  1    a step failed, or a feature was blocked
+  2    usage, or a report could not be written
+  3    a file is invalid; nothing was run
+  4    a run proves nothing (blind)
+  5    all passed, but something was left behind on the platform
+  130  interrupted, after cleaning up";
 
 #[derive(Debug, clap::Args)]
 struct AgentArguments {
@@ -158,6 +186,16 @@ struct SchemaArguments {
     into: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct ManArguments {
+    /// Of which command, such as `run` or `import har`.
+    #[arg(value_name = "COMMAND")]
+    command: Vec<String>,
+    /// Writes the pages of all commands into this folder instead, one file each.
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    into: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum SchemaOf {
     Journey,
@@ -203,12 +241,20 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Fmt(arguments) => fmt::main(&arguments).into(),
         Command::Plan(arguments) => plan::main(&arguments).into(),
         Command::Schema(arguments) => schema::main(&arguments).into(),
+        Command::Completions { shell } => completions::main(shell).into(),
+        Command::Man(arguments) => man::main(&arguments).into(),
     }
 }
 
 /// Prints to standard output. A reader that has gone away is no trouble.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Writes to standard output what is a file of its own.
+fn print(bytes: &[u8]) -> Exit {
+    let _ = std::io::stdout().lock().write_all(bytes);
+    Exit::Good
 }
 
 /// Prints to standard error.

@@ -1,5 +1,5 @@
 //! The binary `bongsu`: `agent` measures without end, `run` once; `check`, `plan`, `fmt` and `schema`
-//! only read or lay out, `import` writes journeys.
+//! only read or lay out, `import` writes journeys; `completions` and `man` are made of the command line.
 
 mod cli;
 

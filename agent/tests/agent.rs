@@ -14,6 +14,8 @@ mod cli_otlp;
 mod cli_report;
 #[path = "agent/cli_run.rs"]
 mod cli_run;
+#[path = "agent/cli_shell.rs"]
+mod cli_shell;
 #[path = "agent/collector.rs"]
 mod collector;
 #[path = "agent/control.rs"]
