@@ -10,6 +10,8 @@ mod budget;
 mod cli;
 #[path = "agent/cli_otlp.rs"]
 mod cli_otlp;
+#[path = "agent/cli_progress.rs"]
+mod cli_progress;
 #[path = "agent/cli_report.rs"]
 mod cli_report;
 #[path = "agent/cli_run.rs"]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bongsu_language::Step;
 use bongsu_model::{
     AccountName, BlindReason, BootId, Clock, Monotonic, Revision, RunId, Secret, Timestamp,
     Trigger, Vantage, Variant,
@@ -44,6 +45,20 @@ pub struct Account {
     pub fields: Vec<(String, serde_json::Value)>,
     /// Its secret fields, as the actor's variables.
     pub secrets: Vec<(String, Secret)>,
+}
+
+/// Watches a run from beside it, as a person at a terminal does.
+pub trait StepWatch: Sync + std::fmt::Debug {
+    /// A step begins, or a cleanup step for one more actor. Must return at once: the run waits.
+    fn begins(&self, step: &Step);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl StepWatch for Unwatched {
+    fn begins(&self, _: &Step) {}
 }
 
 /// Judges whether the agent itself is at fault.

@@ -20,7 +20,7 @@ use bongsu_model::{
 
 use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
 use crate::clock::{Budget, Deadline};
-use crate::context::Context;
+use crate::context::{Context, StepWatch, Unwatched};
 use crate::failure::Fault;
 use crate::phases::{Phase, Stopwatch};
 use crate::redact::Mask;
@@ -43,7 +43,13 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_millis(200);
 /// does; cleanup runs also after a failure, a timeout or a cancellation. Dropping the future
 /// instead of cancelling leaves the cleanup to the compensation log.
 pub async fn run(journey: &Journey, context: &Context) -> RunReport {
+    run_watched(journey, context, &Unwatched).await
+}
+
+/// As [`run`], and tells `watch` how far it is.
+pub async fn run_watched(journey: &Journey, context: &Context, watch: &dyn StepWatch) -> RunReport {
     let mut run = Run::new(journey, context, context.order.id);
+    run.watch = watch;
     if context.accounts.len() < journey.actors.len() {
         return run.report(Some(BlindReason::NoAccount), CleanupState::None);
     }
@@ -96,6 +102,7 @@ struct Run<'a> {
     /// The variables that cleanup reads and that no account has.
     cleanup_reads: BTreeSet<Need>,
     mask: Mask,
+    watch: &'a dyn StepWatch,
 }
 
 impl<'a> Run<'a> {
@@ -131,6 +138,7 @@ impl<'a> Run<'a> {
             debts: Debts::default(),
             cleanup_reads: debts::cleanup_reads(journey, context),
             mask,
+            watch: &Unwatched,
         }
     }
 
@@ -192,6 +200,7 @@ impl<'a> Run<'a> {
         actors: &[usize],
         deadline: Deadline,
     ) -> Result<(), StepFailed> {
+        self.watch.begins(step);
         if let Err(fault) = self.wait_before(step, deadline).await {
             for actor in actors {
                 let failed = Performance::unsent(step, *actor, fault.clone(), self.now());

@@ -6,6 +6,7 @@ mod exit;
 mod lease;
 mod line;
 mod pick;
+mod progress;
 mod report;
 mod select;
 mod stage;

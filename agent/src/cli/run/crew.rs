@@ -14,6 +14,7 @@ use super::arguments::RunArguments;
 use super::exit::{ends_all, exit_of};
 use super::lease::Leases;
 use super::line::Line;
+use super::progress::{Place, Progress};
 use super::stage::{Piece, Stage};
 use super::tell::Teller;
 use crate::cli::Exit;
@@ -73,21 +74,30 @@ impl Crew<'_> {
         let mut signals = Signals::new()?;
         let mut line = Line::new(self.total());
         let mut going = FuturesUnordered::new();
+        let mut progress = Progress::new(self.stage.clock.as_ref(), self.total());
         let mut is_over = false;
         loop {
             while !is_over && going.len() < usize::from(self.arguments.jobs) && self.has_room() {
                 match line.start(|nth| self.begin(nth, leases)) {
-                    Some(Begun::With(nth, accounts)) => going.push(self.run(nth, accounts)),
+                    Some(Begun::With(nth, accounts)) => {
+                        let piece = self.piece(nth);
+                        let title = || teller.title(piece, nth);
+                        let place = progress.begins(nth, title, &piece.journey, &accounts);
+                        going.push(self.run(nth, accounts, place));
+                    }
                     Some(Begun::HeldBack(nth)) => {
                         is_over |= self.arguments.fail_fast;
+                        progress.ends(nth, true);
                         line.end(nth, Ended::held_back(nth));
                     }
                     None => break,
                 }
             }
             while let Some(ended) = line.tell() {
+                progress.clear();
                 teller.tell(self.piece(ended.nth), ended);
             }
+            progress.draw_again();
             let must_wait = !is_over && !self.has_room();
             if going.is_empty() && !must_wait {
                 break;
@@ -96,15 +106,19 @@ impl Crew<'_> {
                 () = self.room(), if must_wait => {}
                 Some((ended, accounts)) = going.next() => {
                     leases.give_back(&self.piece(ended.nth).journey, accounts);
-                    is_over |= self.arguments.fail_fast && ends_all(ended.exit(self.arguments));
+                    let exit = ended.exit(self.arguments);
+                    is_over |= self.arguments.fail_fast && ends_all(exit);
+                    progress.ends(ended.nth, exit != Exit::Good);
                     line.end(ended.nth, ended);
                 }
                 () = signals.next() => {
-                    self.interrupt();
+                    self.interrupt(&mut progress);
                     is_over = true;
                 }
+                () = progress.tick() => progress.draw(),
             }
         }
+        drop(progress);
         while let Some(ended) = line.tell_rest() {
             teller.tell(self.piece(ended.nth), ended);
         }
@@ -138,8 +152,9 @@ impl Crew<'_> {
             .map(|accounts| Begun::With(nth, accounts))
     }
 
-    async fn run(&self, nth: u64, accounts: Vec<Account>) -> (Ended, Vec<Account>) {
-        let (report, accounts) = self.stage.run(self.piece(nth), accounts, nth).await;
+    async fn run(&self, nth: u64, accounts: Vec<Account>, place: Place) -> (Ended, Vec<Account>) {
+        let piece = self.piece(nth);
+        let (report, accounts) = self.stage.run(piece, accounts, nth, &place).await;
         let redactor = is_drawn(&report).then(|| redactor_of(&accounts));
         let end = End::Ran {
             report: Box::new(report),
@@ -149,11 +164,13 @@ impl Crew<'_> {
     }
 
     /// What is under way cleans up and ends; a second signal ends the process at once.
-    fn interrupt(&self) {
+    fn interrupt(&self, progress: &mut Progress<'_>) {
         if self.stage.cancel.is_cancelled() {
+            progress.clear();
             std::process::exit(Exit::Interrupted as i32);
         }
         self.stage.cancel.cancel();
+        progress.interrupted();
     }
 }
 

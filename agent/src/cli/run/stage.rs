@@ -7,7 +7,9 @@ use bongsu_language::Journey;
 use bongsu_model::{
     BootId, Clock, Revision, RunId, RunIdentity, RunReport, Trigger, Vantage, Variant,
 };
-use bongsu_probes::{Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, Target};
+use bongsu_probes::{
+    Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, StepWatch, Target,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A journey as it is run: with its variables set.
@@ -62,6 +64,7 @@ impl Stage {
         piece: &Piece,
         accounts: Vec<Account>,
         seq: u64,
+        watch: &dyn StepWatch,
     ) -> (RunReport, Vec<Account>) {
         let context = Context {
             clock: self.clock.clone(),
@@ -72,7 +75,7 @@ impl Stage {
             cancel: self.cancel.clone(),
             self_check: Arc::new(NoSelfCheck),
         };
-        let report = bongsu_probes::run(&piece.journey, &context).await;
+        let report = bongsu_probes::run_watched(&piece.journey, &context, watch).await;
         (report, context.accounts)
     }
 

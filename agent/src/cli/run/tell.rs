@@ -123,7 +123,7 @@ impl<'a> Teller<'a> {
     }
 
     /// The journey, its case and which repetition it is.
-    fn title(&self, piece: &Piece, nth: u64) -> String {
+    pub(super) fn title(&self, piece: &Piece, nth: u64) -> String {
         let name = render::named(&piece.journey.name, &piece.variant);
         let repeat = self.arguments.repeat.get();
         if repeat == 1 {

@@ -1,0 +1,224 @@
+//! What is under way, on a terminal that a person looks at: redrawn in place, and taken away before
+//! anything else is printed.
+
+mod frame;
+mod screen;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bongsu_language::{Journey, Redactor, Step};
+use bongsu_model::{Clock, Monotonic, Secret};
+use bongsu_probes::{Account, StepWatch};
+use tokio::time::{Sleep, sleep};
+
+use frame::{Frame, Row};
+use screen::Screen;
+
+/// What ends sooner is never drawn.
+const FIRST_AFTER: Duration = Duration::from_millis(250);
+
+/// How often it is drawn anew.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The step that has not begun yet.
+const NO_STEP: u32 = u32::MAX;
+
+/// How far one run is: its own shares it.
+#[derive(Debug, Clone)]
+pub(super) struct Place(Arc<AtomicU32>);
+
+impl Default for Place {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU32::new(NO_STEP)))
+    }
+}
+
+impl StepWatch for Place {
+    fn begins(&self, step: &Step) {
+        self.0.store(step.index, Ordering::Relaxed);
+    }
+}
+
+/// What is under way. Nothing is drawn, and next to nothing done, where nobody looks.
+pub(super) struct Progress<'a> {
+    looked_at: Option<LookedAt>,
+    clock: &'a dyn Clock,
+    began: Monotonic,
+    total: u64,
+    ended: u64,
+    failed: u64,
+    is_interrupted: bool,
+    going: Vec<Going<'a>>,
+}
+
+struct LookedAt {
+    screen: Screen,
+    /// Until it is drawn again.
+    pause: Pin<Box<Sleep>>,
+}
+
+/// A run that is under way.
+struct Going<'a> {
+    nth: u64,
+    title: String,
+    journey: &'a Journey,
+    began: Monotonic,
+    place: Place,
+    secrets: Vec<Secret>,
+    /// The step that was shown last, without secrets.
+    shown: (u32, String),
+}
+
+impl<'a> Progress<'a> {
+    /// Of `total` runs.
+    pub(super) fn new(clock: &'a dyn Clock, total: u64) -> Self {
+        let looked_at = Screen::of_a_person().map(|screen| LookedAt {
+            screen,
+            pause: Box::pin(sleep(FIRST_AFTER)),
+        });
+        Self {
+            looked_at,
+            clock,
+            began: clock.monotonic(),
+            total,
+            ended: 0,
+            failed: 0,
+            is_interrupted: false,
+            going: Vec::new(),
+        }
+    }
+
+    /// A run begins.
+    pub(super) fn begins(
+        &mut self,
+        nth: u64,
+        title: impl FnOnce() -> String,
+        journey: &'a Journey,
+        accounts: &[Account],
+    ) -> Place {
+        let place = Place::default();
+        if self.looked_at.is_some() {
+            let secrets = accounts.iter().flat_map(|account| &account.secrets);
+            self.going.push(Going {
+                nth,
+                title: title(),
+                journey,
+                began: self.clock.monotonic(),
+                place: place.clone(),
+                secrets: secrets.map(|(_, secret)| secret.clone()).collect(),
+                shown: (NO_STEP, String::new()),
+            });
+        }
+        place
+    }
+
+    /// A run is over.
+    pub(super) fn ends(&mut self, nth: u64, has_failed: bool) {
+        self.ended += 1;
+        self.failed += u64::from(has_failed);
+        self.going.retain(|going| going.nth != nth);
+    }
+
+    /// The command was interrupted: what is under way cleans up.
+    pub(super) fn interrupted(&mut self) {
+        self.is_interrupted = true;
+        self.draw();
+    }
+
+    /// Ends when it is time to [`draw`](Self::draw); never where nobody looks.
+    pub(super) fn tick(&mut self) -> impl Future<Output = ()> + use<'_, 'a> {
+        let looked_at = self.looked_at.as_mut();
+        async {
+            match looked_at {
+                Some(looked_at) => {
+                    looked_at.pause.as_mut().await;
+                    looked_at.pause.set(sleep(EVERY));
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Draws what is under way.
+    pub(super) fn draw(&mut self) {
+        let Some(looked_at) = &mut self.looked_at else {
+            return;
+        };
+        let now = self.clock.monotonic();
+        let size = looked_at.screen.size();
+        let rows = frame::rows_max(size);
+        let shown = self.going.iter_mut().take(rows);
+        let frame = Frame {
+            rows: shown.map(|going| going.row(now)).collect(),
+            more: self.going.len().saturating_sub(rows),
+            total: self.total,
+            ended: self.ended,
+            failed: self.failed,
+            took: now.since(self.began),
+            is_interrupted: self.is_interrupted,
+        };
+        let lines = frame.lines(size.columns, looked_at.screen.colour());
+        looked_at.screen.show(&lines);
+    }
+
+    /// Draws again what [`clear`](Self::clear) took away.
+    pub(super) fn draw_again(&mut self) {
+        let looked_at = self.looked_at.as_ref();
+        if looked_at.is_some_and(|one| one.screen.is_cleared()) {
+            self.draw();
+        }
+    }
+
+    /// Takes the drawing away: something else is going to be printed.
+    pub(super) fn clear(&mut self) {
+        if let Some(looked_at) = &mut self.looked_at {
+            looked_at.screen.clear();
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Going<'_> {
+    fn row(&mut self, now: Monotonic) -> Row {
+        let index = self.place.0.load(Ordering::Relaxed);
+        if self.shown.0 != index {
+            self.shown = (index, self.name(index));
+        }
+        let steps = self.journey.steps.len();
+        let at = usize::try_from(index).unwrap_or(usize::MAX);
+        let how_far = if index == NO_STEP {
+            String::new()
+        } else if at < steps {
+            format!("{}/{steps}", at + 1)
+        } else {
+            "cleanup".to_owned()
+        };
+        Row {
+            title: self.title.clone(),
+            how_far,
+            step: self.shown.1.clone(),
+            took: now.since(self.began),
+        }
+    }
+
+    /// The step's name; its author may have written a secret into it.
+    fn name(&self, index: u32) -> String {
+        let mut steps = self.journey.steps.iter().chain(&self.journey.cleanup);
+        let step = steps.find(|step| step.index == index);
+        let mut redactor = Redactor::new();
+        self.secrets
+            .iter()
+            .for_each(|secret| redactor.learn(secret));
+        step.map(|step| redactor.redact(&step.name))
+            .unwrap_or_default()
+    }
+}
