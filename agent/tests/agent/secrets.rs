@@ -7,7 +7,7 @@ use std::process::Stdio;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -30,10 +30,16 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "json",
-        "post = \"/x\"\njson = { a = [{ b = \"{{ password }}\" }] }",
+        "side_effect = false\npost = \"/x\"\njson = { a = [{ b = \"{{ password }}\" }] }",
     ),
-    ("form", "post = \"/x\"\nform.a = \"{{ password }}\""),
-    ("text", "post = \"/x\"\nbody = \"<p>{{ password }}</p>\""),
+    (
+        "form",
+        "side_effect = false\npost = \"/x\"\nform.a = \"{{ password }}\"",
+    ),
+    (
+        "text",
+        "side_effect = false\npost = \"/x\"\nbody = \"<p>{{ password }}</p>\"",
+    ),
     (
         "expected",
         "get = \"/x\"\nexpect = { status = 500, body = \"{{ password }}\" }",
@@ -60,13 +66,48 @@ const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "call",
-        "grpc = \"/a.B/C\"\nheaders.x-any = \"{{ password }}\"\njson = { a = \"{{ password }}\" }",
+        "side_effect = false\ngrpc = \"/a.B/C\"\nheaders.x-any = \"{{ password }}\"\njson = { a = \"{{ password }}\" }",
     ),
     (
         "captured",
         "get = \"/token\"\nexpect.status = 500\ncapture.token = { json = \"$.token\", secret = true }\n\
          [[step]]\nname = \"again\"\nget = \"/x/{{ token }}\"\n\
          [[step]]\nname = \"never\"\nget = \"/x\"",
+    ),
+    (
+        "parts",
+        "side_effect = false\npost = \"/x\"\nmultipart.a = { text = \"{{ password }}\", file = \"{{ password }}\" }",
+    ),
+    (
+        "granted",
+        "side_effect = false\npost = \"/x\"\noauth2 = { grant = \"refresh_token\", client_id = \"a\", \
+         client_secret = \"{{ password }}\", refresh_token = \"{{ password }}\" }",
+    ),
+    ("followed", "get = \"/moved/{{ password }}\"\nfollow = 2"),
+    (
+        "conditional",
+        "get = \"/x\"\nwhen = \"{{ password == 'other' }}\"\n\
+         [[step]]\nname = \"then\"\nget = \"/x\"",
+    ),
+    (
+        "failed_if",
+        "get = \"/x\"\npoll = { every = \"100ms\", for = \"300ms\" }\n\
+         fail_if.body = { contains = \"{{ password }}\" }",
+    ),
+    (
+        "by_default",
+        "get = \"/x\"\n[defaults.headers]\nx-any = \"{{ password }}\"",
+    ),
+    ("asked", "dns = \"{{ password | s256 }}.invalid\""),
+    ("shaken", "tls = \"{{ password | s256 }}.invalid:443\""),
+    (
+        "connected",
+        "tcp = \"ADDRESS\"\nsend = \"GET /{{ password }} HTTP/1.0\\r\\n\\r\\n\"\n\
+         expect.body = { contains = \"nothing {{ password }}\" }",
+    ),
+    (
+        "thrown",
+        "udp = \"ADDRESS\"\nsend = \"{{ password }}\"\ntimeout = \"200ms\"",
     ),
     (
         "elsewhere",
@@ -78,21 +119,23 @@ const FIELDS: &[(&str, &str)] = &[
     ),
 ];
 
+/// A careless author has written the password into the names of steps as well.
 fn journey(name: &str, fields: &str) -> String {
     format!(
         "format = 1\njourney = \"{name}\"\nfeature = \"account.login\"\nevery = \"3s\"\n\
          timeout = \"1500ms\"\ncleanup_timeout = \"400ms\"\nbase = \"{{{{ target.base.api }}}}\"\n\
-         actor.user.account = \"pool:users\"\n[[step]]\nname = \"ask\"\nside_effect = false\n{fields}\n"
+         actor.user.account = \"pool:users\"\n[[step]]\nname = 'ask {SENTINEL}'\n{fields}\n\
+         [[step]]\nname = 'not reached {SENTINEL}'\nget = \"/x\"\n"
     )
-    .replace("side_effect = false\nget", "get")
-    .replace("side_effect = false\nws", "ws")
-    .replace("side_effect = false\npost = \"/ok\"", "post = \"/ok\"")
 }
 
 /// Says everything again: as it came, decoded, and encoded in other ways than it came.
 async fn echo(uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     if uri.path() == "/ok" {
         return StatusCode::OK.into_response();
+    }
+    if let Some(rest) = uri.path().strip_prefix("/moved/") {
+        return Redirect::temporary(&format!("/x/{rest}")).into_response();
     }
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let partly: String = SENTINEL
@@ -181,7 +224,8 @@ async fn stage_with_echo() -> Stage {
     std::fs::write(stage.target(), target).unwrap();
     std::fs::write(stage.path("superapp/pw"), format!("{SENTINEL}\n")).unwrap();
     for (name, fields) in FIELDS {
-        stage.write_journey(name, &journey(name, fields));
+        let text = journey(name, fields).replace("ADDRESS", &address.to_string());
+        stage.write_journey(name, &text);
     }
     stage
 }
@@ -203,15 +247,41 @@ async fn a_secret_in_any_field_is_in_nothing_that_is_said() {
     let journeys = shown(stage.path("journeys"));
     let target = shown(stage.target());
     let config = shown(stage.write_agent(""));
+    let reports = ["junit", "jsonl", "html"].map(|kind| {
+        let file = shown(stage.path("reports").join(kind));
+        format!("{kind}={file}")
+    });
+    let reports = format!("{},github", reports.join(","));
     let run = ["run", &journeys, "--target", &target];
+    let held_back = shown(stage.path("superapp/held.toml"));
+    let profile = std::fs::read_to_string(stage.target()).unwrap();
+    let profile = profile.replacen("base.", "kill_switch = \"everything\"\nbase.", 1);
+    std::fs::write(&held_back, profile).unwrap();
     for arguments in [
         &["check", &journeys][..],
         &run,
+        &[&run[..], &["--jobs", "4", "--report", &reports]].concat(),
+        &[
+            "run", &journeys, "--target", &held_back, "--report", &reports,
+        ],
         &[&run[..], &["--json"]].concat(),
         &["agent", "--config", &config, "--check-config"],
     ] {
         let said = said_by(arguments.iter().map(|&one| one.to_owned()).collect()).await;
         assert_clean(&arguments.join(" "), &said);
+        let reports = stage.path("reports");
+        if reports.exists() {
+            assert_clean_below(&reports);
+            for kind in ["junit", "html"] {
+                let report = std::fs::read_to_string(reports.join(kind)).unwrap();
+                for (name, _) in FIELDS {
+                    assert!(report.contains(name), "{name} is not in {kind}: {report}");
+                }
+            }
+            let junit = std::fs::read_to_string(reports.join("junit")).unwrap();
+            assert!(junit.contains("not reached ***"), "{junit}");
+            std::fs::remove_dir_all(reports).unwrap();
+        }
         if arguments[0] == "run" {
             let said = String::from_utf8_lossy(&said);
             for (name, _) in FIELDS {

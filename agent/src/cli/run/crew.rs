@@ -37,7 +37,7 @@ pub(super) enum End {
     /// It was made.
     Ran {
         report: Box<RunReport>,
-        /// Knows the secrets of its accounts, where excerpts of files are to be drawn.
+        /// Knows the secrets of its accounts, where texts of files are to be shown.
         redactor: Option<Redactor>,
     },
     /// The kill switch of the target holds the journey back.
@@ -155,7 +155,8 @@ impl Crew<'_> {
     async fn run(&self, nth: u64, accounts: Vec<Account>, place: Place) -> (Ended, Vec<Account>) {
         let piece = self.piece(nth);
         let (report, accounts) = self.stage.run(piece, accounts, nth, &place).await;
-        let redactor = is_drawn(&report).then(|| redactor_of(&accounts));
+        let shows_files = is_drawn(&report) || !self.arguments.reports.is_empty();
+        let redactor = shows_files.then(|| redactor_of(&accounts));
         let end = End::Ran {
             report: Box::new(report),
             redactor,
@@ -202,9 +203,11 @@ fn is_drawn(report: &RunReport) -> bool {
     outcomes.any(|outcome| matches!(outcome, StepOutcome::Fail(_) | StepOutcome::Blind(_)))
 }
 
-fn redactor_of(accounts: &[Account]) -> Redactor {
+/// What knows the secrets of these accounts.
+pub(super) fn redactor_of<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Redactor {
     let mut redactor = Redactor::new();
-    for (_, secret) in accounts.iter().flat_map(|account| &account.secrets) {
+    let accounts = accounts.into_iter();
+    for (_, secret) in accounts.flat_map(|account| &account.secrets) {
         redactor.learn(secret);
     }
     redactor

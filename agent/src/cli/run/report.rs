@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bongsu_agent::direct::{DirectError, Room};
-use bongsu_language::{Journey, SourceFile};
+use bongsu_language::{Journey, Redactor, SourceFile};
 use bongsu_model::{RunReport, StepReport};
 
 use super::stage::Stage;
@@ -109,6 +109,18 @@ pub(super) struct Ran<'a> {
     pub(super) title: String,
     /// Every failure, in order of start.
     pub(super) failures: Vec<Shown<'a>>,
+    /// For what is told of the journey beside them: its author may have written secrets into it.
+    pub(super) redactor: &'a Redactor,
+}
+
+/// A journey that the kill switch held back.
+#[derive(Debug)]
+pub(super) struct Held<'a> {
+    pub(super) journey: &'a Journey,
+    /// Its journey, its case, and which repetition it is.
+    pub(super) title: String,
+    /// For what else is told of the journey.
+    pub(super) redactor: &'a Redactor,
 }
 
 /// A failure as reports show it.
@@ -150,7 +162,7 @@ trait Sink {
     fn take(&mut self, ran: &Ran<'_>) -> Result<(), ReportError>;
 
     /// A journey that the kill switch held back.
-    fn held_back(&mut self, journey: &Journey, title: &str) -> Result<(), ReportError>;
+    fn held_back(&mut self, held: &Held<'_>) -> Result<(), ReportError>;
 
     /// There are no more runs.
     fn finish(self: Box<Self>, sum: &Sum<'_>) -> Result<(), ReportError>;
@@ -202,8 +214,8 @@ impl Reports {
     }
 
     /// Tells every report what was held back.
-    pub(super) fn held_back(&mut self, journey: &Journey, title: &str) -> Vec<ReportError> {
-        self.each(|sink| sink.held_back(journey, title))
+    pub(super) fn held_back(&mut self, held: &Held<'_>) -> Vec<ReportError> {
+        self.each(|sink| sink.held_back(held))
     }
 
     fn each(
@@ -263,8 +275,9 @@ impl ReportSpec {
 pub(super) fn shown<'a>(
     failures: Vec<crate::cli::render::Failure<'a>>,
     files: &[SourceFile],
-    clean: &dyn Fn(String) -> String,
+    redactor: &Redactor,
 ) -> Vec<Shown<'a>> {
+    let clean = |text: String| redactor.redact(&text);
     let shown = failures.into_iter().map(|failure| {
         let drawn = clean(failure.drawn(files, bongsu_language::Colour::Plain));
         let told = failure.told;
@@ -273,7 +286,7 @@ pub(super) fn shown<'a>(
             step: failure.step,
             message: clean(told.message),
             reasons: reasons.filter(|text| !text.is_empty()).map(clean).collect(),
-            path: told.position.path.to_string(),
+            path: clean(told.position.path.to_string()),
             line: told.position.line,
             column: told.position.column,
             drawn,

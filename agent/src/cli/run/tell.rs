@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use bongsu_language::{Redactor, SourceFile};
-use bongsu_model::{RunReport, TargetName};
+use bongsu_language::{Journey, Redactor, SourceFile};
+use bongsu_model::{PoolName, RunReport, TargetName};
+use bongsu_probes::Account;
 
 use super::arguments::RunArguments;
-use super::crew::{End, Ended};
+use super::crew::{End, Ended, redactor_of};
 use super::exit::worse;
-use super::report::{Ran, ReportError, Reports, Sum, shown};
+use super::report::{Held, Ran, ReportError, Reports, Sum, shown};
 use super::select::Selected;
 use super::stage::Piece;
 use super::tally::Tally;
@@ -23,6 +24,7 @@ pub(super) struct Teller<'a> {
     arguments: &'a RunArguments,
     files: &'a [SourceFile],
     target: &'a TargetName,
+    pools: &'a [(PoolName, Vec<Account>)],
     total: u64,
     tally: Tally,
     worst: Exit,
@@ -44,6 +46,7 @@ impl<'a> Teller<'a> {
             arguments,
             files: &selected.files,
             target: selected.target.target.name(),
+            pools: &selected.target.pools,
             total,
             tally: Tally::default(),
             worst: Exit::Good,
@@ -74,10 +77,22 @@ impl<'a> Teller<'a> {
             piece.journey.name, self.target,
         ));
         if !self.reports.is_empty() {
-            let title = self.title(piece, nth);
-            let errors = self.reports.held_back(&piece.journey, &title);
+            let redactor = self.redactor_of_pools(&piece.journey);
+            let held = Held {
+                journey: &piece.journey,
+                title: redactor.redact(&self.title(piece, nth)),
+                redactor: &redactor,
+            };
+            let errors = self.reports.held_back(&held);
             self.tell_lacking(&errors);
         }
+    }
+
+    /// Knows the secrets of every account that could have played in the journey.
+    fn redactor_of_pools(&self, journey: &Journey) -> Redactor {
+        let plays_in = |pool: &PoolName| journey.actors.iter().any(|actor| actor.pool == *pool);
+        let pools = self.pools.iter().filter(|(name, _)| plays_in(name));
+        redactor_of(pools.flat_map(|(_, accounts)| accounts))
     }
 
     fn print(
@@ -110,13 +125,15 @@ impl<'a> Teller<'a> {
         if self.reports.is_empty() {
             return;
         }
-        let clean = |text: String| redacted(text, redactor);
+        let knows_none = Redactor::new();
+        let redactor = redactor.unwrap_or(&knows_none);
         let failures = render::failures(&piece.journey, report);
         let ran = Ran {
             journey: &piece.journey,
             report,
-            title: self.title(piece, nth),
-            failures: shown(failures, self.files, &clean),
+            title: redactor.redact(&self.title(piece, nth)),
+            failures: shown(failures, self.files, redactor),
+            redactor,
         };
         let errors = self.reports.take(&ran);
         self.tell_lacking(&errors);

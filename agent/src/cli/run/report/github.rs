@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bongsu_language::Journey;
 use bongsu_model::{Outcome, StepKind, StepOutcome, StepReport};
 
-use super::{Ran, ReportError, Shown, Sink, Sum};
+use super::{Held, Ran, ReportError, Shown, Sink, Sum};
 use crate::cli::{render, say};
 
 pub(super) struct GitHub {
@@ -93,8 +93,8 @@ impl Sink for GitHub {
         Ok(())
     }
 
-    fn held_back(&mut self, _: &Journey, title: &str) -> Result<(), ReportError> {
-        let title = format!(" title={}", property(title));
+    fn held_back(&mut self, held: &Held<'_>) -> Result<(), ReportError> {
+        let title = format!(" title={}", property(&held.title));
         say(&command(
             Level::Notice,
             &title,

@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bongsu_language::Journey;
 use bongsu_model::{Outcome, RunReport, StepKind, StepOutcome, StepReport};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::file::WholeFile;
-use super::{LISTED_RUNS_MAX, Ran, ReportError, Sink, Sum};
+use super::{Held, LISTED_RUNS_MAX, Ran, ReportError, Sink, Sum};
 use crate::cli::render;
 
 const STYLE: &str = include_str!("report.css");
@@ -51,12 +50,12 @@ impl Sink for Html {
         self.add(run(ran))
     }
 
-    fn held_back(&mut self, _: &Journey, title: &str) -> Result<(), ReportError> {
+    fn held_back(&mut self, held: &Held<'_>) -> Result<(), ReportError> {
         self.add(html! {
             details.run {
                 summary {
                     span.mark.skipped { "skipped" }
-                    span.title { (title) }
+                    span.title { (held.title) }
                     span.note { "the kill switch holds it back" }
                 }
             }

@@ -4,11 +4,10 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use bongsu_language::Journey;
 use serde_json::{Value, json};
 
 use super::file::{create, failed};
-use super::{Ran, ReportError, Sink, Sum};
+use super::{Held, Ran, ReportError, Sink, Sum};
 use crate::cli::render;
 
 pub(super) struct JsonLines {
@@ -35,8 +34,8 @@ impl Sink for JsonLines {
         self.line(&render::json(ran.report))
     }
 
-    fn held_back(&mut self, journey: &Journey, _: &str) -> Result<(), ReportError> {
-        self.line(&json!({ "journey": journey.name, "verdict": "skipped(kill_switch)" }))
+    fn held_back(&mut self, held: &Held<'_>) -> Result<(), ReportError> {
+        self.line(&json!({ "journey": held.journey.name, "verdict": "skipped(kill_switch)" }))
     }
 
     fn finish(self: Box<Self>, _: &Sum<'_>) -> Result<(), ReportError> {

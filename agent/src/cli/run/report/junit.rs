@@ -12,7 +12,7 @@ use bongsu_model::{
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::file::WholeFile;
-use super::{LISTED_RUNS_MAX, Ran, ReportError, Sink, Sum};
+use super::{Held, LISTED_RUNS_MAX, Ran, ReportError, Sink, Sum};
 use crate::cli::render;
 
 /// The class name of steps that undo.
@@ -53,11 +53,13 @@ impl Sink for JUnit {
         Ok(())
     }
 
-    fn held_back(&mut self, journey: &Journey, title: &str) -> Result<(), ReportError> {
-        let mut suite = TestSuite::new(title);
-        for step in &journey.steps {
+    fn held_back(&mut self, held: &Held<'_>) -> Result<(), ReportError> {
+        let mut suite = TestSuite::new(held.title.as_str());
+        for step in &held.journey.steps {
+            let name = held.redactor.redact(&step.name);
             for actor in &step.actors {
-                let case = skipped(journey, step, *actor, "the kill switch holds it back");
+                let named = named(held.journey, &name, name_of(held.journey, *actor));
+                let case = skipped(step, named, "the kill switch holds it back");
                 let _ = suite.add_test_case(case);
             }
         }
@@ -200,7 +202,9 @@ fn not_performed(ran: &Ran<'_>) -> Vec<TestCase> {
             } else {
                 cause(report)
             };
-            cases.push(skipped(journey, step, *actor, &cause));
+            let name = ran.redactor.redact(&step.name);
+            let named = named(journey, &name, name_of(journey, *actor));
+            cases.push(skipped(step, named, &cause));
         }
     }
     cases
@@ -228,13 +232,16 @@ fn blocked(step: &StepReport, class: FailClass) -> String {
     format!("blocked by {feature}: \"{}\" failed ({class})", step.name)
 }
 
-fn skipped(journey: &Journey, step: &Step, actor: usize, cause: &str) -> TestCase {
+fn skipped(step: &Step, named: String, cause: &str) -> TestCase {
     let mut status = TestCaseStatus::skipped();
     let _ = status.set_message(cause);
-    let actor = journey.actor_name(actor).map_or("", |name| name.as_str());
-    let mut case = TestCase::new(named(journey, &step.name, actor), status);
+    let mut case = TestCase::new(named, status);
     let _ = case.set_classname(step.feature.as_str());
     case
+}
+
+fn name_of(journey: &Journey, actor: usize) -> &str {
+    journey.actor_name(actor).map_or("", |name| name.as_str())
 }
 
 /// A step's name, with its actor's where there are several.

@@ -2,10 +2,9 @@
 
 use bongsu_agent::config::SecretSource;
 use bongsu_agent::direct::{Delivered, DirectConfig, Outbox, Room, courier};
-use bongsu_language::Journey;
 use tokio::task::JoinHandle;
 
-use super::{Ran, ReportError, Sink, Sum};
+use super::{Held, Ran, ReportError, Sink, Sum};
 use crate::cli::run::stage::Stage;
 
 /// Where the token is: never on the command line, which other processes can read.
@@ -49,7 +48,7 @@ impl Sink for Otlp {
         Ok(())
     }
 
-    fn held_back(&mut self, _: &Journey, _: &str) -> Result<(), ReportError> {
+    fn held_back(&mut self, _: &Held<'_>) -> Result<(), ReportError> {
         // Nothing was run: there is nothing to be seen.
         Ok(())
     }
