@@ -34,7 +34,7 @@ pub(super) fn main(arguments: &FmtArguments) -> Exit {
         Exit::Invalid
     } else if arguments.check && done.changed > 0 {
         say(&format!(
-            "{} would be laid out otherwise",
+            "{} would change: `bongsu fmt` without `--check` lays files out",
             count(done.changed, "file")
         ));
         Exit::Failed

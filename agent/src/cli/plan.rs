@@ -133,7 +133,7 @@ fn sent(journey: &Journey, sketch: &Sketch) -> Vec<String> {
     let headers = sketch.headers.iter();
     lines.extend(headers.map(|(name, value)| format!("       {name}: {value}")));
     let body = sketch.body.iter().flat_map(|body| body.lines());
-    lines.extend(body.map(|line| format!("       {line}")));
+    lines.extend(body.map(|line| format!("       {line}").trim_end().to_owned()));
     lines
 }
 
@@ -187,8 +187,8 @@ fn limits(step: &Step, since: Option<&Step>) -> Vec<String> {
     });
     let said = [
         ("slow from", step.slow, since.as_str()),
-        ("failed from", step.within, since.as_str()),
-        ("given up after", step.timeout, ""),
+        ("must end within", step.within, since.as_str()),
+        ("an attempt is given up after", step.timeout, ""),
     ];
     let said = said.into_iter().filter_map(|(what, long, since)| {
         Some(format!("{what} {}{since}", display_duration(long?)))

@@ -315,6 +315,9 @@ async fn a_plan_is_told_without_network_and_without_secrets() {
     assert_eq!(code, Some(0), "{text}");
     for expected in [
         "alice plays chat-users-001 of pool chat-users",
+        "slow from 1s after \"alice sends\" began",
+        "must end within ",
+        "keeps token (a secret)",
         "alice: POST https://account.superapp.test:21001/v1/sessions",
         "\"password\":\"***\"",
         "authorization: Bearer {{ token }}",

@@ -28,7 +28,9 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
     let paths = expand(&arguments.files).map_err(usage)?;
     let files = read_sources(&with_fragments(&paths)).map_err(|e| usage(e.to_string()))?;
     let target = load_target_file(&path).map_err(|refusal| {
-        say_error(&refusal.to_string());
+        for problem in &refusal.0 {
+            say_error(problem.drawing.trim_end());
+        }
         Exit::Invalid
     })?;
     let mut journeys = journeys(&files, &target)?;
