@@ -63,6 +63,36 @@ fn shipped() -> Loaded {
     loaded
 }
 
+/// What stands in the fences of this kind of a page.
+fn fenced(page: &str, kind: &str) -> Vec<String> {
+    let mut blocks = page.split("```").skip(1).step_by(2);
+    let mut found = Vec::new();
+    for block in &mut blocks {
+        if let Some(text) = block.strip_prefix(&format!("{kind}\n")) {
+            found.push(text.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn what_the_page_on_writing_journeys_shows_loads_without_a_word() {
+    let page = file("probes/journeys/README.md").text;
+    let [journey, profile] = <[String; 2]>::try_from(fenced(&page, "toml")).unwrap();
+    let profile = SourceFile::new("target.toml", profile);
+    let target = load_target(&profile).map_err(|mistakes| drawn(&mistakes, &[profile]));
+    let catalogue = load_catalogue(&file("probes/journeys/catalogue.toml")).unwrap();
+    let files = [SourceFile::new("journey.toml", journey)];
+    let options = CheckOptions {
+        catalogue: Some(&catalogue),
+        targets: &[target.unwrap()],
+    };
+    let loaded = load(&files, options);
+    let told = drawn(&loaded.diagnostics, &files);
+    assert!(told.is_empty(), "{told}");
+    assert_eq!(loaded.journeys.len(), 1);
+}
+
 #[test]
 fn every_shipped_journey_loads_without_a_word() {
     let loaded = shipped();
