@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bongsu_language::{
-    CheckOptions, Colour, Diagnostic, FieldSource, Loaded, Scope, SourceFile, load, load_catalogue,
-    load_target,
+    CheckOptions, Colour, Diagnostic, FieldSource, Loaded, Scope, SourceFile, format, load,
+    load_catalogue, load_target,
 };
 
 /// The repository's root.
@@ -80,6 +80,9 @@ fn what_the_page_on_writing_journeys_shows_loads_without_a_word() {
     let page = file("probes/journeys/README.md").text;
     let [journey, profile] = <[String; 2]>::try_from(fenced(&page, "toml")).unwrap();
     let profile = SourceFile::new("target.toml", profile);
+    for file in [&profile, &SourceFile::new("journey.toml", journey.as_str())] {
+        assert_eq!(format(file).as_deref(), Ok(file.text.as_str()));
+    }
     let target = load_target(&profile).map_err(|mistakes| drawn(&mistakes, &[profile]));
     let catalogue = load_catalogue(&file("probes/journeys/catalogue.toml")).unwrap();
     let files = [SourceFile::new("journey.toml", journey)];
