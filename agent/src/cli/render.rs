@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
 use bongsu_model::{
-    CleanupState, FeatureId, JourneyName, Outcome, RunReport, StepKind, StepOutcome, StepReport,
-    Variant,
+    CleanupState, FeatureId, JourneyName, Outcome, Phases, RunReport, StepKind, StepOutcome,
+    StepReport, Variant,
 };
 use serde_json::json;
 pub(super) use waterfall::waterfall;
@@ -50,6 +50,9 @@ pub(super) fn text(
     text.push('\n');
     for step in &report.steps {
         text.push_str(&format!("  {}\n", step_line(step)));
+        for hop in hops(step) {
+            text.push_str(&format!("    {hop}\n"));
+        }
     }
     for failure in failures {
         text.push_str(&format!("\n{}\n\n", failure.drawn(files, colour)));
@@ -115,25 +118,45 @@ fn step_line(step: &StepReport) -> String {
         StepKind::Step => "",
         StepKind::Cleanup => "cleanup: ",
     };
-    let phases: Vec<String> = step
-        .phases
-        .named()
-        .into_iter()
-        .filter_map(|(name, duration)| Some(format!("{name} {}", millis(duration?))))
-        .collect();
-    let phases = if phases.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", phases.join(", "))
-    };
     format!(
-        "{kind}{} [{}]: {}{status}{} in {} ms{phases}",
+        "{kind}{} [{}]: {}{status}{} in {} ms{}",
         step.name,
         step.actor,
         outcome_word(step),
         seen(step),
         millis(step.ended.since(step.started)),
+        phases(&step.phases),
     )
+}
+
+/// The redirects that were followed, one line each, and where they ended; none for most steps.
+pub(super) fn hops(step: &StepReport) -> Vec<String> {
+    let told = step.redirects.iter();
+    let mut lines: Vec<String> = told
+        .map(|hop| {
+            let took = millis(hop.duration);
+            let phases = phases(&hop.phases);
+            format!("{} from {} in {took} ms{phases}", hop.status, hop.url)
+        })
+        .collect();
+    if !lines.is_empty()
+        && let Some(url) = &step.network.url
+    {
+        lines.push(format!("then {url}"));
+    }
+    lines
+}
+
+/// In brackets, and with a blank before them; nothing where none was reached.
+fn phases(phases: &Phases) -> String {
+    let reached = phases.named().into_iter();
+    let reached = reached.filter_map(|(name, long)| Some(format!("{name} {}", millis(long?))));
+    let reached: Vec<String> = reached.collect();
+    if reached.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", reached.join(", "))
+    }
 }
 
 /// The feature that the run is charged to, if it is to any.
@@ -256,6 +279,13 @@ pub(super) fn json(report: &RunReport) -> serde_json::Value {
         .steps
         .iter()
         .map(|step| {
+            let redirects = step.redirects.iter().map(|hop| {
+                json!({
+                    "status": hop.status,
+                    "url": hop.url,
+                    "duration_s": hop.duration.as_secs_f64(),
+                })
+            });
             json!({
                 "name": step.name,
                 "kind": step.kind,
@@ -265,6 +295,8 @@ pub(super) fn json(report: &RunReport) -> serde_json::Value {
                 "status": step.network.http_status,
                 "duration_s": step.ended.since(step.started).as_secs_f64(),
                 "attempts": step.attempts,
+                "url": step.network.url,
+                "redirects": redirects.collect::<Vec<_>>(),
                 "failed_expectations": step.failed_expectations,
             })
         })

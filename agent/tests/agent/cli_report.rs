@@ -269,6 +269,49 @@ expect.header.content-type = { contains = "{{ password | b64 }}" }"#;
     }
 }
 
+/// A server whose `/old` has moved to `/new`, which is not there.
+async fn moved() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let moved = || async { axum::response::Redirect::temporary("/new?a=1") };
+    let router = axum::Router::new().route("/old", axum::routing::get(moved));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redirects_that_were_followed_are_told_hop_by_hop() {
+    let stage = Stage::new().await;
+    let base = format!("http://{}", moved().await);
+    let profile = std::fs::read_to_string(stage.target()).unwrap();
+    let profile = profile.replacen("base.", &format!("base.old = \"{base}\"\nbase."), 1);
+    let profile = profile.replace("hosts = [", "hosts = [\"127.0.0.1\", ");
+    std::fs::write(stage.target(), profile).unwrap();
+    let ask = "get = \"/v1/me\"\nexpect.status = 200";
+    let follow = "get = \"{{ target.base.old }}/old\"\nfollow = 3\nexpect.status = 200";
+    stage.write_journey("login", &patient().replace(ask, follow));
+    let reported = Reported::of(&stage, &[]).await;
+    assert_eq!(reported.code, Some(1), "{}", reported.text);
+    let from = format!("307 from {base}/old in ");
+    let then = format!("then {base}/new?a=1");
+    for (kind, output) in [
+        ("printed", reported.text.clone()),
+        ("html", reported.file("html")),
+    ] {
+        assert!(output.contains(&from), "{kind}: {output}");
+        assert!(output.contains(&then), "{kind}: {output}");
+    }
+    let run = &reported.lines()[0];
+    let mut steps = run["steps"].as_array().unwrap().iter();
+    let step = steps
+        .find(|step| step["name"] == "the session works")
+        .unwrap();
+    assert_eq!(step["url"], format!("{base}/new?a=1"));
+    assert_eq!(step["redirects"][0]["status"], 307);
+    assert_eq!(step["redirects"][0]["url"], format!("{base}/old"));
+    assert!(step["redirects"][0]["duration_s"].as_f64().unwrap() > 0.0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_loads_nothing_and_takes_no_text_for_markup() {
     let stage = Stage::new().await;

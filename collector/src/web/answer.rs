@@ -16,8 +16,8 @@ pub use board::{
     RegionAnswer, RunMention, ServiceAnswer, WindowAnswer,
 };
 pub use run::{
-    AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RunAnswer,
-    RunDetailAnswer, RunsAnswer, StepAnswer,
+    AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RedirectAnswer,
+    RunAnswer, RunDetailAnswer, RunsAnswer, StepAnswer,
 };
 pub use strip::{BucketAnswer, RegionStripAnswer, StripAnswer, StripIncidentAnswer, StripSource};
 pub use time::Time;

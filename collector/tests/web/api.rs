@@ -95,6 +95,12 @@ async fn a_run_has_steps_with_phases_in_seconds_and_evidence() {
     let step = &run["steps"][0];
     assert_eq!(step["phases"]["tls"], 0.019);
     assert_eq!(step["earlier_attempts"][0]["detail"], "refused");
+    let hop = &step["redirects"][0];
+    assert_eq!(
+        (&hop["status"], &hop["duration_s"]),
+        (&307.into(), &0.12.into())
+    );
+    assert_eq!(hop["phases"]["wait"], 0.119);
     assert_eq!(
         step["evidence"]["headers"][0],
         serde_json::json!(["retry-after", "30"])

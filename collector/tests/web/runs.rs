@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bongsu_model::{
     ActorName, BootId, CleanupState, EarlierAttempt, Evidence, FailClass, FeatureOutcome,
-    JourneyName, NetworkFacts, NetworkId, Outcome, Outcomes, Phases, Revision, RunFacts, RunId,
-    RunReport, StepKind, StepOutcome, StepReport, TargetName, Timestamp, Trigger, Vantage, Variant,
-    Verb,
+    JourneyName, NetworkFacts, NetworkId, Outcome, Outcomes, Phases, RedirectHop, Revision,
+    RunFacts, RunId, RunReport, StepKind, StepOutcome, StepReport, TargetName, Timestamp, Trigger,
+    Vantage, Variant, Verb,
 };
 
 use super::fixture::{NOW, agent, feature, region};
@@ -108,7 +108,16 @@ pub(super) fn failed() -> RunReport {
             "status: expected 200, got 503".to_owned(),
             "json `$.session`: expected a text, got <nothing>".to_owned(),
         ],
-        redirects: Vec::new(),
+        redirects: vec![RedirectHop {
+            status: 307,
+            url: "https://account.superapp.test/login?next=<home>".to_owned(),
+            duration: ms(120),
+            phases: Phases {
+                wait: Some(ms(119)),
+                receive: Some(ms(1)),
+                ..Phases::default()
+            },
+        }],
         earlier_attempts: vec![EarlierAttempt {
             class: FailClass::Connect,
             detail: "refused".to_owned(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bongsu_model::{
     ActorName, AgentId, BlindReason, BootId, CleanupState, EarlierAttempt, Evidence, FailClass,
-    FeatureId, FeatureOutcome, JourneyName, NetworkFacts, NetworkId, Outcome, Phases, RegionId,
-    Revision, RunFacts, RunId, RunReport, SkipReason, StepKind, StepOutcome, StepReport,
+    FeatureId, FeatureOutcome, JourneyName, NetworkFacts, NetworkId, Outcome, Phases, RedirectHop,
+    RegionId, Revision, RunFacts, RunId, RunReport, SkipReason, StepKind, StepOutcome, StepReport,
     TargetName, Timestamp, TriggerKind, Variant, Verb,
 };
 
@@ -225,6 +225,8 @@ pub struct StepAnswer {
     pub failed_expectations: Vec<String>,
     /// Attempts before the deciding one.
     pub earlier_attempts: Vec<AttemptAnswer>,
+    /// Redirects that the deciding attempt followed, in order.
+    pub redirects: Vec<RedirectAnswer>,
     /// What was seen, for failures only.
     pub evidence: Option<EvidenceAnswer>,
 }
@@ -261,6 +263,7 @@ impl StepAnswer {
                 .iter()
                 .map(AttemptAnswer::new)
                 .collect(),
+            redirects: step.redirects.iter().map(RedirectAnswer::new).collect(),
             evidence: step.evidence.as_ref().map(EvidenceAnswer::new),
         }
     }
@@ -367,6 +370,30 @@ impl AttemptAnswer {
             class: attempt.class,
             detail: attempt.detail.clone(),
             duration_s: attempt.duration.as_secs_f64(),
+        }
+    }
+}
+
+/// A redirect that was followed on the way to the deciding answer.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RedirectAnswer {
+    /// The status that redirected.
+    pub status: u16,
+    /// The URL that answered so, redacted.
+    pub url: String,
+    /// How long it took, in seconds.
+    pub duration_s: f64,
+    /// Where that time went, in seconds; part of the step's phases.
+    pub phases: PhasesAnswer,
+}
+
+impl RedirectAnswer {
+    fn new(hop: &RedirectHop) -> Self {
+        Self {
+            status: hop.status,
+            url: hop.url.clone(),
+            duration_s: hop.duration.as_secs_f64(),
+            phases: PhasesAnswer::new(&hop.phases),
         }
     }
 }

@@ -216,6 +216,10 @@ fn row(step: &StepReport, report: &RunReport) -> Markup {
                     } {}
                 }
             }
+            @let hops = render::hops(step);
+            @if !hops.is_empty() {
+                ol.hops { @for hop in &hops { li { (hop) } } }
+            }
         }
     }
 }

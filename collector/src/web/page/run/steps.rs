@@ -7,7 +7,7 @@ use super::super::icon::Icon;
 use super::super::layout::PageContext;
 use super::super::{Lang, figures};
 use super::waterfall::repeats;
-use crate::web::answer::{NetworkAnswer, RunDetailAnswer, StepAnswer};
+use crate::web::answer::{NetworkAnswer, PhasesAnswer, RunDetailAnswer, StepAnswer};
 
 /// Every step in order of start; those that went wrong are open.
 pub(super) fn steps_list(
@@ -50,6 +50,7 @@ fn one_step(
                 (why(context, detail, step))
                 (expectations(lang, step))
                 (attempts(lang, step))
+                (redirects(lang, step))
                 (network(context, step.verb, &step.network))
                 (evidence(lang, step))
             }
@@ -175,6 +176,42 @@ fn attempts(lang: Lang, step: &StepAnswer) -> Markup {
                 li { (lang.outcome(step.outcome)) (cause(step)) " " small { (lang.pick("판정한 시도", "the deciding attempt")) } }
             }
         }
+    }
+}
+
+/// The redirects that were followed, and where they ended.
+fn redirects(lang: Lang, step: &StepAnswer) -> Markup {
+    html! {
+        @if !step.redirects.is_empty() {
+            p { (lang.pick("따라간 리디렉션", "Redirects followed")) ":" }
+            ol.attempts {
+                @for hop in &step.redirects {
+                    li {
+                        (hop.status) " " span.mono { (hop.url) }
+                        " " small { (figures::latency(hop.duration_s)) (phases(&hop.phases)) }
+                    }
+                }
+                li {
+                    @if let Some(status) = step.network.http_status { (status) " " }
+                    @if let Some(url) = &step.network.url { span.mono { (url) } }
+                    " " small { (lang.pick("판정한 응답", "the deciding answer")) }
+                }
+            }
+        }
+    }
+}
+
+/// Where a redirect's time went, in brackets; nothing where nothing was measured.
+fn phases(phases: &PhasesAnswer) -> String {
+    let named = phases.named().into_iter();
+    let named = named.filter_map(|(name, seconds)| {
+        seconds.map(|seconds| format!("{name} {}", figures::latency(seconds)))
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", named.join(", "))
     }
 }
 

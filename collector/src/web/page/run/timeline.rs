@@ -195,6 +195,7 @@ mod tests {
                     duration_s: *seconds,
                 })
                 .collect(),
+            redirects: Vec::new(),
             evidence: None,
         }
     }
