@@ -1,7 +1,7 @@
 //! The binary `bongsu-collector`.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use bongsu_collector::clock::SystemClock;
 use bongsu_collector::config::Config;
 use bongsu_collector::process::Collector;
 use bongsu_model::Catalogue;
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -31,16 +31,24 @@ const WRONG: u8 = 2;
 #[command(name = "bongsu-collector", version, verbatim_doc_comment)]
 struct Arguments {
     /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "man")]
+    config: Option<PathBuf>,
     /// Checks configuration and catalogue, prints what takes effect with secrets masked, and ends.
     #[arg(long)]
     check_config: bool,
+    /// Prints the manual page (`bongsu-collector --man | man -l -`) and ends.
+    #[arg(long, exclusive = true)]
+    man: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (config, catalogue) = match load(&arguments) {
+    // Without a configuration there is only the manual to be asked for.
+    let config = arguments.config.as_deref().filter(|_| !arguments.man);
+    let Some(path) = config else {
+        return print_manual();
+    };
+    let (config, catalogue) = match load(path) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             complain(&mistakes);
@@ -68,8 +76,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn load(arguments: &Arguments) -> Result<(Config, Catalogue), String> {
-    let config = Config::load(&arguments.config).map_err(|error| error.to_string())?;
+fn print_manual() -> ExitCode {
+    let manual = clap_mangen::Man::new(Arguments::command()).manual("Bongsu Manual");
+    match manual.render(&mut std::io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("error: the manual cannot be printed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<(Config, Catalogue), String> {
+    let config = Config::load(path).map_err(|error| error.to_string())?;
     let catalogue = catalogue::load(&config.catalogue).map_err(|error| error.to_string())?;
     Ok((config, catalogue))
 }

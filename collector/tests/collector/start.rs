@@ -140,6 +140,18 @@ fn a_wrong_configuration_or_catalogue_is_refused_with_its_place() {
 }
 
 #[test]
+fn the_manual_needs_no_configuration() {
+    let output = run(&["--man"]);
+    assert!(output.status.success(), "{output:?}");
+    let page = String::from_utf8(output.stdout).unwrap();
+    for expected in [".SH SYNOPSIS", "\\-\\-check\\-config", "BONGSU_LOG"] {
+        assert!(page.contains(expected), "{expected} is not in {page}");
+    }
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn check_config_prints_what_takes_effect_without_tokens() {
     let folder = tempfile::tempdir().unwrap();
     let file = config_file(folder.path());
