@@ -32,6 +32,8 @@ mod recorder;
 mod secrets;
 #[path = "agent/shipping.rs"]
 mod shipping;
+#[path = "agent/shop.rs"]
+mod shop;
 #[path = "agent/stage.rs"]
 mod stage;
 #[path = "agent/start.rs"]

@@ -7,6 +7,7 @@ use bongsu_model::PoolName;
 use bongsu_superapp::write_profiles;
 
 use crate::recorder::record_an_order;
+use crate::shop::{self, Shop};
 use crate::stage::{Stage, bongsu};
 
 async fn bongsu_with(arguments: Vec<String>) -> (Option<i32>, String, String) {
@@ -233,4 +234,50 @@ async fn what_cannot_be_imported_ends_with_a_code_of_its_own_and_no_file_is_over
     assert_eq!(code, Some(0), "{told}");
     assert!(text.contains("journey = \"good\""), "{text}");
     assert!(told.contains("note: name the feature"), "{told}");
+}
+
+/// What Chromium 156 recorded of a [`Shop`] of the seed `one`: as its developer tools save it, and as
+/// Playwright does. Assets that came again are cut out.
+const OF_A_BROWSER: [&str; 2] = ["shop-devtools.har", "shop-playwright.har"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_browsers_recorded_of_a_shop_runs_green_in_another_once_actor_and_feature_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let shop = Shop::open("another").await;
+    let password = Shop::password("another");
+    std::fs::write(path("password"), &password).unwrap();
+    let target = format!(
+        "format = 1\ntarget = \"shop\"\nbase.shop = \"http://{}\"\nbase.api = \"http://{}\"\n\
+         hosts = [\"127.0.0.1\"]\nallow_private = true\n[pool.customers]\naccounts = [{{ name = \
+         \"mina\", login = \"{}\", user_id = \"u-1\", password = {{ file = \"password\" }} }}]\n",
+        shop.pages,
+        shop.api,
+        shop::LOGIN,
+    );
+    std::fs::write(path("target.toml"), target).unwrap();
+    for (runs, name) in (1..).zip(OF_A_BROWSER) {
+        let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../probes/import/tests/har")
+            .join(name);
+        let journey = path(name).with_extension("toml");
+        let import = "import har PATH --feature shop.order --pool customers --out PATH";
+        let (code, _, told) = bongsu_with(words(import, &[&recording, &journey])).await;
+        assert_eq!(code, Some(0), "{told}");
+        let text = std::fs::read_to_string(&journey).unwrap();
+        let run = words("run PATH --target PATH", &[&journey, &path("target.toml")]);
+        let (code, told, _) = bongsu_with(run).await;
+        assert_eq!(code, Some(0), "{told}\n{text}");
+        // Nothing was refused, and nothing is left.
+        let (refused, cancelled, ended, orders, sessions) = shop.account();
+        assert_eq!(refused, [String::new(); 0], "{text}");
+        assert_eq!(
+            (cancelled, ended, orders, sessions),
+            (runs, runs, 0, 0),
+            "{text}"
+        );
+        for secret in [shop::LOGIN, "hunter", "Bearer ey", "tea-one"] {
+            assert!(!text.contains(secret), "{secret} in\n{text}");
+        }
+    }
 }

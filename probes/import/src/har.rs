@@ -313,9 +313,11 @@ impl LeftOut {
     }
 }
 
-/// A header that says what a client says anyway.
+/// A header that says what a client says anyway, or the runner.
 fn is_dull(name: &str, value: &str) -> bool {
+    let is_of_parts = || value.to_ascii_lowercase().starts_with("multipart/");
     name.eq_ignore_ascii_case("accept") && value.contains("*/*")
+        || name.eq_ignore_ascii_case("content-type") && is_of_parts()
 }
 
 /// Whether the client asks again for what may have changed meanwhile.

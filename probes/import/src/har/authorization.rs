@@ -28,7 +28,10 @@ pub(super) fn restore(lowering: &mut Lowering) {
     let Some(at) = lowering.draft.steps.iter().position(is_sign_in) else {
         return;
     };
-    let Some(token) = lowering.answers.field(at, TOKENS) else {
+    // The sign-in may answer with a page whose script asks for the token.
+    let last = lowering.draft.steps.len();
+    let given = (at..last).find_map(|step| Some((step, lowering.answers.field(step, TOKENS)?)));
+    let Some((at, token)) = given else {
         return;
     };
     let mut value = Phrase::words("Bearer ");

@@ -34,19 +34,28 @@ pub(super) fn payload(entry: &Entry) -> Payload {
 
 /// A body of which the recording has the size only.
 fn unrecorded(entry: &Entry) -> Payload {
-    let Some(bytes) = usize::try_from(entry.request.body_size)
-        .ok()
-        .filter(|bytes| *bytes > 0)
-    else {
+    let header = |name: &str| {
+        let mut headers = entry.request.headers.iter();
+        let found = headers.find(|header| header.name.eq_ignore_ascii_case(name))?;
+        Some(found.value())
+    };
+    // Browsers say nothing of the size of what a script sent from memory.
+    let length = header("content-length").and_then(|length| length.trim().parse().ok());
+    let sizes = [usize::try_from(entry.request.body_size).ok(), length];
+    let Some(bytes) = sizes.into_iter().flatten().find(|bytes| *bytes > 0) else {
         return Payload::None;
     };
-    let mut headers = entry.request.headers.iter();
-    let kind = headers.find(|header| header.name.eq_ignore_ascii_case("content-type"));
-    if kind.is_some_and(|kind| is_binary_type(kind.value())) {
+    let kind = header("content-type").unwrap_or_default();
+    if is_binary_type(kind) {
         return Payload::File(Some(bytes));
     }
+    let how = if kind.starts_with("multipart/form-data") {
+        "multipart.NAME = …"
+    } else {
+        "json, form or body"
+    };
     Payload::Untold(format!(
-        "left out: a body of {bytes} bytes, which the recording does not have"
+        "left out: a body of {bytes} bytes, which the recording does not have: write it as {how}"
     ))
 }
 
@@ -57,7 +66,9 @@ fn parts(data: &PostData, text: &str) -> Payload {
     }
     if parts.is_empty() {
         return Payload::Untold(
-            "left out: a form of parts, which the recording does not have".to_owned(),
+            "left out: a form of parts, which the recording does not have: write it as \
+             multipart.NAME = …"
+                .to_owned(),
         );
     }
     Payload::Parts(parts)

@@ -203,6 +203,18 @@ fn bytes_of_no_language_are_generated_and_what_is_not_recorded_is_told() {
     post["request"]["bodySize"] = 17.into();
     has(
         &import(&[post]),
-        &["# left out: a body of 17 bytes, which the recording does not have"],
+        &[
+            "# left out: a body of 17 bytes, which the recording does not have: write it as json, form or body",
+        ],
     );
+    let kind = "multipart/form-data; boundary=----X";
+    let post = asking(entry("POST", "/notes", 200, &[]), "Content-Type", kind);
+    let imported = import(&[asking(post, "Content-Length", "483")]);
+    has(
+        &imported,
+        &[
+            "# left out: a body of 483 bytes, which the recording does not have: write it as multipart.NAME = …",
+        ],
+    );
+    assert!(!imported.text.contains("boundary"), "{}", imported.text);
 }

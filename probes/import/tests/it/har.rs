@@ -184,17 +184,17 @@ fn a_token_of_an_answer_is_a_secret_capture_and_one_from_before_is_a_field_of_th
 fn a_token_that_the_browser_left_out_of_the_requests_is_sent_again() {
     let sign_in = json!({ "email": "mina@shop.test", "password": "hunter22-x" });
     let get = |url: &str| exchange("GET", url, &Value::Null, 200, &json!({}));
-    let imported = import(&[
-        exchange(
-            "POST",
-            &format!("{API}/login"),
-            &sign_in,
-            200,
-            &json!({ "accessToken": "t0k3n-abcdef" }),
-        ),
-        get("https://orders.shop.test/orders"),
-        get("https://weather.test/today"),
-    ]);
+    let token = json!({ "accessToken": "t0k3n-abcdef" });
+    let orders = get("https://orders.shop.test/orders");
+    let weather = get("https://weather.test/today");
+    let login =
+        |answered: &Value| exchange("POST", &format!("{API}/login"), &sign_in, 200, answered);
+    let session = exchange("GET", &format!("{API}/session"), &Value::Null, 200, &token);
+    // What signs in gives the token, or what is asked for afterwards.
+    let asked_for = import(&[login(&json!({})), session, orders.clone(), weather.clone()]);
+    let _ = journey(&asked_for);
+    assert_eq!(asked_for.text.matches("authorization").count(), 1);
+    let imported = import(&[login(&token), orders, weather]);
     let _ = journey(&imported);
     hides(&imported, &["t0k3n"]);
     has(
