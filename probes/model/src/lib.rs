@@ -6,6 +6,7 @@
 
 mod cadence;
 mod catalogue;
+mod claim;
 mod cleanup;
 mod closed_list;
 mod heartbeat;
@@ -25,12 +26,16 @@ pub use catalogue::{
     Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, Names, Paid, Rank,
     RankError, Service,
 };
+pub use claim::{
+    CLAIM_NOTE_BYTES_MAX, CLAIM_SOURCE_BYTES_MAX, Claim, ClaimConfidence, ClaimId, ClaimSubject,
+    ClaimText, ClaimTextError, ClaimedState, Comparison, Track,
+};
 pub use cleanup::CleanupState;
 pub use closed_list::UnknownWord;
 pub use heartbeat::{ControlCheck, Heartbeat, SpoolDepth};
 pub use name::{
     AccountName, ActorName, AgentId, BootId, FeatureId, JourneyName, NameError, NetworkId,
-    PoolName, RegionId, Revision, ServiceId, Tag, TargetName, Variant,
+    OperatorId, PoolName, RegionId, Revision, ServiceId, Tag, TargetName, Variant,
 };
 pub use outcome::{BlindReason, FailClass, FeatureOutcome, Outcome, Outcomes, SkipReason};
 pub use plan::{PlanEntry, PlanRecord};

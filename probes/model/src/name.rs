@@ -149,6 +149,8 @@ names! {
     NetworkId: "network id",
     /// One agent, equal to its `service.instance.id`.
     AgentId: "agent id",
+    /// Someone who may act on a collector, by the name of their token: `incident-desk`.
+    OperatorId: "operator id",
     /// A service that features belong to: `talk`.
     ServiceId: "service id",
     /// How a journey is run: `cold`, `warm`, or a named case.
