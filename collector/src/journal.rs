@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use onward::SpansPage;
 pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
-pub use record::{Event, Facts, Kind, Record, Stored};
+pub use record::{ClaimFacts, Event, Facts, Kind, Record, Stored};
 pub use sqlite::{FILE, Sqlite};
 pub use storage::{End, Retention, Storage, StorageError, Swept};
 pub use writer::Progress;

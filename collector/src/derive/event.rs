@@ -18,9 +18,9 @@ pub(super) enum DecodeError {
     /// It does not say whose it is.
     #[error("it names no agent")]
     Agent,
-    /// It is for people to read, and no event.
-    #[error("evidence is no event")]
-    Evidence,
+    /// It is for people to read, and nothing is decided by it.
+    #[error("nothing is decided by a row of the kind {0:?}")]
+    NotDecisive(Kind),
 }
 
 /// A roster as the journal keeps it.
@@ -88,6 +88,6 @@ pub(super) fn decode(row: Row) -> Result<Event, DecodeError> {
             agent: row.agent.ok_or(DecodeError::Agent)?,
             heartbeat: bongsu_wire::heartbeat_from_json(&json)?,
         }),
-        Kind::Evidence => Err(DecodeError::Evidence),
+        Kind::Evidence | Kind::Claim => Err(DecodeError::NotDecisive(row.kind)),
     }
 }

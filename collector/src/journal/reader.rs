@@ -125,7 +125,7 @@ impl Reader {
         }
     }
 
-    /// Events after `seq` that deciding rests on, at most `limit`, in order.
+    /// Events after `seq` that are derived from, at most `limit`, in order.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -135,7 +135,8 @@ impl Reader {
             // them would look like the end.
             let mut statement = connection.prepare_cached(
                 "SELECT seq, received, kind, agent, facts FROM event WHERE seq > ?1 AND kind IN \
-                 ('run', 'plan', 'heartbeat', 'catalogue', 'roster') ORDER BY seq LIMIT ?2",
+                 ('run', 'plan', 'heartbeat', 'catalogue', 'roster', 'claim') ORDER BY seq \
+                 LIMIT ?2",
             )?;
             let mut rows = statement.query(params![
                 seq.cast_signed(),
@@ -164,6 +165,24 @@ impl Reader {
                 )
                 .optional()?;
             Ok(row.flatten())
+        })
+    }
+
+    /// How many claims were received at `since` or later.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn count_claims(&self, since: Timestamp) -> Result<u64, ReadError> {
+        self.with(|connection| {
+            let count = connection
+                .prepare_cached(
+                    "SELECT count(*) FROM event WHERE run IS NULL AND kind = 'claim' AND agent IS \
+                     NULL AND seq >= ?1",
+                )?
+                .query_row([first_received(connection, since)?], |row| {
+                    row.get::<_, i64>(0)
+                })?;
+            Ok(count.cast_unsigned())
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is written into the journal: one typed record per event.
 
-use bongsu_model::{AgentId, RunFacts, RunId, Timestamp};
+use bongsu_model::{AgentId, Claim, OperatorId, RunFacts, RunId, Timestamp};
 use bongsu_wire::StepEvidence;
 use sha2::Digest as _;
 
@@ -21,6 +21,8 @@ pub enum Kind {
     Catalogue,
     /// Regions and agents, when the collector started with others than before.
     Roster,
+    /// What somebody says of features; no part of deciding.
+    Claim,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Heartbeat => "heartbeat",
             Self::Catalogue => "catalogue",
             Self::Roster => "roster",
+            Self::Claim => "claim",
         }
     }
 
@@ -45,6 +48,7 @@ impl Kind {
             Self::Heartbeat,
             Self::Catalogue,
             Self::Roster,
+            Self::Claim,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -144,6 +148,16 @@ impl Record {
         }
     }
 
+    /// What somebody says of features, handed in by an operator. The same claim is kept once,
+    /// whoever hands it in again.
+    pub fn claim(facts: &ClaimFacts) -> Self {
+        let json = serde_json::to_string(facts).expect("a claim has text keys only");
+        Self {
+            digest: Some(*facts.claim.id().as_bytes()),
+            ..Self::of_collector(Kind::Claim, json)
+        }
+    }
+
     /// Its facts as JSON.
     pub fn facts(&self) -> &str {
         &self.facts
@@ -153,6 +167,15 @@ impl Record {
     pub fn bytes(&self) -> usize {
         self.facts.len() + self.spans.as_ref().map_or(0, Vec::len)
     }
+}
+
+/// A claim as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClaimFacts {
+    /// The operator whose token came with it.
+    pub by: OperatorId,
+    /// What was handed in.
+    pub claim: Claim,
 }
 
 /// The facts as JSON, as [`serde_json::to_string`] would write them, in memory that need not grow.
@@ -207,7 +230,7 @@ impl Facts {
 pub enum Stored {
     /// It is new, and durable at this place.
     New(u64),
-    /// The same run, or the same evidence, is already there.
+    /// The same run, evidence or claim is already there.
     Duplicate,
     /// Another run with the same id is already there, and stays.
     Conflict,

@@ -6,7 +6,7 @@ use super::storage::StorageError;
 
 /// Each entry brings a file from the version before to its own: entry 0 makes version 1.
 /// Released entries never change; a new version is a new entry.
-pub(super) const MIGRATIONS: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
+pub(super) const MIGRATIONS: [&str; 4] = [VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// One row per event. `seq` grows and is never used twice, whatever retention deletes, but may
 /// skip numbers. `facts` is JSON; `spans` is last in the row so that reading facts never touches
@@ -62,6 +62,11 @@ CREATE INDEX event_feature_outcome ON event (target, feature, outcome, seq)
     WHERE run IS NOT NULL AND outcome <> 'pass';
 CREATE INDEX event_outcome ON event (target, outcome, seq)
     WHERE run IS NOT NULL AND outcome <> 'pass';
+";
+
+/// Claims: the same one, handed in again, is known by its digest.
+const VERSION_4: &str = "
+CREATE UNIQUE INDEX event_claim ON event (digest) WHERE kind = 'claim';
 ";
 
 /// Brings the file up to the newest of `migrations`, each in a transaction of its own.

@@ -209,7 +209,7 @@ fn connect(file: &Path, pages_max: Option<u32>) -> Result<Connection, StorageErr
     Ok(connection)
 }
 
-/// Only runs and evidence can be known already: all other unique columns are null.
+/// Only runs, evidence and claims can be known already: all other unique columns are null.
 const INSERT: &str = "INSERT INTO event (received, kind, agent, run, about, digest, target, feature, \
     outcome, due, facts, spans, segment, segment_offset, segment_bytes) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
