@@ -4,6 +4,7 @@ mod diagnostic;
 mod document;
 mod effective;
 mod forward;
+mod operators;
 mod quantity;
 mod roster;
 mod secret;
@@ -20,6 +21,7 @@ pub use diagnostic::{ConfigError, Problem};
 pub use forward::{
     Compression, FORWARDS_MAX, ForeignPolicy, Forward, Forwarding, PeerName, Sender,
 };
+pub use operators::{Operator, Operators};
 pub use roster::{Agent, Roster, RosterError, TokenHash};
 pub use secret::{SecretError, SecretSource};
 pub use telemetry::TelemetryConfig;
@@ -98,6 +100,8 @@ pub struct Config {
     pub roster: Roster,
     /// Where spans go on to, and whose besides the agents'.
     pub forwarding: Forwarding,
+    /// Who may act.
+    pub operators: Operators,
     /// Where its own metrics go, if they go anywhere.
     pub telemetry: Option<TelemetryConfig>,
 }
@@ -169,6 +173,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     let trace_link = trace_link(root);
     let roster = roster::read(root);
     let forwarding = forward::read(root, roster.as_ref(), folder);
+    let operators = operators::read(root, roster.as_ref(), forwarding.as_ref());
     let telemetry = telemetry::read(root, folder);
     Some(Config {
         data: data?,
@@ -183,6 +188,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         trace_link: trace_link?,
         roster: roster?,
         forwarding: forwarding?,
+        operators: operators?,
         telemetry: telemetry?,
     })
 }

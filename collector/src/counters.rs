@@ -243,10 +243,12 @@ pub struct Counters {
     pub runs_conflicting: Counter,
     /// Runs and records refused alone, in the order of [`Refusal::ALL`].
     pub refused: [Counter; Refusal::ALL.len()],
-    /// Plans, heartbeats and evidence taken in.
+    /// Plans, heartbeats, evidence and claims taken in.
     pub records_accepted: Counter,
-    /// Evidence that came again.
+    /// Evidence and claims that came again.
     pub records_duplicate: Counter,
+    /// Claims that are not shown any more because there are too many.
+    pub claims_pushed_out: Counter,
     /// Requests that wait for the journal.
     pub queue_depth: Gauge,
     /// Commits of the journal.
@@ -375,7 +377,7 @@ impl Counters {
         ]
     }
 
-    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 18] {
+    fn plain_counters(&self) -> [(&'static str, &'static str, &Counter); 19] {
         [
             (
                 "bongsu_collector_foreign_spans_accepted",
@@ -414,13 +416,18 @@ impl Counters {
             ),
             (
                 "bongsu_collector_records_accepted",
-                "Plans, heartbeats and evidence taken in.",
+                "Plans, heartbeats, evidence and claims taken in.",
                 &self.records_accepted,
             ),
             (
                 "bongsu_collector_records_duplicate",
-                "Evidence that came again.",
+                "Evidence and claims that came again.",
                 &self.records_duplicate,
+            ),
+            (
+                "bongsu_collector_claims_pushed_out",
+                "Claims that are not shown any more because there are too many.",
+                &self.claims_pushed_out,
             ),
             (
                 "bongsu_collector_commits",

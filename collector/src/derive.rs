@@ -12,6 +12,7 @@ use bongsu_model::{Monotonic, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::claims::{ClaimBook, MeasuredLog};
 use crate::journal::{Event, Kind, Progress, ReadError};
 use crate::published::Published;
 use crate::state::Shared;
@@ -41,6 +42,12 @@ pub(crate) struct Derive {
     live: bool,
     version: u64,
     last_published: Option<(Timestamp, Monotonic)>,
+    /// What people say. The engine never sees it.
+    claims: Arc<ClaimBook>,
+    /// Whether a claim came since the last picture.
+    claims_news: bool,
+    /// What claims are held against.
+    measured: Arc<MeasuredLog>,
     /// Strips that were made since the last picture: at most one for each question answered.
     strips: Vec<(StripWanted, Arc<Strip>)>,
 }
@@ -65,6 +72,9 @@ impl Derive {
             live: false,
             version: 0,
             last_published: None,
+            claims: Arc::default(),
+            claims_news: false,
+            measured: Arc::default(),
             strips: Vec::new(),
         }
     }
@@ -129,7 +139,7 @@ impl Derive {
             self.handle(event);
         }
         self.engine.advance(progress.as_of);
-        let changed = self.tell();
+        let changed = self.tell() || self.claims_news;
         self.live = true;
         if changed || self.is_stale(progress.as_of) {
             self.publish(progress.as_of);
@@ -192,9 +202,17 @@ impl Derive {
             return;
         }
         let (seq, received) = (event.seq, event.received);
-        if event.kind == Kind::Evidence {
-            self.seq = seq;
-            return;
+        match event.kind {
+            Kind::Evidence => {
+                self.seq = seq;
+                return;
+            }
+            Kind::Claim => {
+                self.hear(&event);
+                self.seq = seq;
+                return;
+            }
+            Kind::Run | Kind::Plan | Kind::Heartbeat | Kind::Catalogue | Kind::Roster => {}
         }
         match event::decode(event) {
             Ok(event) => {
@@ -214,11 +232,31 @@ impl Derive {
         self.seq = seq;
     }
 
+    /// Writes down what somebody said. It moves nothing that is measured, not even engine time.
+    fn hear(&mut self, event: &Event) {
+        match event::claim(event) {
+            Ok(stated) => {
+                let stated = Arc::new(stated);
+                let left = Arc::make_mut(&mut self.claims).add(Arc::clone(&stated));
+                self.shared.counters.claims_pushed_out.add(left);
+                self.claims_news = true;
+                if self.live {
+                    self.shared.announce_claim(stated);
+                }
+            }
+            Err(error) => {
+                self.shared.counters.events_unreadable.add(1);
+                tracing::error!(seq = event.seq, %error, "a claim of the journal was passed over");
+            }
+        }
+    }
+
     /// Passes transitions on; whether there were any.
     fn tell(&mut self) -> bool {
         let mut any = false;
         while let Some(transition) = self.engine.poll_transition() {
             any = true;
+            Arc::make_mut(&mut self.measured).note(&transition);
             let transition = Arc::new(transition);
             self.shared.remember(Arc::clone(&transition));
             if self.live {
@@ -241,8 +279,14 @@ impl Derive {
 
     fn publish(&mut self, as_of: Timestamp) {
         self.version += 1;
+        let kept_from = as_of - self.shared.config.retention;
+        if self.claims.reaches_before(kept_from) {
+            Arc::make_mut(&mut self.claims).forget_before(kept_from);
+        }
+        self.claims_news = false;
         let target = &self.shared.config.default_target;
-        let picture = Published::of(&self.engine, target, as_of, self.version);
+        let said = (Arc::clone(&self.claims), Arc::clone(&self.measured));
+        let picture = Published::of(&self.engine, target, said, as_of, self.version);
         self.published.send_replace(Arc::new(picture));
         let counted = self.engine.counters();
         *self

@@ -5,13 +5,15 @@
 //! in the journal's order, [`published`] holds the newest picture, [`web`] shows it.
 //! [`process::Collector`] starts and stops them all.
 //!
-//! Beside it, [`forward`] passes the spans on to other OTLP servers.
+//! Beside it, [`claims`] keeps what people say of features, and [`forward`] passes the spans on to other OTLP servers.
 //!
 //! Everything shown can be derived again from `journal.db`; `forward.db` only holds how far the
 //! spans were passed on, and those of others that wait for it. Engine time
 //! is the time of receipt that the journal's writer stamps, which never goes back.
 
+mod bearer;
 pub mod catalogue;
+pub mod claims;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bongsu_collector::catalogue;
+use bongsu_collector::claims::ClaimArguments;
 use bongsu_collector::clock::SystemClock;
 use bongsu_collector::config::Config;
 use bongsu_collector::process::Collector;
 use bongsu_model::Catalogue;
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -28,7 +30,13 @@ const WRONG: u8 = 2;
 /// The log goes to standard error; BONGSU_LOG filters it (`info` by default, `debug`,
 /// `bongsu_collector::ingest=debug`).
 #[derive(Parser)]
-#[command(name = "bongsu-collector", version, verbatim_doc_comment)]
+#[command(
+    name = "bongsu-collector",
+    version,
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 struct Arguments {
     /// The configuration file.
     #[arg(long, value_name = "FILE", required_unless_present = "man")]
@@ -39,16 +47,26 @@ struct Arguments {
     /// Prints the manual page (`bongsu-collector --man | man -l -`) and ends.
     #[arg(long, exclusive = true)]
     man: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What is asked of a collector that runs already.
+#[derive(Subcommand)]
+enum Command {
+    /// Hands in what the platform's owner says of its features, or lists it.
+    Claim(ClaimArguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Without a configuration there is only the manual to be asked for.
-    let config = arguments.config.as_deref().filter(|_| !arguments.man);
-    let Some(path) = config else {
-        return print_manual();
+    let file = match (&arguments.command, &arguments.config) {
+        (Some(Command::Claim(claim)), _) => return ask(claim),
+        (None, Some(file)) if !arguments.man => file,
+        // Without a configuration there is only the manual to be asked for.
+        (None, _) => return print_manual(),
     };
-    let (config, catalogue) = match load(path) {
+    let (config, catalogue) = match load(file) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
             complain(&mistakes);
@@ -60,10 +78,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     start_log();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let ran = match runtime {
+    let ran = match runtime() {
         Ok(runtime) => runtime.block_on(run(config, catalogue)),
         Err(error) => Err(format!("no runtime: {error}")),
     };
@@ -87,8 +102,29 @@ fn print_manual() -> ExitCode {
     }
 }
 
-fn load(path: &Path) -> Result<(Config, Catalogue), String> {
-    let config = Config::load(path).map_err(|error| error.to_string())?;
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn ask(claim: &ClaimArguments) -> ExitCode {
+    match runtime() {
+        Ok(runtime) => {
+            let told = runtime.block_on(claim.run());
+            show(&told.out);
+            complain(told.err.trim_end_matches('\n'));
+            ExitCode::from(told.code)
+        }
+        Err(error) => {
+            complain(&format!("error: no runtime: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(file: &Path) -> Result<(Config, Catalogue), String> {
+    let config = Config::load(file).map_err(|error| error.to_string())?;
     let catalogue = catalogue::load(&config.catalogue).map_err(|error| error.to_string())?;
     Ok((config, catalogue))
 }
@@ -155,5 +191,7 @@ fn show(text: &str) {
     reason = "mistakes go to the person who started the program"
 )]
 fn complain(text: &str) {
-    eprintln!("{text}");
+    if !text.is_empty() {
+        eprintln!("{text}");
+    }
 }

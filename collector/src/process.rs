@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::claims::Desk;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::derive::{Derive, catalogue_record, roster_record};
@@ -264,7 +265,8 @@ impl Collector {
         } = routers;
         let channel = control::router(Arc::clone(&self.shared), self.servers.clone());
         let http_router = http_router.merge(channel);
-        let web_router = web::router(Arc::clone(&self.shared));
+        let desk = Desk::new(self.journal.clone());
+        let web_router = web::router(Arc::clone(&self.shared), desk);
         for (listener, router, speaks) in [
             (http, http_router, Speaks::EitherHttp),
             (grpc, grpc_router, Speaks::EitherHttp),

@@ -1,9 +1,12 @@
 //! What is shown: one consistent picture of all that the engine knows, replaced as a whole.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bongsu_availability::{AgentView, Board, Engine, FleetState, FleetView, IncidentView};
 use bongsu_model::{TargetName, Timestamp};
+
+use crate::claims::{ClaimBook, MeasuredLog};
 
 /// Everything as of one instant. Cheap to share: it never changes once it is published.
 #[derive(Debug, Clone)]
@@ -23,6 +26,10 @@ pub struct Published {
     pub agents: Vec<AgentView>,
     /// The fleet.
     pub fleet: FleetView,
+    /// What people say of features. Nothing above rests on it.
+    pub claims: Arc<ClaimBook>,
+    /// The states of features over time, which claims are held against.
+    pub measured: Arc<MeasuredLog>,
 }
 
 impl Published {
@@ -47,6 +54,8 @@ impl Published {
                 blind: Vec::new(),
                 outliers: Vec::new(),
             },
+            claims: Arc::default(),
+            measured: Arc::default(),
         }
     }
 
@@ -54,6 +63,7 @@ impl Published {
     pub(crate) fn of(
         engine: &Engine,
         default_target: &TargetName,
+        (claims, measured): (Arc<ClaimBook>, Arc<MeasuredLog>),
         as_of: Timestamp,
         version: u64,
     ) -> Self {
@@ -75,6 +85,8 @@ impl Published {
             incidents: incidents.collect(),
             agents: engine.agents(as_of),
             fleet: engine.fleet(as_of),
+            claims,
+            measured,
         }
     }
 }

@@ -8,6 +8,7 @@ use bongsu_model::{Catalogue, Clock};
 use tokio::sync::{Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::claims::{CLAIMS_PER_REQUEST_MAX, Stated};
 use crate::config::Config;
 use crate::control::{ChannelView, Control};
 use crate::counters::Counters;
@@ -19,6 +20,9 @@ use crate::tally::RunTally;
 /// Transitions that a slow listener may be behind; beyond them it is told how many it lost. A
 /// fleet of 43 features in 3 regions that all change at once makes under 400.
 pub const TRANSITIONS_MAX: usize = 1_024;
+
+/// Claims that a slow listener may be behind: one request of them.
+pub const CLAIMS_BEHIND_MAX: usize = CLAIMS_PER_REQUEST_MAX;
 
 /// Transitions that are remembered for pages, replay included: about 1 KiB each.
 const RECENT_MAX: usize = 4_096;
@@ -45,6 +49,7 @@ pub struct Shared {
     recent: Mutex<VecDeque<Arc<Transition>>>,
     published: watch::Receiver<Arc<Published>>,
     transitions: broadcast::Sender<Arc<Transition>>,
+    claims: broadcast::Sender<Arc<Stated>>,
     strips: StripDesk,
     reader: Arc<Reader>,
     readers: Arc<Semaphore>,
@@ -73,6 +78,7 @@ impl Shared {
             counters,
             published,
             transitions: broadcast::Sender::new(TRANSITIONS_MAX),
+            claims: broadcast::Sender::new(CLAIMS_BEHIND_MAX),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
         }
     }
@@ -96,6 +102,12 @@ impl Shared {
     /// behind is told how many it lost.
     pub fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
         self.transitions.subscribe()
+    }
+
+    /// Tells of every claim from now on. A receiver that is more than [`CLAIMS_BEHIND_MAX`] behind
+    /// is told how many it lost.
+    pub fn claims(&self) -> broadcast::Receiver<Arc<Stated>> {
+        self.claims.subscribe()
     }
 
     /// The newest transitions, oldest first, those of the replay included.
@@ -147,6 +159,10 @@ impl Shared {
     pub(crate) fn announce(&self, transition: Arc<Transition>) {
         // Nobody listening is fine.
         let _ = self.transitions.send(transition);
+    }
+
+    pub(crate) fn announce_claim(&self, stated: Arc<Stated>) {
+        let _ = self.claims.send(stated);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people and machines see: the board and its pages, the API, `/metrics`, liveness.
 //!
-//! Everything is read: GET and HEAD only. Pages and API draw the same [`answer`]s, made from one
+//! Everything is read, by GET and HEAD, except that operators hand in claims. Pages and API draw the same [`answer`]s, made from one
 //! published picture of the engine, so that no two of them can disagree about one instant.
 
 pub mod answer;
@@ -26,15 +26,18 @@ use axum::routing::get;
 use bongsu_model::{FeatureId, TargetName};
 use tokio::sync::Semaphore;
 
+use crate::claims::Desk;
 use crate::counters::{Counter, Metric, MetricKind};
 use crate::published::Published;
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use answer::{
-    AgentsAnswer, BoardAnswer, FeatureDetailAnswer, FleetAnswer, Naming, RunAnswer,
-    RunDetailAnswer, StripAnswer, StripSource, TransitionAnswer,
+    AgentsAnswer, BoardAnswer, ClaimsAnswer, ClaimsWanted, FeatureDetailAnswer, FleetAnswer,
+    IncidentAnswer, IncidentsAnswer, Naming, RunAnswer, RunDetailAnswer, StripAnswer, StripSource,
+    TransitionAnswer,
 };
 use api::ApiError;
+use live::Live;
 use source::{ReadRunsError, RunsWanted, Source, StripError, board_of};
 use standing::Standing;
 
@@ -52,9 +55,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 /// Changes of state that a feature's page shows.
 const TRANSITIONS_SHOWN: usize = 50;
 
-/// All that is served on `[listen] web`.
-pub fn router(shared: Arc<Shared>) -> Router {
-    router_of(shared)
+/// All that is served on `[listen] web`; claims are handed in at `desk`.
+pub fn router(shared: Arc<Shared>, desk: Desk) -> Router {
+    router_of(Arc::new(Live { shared, desk }))
 }
 
 /// The same over any source: tests show a fixture.
@@ -65,6 +68,7 @@ pub fn router_of(source: Arc<dyn Source>) -> Router {
         listeners_refused: Counter::default(),
         listeners_dropped: Counter::default(),
         strips_refused: Counter::default(),
+        claims_refused: Counter::default(),
         answers: Counter::default(),
     });
     Router::new()
@@ -86,6 +90,7 @@ pub(crate) struct Web {
     listeners_refused: Counter,
     listeners_dropped: Counter,
     strips_refused: Counter,
+    claims_refused: Counter,
     answers: Counter,
 }
 
@@ -112,7 +117,25 @@ impl Web {
         let board = board_of(picture, naming.catalogue, target);
         let incidents = picture.incidents.get(target).map_or(&[][..], Vec::as_slice);
         let fleet = FleetAnswer::new(&picture.fleet, &board, incidents);
-        BoardAnswer::new(&board, fleet, naming)
+        let claims = (&*picture.claims, picture.as_of);
+        BoardAnswer::new(&board, fleet, naming).with_claims(claims)
+    }
+
+    /// What was said, held against what was measured then.
+    fn claims(&self, picture: &Published, wanted: &ClaimsWanted) -> ClaimsAnswer {
+        ClaimsAnswer::new(picture, self.source.catalogue(), wanted)
+    }
+
+    fn incidents(&self, picture: &Published, target: &TargetName) -> IncidentsAnswer {
+        let incidents = picture.incidents.get(target).map_or(&[][..], Vec::as_slice);
+        IncidentsAnswer {
+            target: target.clone(),
+            as_of: picture.as_of.into(),
+            incidents: incidents
+                .iter()
+                .map(|incident| IncidentAnswer::new(incident, &picture.claims))
+                .collect(),
+        }
     }
 
     fn agents(&self, picture: &Published, target: &TargetName) -> AgentsAnswer {
@@ -183,6 +206,7 @@ impl Web {
             window,
             incidents: incidents.map_or(&[], Vec::as_slice),
             transitions: &newest_first,
+            claims: &picture.claims,
         };
         let naming = Naming {
             catalogue: self.source.catalogue(),
@@ -249,6 +273,11 @@ impl Web {
                 "bongsu_collector_strips_refused",
                 "Readers who were refused a feature's strip because too many wait for theirs.",
                 &self.strips_refused,
+            ),
+            (
+                "bongsu_collector_claim_requests_refused",
+                "Requests with claims of which none was taken in.",
+                &self.claims_refused,
             ),
             (
                 "bongsu_collector_web_answers",

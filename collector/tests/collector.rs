@@ -7,6 +7,8 @@
 
 #[path = "collector/bodies.rs"]
 mod bodies;
+#[path = "collector/claims.rs"]
+mod claims;
 #[path = "collector/control.rs"]
 mod control;
 #[path = "collector/crash.rs"]

@@ -55,6 +55,10 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
         )?;
         writeln!(out, "token_sha256 = \"{}…\"", &agent.token.to_hex()[..8])?;
     }
+    for operator in config.operators.all() {
+        writeln!(out, "\n[[operator]]\nid = \"{}\"", operator.id)?;
+        writeln!(out, "token_sha256 = \"{}…\"", &operator.token.to_hex()[..8])?;
+    }
     writeln!(out, "\n[foreign]")?;
     match config.forwarding.foreign {
         ForeignPolicy::Refuse => writeln!(out, "spans = \"refuse\"")?,

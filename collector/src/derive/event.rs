@@ -3,8 +3,9 @@
 use bongsu_availability::{Event, Region, Roster};
 use bongsu_model::{Catalogue, Names, RegionId, Vantage};
 
+use crate::claims::Stated;
 use crate::config;
-use crate::journal::{Event as Row, Facts, Kind, Record};
+use crate::journal::{ClaimFacts, Event as Row, Facts, Kind, Record};
 
 /// Why a row is no event.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,18 @@ pub(crate) fn roster_record(roster: &config::Roster) -> Record {
     };
     let json = serde_json::to_string(&facts).expect("a roster has text keys only");
     Record::of_collector(Kind::Roster, json)
+}
+
+/// What somebody said, by a row of the kind claim.
+pub(super) fn claim(row: &Row) -> Result<Stated, serde_json::Error> {
+    let facts: ClaimFacts = serde_json::from_str(row.facts.json().unwrap_or_default())?;
+    Ok(Stated {
+        seq: row.seq,
+        received: row.received,
+        by: facts.by,
+        id: facts.claim.id(),
+        claim: facts.claim,
+    })
 }
 
 /// What a row of the journal tells the engine.

@@ -1,9 +1,10 @@
 //! Who speaks: the bearer token decides, whatever the request claims.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 
 use super::answer::Refused;
-use crate::config::{Agent, Config, Sender, TokenHash};
+use crate::bearer;
+use crate::config::{Agent, Config, Sender};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy)]
@@ -24,23 +25,13 @@ impl<'c> Speaker<'c> {
     }
 }
 
-/// The one whose token the request carries. Only hashes are compared, so that how long it takes
-/// says nothing about a token.
+/// The one whose token the request carries.
 pub(super) fn speaker<'c>(headers: &HeaderMap, config: &'c Config) -> Result<Speaker<'c>, Refused> {
     let refused = |message: &str| Err(Refused::new(StatusCode::UNAUTHORIZED, message));
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return refused("send your token as `Authorization: Bearer TOKEN`");
+    let token = match bearer::token(headers) {
+        Ok(token) => token,
+        Err(how) => return refused(how),
     };
-    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-        return refused("send one Authorization header: which of several speaks is not guessed");
-    }
-    let Some((scheme, token)) = split(value.as_bytes()) else {
-        return refused("the Authorization header is not `Bearer TOKEN`");
-    };
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return refused("the Authorization header is not `Bearer TOKEN`");
-    }
-    let token = TokenHash::of(token);
     let agent = config.roster.agent_by_token(&token).map(Speaker::Agent);
     let sender = || config.forwarding.sender_by_token(&token);
     match agent.or_else(|| sender().map(Speaker::Sender)) {
@@ -52,15 +43,11 @@ pub(super) fn speaker<'c>(headers: &HeaderMap, config: &'c Config) -> Result<Spe
     }
 }
 
-fn split(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = value.iter().position(|byte| *byte == b' ')?;
-    let (scheme, token) = value.split_at(at);
-    Some((scheme, token.trim_ascii()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use axum::http::header;
 
     use super::*;
     use crate::config::Config;

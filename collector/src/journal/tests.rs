@@ -556,7 +556,7 @@ fn a_page_full_of_a_later_version_s_kinds_is_not_taken_for_the_end() {
         .append(at(0), &[plan("{}"), plan("{}"), plan("{}"), run(1)])
         .unwrap();
     let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
-    file.execute("UPDATE event SET kind = 'claim' WHERE kind = 'plan'", [])
+    file.execute("UPDATE event SET kind = 'omen' WHERE kind = 'plan'", [])
         .unwrap();
     let events = Reader::new(folder.path()).events_after(0, 2).unwrap();
     let seen: Vec<_> = events.iter().map(|event| event.seq).collect();

@@ -2,6 +2,8 @@
 
 mod agents;
 mod board;
+mod claim;
+mod incident;
 mod run;
 mod strip;
 mod time;
@@ -15,6 +17,11 @@ pub use board::{
     AvailabilityAnswer, BoardAnswer, FailureAnswer, FeatureAnswer, NamesAnswer, Naming,
     RegionAnswer, RunMention, ServiceAnswer, WindowAnswer,
 };
+pub use claim::{
+    ClaimAnswer, ClaimInForceAnswer, ClaimsAnswer, ClaimsWanted, ComparedAnswer, HandedInAnswer,
+    ReceiptAnswer, StatementAnswer,
+};
+pub use incident::{AnnouncementAnswer, IncidentAnswer, IncidentsAnswer};
 pub use run::{
     AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RedirectAnswer,
     RunAnswer, RunDetailAnswer, RunsAnswer, StepAnswer,

@@ -1,5 +1,6 @@
 //! The JSON API under `/api/v1`.
 
+mod claims;
 mod error;
 mod events;
 mod openapi;
@@ -36,6 +37,8 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/agents", get(agents))
+        .route("/incidents", get(incidents))
+        .route("/claims", get(claims::log).post(claims::hand_in))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi_json))
         .fallback(no_such_endpoint)
@@ -126,6 +129,18 @@ async fn agents(
     let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
     Ok(json(&headers, &web.agents(&picture, &target)))
+}
+
+async fn incidents(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.picture().await?;
+    let target = query.target(&*web.source, &picture)?;
+    Ok(json(&headers, &web.incidents(&picture, &target)))
 }
 
 async fn openapi_json(headers: HeaderMap) -> Response {

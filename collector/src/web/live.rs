@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bongsu_availability::{Strip, Transition};
-use bongsu_model::{Catalogue, Names, RegionId, RunId, TargetName, Timestamp, Vantage};
+use bongsu_model::{
+    Catalogue, Claim, Names, OperatorId, RegionId, RunId, TargetName, Timestamp, Vantage,
+};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
@@ -11,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer, RunMention};
 use super::source::{ReadRunsError, RunsWanted, Source, StripError};
-use crate::config::TraceLink;
+use crate::claims::{Desk, HandInError, HandedIn, Stated};
+use crate::config::{TokenHash, TraceLink};
 use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::journal::{Neighbours, RunDetail, RunFilter, StoredRun};
@@ -20,60 +23,71 @@ use crate::state::Shared;
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
-impl Source for Shared {
+/// The running collector, and the one thing that may be written to it.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) shared: Arc<Shared>,
+    pub(super) desk: Desk,
+}
+
+impl Source for Live {
     fn now(&self) -> Timestamp {
-        self.clock.wall()
+        self.shared.clock.wall()
     }
 
     fn speed(&self) -> f64 {
-        self.clock.speed()
+        self.shared.clock.speed()
     }
 
     fn zone(&self) -> TimeZone {
-        self.config.zone.clone()
+        self.shared.config.zone.clone()
     }
 
     fn default_target(&self) -> &TargetName {
-        &self.config.default_target
+        &self.shared.config.default_target
     }
 
     fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+        &self.shared.catalogue
     }
 
     fn regions(&self) -> Vec<(RegionId, Names)> {
-        let regions = self.config.roster.regions().iter();
+        let regions = self.shared.config.roster.regions().iter();
         regions
             .map(|region| (region.id.clone(), region.names.clone()))
             .collect()
     }
 
     fn listed(&self) -> Vec<Vantage> {
-        let agents = self.config.roster.agents().iter();
+        let agents = self.shared.config.roster.agents().iter();
         agents.map(|agent| agent.vantage.clone()).collect()
     }
 
     fn channels(&self) -> Vec<ChannelView> {
-        self.channels()
+        self.shared.channels()
     }
 
     fn picture(&self) -> Arc<Published> {
-        self.published()
+        self.shared.published()
     }
 
     fn settled(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             // The channel closes only when the deriving thread has ended.
-            let _ = self.watch().wait_for(|picture| picture.has_content()).await;
+            let _ = self
+                .shared
+                .watch()
+                .wait_for(|picture| picture.has_content())
+                .await;
         })
     }
 
     fn transitions(&self) -> broadcast::Receiver<Arc<Transition>> {
-        Shared::transitions(self)
+        self.shared.transitions()
     }
 
     fn recent_transitions(&self) -> Vec<Arc<Transition>> {
-        Shared::recent_transitions(self)
+        self.shared.recent_transitions()
     }
 
     fn runs(&self, wanted: RunsWanted) -> BoxFuture<'_, Result<Vec<RunAnswer>, ReadRunsError>> {
@@ -88,7 +102,7 @@ impl Source for Shared {
             limit: wanted.limit,
         };
         Box::pin(async move {
-            let runs = self.read(move |reader| reader.runs(&filter)).await;
+            let runs = self.shared.read(move |reader| reader.runs(&filter)).await;
             let runs = runs.map_err(|error| ReadRunsError(error.to_string()))?;
             Ok(runs
                 .iter()
@@ -99,7 +113,7 @@ impl Source for Shared {
 
     fn run(&self, id: RunId) -> BoxFuture<'_, Result<Option<RunDetailAnswer>, ReadRunsError>> {
         Box::pin(async move {
-            let found = self.read(move |reader| {
+            let found = self.shared.read(move |reader| {
                 let Some(detail) = reader.run(&id)? else {
                     return Ok(None);
                 };
@@ -115,25 +129,50 @@ impl Source for Shared {
 
     fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>> {
         Box::pin(async move {
-            let asked = self.strips().ask(wanted).map_err(|_| StripError::Busy)?;
+            let asked = self
+                .shared
+                .strips()
+                .ask(wanted)
+                .map_err(|_| StripError::Busy)?;
             asked.await.map_err(|_| StripError::Ended)
         })
     }
 
+    fn claim_news(&self) -> broadcast::Receiver<Arc<Stated>> {
+        self.shared.claims()
+    }
+
+    fn claims_until(&self) -> Timestamp {
+        self.shared.clock.wall() + self.shared.config.limits.clock_ahead
+    }
+
+    fn operator(&self, token: &TokenHash) -> Option<OperatorId> {
+        let operator = self.shared.config.operators.by_token(token);
+        operator.map(|operator| operator.id.clone())
+    }
+
+    fn hand_in(
+        &self,
+        by: OperatorId,
+        claims: Vec<Claim>,
+    ) -> BoxFuture<'_, Result<Vec<HandedIn>, HandInError>> {
+        Box::pin(async move { self.desk.hand_in(&self.shared, &by, claims).await })
+    }
+
     fn trace_link(&self) -> Option<&TraceLink> {
-        self.config.trace_link.as_ref()
+        self.shared.config.trace_link.as_ref()
     }
 
     fn run_counts(&self) -> Vec<RunCount> {
-        self.tally.counts()
+        self.shared.tally.counts()
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        self.counters.metrics()
+        self.shared.counters.metrics()
     }
 
     fn stopping(&self) -> CancellationToken {
-        self.stopping.clone()
+        self.shared.stopping.clone()
     }
 }
 

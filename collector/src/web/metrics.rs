@@ -12,6 +12,7 @@ pub use exposition::Format;
 
 use super::answer::{AgentAnswer, BoardAnswer, FeatureAnswer, RegionAnswer};
 use super::standing::Standing;
+use crate::claims::Announcement;
 use crate::counters::{Metric, MetricKind};
 use crate::published::Published;
 use crate::tally::RunCount;
@@ -45,6 +46,7 @@ impl Sight<'_> {
 pub fn write(sight: &Sight<'_>, format: Format) -> String {
     let mut out = Exposition::new(format);
     features(&mut out, sight);
+    claims(&mut out, sight);
     cells(&mut out, sight);
     runs(&mut out, sight.runs);
     // Before the replay nothing is known of the fleet, and 0 would say that it is gone.
@@ -132,6 +134,49 @@ fn features(out: &mut Exposition, sight: &Sight<'_>) {
                 ("window", window),
             ];
             out.sample(&labels, figures.coverage);
+        }
+    }
+}
+
+/// Claims beside the measurement: a series appears with the first claim of a feature.
+fn claims(out: &mut Exposition, sight: &Sight<'_>) {
+    out.family(
+        "bongsu_feature_claim_differs",
+        MetricKind::Gauge,
+        "1 while what the platform's owner claims of a feature differs from its measured state.",
+    );
+    for board in sight.boards {
+        for feature in &board.features {
+            let Some(claim) = &feature.claim else {
+                continue;
+            };
+            let labels = [
+                ("target", board.target.as_str()),
+                ("feature", feature.id.as_str()),
+            ];
+            // A picture that stands still differs from nothing that is said now.
+            let differs = claim.comparison.differs() && sight.is_current();
+            out.flag(&labels, differs);
+        }
+    }
+    out.family(
+        "bongsu_incident_announcement_lag_seconds",
+        MetricKind::Gauge,
+        "From the measured onset of an incident that is not closed to its first announcement.",
+    );
+    for board in sight.boards {
+        let incidents = sight.picture.incidents.get(&board.target);
+        for incident in incidents.into_iter().flatten() {
+            if incident.phase == IncidentPhase::Closed {
+                continue;
+            }
+            if let Some(announcement) = Announcement::of(incident, &sight.picture.claims) {
+                let labels = [
+                    ("target", board.target.as_str()),
+                    ("incident", incident.id.as_str()),
+                ];
+                out.sample(&labels, announcement.lag_s());
+            }
         }
     }
 }

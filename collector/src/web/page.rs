@@ -3,6 +3,7 @@
 mod agents;
 mod availability;
 mod board;
+mod claims;
 mod feature;
 mod figures;
 mod icon;
@@ -16,6 +17,7 @@ mod torch;
 
 pub use agents::agents_page;
 pub use board::board_page;
+pub use claims::claims_page;
 pub use feature::{FeatureMore, feature_page};
 pub use layout::{PageContext, problem_page};
 pub use run::run_page;

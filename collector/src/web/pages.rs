@@ -10,11 +10,12 @@ use axum::routing::get;
 use bongsu_model::TargetName;
 
 use super::Web;
+use super::answer::ClaimsWanted;
 use super::api::ApiError;
 use super::assets::Asset;
 use super::page::{
-    FeatureMore, Lang, PageContext, agents_page, board_page, feature_page, problem_page, run_page,
-    runs_page,
+    FeatureMore, Lang, PageContext, agents_page, board_page, claims_page, feature_page,
+    problem_page, run_page, runs_page,
 };
 use super::query::{self, Query};
 use super::respond::with_tag;
@@ -33,9 +34,16 @@ const FAILURES_SHOWN: u32 = 10;
 /// Runs on a page of runs.
 const RUNS_LISTED: u32 = 200;
 
+/// Claims on a feature's page, and as far back as its strip has them.
+const CLAIMS_SHOWN: usize = 50;
+
+/// Claims on the page of claims.
+const CLAIMS_LISTED: u32 = 200;
+
 /// What a page's address may say beside language and environment.
-const KEPT: [&str; 7] = [
-    "window", "feature", "region", "agent", "outcome", "from", "until",
+const KEPT: [&str; 10] = [
+    "window", "feature", "region", "agent", "outcome", "from", "until", "track", "incident",
+    "since",
 ];
 
 /// How soon a page that could not be shown is asked for again.
@@ -47,6 +55,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/features/{id}", get(feature))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
+        .route("/claims", get(claims))
         .route("/agents", get(agents))
         .route("/assets/{name}", get(asset))
         .route("/favicon.ico", get(async || StatusCode::NOT_FOUND))
@@ -159,8 +168,13 @@ async fn feature(
         asked.web.runs(newest(None, RUNS_SHOWN)),
         asked.web.runs(newest(Some("fail"), FAILURES_SHOWN)),
     );
+    let said = ClaimsWanted {
+        feature: Some(detail.feature.id.clone()),
+        ..ClaimsWanted::of(asked.target().clone(), CLAIMS_SHOWN)
+    };
     let more = FeatureMore {
         window,
+        claims: asked.web.claims(&asked.picture, &said),
         strip: strip.ok(),
         runs: runs.ok(),
         failures: failures.ok(),
@@ -204,6 +218,25 @@ async fn run(
     let target = asked.context.target_asked.then(|| asked.target());
     match asked.web.run(&id, target).await {
         Ok(detail) => asked.page(run_page(&asked.context, &detail)),
+        Err(error) => problem(&asked.context, &error),
+    }
+}
+
+async fn claims(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let (source, target) = (&*asked.web.source, asked.target().clone());
+    let wanted = asked
+        .query
+        .claims_wanted(target, source, &asked.picture, CLAIMS_LISTED);
+    match wanted {
+        Ok(wanted) => {
+            let log = asked.web.claims(&asked.picture, &wanted);
+            let incidents = asked.web.incidents(&asked.picture, asked.target());
+            asked.page(claims_page(&asked.context, &log, &incidents))
+        }
         Err(error) => problem(&asked.context, &error),
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use axum::http::Uri;
-use bongsu_availability::StripWindow;
-use bongsu_model::{AgentId, Catalogue, FeatureId, RegionId, TargetName, Timestamp};
+use bongsu_availability::{IncidentId, StripWindow};
+use bongsu_model::{AgentId, Catalogue, FeatureId, RegionId, TargetName, Timestamp, Track};
 
+use super::answer::ClaimsWanted;
 use super::api::ApiError;
 use super::source::{RunsWanted, Source};
 use crate::published::Published;
@@ -123,6 +124,37 @@ impl Query {
         })
     }
 
+    /// The claims that are asked for, at most `limit` unless the address says otherwise.
+    pub(crate) fn claims_wanted(
+        &self,
+        target: TargetName,
+        source: &dyn Source,
+        picture: &Published,
+        most: u32,
+    ) -> Result<ClaimsWanted, ApiError> {
+        let feature = self
+            .get("feature")
+            .map(|id| feature(id, source.catalogue()))
+            .transpose()?;
+        let track = self.get("track").map(track).transpose()?;
+        let at = |name| self.get(name).map(|text| instant(name, text)).transpose();
+        let (since, until) = (at("since")?, at("until")?);
+        let incident = self
+            .get("incident")
+            .map(|id| incident(id, &target, picture))
+            .transpose()?;
+        let most = self.get("limit").map_or(Ok(most), limit)?;
+        Ok(ClaimsWanted {
+            target,
+            feature,
+            track,
+            since,
+            until,
+            incident,
+            limit: most as usize,
+        })
+    }
+
     /// The stretch that `from` and `until` name; an end that is not named is open.
     fn due(&self) -> Result<Option<Range<Timestamp>>, ApiError> {
         let at = |name| self.get(name).map(|text| instant(name, text)).transpose();
@@ -224,6 +256,35 @@ fn region(id: &str, source: &dyn Source) -> Result<RegionId, ApiError> {
                 "`{}` is not a listed region; use {}",
                 shortened(id),
                 listed(regions.iter().map(|(region, _)| region.as_str()))
+            ),
+        )
+    })
+}
+
+fn track(word: &str) -> Result<Track, ApiError> {
+    word.parse().map_err(|_| {
+        ApiError::bad(
+            "unknown_track",
+            format!(
+                "`{}` is not a track; use {}",
+                shortened(word),
+                listed(Track::ALL.iter().map(|track| track.as_str()))
+            ),
+        )
+    })
+}
+
+fn incident(id: &str, target: &TargetName, picture: &Published) -> Result<IncidentId, ApiError> {
+    let known = picture.incidents.get(target).into_iter().flatten();
+    let found = known
+        .map(|incident| &incident.id)
+        .find(|known| known.as_str() == id);
+    found.cloned().ok_or_else(|| {
+        ApiError::missing(
+            "unknown_incident",
+            format!(
+                "`{}` is not an incident of this target; /api/v1/incidents lists them",
+                shortened(id)
             ),
         )
     })

@@ -41,15 +41,33 @@ pub(super) fn with_tag(headers: &HeaderMap, media_type: &'static str, body: Byte
     }
 }
 
-/// Refuses what is never served: other methods than GET and HEAD, and endless addresses.
+/// The one address that is written to.
+const WRITTEN: &str = "/api/v1/claims";
+
+/// Refuses what is never served: other methods than GET and HEAD, except where claims are handed
+/// in, and endless addresses.
 pub(super) async fn bounds(request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    let written = request.uri().path() == WRITTEN;
+    let allowed = match *request.method() {
+        Method::GET | Method::HEAD => true,
+        Method::POST => written,
+        _ => false,
+    };
+    if !allowed {
+        let (methods, message) = if written {
+            (
+                "GET, HEAD, POST",
+                "claims are read and handed in: use GET, HEAD or POST",
+            )
+        } else {
+            ("GET, HEAD", "everything here is read: use GET or HEAD")
+        };
         let refusal = ApiError {
             status: StatusCode::METHOD_NOT_ALLOWED,
             code: "method_not_allowed",
-            message: "everything here is read: use GET or HEAD".to_owned(),
+            message: message.to_owned(),
         };
-        return ([(header::ALLOW, "GET, HEAD")], refusal).into_response();
+        return ([(header::ALLOW, methods)], refusal).into_response();
     }
     let address = request.uri();
     let length = address.path().len() + address.query().map_or(0, str::len);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bongsu_availability::{Board, FeatureView, Strip, Transition, Windows};
 use bongsu_model::{
-    AgentId, Catalogue, FeatureId, FeatureState, Names, RegionId, RunId, TargetName, Timestamp,
-    Vantage,
+    AgentId, Catalogue, Claim, FeatureId, FeatureState, Names, OperatorId, RegionId, RunId,
+    TargetName, Timestamp, Vantage,
 };
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
@@ -14,7 +14,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer};
-use crate::config::TraceLink;
+use crate::claims::{HandInError, HandedIn, Stated};
+use crate::config::{TokenHash, TraceLink};
 use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::published::Published;
@@ -130,6 +131,22 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
 
     /// A feature over time, region by region.
     fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>>;
+
+    /// Claims from now on.
+    fn claim_news(&self) -> broadcast::Receiver<Arc<Stated>>;
+
+    /// The last instant that a claim may speak of: the present, and how far clocks may be apart.
+    fn claims_until(&self) -> Timestamp;
+
+    /// The operator whose token hashes to `token`.
+    fn operator(&self, token: &TokenHash) -> Option<OperatorId>;
+
+    /// Takes claims in, all or none.
+    fn hand_in(
+        &self,
+        by: OperatorId,
+        claims: Vec<Claim>,
+    ) -> BoxFuture<'_, Result<Vec<HandedIn>, HandInError>>;
 
     /// Where a run's trace is looked at.
     fn trace_link(&self) -> Option<&TraceLink>;

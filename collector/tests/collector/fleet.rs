@@ -13,6 +13,9 @@ use bongsu_wire::AgentResource;
 
 pub(crate) const LOGIN: &str = "account.login";
 
+/// The token of the one operator of the tests.
+pub(crate) const OPERATOR_TOKEN: &str = "token of the desk";
+
 /// How often the agents of the tests run.
 pub(crate) const PERIOD: Duration = Duration::from_secs(10);
 
@@ -44,6 +47,8 @@ pub(crate) fn config_text(data: &Path) -> String {
          [listen]\notlp = \"127.0.0.1:0\"\notlp_grpc = \"127.0.0.1:0\"\nweb = \"127.0.0.1:0\"\n\
          [limits]\nbody_bytes_max = \"1MiB\"\nrequests_per_second = 100000\n"
     );
+    let hash = TokenHash::of(OPERATOR_TOKEN.as_bytes()).to_hex();
+    text += &format!("[[operator]]\nid = \"desk\"\ntoken_sha256 = \"{hash}\"\n");
     for region in ["a", "b"] {
         text += &format!(
             "[[region]]\nid = \"{region}\"\nnames = {{ ko = \"{region}\", en = \"{region}\" }}\n"

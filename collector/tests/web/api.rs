@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use bongsu_collector::claims::Stated;
 use bongsu_collector::web::router_of;
 use bongsu_collector::web::source::Source;
+use bongsu_model::TargetName;
 use http_body_util::BodyExt as _;
 use hyper_util::service::TowerToHyperService;
 
+use super::claims;
 use super::fixture::{CHANGES_KEPT, Fixture};
 use super::visit::{ask, get, router};
 
@@ -25,7 +28,6 @@ async fn the_board_has_state_since_regions_and_availability() {
     assert_eq!(blocked["state"], "unknown");
     assert_eq!(blocked["blocked_by"], "account.login");
     assert_eq!(blocked["since"], "2022-10-16T05:17:55.000Z");
-    assert_eq!(blocked["claim"], serde_json::Value::Null);
     assert_eq!(
         blocked["availability"]["5m"],
         serde_json::json!({ "own": null, "perceived": 0.0, "coverage": 0.0 })
@@ -220,6 +222,23 @@ async fn events_tell_of_the_board_and_of_each_change_of_the_target() {
     let change: serde_json::Value = serde_json::from_str(data).unwrap();
     assert_eq!(change["feature"], "account.login");
     assert_eq!(change["to"], "suspect");
+}
+
+#[tokio::test]
+async fn events_tell_of_each_claim_of_the_target() {
+    let fixture = Arc::new(Fixture::new());
+    let mut reader = Reader::of(&fixture).await;
+    assert!(reader.next().await.unwrap().starts_with("event: board\n"));
+    let mut stated = Stated::clone(&claims::stated()[1]);
+    stated.claim.target = TargetName::new("staging").unwrap();
+    fixture.announce_claim(stated.clone());
+    stated.claim.target = TargetName::new("superapp").unwrap();
+    fixture.announce_claim(stated);
+    let event = reader.next().await.unwrap();
+    let data = event.strip_prefix("event: claim\ndata: ").unwrap();
+    let claim: serde_json::Value = serde_json::from_str(data).unwrap();
+    assert_eq!(claim["feature"], "talk.call.voice");
+    assert_eq!(claim["state"], "down");
 }
 
 #[tokio::test]

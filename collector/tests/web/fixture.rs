@@ -8,25 +8,28 @@ use bongsu_availability::{
     AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
     FleetView, Ledger, Presence, QuarantineStep, RunRef, Strip, Transition, Windows,
 };
-use bongsu_collector::config::TraceLink;
+use bongsu_collector::claims::{ClaimBook, HandInError, HandedIn, MeasuredLog, Stated};
+use bongsu_collector::config::{TokenHash, TraceLink};
 use bongsu_collector::control::{ChannelKind, ChannelView, ConfigView, HealthView};
 use bongsu_collector::counters::{Metric, MetricKind};
+use bongsu_collector::journal::AppendError;
 use bongsu_collector::published::Published;
 use bongsu_collector::strips::StripWanted;
 use bongsu_collector::tally::RunCount;
 use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer, RunMention};
 use bongsu_collector::web::source::{ReadRunsError, RunsWanted, Source, StripError};
 use bongsu_model::{
-    AgentId, BootId, Catalogue, CellKey, CellState, ControlCheck, FailClass, Feature, FeatureId,
-    FeatureState, Heartbeat, Names, NetworkId, Overlay, Paid, Rank, RegionId, Revision, RunId,
-    RunReport, Service, ServiceId, SpoolDepth, TargetName, Timestamp, Vantage,
+    AgentId, BootId, Catalogue, CellKey, CellState, Claim, ControlCheck, FailClass, Feature,
+    FeatureId, FeatureState, Heartbeat, Names, NetworkId, OperatorId, Overlay, Paid, Rank,
+    RegionId, Revision, RunId, RunReport, Service, ServiceId, SpoolDepth, TargetName, Timestamp,
+    Vantage,
 };
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::{runs, strips};
+use super::{claims, runs, strips};
 
 /// 2022-10-16 14:30:00 in Seoul.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
@@ -45,6 +48,7 @@ pub(super) struct Fixture {
     target: TargetName,
     picture: Arc<Published>,
     transitions: broadcast::Sender<Arc<Transition>>,
+    claims: broadcast::Sender<Arc<Stated>>,
     reports: Vec<RunReport>,
     trace_link: Option<TraceLink>,
     strips: Result<(), StripError>,
@@ -83,12 +87,15 @@ impl Fixture {
                 blind: vec![agent("tokyo-1")],
                 outliers: Vec::new(),
             },
+            claims: Arc::new(claims::book()),
+            measured: Arc::new(claims::measured()),
         };
         Self {
             catalogue: catalogue(),
             target,
             picture: Arc::new(picture),
             transitions: broadcast::Sender::new(CHANGES_KEPT),
+            claims: broadcast::Sender::new(CHANGES_KEPT),
             reports: vec![runs::failed(), runs::passed()],
             trace_link: None,
             strips: Ok(()),
@@ -147,6 +154,21 @@ impl Fixture {
         picture.ready = false;
         fixture.picture = Arc::new(picture);
         fixture
+    }
+
+    /// As [`Fixture::new`], when nobody has said anything yet.
+    pub(super) fn without_claims() -> Self {
+        let mut fixture = Self::new();
+        let mut picture = Published::clone(&fixture.picture);
+        picture.claims = Arc::new(ClaimBook::default());
+        picture.measured = Arc::new(MeasuredLog::default());
+        fixture.picture = Arc::new(picture);
+        fixture
+    }
+
+    /// Tells readers of events of a claim.
+    pub(super) fn announce_claim(&self, stated: Stated) {
+        self.claims.send(Arc::new(stated)).unwrap();
     }
 
     /// Tells readers of events of a change.
@@ -259,6 +281,28 @@ impl Source for Fixture {
     fn strip(&self, wanted: StripWanted) -> BoxFuture<'_, Result<Arc<Strip>, StripError>> {
         let strip = strips::strip(&wanted);
         Box::pin(async move { self.strips.map(|()| Arc::new(strip)) })
+    }
+
+    fn claim_news(&self) -> broadcast::Receiver<Arc<Stated>> {
+        self.claims.subscribe()
+    }
+
+    fn claims_until(&self) -> Timestamp {
+        NOW
+    }
+
+    fn operator(&self, token: &TokenHash) -> Option<OperatorId> {
+        let known = TokenHash::of(b"desk") == *token;
+        known.then(|| OperatorId::new("desk").unwrap())
+    }
+
+    /// The journal of a fixture never keeps anything.
+    fn hand_in(
+        &self,
+        _by: OperatorId,
+        _claims: Vec<Claim>,
+    ) -> BoxFuture<'_, Result<Vec<HandedIn>, HandInError>> {
+        Box::pin(async { Err(HandInError::Append(AppendError::Stopping)) })
     }
 
     fn trace_link(&self) -> Option<&TraceLink> {

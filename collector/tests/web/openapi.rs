@@ -32,6 +32,9 @@ async fn real_answers_have_the_documented_fields_and_no_others() {
         ("/runs/fafafafafafafafafafafafafafafafa", "/runs/{run_id}"),
         ("/runs/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a", "/runs/{run_id}"),
         ("/agents", "/agents"),
+        ("/claims", "/claims"),
+        ("/claims?target=staging", "/claims"),
+        ("/incidents", "/incidents"),
     ] {
         let answer = get(&format!("/api/v1{address}")).await.json();
         let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]

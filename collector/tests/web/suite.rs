@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod claims;
 mod contrast;
 mod fixture;
 mod live;
@@ -13,3 +14,5 @@ mod runs;
 mod strips;
 mod visit;
 mod waterfall;
+
+pub(crate) use visit::golden;

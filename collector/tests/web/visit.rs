@@ -64,7 +64,7 @@ async fn ask_of(router: Router, method: Method, address: &str, headers: &[(&str,
 }
 
 /// Compares `text` with `tests/golden/NAME`, or writes it there with `BONGSU_REGENERATE=1`.
-pub(super) fn golden(name: &str, text: &str) {
+pub(crate) fn golden(name: &str, text: &str) {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name);

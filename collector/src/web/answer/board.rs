@@ -6,10 +6,11 @@ use bongsu_availability::{
 };
 use bongsu_model::{
     AgentId, Catalogue, CellState, FailClass, FeatureId, FeatureState, Names, Overlay, RegionId,
-    RunFacts, RunId, ServiceId, TargetName,
+    RunFacts, RunId, ServiceId, TargetName, Timestamp, Track,
 };
 
-use super::{FleetAnswer, Time};
+use super::{ClaimInForceAnswer, FleetAnswer, Time};
+use crate::claims::ClaimBook;
 
 /// `GET /api/v1/board`.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -67,6 +68,19 @@ impl BoardAnswer {
                 .collect(),
             fleet,
         }
+    }
+
+    /// The same with what was public of each feature's claims at an instant.
+    #[must_use]
+    pub fn with_claims(mut self, (book, at): (&ClaimBook, Timestamp)) -> Self {
+        for feature in &mut self.features {
+            let in_force = |track| {
+                let stated = book.in_force(&self.target, track, &feature.id, at)?;
+                Some(ClaimInForceAnswer::new(stated, feature.state))
+            };
+            (feature.claim, feature.observed) = (in_force(Track::Claim), in_force(Track::Observed));
+        }
+        self
     }
 }
 
@@ -126,7 +140,9 @@ pub struct FeatureAnswer {
     /// Availability over the trailing windows.
     pub availability: AvailabilityAnswer,
     /// What the platform's owner says of it; null until there is a claim.
-    pub claim: Option<serde_json::Value>,
+    pub claim: Option<ClaimInForceAnswer>,
+    /// What third parties say of it; null until they do.
+    pub observed: Option<ClaimInForceAnswer>,
     /// The regions that it is measured from.
     pub regions: Vec<RegionAnswer>,
     /// The last run that failed for it, in any region.
@@ -149,6 +165,7 @@ impl FeatureAnswer {
             overlays: view.overlays.clone(),
             availability: AvailabilityAnswer::new(&view.availability),
             claim: None,
+            observed: None,
             regions: view
                 .regions
                 .iter()

@@ -6,7 +6,8 @@ use bongsu_availability::{
 };
 use bongsu_model::{FeatureId, RegionId, TargetName};
 
-use super::{NamesAnswer, Naming, Time, TransitionAnswer};
+use super::{AnnouncementAnswer, NamesAnswer, Naming, Time, TransitionAnswer};
+use crate::claims::ClaimBook;
 
 /// Changes of one strip: more than its buckets can show apart.
 const TRANSITIONS_MAX: usize = 200;
@@ -45,6 +46,8 @@ pub struct StripSource<'a> {
     pub incidents: &'a [IncidentView],
     /// Changes, newest first.
     pub transitions: &'a [&'a Transition],
+    /// What was said of the target's features.
+    pub claims: &'a ClaimBook,
 }
 
 impl StripAnswer {
@@ -81,7 +84,9 @@ impl StripAnswer {
                 .incidents
                 .iter()
                 .filter(in_time)
-                .filter_map(|incident| StripIncidentAnswer::new(incident, &strip.feature))
+                .filter_map(|incident| {
+                    StripIncidentAnswer::new(incident, &strip.feature, source.claims)
+                })
                 .collect(),
             transitions: transitions.take(TRANSITIONS_MAX).collect(),
         }
@@ -142,7 +147,7 @@ impl BucketAnswer {
 }
 
 /// An incident beside a strip.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct StripIncidentAnswer {
     /// Its name.
     pub id: IncidentId,
@@ -160,11 +165,13 @@ pub struct StripIncidentAnswer {
     pub resolved: Option<Time>,
     /// When the quiet period was over.
     pub closed: Option<Time>,
+    /// When the platform's owner first told of it; null as long as it has not.
+    pub announcement: Option<AnnouncementAnswer>,
 }
 
 impl StripIncidentAnswer {
     /// The answer; none for an incident that does not concern the feature.
-    fn new(incident: &IncidentView, feature: &FeatureId) -> Option<Self> {
+    fn new(incident: &IncidentView, feature: &FeatureId, claims: &ClaimBook) -> Option<Self> {
         let down = incident.cells.iter().any(|cell| cell.feature == *feature);
         (down || incident.blocked.contains(feature)).then(|| Self {
             id: incident.id.clone(),
@@ -175,6 +182,7 @@ impl StripIncidentAnswer {
             detected: Time(incident.detected),
             resolved: incident.resolved.map(Time),
             closed: incident.closed.map(Time),
+            announcement: AnnouncementAnswer::of(incident, claims),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: each change at once, and at most one "the board is new" a second.
+//! Server-sent events: each change and each claim at once, and at most one "the board is new" a second.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::ApiError;
+use crate::claims::Stated;
 use crate::published::Published;
 use crate::web::Web;
-use crate::web::answer::{Time, TransitionAnswer};
+use crate::web::answer::{ClaimAnswer, Time, TransitionAnswer};
 use crate::web::query::Query;
 
 /// How often a new board is told of at most.
@@ -42,6 +43,7 @@ pub(super) async fn events(State(web): State<Arc<Web>>, uri: Uri) -> Result<Resp
     refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let listener = Listener {
         transitions: web.source.transitions(),
+        claims: web.source.claim_news(),
         told: None,
         quiet: 0,
         stopping: web.source.stopping(),
@@ -67,6 +69,7 @@ struct Listener {
     web: Arc<Web>,
     target: TargetName,
     transitions: broadcast::Receiver<Arc<Transition>>,
+    claims: broadcast::Receiver<Arc<Stated>>,
     told: Option<Arc<Published>>,
     quiet: u32,
     stopping: CancellationToken,
@@ -86,12 +89,14 @@ impl Listener {
                             return Some(event);
                         }
                     }
-                    // It missed changes: it reads the board anew when it connects again.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {
-                        self.web.listeners_dropped.add(1);
-                        return None;
+                    Err(error) => return self.left_behind(&error),
+                },
+                stated = self.claims.recv() => match stated {
+                    Ok(stated) if stated.claim.target == self.target => {
+                        return Some(event("claim", &ClaimAnswer::new(&stated)));
                     }
-                    Err(broadcast::error::RecvError::Closed) => return None,
+                    Ok(_) => {}
+                    Err(error) => return self.left_behind(&error),
                 },
                 _ = self.refresh.tick() => {
                     if let Some(event) = self.board() {
@@ -100,6 +105,14 @@ impl Listener {
                 }
             }
         }
+    }
+
+    /// It missed something: it reads the board anew when it connects again.
+    fn left_behind(&self, error: &broadcast::error::RecvError) -> Option<Event> {
+        if matches!(error, broadcast::error::RecvError::Lagged(_)) {
+            self.web.listeners_dropped.add(1);
+        }
+        None
     }
 
     fn transition(&self, transition: &Transition) -> Option<Event> {

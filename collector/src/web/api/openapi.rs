@@ -3,9 +3,12 @@
 mod schema;
 
 use bongsu_availability::StripWindow;
+use bongsu_model::Track;
 use serde_json::{Value, json};
 
 use super::super::query::{LIMIT_MAX, OUTCOMES};
+use super::claims::CLAIMS_DEFAULT;
+use crate::claims::CLAIMS_PER_REQUEST_MAX;
 use schema::schemas;
 
 /// The document that the server serves.
@@ -73,10 +76,106 @@ pub fn document() -> Value {
                 &[in_path("run_id", "32 hex digits; also the id of the run's trace."), target()],
             ),
             "/agents": path("The fleet.", "Agents", &[target()]),
+            "/incidents": path(
+                "Incidents, newest first, each with when it was announced.",
+                "Incidents",
+                &[target()],
+            ),
+            "/claims": claims(),
             "/events": events(),
             "/openapi.json": openapi_path(),
         },
-        "components": { "schemas": schemas() },
+        "components": {
+            "schemas": schemas(),
+            "securitySchemes": { "operator": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "The token of an [[operator]] of the configuration.",
+            } },
+        },
+    })
+}
+
+fn claims() -> Value {
+    let mut both = path(
+        "What was said of features, the latest first, held against what was measured then.",
+        "Claims",
+        &[
+            target(),
+            query(
+                "feature",
+                "What speaks of this feature, or of all.",
+                &text(),
+            ),
+            query(
+                "track",
+                "What the platform's owner claims, or what others observed.",
+                &json!({
+                    "type": "string",
+                    "enum": Track::ALL.iter().map(|track| track.as_str()).collect::<Vec<_>>(),
+                }),
+            ),
+            query(
+                "since",
+                "What speaks of this time or later, RFC 3339.",
+                &text(),
+            ),
+            query(
+                "until",
+                "What speaks of an earlier time, RFC 3339.",
+                &text(),
+            ),
+            query(
+                "incident",
+                "What was said of an incident while it lasted.",
+                &text(),
+            ),
+            query(
+                "limit",
+                "At most this many.",
+                &json!({
+                    "type": "integer", "minimum": 1, "maximum": LIMIT_MAX,
+                    "default": CLAIMS_DEFAULT,
+                }),
+            ),
+        ],
+    );
+    both["post"] = hand_in();
+    both
+}
+
+fn hand_in() -> Value {
+    let shape = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let answer = |description: &str, name: &str| {
+        json!({
+            "description": description,
+            "content": { "application/json": { "schema": shape(name) } },
+        })
+    };
+    json!({
+        "summary": format!(
+            "Hands in one claim or up to {CLAIMS_PER_REQUEST_MAX}, all or none. The same claim \
+             counts once, whoever hands it in again."
+        ),
+        "security": [{ "operator": [] }],
+        "requestBody": {
+            "required": true,
+            "content": { "application/json": {
+                "schema": { "anyOf": [shape("ClaimsHandedIn"), shape("ClaimHandedIn")] },
+            } },
+        },
+        "responses": {
+            "200": answer("All were there already.", "HandedIn"),
+            "201": answer("They are durable; some are new.", "HandedIn"),
+            "400": answer("The body is no JSON of claims.", "Error"),
+            "401": answer("The token is no operator's.", "Error"),
+            "408": answer("The body did not come in time.", "Error"),
+            "413": answer("The body or the list is too long.", "Error"),
+            "415": answer("The body is not application/json.", "Error"),
+            "422": answer("Some claims are wrong, and none was taken in.", "ClaimsRefused"),
+            "429": answer("Too many claims within a day.", "Error"),
+            "503": answer("The collector cannot keep them now; send them again.", "Error"),
+        },
     })
 }
 
@@ -111,12 +210,12 @@ fn events() -> Value {
     json!({
         "get": {
             "summary": "Server-sent events: `board` when there is a new board (at most one a \
-                second), `transition` for each change.",
+                second), `transition` for each change, `claim` for each new claim.",
             "parameters": [target()],
             "responses": {
                 "200": {
                     "description": "A stream. The data of `board` are target and as_of; the data \
-                        of `transition` are a Transition.",
+                        of `transition` are a Transition, those of `claim` a Claim.",
                     "content": { "text/event-stream": { "schema": text() } },
                 },
                 "503": { "description": "Too many readers listen." },

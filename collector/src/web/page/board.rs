@@ -6,6 +6,7 @@ use bongsu_model::{FeatureState, Overlay, ServiceId};
 use maud::{Markup, html};
 
 use super::availability::availability_table;
+use super::claims::{claim_lines, differences};
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
 use super::regions::{region_chips, regions_table};
@@ -100,6 +101,7 @@ pub fn board_page(context: &PageContext, board: &BoardAnswer) -> String {
                 }
             }
         }
+        (differences(context, &board.features))
         @for section in Section::ALL {
             section class={ "section c-" (section.id()) } id=(section.id())
                 aria-labelledby={ "h-" (section.id()) } {
@@ -156,6 +158,7 @@ fn feature_card(context: &PageContext, feature: &FeatureAnswer) -> Markup {
                     }
                     p.state { (state_line(context, feature)) }
                     (labels(context, feature))
+                    (claim_lines(context, feature))
                     (basis(context, feature))
                 }
             }

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::availability::availability_table;
 use super::board::{labels, service_name, state_line};
+use super::claims::{claim_lines, feature_claims};
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
 use super::regions::regions_table;
@@ -13,8 +14,8 @@ use super::runs::{latency_line, runs_address, runs_table};
 use super::strip::strip_section;
 use super::{Lang, figures};
 use crate::web::answer::{
-    BoardAnswer, FeatureAnswer, FeatureDetailAnswer, NamesAnswer, RunAnswer, StripAnswer,
-    TransitionAnswer, to_jiff,
+    BoardAnswer, ClaimsAnswer, FeatureAnswer, FeatureDetailAnswer, NamesAnswer, RunAnswer,
+    StripAnswer, TransitionAnswer, to_jiff,
 };
 
 /// What a feature's page shows beside the feature. None where it could not be read.
@@ -24,6 +25,8 @@ pub struct FeatureMore {
     pub window: StripWindow,
     /// The feature over time.
     pub strip: Option<StripAnswer>,
+    /// What was said of it.
+    pub claims: ClaimsAnswer,
     /// Its newest runs.
     pub runs: Option<Vec<RunAnswer>>,
     /// Its newest runs that failed.
@@ -46,7 +49,8 @@ pub fn feature_page(
         }
         (subject(context, feature))
         (freshness(context, detail.as_of))
-        (strip_section(context, more.window, more.strip.as_ref()))
+        (strip_section(context, more.window, more.strip.as_ref(), &more.claims))
+        (feature_claims(context, feature, &more.claims))
         section.block aria-labelledby="h-regions" data-part="regions" {
             h2 #h-regions { (lang.pick("지역", "Regions")) }
             @if feature.regions.is_empty() {
@@ -97,6 +101,7 @@ fn subject(context: &PageContext, feature: &FeatureAnswer) -> Markup {
                     h1 { (lang.name(&feature.names)) }
                     p.state role="status" { (state_line(context, feature)) }
                     (labels(context, feature))
+                    (claim_lines(context, feature))
                     p { small.mono { (feature.id) } }
                 }
             }

@@ -176,6 +176,7 @@ fn header(context: &PageContext) -> Markup {
             nav aria-label=(lang.pick("주요 메뉴", "Main")) {
                 @for (path, text) in [
                     ("/", lang.pick("현황판", "Board")),
+                    ("/claims", lang.pick("발표", "Claims")),
                     ("/agents", lang.pick("에이전트", "Agents")),
                 ] {
                     a href=(context.link(path))

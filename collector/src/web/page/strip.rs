@@ -1,12 +1,17 @@
 //! Regions over time: a table whose cells are drawn as bars and read as figures.
 
+mod said;
+
 use bongsu_availability::{Sight, StripWindow};
 use maud::{Markup, html};
 
 use super::layout::PageContext;
 use super::runs::runs_address;
 use super::{Lang, figures};
-use crate::web::answer::{BucketAnswer, StripAnswer, StripIncidentAnswer, Time, to_jiff};
+use crate::web::answer::{
+    BucketAnswer, ClaimsAnswer, StripAnswer, StripIncidentAnswer, Time, to_jiff,
+};
+use said::said_rows;
 
 /// Heads narrower than this many buckets stay empty: their text would not fit.
 const HEAD_MIN: usize = 4;
@@ -14,11 +19,13 @@ const HEAD_MIN: usize = 4;
 /// Changes that one bucket's title lists.
 const LISTED_MAX: usize = 6;
 
-/// The strip with the choice of its window. None: it could not be asked for now.
+/// The strip with the choice of its window, and what was `said` of the feature beside it. None: it
+/// could not be asked for now.
 pub(super) fn strip_section(
     context: &PageContext,
     window: StripWindow,
     strip: Option<&StripAnswer>,
+    said: &ClaimsAnswer,
 ) -> Markup {
     let lang = context.lang;
     html! {
@@ -45,7 +52,7 @@ pub(super) fn strip_section(
                     div.card {
                         (legend(lang))
                         div.scroll.strip-scroll tabindex="0" role="region" aria-labelledby="h-strip" {
-                            (strip_table(context, window, strip))
+                            (strip_table(context, window, strip, said))
                         }
                     }
                 }
@@ -80,7 +87,12 @@ fn legend(lang: Lang) -> Markup {
     }
 }
 
-fn strip_table(context: &PageContext, window: StripWindow, strip: &StripAnswer) -> Markup {
+fn strip_table(
+    context: &PageContext,
+    window: StripWindow,
+    strip: &StripAnswer,
+    said: &ClaimsAnswer,
+) -> Markup {
     let lang = context.lang;
     let buckets = strip.regions.first().map_or(&[][..], |row| &row.buckets);
     html! {
@@ -108,6 +120,7 @@ fn strip_table(context: &PageContext, window: StripWindow, strip: &StripAnswer) 
                         }
                     }
                 }
+                (said_rows(context, said, buckets))
                 (incident_row(context, strip, buckets))
                 (change_row(context, strip, buckets))
             }
@@ -369,6 +382,15 @@ fn incident_title(context: &PageContext, incident: &StripIncidentAnswer) -> Stri
         lang.pick("원인 기능", "root"),
         incident.root
     ));
+    parts.push(match &incident.announcement {
+        Some(told) => format!(
+            "{} {} ({})",
+            lang.pick("첫 발표", "announced"),
+            time(told.published),
+            super::claims::lag_text(lang, told)
+        ),
+        None => lang.pick("발표 없음", "not announced").to_owned(),
+    });
     parts.join(" · ")
 }
 

@@ -1,6 +1,8 @@
 //! What the pages say, in Korean and English.
 
-use bongsu_model::{CellState, FeatureState, Overlay};
+use bongsu_model::{
+    CellState, ClaimConfidence, ClaimedState, Comparison, FeatureState, Overlay, Track,
+};
 
 use crate::web::answer::NamesAnswer;
 
@@ -121,6 +123,47 @@ impl Lang {
             "lost_sight" => self.pick("사고가 시야에서 벗어남", "Incident out of sight"),
             "regained_sight" => self.pick("사고가 다시 보임", "Incident in sight again"),
             other => other,
+        }
+    }
+
+    /// Whose statements.
+    pub const fn track(self, track: Track) -> &'static str {
+        match track {
+            Track::Claim => self.pick("운영사 발표", "Owner's claim"),
+            Track::Observed => self.pick("제3자 관측", "Seen by others"),
+        }
+    }
+
+    /// What is said of a feature.
+    pub const fn claimed_state(self, state: ClaimedState) -> &'static str {
+        match state {
+            ClaimedState::Up => self.pick("정상", "Up"),
+            ClaimedState::Degraded => self.pick("성능 저하", "Degraded"),
+            ClaimedState::Recovering => self.pick("복구 중", "Recovering"),
+            ClaimedState::Down => self.pick("장애", "Down"),
+            ClaimedState::Maintenance => self.pick("점검 중", "Maintenance"),
+            ClaimedState::Unknown => self.pick("모름", "Not known"),
+            ClaimedState::Unmeasured => self.pick("상태 언급 없음", "No state given"),
+        }
+    }
+
+    /// What a claim and a measurement have to do with each other.
+    pub const fn comparison(self, comparison: Comparison) -> &'static str {
+        match comparison {
+            Comparison::Same => self.pick("측정과 같음", "as measured"),
+            Comparison::MeasuredBetter => self.pick("측정은 더 좋음", "measured better"),
+            Comparison::MeasuredWorse => self.pick("측정은 더 나쁨", "measured worse"),
+            Comparison::NotMeasured => self.pick("측정 없음", "not measured"),
+            Comparison::NotComparable => self.pick("비교할 수 없음", "nothing to compare"),
+        }
+    }
+
+    /// How sure it is that something was said.
+    pub const fn confidence(self, confidence: ClaimConfidence) -> &'static str {
+        match confidence {
+            ClaimConfidence::High => self.pick("확실", "sure"),
+            ClaimConfidence::Medium => self.pick("전해 들음", "reported"),
+            ClaimConfidence::Low => self.pick("추정", "estimated"),
         }
     }
 

@@ -111,6 +111,7 @@ pub(super) mod tests {
             overlays: Vec::new(),
             availability: AvailabilityAnswer::default(),
             claim: None,
+            observed: None,
             regions: Vec::new(),
             last_failure: None,
             incident: None,

@@ -1,8 +1,8 @@
 //! The shapes of the answers as JSON Schema, read from `shapes.txt`.
 
 use bongsu_model::{
-    BlindReason, CellState, CleanupState, FailClass, FeatureState, Overlay, StepKind, TriggerKind,
-    Verb,
+    BlindReason, CellState, ClaimConfidence, ClaimedState, CleanupState, Comparison, FailClass,
+    FeatureState, Overlay, StepKind, Track, TriggerKind, Verb,
 };
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,26 @@ const SHAPES: &str = include_str!("shapes.txt");
 pub(super) fn schemas() -> Value {
     let mut all = shapes();
     let more = all.shift_remove("RunMore").expect("the file has it");
-    all.insert("RunDetail".to_owned(), run_detail(&all["Run"], &more));
+    all.insert("RunDetail".to_owned(), extended(&all["Run"], &more));
+    let steps = json!({ "$ref": "#/components/schemas/Step" });
+    // The one list that may be null.
+    all["RunDetail"]["properties"]["steps"] = json!({
+        "anyOf": [{ "type": "array", "items": steps }, { "type": "null" }],
+        "description": "In order of start; null when they were thinned out to save room.",
+    });
+    all["RunDetail"]["required"]
+        .as_array_mut()
+        .expect("a list")
+        .push(json!("steps"));
+    for name in ["ClaimInForce", "Statement"] {
+        let more = all.shift_remove(&format!("{name}More"));
+        let whole = extended(&all["Claim"], &more.expect("the file has it"));
+        all.insert(name.to_owned(), whole);
+    }
+    optional(
+        &mut all["ClaimHandedIn"],
+        &["feature", "state", "as_of", "source"],
+    );
     for (name, words) in [
         (
             "FeatureState",
@@ -27,6 +46,16 @@ pub(super) fn schemas() -> Value {
         ("Cleanup", words(CleanupState::ALL, CleanupState::as_str)),
         ("StepKind", words(StepKind::ALL, StepKind::as_str)),
         ("Verb", words(Verb::ALL, Verb::as_str)),
+        ("Track", words(Track::ALL, Track::as_str)),
+        (
+            "ClaimedState",
+            words(ClaimedState::ALL, ClaimedState::as_str),
+        ),
+        (
+            "ClaimConfidence",
+            words(ClaimConfidence::ALL, ClaimConfidence::as_str),
+        ),
+        ("Comparison", words(Comparison::ALL, Comparison::as_str)),
     ] {
         all.insert(name.to_owned(), json!({ "type": "string", "enum": words }));
     }
@@ -92,19 +121,18 @@ fn one(kind: &str) -> Value {
     }
 }
 
-/// A run's detail has all that the list has, and more.
-fn run_detail(run: &Value, more: &Value) -> Value {
-    let mut detail = run.clone();
+/// A shape with all that another has, and more.
+fn extended(shape: &Value, more: &Value) -> Value {
+    let mut whole = shape.clone();
     for (field, schema) in more["properties"].as_object().expect("a shape") {
-        detail["properties"][field] = schema.clone();
+        whole["properties"][field] = schema.clone();
     }
-    // The one list that may be null.
-    let steps = json!({ "$ref": "#/components/schemas/Step" });
-    detail["properties"]["steps"] = json!({
-        "anyOf": [{ "type": "array", "items": steps }, { "type": "null" }],
-        "description": "In order of start; null when they were thinned out to save room.",
-    });
-    let fields = detail["properties"].as_object().expect("a shape").keys();
-    detail["required"] = fields.cloned().collect();
-    detail
+    let fields = whole["properties"].as_object().expect("a shape").keys();
+    whole["required"] = fields.cloned().collect();
+    whole
+}
+
+/// Of a shape that is sent and not answered: only these fields must be there.
+fn optional(shape: &mut Value, required: &[&str]) {
+    shape["required"] = json!(required);
 }

@@ -1,0 +1,87 @@
+//! Under the measured strip: what was being said of the feature meanwhile, a row for each track.
+
+use bongsu_model::{ClaimedState, Track};
+use maud::{Markup, html};
+
+use super::super::figures;
+use super::super::layout::PageContext;
+use super::stretches;
+use crate::web::answer::{BucketAnswer, ClaimsAnswer, StatementAnswer};
+
+/// The rows of the tracks on which something was said; `log` is the feature's own.
+pub(super) fn said_rows(
+    context: &PageContext,
+    log: &ClaimsAnswer,
+    buckets: &[BucketAnswer],
+) -> Markup {
+    html! {
+        @for track in Track::ALL {
+            @if log.claims.iter().any(|said| said.claim.track == *track) {
+                (said_row(context, log, *track, buckets))
+            }
+        }
+    }
+}
+
+fn said_row(
+    context: &PageContext,
+    log: &ClaimsAnswer,
+    track: Track,
+    buckets: &[BucketAnswer],
+) -> Markup {
+    let lang = context.lang;
+    // The latest first: what is found first was in force at the end of the bucket.
+    let in_force = |bucket: &BucketAnswer| {
+        let public = |said: &StatementAnswer| said.claim.published < bucket.until;
+        let mut claims = log.claims.iter();
+        claims.position(|said| said.claim.track == track && public(said))
+    };
+    html! {
+        tr.saids {
+            th scope="row" { (lang.track(track)) }
+            @for stretch in stretches(buckets.iter().map(in_force)) {
+                @match stretch.what.and_then(|place| log.claims.get(place)) {
+                    Some(said) => td colspan=(stretch.count)
+                        class={ "said " (class(said.claim.state)) } {
+                        a href={ "#c-" (said.claim.id) } title=(title(context, said)) {
+                            (lang.claimed_state(said.claim.state))
+                        }
+                    },
+                    None => td colspan=(stretch.count) {},
+                }
+            }
+        }
+    }
+}
+
+const fn class(state: ClaimedState) -> &'static str {
+    match state {
+        ClaimedState::Up => "t-good",
+        ClaimedState::Degraded => "t-degraded",
+        ClaimedState::Recovering => "t-recovering",
+        ClaimedState::Down => "t-bad",
+        ClaimedState::Maintenance => "t-paused",
+        ClaimedState::Unknown => "t-unknown",
+        ClaimedState::Unmeasured => "t-unmeasured",
+    }
+}
+
+fn title(context: &PageContext, said: &StatementAnswer) -> String {
+    let (lang, claim) = (context.lang, &said.claim);
+    let time = |at| figures::minute(at, context.now, &context.zone);
+    [
+        format!(
+            "{}: {}",
+            lang.track(claim.track),
+            lang.claimed_state(claim.state)
+        ),
+        format!("{} {}", lang.pick("기준", "as of"), time(claim.as_of)),
+        format!(
+            "{} {}",
+            lang.pick("발표", "published"),
+            time(claim.published)
+        ),
+        claim.source.clone(),
+    ]
+    .join(" · ")
+}
