@@ -323,4 +323,6 @@ impl Drop for Unready {
 }
 
 #[cfg(test)]
+mod claims_tests;
+#[cfg(test)]
 mod tests;

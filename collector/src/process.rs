@@ -250,6 +250,10 @@ impl Collector {
                 "whoever reaches this address reads runs and their evidence; put a proxy with a \
                  login in front");
         }
+        if !self.web.ip().is_loopback() && !self.shared.config.operators.all().is_empty() {
+            tracing::warn!(address = %self.web,
+                "operators' tokens travel unencrypted here; put a TLS proxy in front");
+        }
         if self.shared.config.roster.agents().is_empty() {
             tracing::warn!("no agent may speak: list them as [[agent]] in the configuration");
         }

@@ -39,16 +39,14 @@ impl Announcement {
             })
         };
         let concerns = |subject: &ClaimSubject| features.iter().any(|f| subject.covers(f));
-        let admissions = book.iter().filter(|stated| {
+        let made = book.admissions_from(from);
+        let mut made = made.take_while(|stated| stated.claim.published <= until);
+        let first = made.find(|stated| {
             let claim = &stated.claim;
             claim.target == incident.target
-                && claim.track == Track::Claim
-                && claim.state.admits_outage()
-                && (from..=until).contains(&claim.published)
                 && concerns(&claim.subject)
                 && (claim.published >= incident.onset || stands(stated))
-        });
-        let first = admissions.min_by_key(|stated| (stated.claim.published, stated.seq))?;
+        })?;
         Some(Self {
             stated: Arc::clone(first),
             onset: incident.onset,
@@ -119,7 +117,10 @@ mod tests {
     #[test]
     fn an_owner_may_tell_before_the_first_run_fails() {
         let down = stated(1, "account.login", ClaimedState::Down, (95, 95));
-        assert_eq!(lag(&incident(100, None), &[down.clone()]), Some(-300.0));
+        assert_eq!(
+            lag(&incident(100, None), std::slice::from_ref(&down)),
+            Some(-300.0)
+        );
         // What was taken back before the onset was about something else.
         let up = stated(2, "account.login", ClaimedState::Up, (98, 98));
         assert_eq!(lag(&incident(100, None), &[down.clone(), up]), None);
@@ -130,7 +131,10 @@ mod tests {
     #[test]
     fn what_is_told_after_the_close_announces_nothing() {
         let late = stated(1, "*", ClaimedState::Down, (190, 200));
-        assert_eq!(lag(&incident(100, Some(180)), &[late.clone()]), None);
+        assert_eq!(
+            lag(&incident(100, Some(180)), std::slice::from_ref(&late)),
+            None
+        );
         assert_eq!(lag(&incident(100, Some(220)), &[late]), Some(6_000.0));
     }
 

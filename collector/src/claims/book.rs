@@ -45,6 +45,8 @@ pub struct ClaimBook {
     lines: BTreeMap<Key, Vec<Arc<Stated>>>,
     /// All of them as they were received.
     received: VecDeque<Arc<Stated>>,
+    /// Those by which the owner admits that something does not wholly work, as they were published.
+    admissions: Vec<Arc<Stated>>,
     /// The place of the newest that was added.
     newest: u64,
 }
@@ -56,6 +58,13 @@ impl ClaimBook {
         let line = self.lines.entry(key(&stated)).or_default();
         let at = line.partition_point(|known| known.order() < stated.order());
         line.insert(at, Arc::clone(&stated));
+        if admits(&stated) {
+            let order = |known: &Arc<Stated>| (known.claim.published, known.seq);
+            let at = self
+                .admissions
+                .partition_point(|known| order(known) < order(&stated));
+            self.admissions.insert(at, Arc::clone(&stated));
+        }
         self.received.push_back(stated);
         let mut left = 0;
         while self.received.len() > CLAIMS_SHOWN_MAX {
@@ -124,14 +133,19 @@ impl ClaimBook {
         next.min_by_key(|other| other.order())
     }
 
-    /// All of them, in the order in which they were received.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Stated>> {
-        self.received.iter()
+    /// The claims of owners, of any target, that admit an outage and were published at `from` or
+    /// later, the first first.
+    pub fn admissions_from(&self, from: Timestamp) -> impl Iterator<Item = &Arc<Stated>> {
+        let first = self
+            .admissions
+            .partition_point(|known| known.claim.published < from);
+        self.admissions[first..].iter()
     }
 
     /// All that was said of a target, in the order of what it speaks of.
     pub fn of_target(&self, target: &TargetName) -> Vec<&Arc<Stated>> {
-        let mut all: Vec<_> = self.iter().filter(|s| s.claim.target == *target).collect();
+        let received = self.received.iter();
+        let mut all: Vec<_> = received.filter(|s| s.claim.target == *target).collect();
         all.sort_by_key(|stated| stated.order());
         all
     }
@@ -158,7 +172,14 @@ impl ClaimBook {
                 self.lines.remove(&key);
             }
         }
+        if admits(&oldest) {
+            self.admissions.retain(|known| known.seq != oldest.seq);
+        }
     }
+}
+
+fn admits(stated: &Stated) -> bool {
+    stated.claim.track == Track::Claim && stated.claim.state.admits_outage()
 }
 
 fn key(stated: &Stated) -> Key {
@@ -291,6 +312,7 @@ pub(super) mod tests {
         book.forget_before(minute(10));
         assert_eq!((book.len(), book.newest()), (1, 2));
         assert_eq!(said(&book, "map.core", 9), None);
+        assert_eq!(book.admissions_from(minute(0)).count(), 0);
         book.forget_before(minute(11));
         assert!(book.is_empty() && book.of_target(&target()).is_empty());
     }

@@ -9,7 +9,8 @@ use bongsu_model::{ClaimedState, Comparison, FeatureId, FeatureState, TargetName
 /// Changes that are remembered of one feature: one in ten minutes for a week.
 pub const CHANGES_PER_FEATURE_MAX: usize = 1_000;
 
-/// The published states of features over time. Cheap to copy: unchanged features are shared.
+/// The states of features over time as they are known now: an outage counts from its measured
+/// onset, which is known only once it is decided. Cheap to copy: unchanged features are shared.
 #[derive(Debug, Clone, Default)]
 pub struct MeasuredLog {
     features: BTreeMap<(TargetName, FeatureId), Arc<Path>>,
@@ -31,11 +32,15 @@ impl MeasuredLog {
             feature,
             from,
             to,
+            onset,
             ..
         } = &transition.change
         else {
             return;
         };
+        if from == to {
+            return;
+        }
         let path = self
             .features
             .entry((target.clone(), feature.clone()))
@@ -46,7 +51,11 @@ impl MeasuredLog {
                 })
             });
         let path = Arc::make_mut(path);
-        path.changes.push_back((transition.at, *to));
+        // A relapse has the onset of the outage that it falls back into.
+        let breaks = works(*from) && is_out(*to);
+        let began = onset.filter(|_| breaks).unwrap_or(transition.at);
+        let last = path.changes.back().map_or(Timestamp::EPOCH, |(at, _)| *at);
+        path.changes.push_back((began.max(last), *to));
         if path.changes.len() > CHANGES_PER_FEATURE_MAX {
             path.changes.pop_front();
             path.before = None;
@@ -98,10 +107,45 @@ impl MeasuredLog {
     }
 }
 
+const fn works(state: FeatureState) -> bool {
+    match state {
+        FeatureState::Operational | FeatureState::Degraded => true,
+        FeatureState::Recovering
+        | FeatureState::PartialOutage
+        | FeatureState::MajorOutage
+        | FeatureState::Unknown
+        | FeatureState::Maintenance
+        | FeatureState::Unmeasured => false,
+    }
+}
+
+const fn is_out(state: FeatureState) -> bool {
+    match state {
+        FeatureState::PartialOutage | FeatureState::MajorOutage => true,
+        FeatureState::Operational
+        | FeatureState::Degraded
+        | FeatureState::Recovering
+        | FeatureState::Unknown
+        | FeatureState::Maintenance
+        | FeatureState::Unmeasured => false,
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::claims::book::tests::{feature, minute, target};
+
+    fn change(id: &str, from: FeatureState, to: FeatureState, onset: Option<u64>) -> Change {
+        Change::Feature {
+            target: target(),
+            feature: feature(id),
+            from,
+            to,
+            blocked_by: None,
+            onset: onset.map(minute),
+        }
+    }
 
     pub(crate) fn log(id: &str, changes: &[(u64, FeatureState)]) -> MeasuredLog {
         let mut log = MeasuredLog::default();
@@ -109,19 +153,40 @@ pub(super) mod tests {
         for (at, to) in changes {
             log.note(&Transition {
                 at: minute(*at),
-                change: Change::Feature {
-                    target: target(),
-                    feature: feature(id),
-                    from,
-                    to: *to,
-                    blocked_by: None,
-                    onset: None,
-                },
+                change: change(id, from, *to, None),
                 evidence: Vec::new(),
             });
             from = *to;
         }
         log
+    }
+
+    #[test]
+    fn an_outage_counts_from_its_measured_onset_and_a_relapse_from_its_decision() {
+        use FeatureState::{MajorOutage, Operational, Recovering};
+        let mut log = log("map.core", &[(10, Operational)]);
+        for (at, from, to, onset) in [
+            (22, Operational, MajorOutage, Some(20)),
+            (30, MajorOutage, Recovering, None),
+            (35, Recovering, MajorOutage, Some(20)),
+        ] {
+            log.note(&Transition {
+                at: minute(at),
+                change: change("map.core", from, to, onset),
+                evidence: Vec::new(),
+            });
+        }
+        let at = |n| log.at(&target(), &feature("map.core"), minute(n)).unwrap();
+        let found = [at(19), at(20), at(29), at(30), at(34), at(35)];
+        let expected = [
+            Operational,
+            MajorOutage,
+            MajorOutage,
+            Recovering,
+            Recovering,
+            MajorOutage,
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -388,3 +388,59 @@ fn a_secret_that_is_not_there_says_where_it_should_be() {
             .contains("BONGSU_TEST_NEVER_SET is not set")
     );
 }
+
+fn operator(id: &str, token: &str) -> String {
+    let hash = TokenHash::of(token.as_bytes()).to_hex();
+    format!("\n[[operator]]\nid = \"{id}\"\ntoken_sha256 = \"{hash}\"\n")
+}
+
+#[test]
+fn operators_are_known_by_their_tokens_and_shown_without_them() {
+    let text = format!(
+        "{EXAMPLE}{}{}",
+        operator("desk", "a"),
+        operator("night", "b")
+    );
+    let config = Config::parse(&text, Path::new("collector.toml")).unwrap();
+    let by = |token: &[u8]| config.operators.by_token(&TokenHash::of(token));
+    assert_eq!(by(b"b").unwrap().id.as_str(), "night");
+    assert_eq!(by(b"c"), None);
+    let shown = config.effective();
+    assert!(shown.contains("[[operator]]\nid = \"desk\""), "{shown}");
+    assert!(!shown.contains(&TokenHash::of(b"a").to_hex()), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_operators_is_told() {
+    let known = EXAMPLE
+        .lines()
+        .find_map(|line| line.strip_prefix("token_sha256 = "))
+        .unwrap();
+    let agent_s = format!("\n[[operator]]\nid = \"desk\"\ntoken_sha256 = {known}\n");
+    for (more, told) in [
+        (
+            operator("desk", "a") + &operator("desk", "b"),
+            "operator `desk` is listed twice",
+        ),
+        (
+            operator("desk", "a") + &operator("night", "a"),
+            "operators `desk` and `night` have the same token",
+        ),
+        (
+            agent_s,
+            "operator `desk` and agent `seoul-1` have the same token",
+        ),
+        (operator("Desk", "a"), "`Desk` is not an operator id"),
+        (
+            "\n[[operator]]\nid = \"desk\"\n".to_owned(),
+            "`token_sha256` is missing",
+        ),
+        (
+            "\n[[operator]]\nid = \"desk\"\ntoken = \"a\"\n".to_owned(),
+            "unknown key `token`",
+        ),
+    ] {
+        let problems = problems(&format!("{EXAMPLE}{more}"));
+        assert!(problems.contains(told), "{problems}");
+    }
+}

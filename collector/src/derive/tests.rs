@@ -12,7 +12,7 @@ use crate::journal::{Record, Sqlite, Storage as _, Stored};
 
 const EXAMPLE: &str = include_str!("../../../deploy/config/collector.toml");
 
-fn derive(folder: &Path) -> (Derive, watch::Receiver<Arc<Published>>) {
+pub(super) fn derive(folder: &Path) -> (Derive, watch::Receiver<Arc<Published>>) {
     let mut config = Config::parse(EXAMPLE, Path::new("collector.toml")).unwrap();
     config.data = folder.to_owned();
     let (publish, published) = watch::channel(Arc::new(Published::unready()));

@@ -348,7 +348,7 @@ async fn a_file_is_handed_in_and_listed_by_the_command() {
             &["import", "good.csv", "--skip-unknown"],
             Some(OPERATOR_TOKEN),
         ),
-        (&["list"], None),
+        (&["list", "--feature", "account.login"], None),
         (
             &["list", "--feature", "account.login", "--limit", "1"],
             None,
@@ -358,7 +358,7 @@ async fn a_file_is_handed_in_and_listed_by_the_command() {
         (&["import", "absent.csv"], Some(OPERATOR_TOKEN)),
         (&["import", "future.json"], Some(OPERATOR_TOKEN)),
         (&["import", "token"], Some(OPERATOR_TOKEN)),
-        (&["list", "--feature", "talk"], None),
+        (&["list", "--track", "rumour"], None),
     ] {
         if told.is_empty() {
             let text = std::fs::read_to_string(folder.path().join("claims.csv")).unwrap();

@@ -93,7 +93,7 @@ pub(super) fn measured() -> MeasuredLog {
                 from,
                 to,
                 blocked_by: None,
-                onset: None,
+                onset: (to == MajorOutage).then(|| ago(seconds + 11)),
             },
             evidence: Vec::new(),
         });

@@ -1,6 +1,6 @@
 //! What was said: the page of all claims, and the log that a feature's page shows too.
 
-use bongsu_model::{ClaimSubject, Comparison, Track};
+use bongsu_model::{ClaimConfidence, ClaimSubject, Comparison, Track};
 use maud::{Markup, html};
 
 use super::icon::Icon;
@@ -11,6 +11,9 @@ use crate::web::answer::{
     FeatureAnswer, IncidentAnswer, IncidentsAnswer, StatementAnswer, Time,
 };
 use crate::web::query::encode;
+
+/// Incidents above the log; the API has all of them.
+const INCIDENTS_SHOWN: usize = 20;
 
 /// The page of what was said, with the incidents of the target above it.
 pub fn claims_page(
@@ -50,7 +53,10 @@ pub fn claims_page(
                         @let word = track.map(Track::as_str);
                         a href=(context.link(&with_track(context, word)))
                             aria-current=[(kept(context, "track") == word).then_some("true")] {
-                            (track.map_or(lang.pick("모두", "All"), |track| lang.track(track)))
+                            @match track {
+                                None => (lang.pick("모두", "All")),
+                                Some(track) => (lang.track(track)),
+                            }
                         }
                     }
                 }
@@ -118,7 +124,19 @@ fn incidents_section(context: &PageContext, incidents: &[IncidentAnswer]) -> Mar
                                     th scope="col" { (lang.pick("기록", "Log")) }
                                 }
                             }
-                            tbody { @for incident in incidents { (incident_row(context, incident)) } }
+                            tbody {
+                                @for incident in incidents.iter().take(INCIDENTS_SHOWN) {
+                                    (incident_row(context, incident))
+                                }
+                            }
+                        }
+                    }
+                }
+                @if incidents.len() > INCIDENTS_SHOWN {
+                    p.none {
+                        @match lang {
+                            Lang::Ko => { "가장 나중의 " (INCIDENTS_SHOWN) "건만 보입니다." }
+                            Lang::En => { "Only the latest " (INCIDENTS_SHOWN) " are shown." }
                         }
                     }
                 }
@@ -245,7 +263,7 @@ fn statement_row(context: &PageContext, said: &StatementAnswer) -> Markup {
                 @if late {
                     br;
                     small {
-                        (lang.pick("발표", "published")) " "
+                        (lang.pick("공개", "published")) " "
                         (figures::time(claim.published, context.now, &context.zone))
                     }
                 }
@@ -349,7 +367,9 @@ fn source(context: &PageContext, claim: &ClaimAnswer) -> Markup {
         } @else {
             (claim.source)
         }
-        " " small { "(" (lang.confidence(claim.confidence)) ")" }
+        @if claim.confidence != ClaimConfidence::High {
+            " " small { "(" (lang.confidence(claim.confidence)) ")" }
+        }
         @if let Some(note) = &claim.note { br; small { (note) } }
     }
 }
