@@ -11,6 +11,7 @@ use serde_json::json;
 pub(super) use waterfall::waterfall;
 
 mod waterfall;
+mod why;
 
 use super::seen::seen;
 
@@ -214,6 +215,7 @@ impl Failed<'_> {
         let label = expectations
             .next()
             .cloned()
+            .or_else(|| why::why(journey, step, report))
             .or_else(|| report.detail.clone())
             .unwrap_or_default();
         let mut help: Vec<String> = expectations.cloned().collect();
