@@ -28,12 +28,15 @@ pub enum FilesError {
     #[error("{} is larger than 4 MiB: no journey or descriptor is", .0.display())]
     TooLarge(PathBuf),
     /// One is no text.
-    #[error("{} is not UTF-8 text from byte {at} on: is it a file of Bongsu?", path.display())]
+    #[error(
+        "{}:{line}: this is not UTF-8 text: save it as UTF-8, if it is a file of Bongsu",
+        path.display()
+    )]
     NotText {
         /// The file.
         path: PathBuf,
-        /// Bytes before the first that is wrong.
-        at: usize,
+        /// The line with the first byte that is wrong, from 1.
+        line: usize,
     },
     /// There are too many.
     #[error("{} holds more than {FILES_MAX} files", .0.display())]
@@ -138,9 +141,12 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, FilesError> {
 }
 
 fn read_alone(path: &Path) -> Result<SourceFile, FilesError> {
-    let text = String::from_utf8(read_bytes(path)?).map_err(|error| FilesError::NotText {
-        path: path.to_owned(),
-        at: error.utf8_error().valid_up_to(),
+    let text = String::from_utf8(read_bytes(path)?).map_err(|error| {
+        let read = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        FilesError::NotText {
+            path: path.to_owned(),
+            line: 1 + read.iter().filter(|byte| **byte == b'\n').count(),
+        }
     })?;
     Ok(SourceFile::new(path.display().to_string(), text))
 }

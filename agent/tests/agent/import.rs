@@ -270,7 +270,7 @@ async fn what_browsers_recorded_of_a_shop_runs_green_in_another_once_actor_and_f
         assert_eq!(code, Some(0), "{told}\n{text}");
         // Nothing was refused, and nothing is left.
         let (refused, cancelled, ended, orders, sessions) = shop.account();
-        assert!(refused.is_empty(), "{text}: {refused:?}");
+        assert!(refused.is_empty(), "{refused:?}\n{text}");
         assert_eq!(
             (cancelled, ended, orders, sessions),
             (runs, runs, 0, 0),

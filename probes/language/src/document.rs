@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::source::Source;
+use crate::syntax;
 
 /// Largest file in bytes: a journey is read by people, and 1,000 of them fit in memory.
 pub(crate) const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -186,35 +187,7 @@ pub(crate) fn parse_document(source: &Source<'_>) -> Result<Table, Vec<Diagnosti
     if errors.is_empty() {
         return Ok(convert_table(table.get_ref()));
     }
-    Err(errors
-        .iter()
-        .take(SYNTAX_ERRORS_MAX)
-        .map(|error| syntax_error(source, error))
-        .collect())
-}
-
-/// How many syntax errors of one file are told: those after are echoes of the first.
-const SYNTAX_ERRORS_MAX: usize = 10;
-
-fn syntax_error(source: &Source<'_>, error: &toml::de::Error) -> Diagnostic {
-    let span = error.span().unwrap_or(0..0);
-    let told = error.message().trim();
-    let mut lines = told.lines();
-    let first = lines.next().unwrap_or("not valid TOML");
-    let diagnostic = Diagnostic::error(
-        source.position(&span),
-        format!("this is not valid TOML: {first}"),
-    )
-    .rule(Rule::Syntax);
-    let rest: Vec<&str> = lines
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    if rest.is_empty() {
-        diagnostic.help("text stands in \"quotes\", one `key = value` a line")
-    } else {
-        diagnostic.help(rest.join("; "))
-    }
+    Err(syntax::diagnostics(source, &errors))
 }
 
 fn convert_table(table: &DeTable<'_>) -> Table {

@@ -27,10 +27,12 @@ mod parse;
 mod parser;
 mod prepare;
 mod redact;
+mod remedy;
 mod rule;
 mod schema;
 mod sketch;
 mod source;
+mod syntax;
 mod target;
 mod template;
 

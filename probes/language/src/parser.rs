@@ -15,7 +15,8 @@ use crate::document::{Entry, Node, NodeValue, Table};
 use crate::duration::parse_duration;
 use crate::expression::{ExpressionError, Name};
 use crate::jsonpath::{JsonPath, JsonPathError};
-use crate::keys::{Presence, Section, Shape, Support, did_you_mean};
+use crate::keys::{Key, Presence, Section, Shape, Support, did_you_mean};
+use crate::remedy;
 use crate::rule::Rule;
 use crate::source::{Position, Source};
 use crate::template::{Template, ValueTemplate};
@@ -112,7 +113,7 @@ impl<'a> Parser<'a> {
                         .label(format!("{}: planned, but not performed yet", key.about))
                         .help("remove it for now");
                 }
-                Some(key) => self.check_shape(entry, key.shape),
+                Some(key) => self.check_shape(entry, key),
             }
         }
         for key in section
@@ -131,17 +132,7 @@ impl<'a> Parser<'a> {
     }
 
     fn unknown_key(&mut self, entry: &Entry, section: &Section) {
-        let names_verb = matches!(entry.key.as_str(), "method" | "url" | "request" | "path");
-        let help = match did_you_mean(&entry.key, section.names()) {
-            _ if names_verb && section.key("get").is_some() => {
-                "the verb is the key: get = \"/path\", post = \"/path\", dns = \"name\"".to_owned()
-            }
-            Some(similar) => format!("did you mean `{similar}`?"),
-            None => {
-                let names: Vec<&str> = section.names().collect();
-                format!("{} may have: {}", section.title, names.join(", "))
-            }
-        };
+        let help = remedy::of_unknown_key(&entry.key, section);
         let _ = self
             .error(
                 &entry.key_span,
@@ -151,7 +142,8 @@ impl<'a> Parser<'a> {
             .help(help);
     }
 
-    fn check_shape(&mut self, entry: &Entry, shape: Shape) {
+    fn check_shape(&mut self, entry: &Entry, key: &Key) {
+        let shape = key.shape;
         let all = |items: &[Node], fits: fn(&Node) -> bool| items.iter().all(fits);
         let fits = match (shape, &entry.node.value) {
             (Shape::Any, _)
@@ -170,13 +162,16 @@ impl<'a> Parser<'a> {
             _ => false,
         };
         if !fits {
-            let _ = self
+            let told = self
                 .error(
                     &entry.node.span,
                     format!("`{}` must be {}", shown(&entry.key), shape.describe()),
                 )
                 .rule(Rule::WrongType)
                 .label(format!("this is {}", entry.node.kind()));
+            if let Some(help) = remedy::of_shape(entry, key) {
+                let _ = told.help(help);
+            }
         }
     }
 
@@ -190,7 +185,7 @@ impl<'a> Parser<'a> {
                     .error(&node.span, format!("`{}` is not a duration", shown(text)))
                     .rule(Rule::InvalidDuration)
                     .label(error.to_string())
-                    .help("write it as in \"800ms\", \"2.5s\", \"1m\" or \"2h\"");
+                    .help(remedy::of_duration(text));
                 None
             }
         }
@@ -371,7 +366,7 @@ pub(crate) fn is_misspelt(table: &Table, section: &Section, names: &[&str]) -> b
         .entries
         .iter()
         .filter(|entry| section.key(&entry.key).is_none())
-        .filter_map(|entry| did_you_mean(&entry.key, section.names()))
+        .filter_map(|entry| remedy::meant(&entry.key, section))
         .any(|similar| names.contains(&similar))
 }
 

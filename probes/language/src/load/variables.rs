@@ -261,6 +261,34 @@ impl<'a> Known<'a> {
                     .help("see `vars` at the top")
             });
         }
+        let is_own = |root: &str| actor.is_some_and(|actor| self.has(actor, root));
+        match rest {
+            [name, ..] if root == "vars" && !is_own(root) => {
+                return Some(
+                    self.unset(placed, "`vars` is not part of the name")
+                        .help(format!("write `{name}`")),
+                );
+            }
+            _ if root == "env" && !is_own(root) => {
+                return Some(
+                    self.unset(placed, "a journey reads nothing of the environment")
+                        .help(
+                            "keep it in the account, whose secrets may be { env = … } in the \
+                             target profile, or in `vars`, which `run --var` sets",
+                        ),
+                );
+            }
+            [name, ..] if !is_own(root) => {
+                let actors = self.actors.iter().copied();
+                if let Some(similar) = did_you_mean(root, actors) {
+                    return Some(
+                        self.unset(placed, "there is no actor of this name")
+                            .help(format!("did you mean `{similar}.{name}`?")),
+                    );
+                }
+            }
+            _ => {}
+        }
         let Some(actor) = actor else {
             let message = format!("`{}` cannot be read here", placed.name.text());
             return Some(
@@ -272,8 +300,12 @@ impl<'a> Known<'a> {
         };
         if self.has(actor, root) {
             None
-        } else {
+        } else if rest.is_empty() {
             Some(self.unset_of(placed, actor, root, acting))
+        } else {
+            let label = format!("no actor, no constant and no capture above is named `{root}`");
+            let help = format!("the actors are: {}", self.actors.join(", "));
+            Some(self.unset(placed, &label).help(help))
         }
     }
 

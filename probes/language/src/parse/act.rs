@@ -1,10 +1,19 @@
 //! What a step sends: URL, headers, query.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::document::{Node, Table};
 use crate::journey::{FOLLOW_MAX, Header, HeaderOrigin, Url};
+use crate::parse::secrets::URL_PASSWORD;
 use crate::parser::{Parser, shown};
 use crate::rule::Rule;
 use crate::template::{Part, Template, ValueTemplate};
+
+/// An expression as other languages write it.
+static DOLLAR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$\{[^}]*\}").expect("a constant pattern"));
 
 /// Headers that the runner sets itself.
 const OWN_HEADERS: &[&str] = &[
@@ -54,6 +63,17 @@ impl Parser<'_> {
         paths: Paths,
     ) -> bool {
         let text = node.as_text().unwrap_or_default();
+        if holds_password(template) {
+            let _ = self
+                .error(&node.span, "a password stands in this URL")
+                .rule(Rule::SecretLiteral)
+                .label("written in plain text")
+                .help(
+                    "remove it, and send headers.authorization = \"Basic {{ (login + ':' + \
+                     password) | b64 }}\"",
+                );
+        }
+        self.check_braces(node, template);
         let blank = template.parts().iter().any(|part| match part {
             Part::Text(text) => text.contains(|c: char| c.is_whitespace() || c.is_control()),
             Part::Expression(..) => false,
@@ -95,6 +115,22 @@ impl Parser<'_> {
             let _ = self.error(&node.span, message).help(help);
         }
         starts_well
+    }
+
+    /// Tells what looks like an expression and is sent as it is.
+    fn check_braces(&mut self, node: &Node, template: &Template) {
+        let texts = template.parts().iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Expression(..) => None,
+        });
+        let mut slips = texts.filter_map(slip);
+        if let Some(slip) = slips.next() {
+            let slip = shown(slip);
+            let _ = self
+                .warning(&node.span, format!("`{slip}` is sent as it is"))
+                .rule(Rule::InvalidExpression)
+                .help("an expression stands in two braces on each side, as in {{ token }}");
+        }
     }
 
     pub(super) fn step_headers(&mut self, table: &Table) -> Vec<Header> {
@@ -156,6 +192,7 @@ impl Parser<'_> {
             }
             self.refuse_secret_header(&name, &entry.node);
             if let Some(value) = self.template(&entry.node) {
+                self.check_braces(&entry.node, &value);
                 headers.push(Header {
                     name,
                     value,
@@ -184,6 +221,25 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// What was meant as an expression: braces that none opened, or those of another language.
+fn slip(text: &str) -> Option<&str> {
+    if let Some(found) = DOLLAR.find(text) {
+        return Some(found.as_str());
+    }
+    let is_open = text.matches('{').count() >= text.matches('}').count();
+    text.find("}}")
+        .filter(|_| !is_open)
+        .map(|at| &text[at..at + 2])
+}
+
+/// Whether a URL says whose it is, with a password that is no expression.
+fn holds_password(template: &Template) -> bool {
+    template.parts().iter().any(|part| match part {
+        Part::Text(text) => URL_PASSWORD.is_match(text),
+        Part::Expression(..) => false,
+    })
 }
 
 /// Whether a URL may be a path only.

@@ -8,7 +8,7 @@ use crate::jsonpath::{Cardinality, JsonPath};
 use crate::keys;
 use crate::parse::expect::Of;
 use crate::parse::secrets::is_secret_name;
-use crate::parser::Parser;
+use crate::parser::{Parser, is_misspelt};
 use crate::rule::Rule;
 
 /// Which match of a JSONPath is meant.
@@ -231,6 +231,7 @@ impl Parser<'_> {
         }
         match sources.as_slice() {
             [entry] => Some(*entry),
+            [] if is_misspelt(options, &keys::CAPTURE, SOURCES) => None,
             [] => {
                 let _ = self
                     .error(owner, "the capture does not say where its value is")

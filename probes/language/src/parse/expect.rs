@@ -13,6 +13,7 @@ use crate::fact::Fact;
 use crate::jsonpath::Cardinality;
 use crate::keys;
 use crate::parser::{Parser, shown};
+use crate::remedy;
 use crate::rule::Rule;
 use crate::source::Position;
 
@@ -378,7 +379,7 @@ impl Parser<'_> {
             let _ = self
                 .error(&node.span, "this is not a status")
                 .label(format!("this is {}", node.kind()))
-                .help("use a number from 100 to 599, or a class such as \"2xx\"");
+                .help(remedy::of_status(node));
         }
         set
     }

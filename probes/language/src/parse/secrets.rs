@@ -72,8 +72,18 @@ pub(crate) fn conceal(text: &str) -> String {
             concealed.replace_range(literal.range(), &"*".repeat(literal.len()));
         }
     }
+    for found in URL_PASSWORD.captures_iter(text) {
+        if let Some(password) = found.get(1).filter(|password| is_bare(password.as_str())) {
+            concealed.replace_range(password.range(), &"*".repeat(password.len()));
+        }
+    }
     concealed
 }
+
+/// The password of a URL: RFC 3986, section 3.2.1.
+pub(super) static URL_PASSWORD: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"://[^/?#\s"'@:]*:([^/?#\s"'@]+)@"#).expect("a constant pattern")
+});
 
 fn holds_credential(name: &str) -> bool {
     SECRET_HEADERS.contains(&name.to_ascii_lowercase().as_str()) || is_secret_name(name)

@@ -489,7 +489,8 @@ impl Parser<'_> {
         {
             let _ = self
                 .error(&node.span, "`send` must be text in quotes")
-                .label(format!("this is {}", node.kind()));
+                .label(format!("this is {}", node.kind()))
+                .help("name the socket: send = \"inbox\", and what is sent as json or body");
         }
     }
 
