@@ -227,6 +227,17 @@ async fn check_tells_programs_the_same_as_people() {
     let sarif: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
+    // What code scanning at GitHub requires of every rule.
+    for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+        for key in ["shortDescription", "fullDescription", "help"] {
+            assert!(
+                rule[key]["text"]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{rule}"
+            );
+        }
+    }
     let results = run["results"].as_array().unwrap();
     assert_eq!(results.len(), all.len());
     for (result, told) in results.iter().zip(all) {

@@ -11,7 +11,16 @@ use super::place::Place;
 pub(super) fn sarif(checked: &Checked) -> Value {
     let rules: Vec<Value> = Rule::ALL
         .iter()
-        .map(|rule| json!({ "id": rule.as_str(), "shortDescription": { "text": rule.about() } }))
+        .map(|rule| {
+            // GitHub asks for all three; what to do about it stands in each result.
+            let about = json!({ "text": rule.about() });
+            json!({
+                "id": rule.as_str(),
+                "shortDescription": about,
+                "fullDescription": about,
+                "help": about,
+            })
+        })
         .collect();
     let results: Vec<Value> = checked
         .diagnostics
