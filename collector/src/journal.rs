@@ -149,4 +149,6 @@ impl WriterThread {
 }
 
 #[cfg(test)]
+mod claims_tests;
+#[cfg(test)]
 mod tests;

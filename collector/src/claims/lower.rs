@@ -127,7 +127,7 @@ impl RawClaim {
         raw
     }
 
-    /// The field of this name, one of [`FIELDS`].
+    /// The field of this name, which [`RawClaim::knows`].
     pub fn field(&mut self, name: &str) -> &mut Option<String> {
         match name {
             "feature" => &mut self.feature,

@@ -111,27 +111,10 @@ fn incidents_section(context: &PageContext, incidents: &[IncidentAnswer]) -> Mar
             @if incidents.is_empty() {
                 p.none { (lang.pick("없음", "None")) }
             } @else {
-                div.card {
-                    div.scroll tabindex="0" role="region" aria-labelledby="h-incidents" {
-                        table.rows {
-                            thead {
-                                tr {
-                                    th scope="col" { (lang.pick("측정된 시작", "Measured onset")) }
-                                    th scope="col" { (lang.pick("원인 기능", "Root")) }
-                                    th scope="col" { (lang.pick("끝", "Resolved")) }
-                                    th scope="col" { (lang.pick("첫 발표", "First announced")) }
-                                    th scope="col" { (lang.pick("차이", "Lag")) }
-                                    th scope="col" { (lang.pick("기록", "Log")) }
-                                }
-                            }
-                            tbody {
-                                @for incident in incidents.iter().take(INCIDENTS_SHOWN) {
-                                    (incident_row(context, incident))
-                                }
-                            }
-                        }
-                    }
-                }
+                @let shown = incidents.iter().take(INCIDENTS_SHOWN);
+                (log_table("h-incidents", &incident_heads(lang), html! {
+                    @for incident in shown { (incident_row(context, incident)) }
+                }))
                 @if incidents.len() > INCIDENTS_SHOWN {
                     p.none {
                         @match lang {
@@ -145,15 +128,45 @@ fn incidents_section(context: &PageContext, incidents: &[IncidentAnswer]) -> Mar
     }
 }
 
+const fn incident_heads(lang: Lang) -> [&'static str; 6] {
+    [
+        lang.pick("측정된 시작", "Measured onset"),
+        lang.pick("원인 기능", "Root"),
+        lang.pick("끝", "Resolved"),
+        lang.pick("첫 발표", "First announced"),
+        lang.pick("차이", "Lag"),
+        lang.pick("기록", "Log"),
+    ]
+}
+
+/// A table that becomes a list on a phone: there each cell carries its head.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape of a template's part"
+)]
+fn log_table(labelled_by: &str, heads: &[&str], rows: Markup) -> Markup {
+    html! {
+        div.card {
+            div.scroll tabindex="0" role="region" aria-labelledby=(labelled_by) {
+                table.rows.log {
+                    thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                    tbody { (rows) }
+                }
+            }
+        }
+    }
+}
+
 fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
     let lang = context.lang;
     let time = |at| figures::time(at, context.now, &context.zone);
     let others = incident.features.len().saturating_sub(1);
     let log = claims_address(&[("incident", incident.id.as_str())]);
+    let [onset, root, end, first, lag, record] = incident_heads(lang);
     html! {
         tr {
-            td { (time(incident.onset)) }
-            td {
+            td data-head=(onset) { (time(incident.onset)) }
+            td data-head=(root) {
                 a href=(context.link(&format!("/features/{}", incident.root))) {
                     (context.feature_name(&incident.root))
                 }
@@ -164,7 +177,7 @@ fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
                     }
                 }
             }
-            td {
+            td data-head=(end) {
                 @match incident.resolved {
                     Some(resolved) => (time(resolved)),
                     None => strong { (lang.pick("진행 중", "going on")) },
@@ -172,18 +185,24 @@ fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
             }
             @match &incident.announcement {
                 Some(told) => {
-                    td {
+                    td data-head=(first) {
                         (time(told.published)) " · " (lang.claimed_state(told.state))
                         " (" (subject(context, &told.feature)) ")"
                     }
-                    td { strong { (lag_text(lang, told)) } }
+                    td data-head=(lag) { strong { (lag_text(lang, told)) } }
                 }
                 None => {
-                    td { (lang.pick("없음", "Never")) }
-                    td { "–" }
+                    td data-head=(first) {
+                        @if incident.closed.is_some() {
+                            (lang.pick("없었음", "Never"))
+                        } @else {
+                            (lang.pick("아직 없음", "Not yet"))
+                        }
+                    }
+                    td data-head=(lag) { "–" }
                 }
             }
-            td { a href=(context.link(&log)) { (lang.pick("발표 보기", "Show")) } }
+            td data-head=(record) { a href=(context.link(&log)) { (lang.pick("발표 보기", "Show")) } }
         }
     }
 }
@@ -228,37 +247,36 @@ fn claims_table(
     labelled_by: &str,
 ) -> Markup {
     let lang = context.lang;
-    let heads = [
+    html! {
+        @if statements.is_empty() {
+            p.none { (lang.pick("아직 아무 발표도 없습니다.", "Nothing was said yet.")) }
+        } @else {
+            (log_table(labelled_by, &statement_heads(lang), html! {
+                @for said in statements { (statement_row(context, said)) }
+            }))
+        }
+    }
+}
+
+const fn statement_heads(lang: Lang) -> [&'static str; 6] {
+    [
         lang.pick("기준 시각", "As of"),
         lang.pick("기능", "About"),
         lang.pick("발표", "Said"),
         lang.pick("그때의 측정", "Measured then"),
         lang.pick("비교", "Compared"),
         lang.pick("출처", "Source"),
-    ];
-    html! {
-        @if statements.is_empty() {
-            p.none { (lang.pick("아직 아무 발표도 없습니다.", "Nothing was said yet.")) }
-        } @else {
-            div.card {
-                div.scroll tabindex="0" role="region" aria-labelledby=(labelled_by) {
-                    table.rows.log {
-                        thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                        tbody { @for said in statements { (statement_row(context, said)) } }
-                    }
-                }
-            }
-        }
-    }
+    ]
 }
 
 fn statement_row(context: &PageContext, said: &StatementAnswer) -> Markup {
     let lang = context.lang;
     let claim = &said.claim;
     let late = claim.published != claim.as_of;
+    let [as_of, about, what, then, how, whence] = statement_heads(lang);
     html! {
         tr id={ "c-" (claim.id) } {
-            td {
+            td data-head=(as_of) {
                 (figures::time(claim.as_of, context.now, &context.zone))
                 @if late {
                     br;
@@ -268,8 +286,8 @@ fn statement_row(context: &PageContext, said: &StatementAnswer) -> Markup {
                     }
                 }
             }
-            td { (subject(context, &claim.feature)) }
-            td {
+            td data-head=(about) { (subject(context, &claim.feature)) }
+            td data-head=(what) {
                 strong { (lang.claimed_state(claim.state)) }
                 @if claim.track == Track::Observed {
                     br; small { (lang.track(claim.track)) }
@@ -277,14 +295,14 @@ fn statement_row(context: &PageContext, said: &StatementAnswer) -> Markup {
             }
             @match said.compared.as_slice() {
                 [one] => {
-                    td { (measured_word(lang, one)) }
-                    td { (compared(context, one)) }
+                    td data-head=(then) { (measured_word(lang, one)) }
+                    td data-head=(how) { (compared(context, one)) }
                 }
                 many => {
-                    td colspan="2" { (compared_many(context, many)) }
+                    td data-head=(how) colspan="2" { (compared_many(context, many)) }
                 }
             }
-            td.source { (source(context, claim)) }
+            td.source data-head=(whence) { (source(context, claim)) }
         }
     }
 }
@@ -327,9 +345,9 @@ fn compared(context: &PageContext, compared: &ComparedAnswer) -> Markup {
             br;
             small {
                 @if compared.followed.is_some() {
-                    (lang.pick("다음 발표까지 다름", "until the next claim"))
+                    (lang.pick("다음 발표까지 다름", "different until the next claim"))
                 } @else {
-                    (lang.pick("지금까지 다름", "until now"))
+                    (lang.pick("지금까지 다름", "different until now"))
                 }
             }
         }
