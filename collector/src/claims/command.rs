@@ -35,16 +35,30 @@ pub struct ClaimArguments {
 
 #[derive(Debug, Subcommand)]
 enum ClaimCommand {
-    /// Hands in the claims of a file, all or none; those that are there already count once.
+    /// Hands in the claims of a file; those that are there already count once.
     ///
-    /// FILE is read by its name: .csv with the columns `ts_kst,track,feature,from,to,conf,source,
-    /// note` (times of Korea) or a claim's own fields, .toml with [[claim]] tables, .json as POST
-    /// /api/v1/claims takes it. A claim has: feature (an id, or * for all), state (up, degraded,
-    /// recovering, down, maintenance, unknown, unmeasured), as_of, source; and may have published,
-    /// note, track (claim, observed), confidence (high, medium, low), target. Rows of a CSV file
-    /// whose track is `fact` or `infer`, or that give no state, are passed over and told.
+    /// FILE is read by its name:
+    ///   .csv   columns ts_kst,track,feature,from,to,conf,source,note (times of Korea), or the
+    ///          fields below; rows whose track is `fact` or `infer`, and those that give no state,
+    ///          are passed over and told
+    ///   .toml  [[claim]] tables, as deploy/config/claims.toml explains them
+    ///   .json  what POST /api/v1/claims takes
     ///
-    /// Every mistake is told with its line and how to mend it, and then nothing is handed in.
+    /// A claim has these fields:
+    ///   feature     the id of a feature, or * for all
+    ///   state       up, degraded, recovering, down, maintenance, unknown, unmeasured
+    ///   as_of       the instant that it speaks of, RFC 3339
+    ///   source      where it was made
+    ///   published   when it was made public; as_of if it is left out
+    ///   track       claim (the platform's owner, the default), observed (others)
+    ///   confidence  high (the default), medium, low
+    ///   note, target
+    ///
+    /// Every mistake is told with its line and how to mend it, and then nothing is handed in. More
+    /// than 500 claims go in several requests, each of which is taken in whole or not at all.
+    ///
+    /// Exit codes: 0 done, 1 the collector did not answer or refused, 2 wrong file or usage.
+    #[command(verbatim_doc_comment)]
     Import(ImportArguments),
     /// Lists what was said, the latest last, beside what was measured at that time.
     List(ListArguments),

@@ -168,6 +168,29 @@ mod tests {
     }
 
     #[test]
+    fn the_commented_example_is_a_file_of_claims() {
+        let text = include_str!("../../../deploy/config/claims.toml");
+        let file = read(Path::new("claims.toml"), text);
+        assert_eq!(
+            (file.mistakes.len(), file.claims.len()),
+            (0, 2),
+            "{file:#?}"
+        );
+        let ids = ["talk.message.text"].map(|id| bongsu_model::FeatureId::new(id).unwrap());
+        let targets = [bongsu_model::TargetName::new("superapp").unwrap()];
+        let grounds = crate::claims::Grounds {
+            features: &ids,
+            targets: &targets,
+            latest: bongsu_model::Timestamp::MAX,
+        };
+        let mut mistakes = Vec::new();
+        for written in &file.claims {
+            crate::claims::lower(0, &written.raw, &grounds, &mut mistakes);
+        }
+        assert_eq!(mistakes, []);
+    }
+
+    #[test]
     fn json_that_is_none_is_told_with_its_line() {
         let file = read(Path::new("a.json"), "{\n\"claims\": [\n{]\n");
         assert_eq!(file.mistakes[0].line, Some(3));

@@ -10,7 +10,8 @@ use bongsu_model::{ClaimedState, Comparison, FeatureId, FeatureState, TargetName
 pub const CHANGES_PER_FEATURE_MAX: usize = 1_000;
 
 /// The states of features over time as they are known now: an outage counts from its measured
-/// onset, which is known only once it is decided. Cheap to copy: unchanged features are shared.
+/// onset, which is known only once it is decided. It reaches back as far as the journal that was
+/// replayed at the start. Cheap to copy: unchanged features are shared.
 #[derive(Debug, Clone, Default)]
 pub struct MeasuredLog {
     features: BTreeMap<(TargetName, FeatureId), Arc<Path>>,

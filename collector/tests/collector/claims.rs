@@ -279,10 +279,16 @@ async fn bodies_that_are_no_claims_or_too_large_are_refused() {
             String::from_utf8_lossy(&answer.body)
         );
     }
+    let to = desk.collector.web_addr();
+    let address = "/api/v1/claims?target=superapp";
+    let with = desk
+        .client
+        .post(to, address, &desk.headers(), b"{}".to_vec())
+        .await;
+    assert_eq!(with.unwrap().code, 400);
     let mut headers = desk.headers();
     headers[1].1 = "text/csv".to_owned();
     assert_eq!(desk.send(&headers, b"{}".to_vec()).await.code, 415);
-    let to = desk.collector.web_addr();
     let elsewhere = desk
         .client
         .post(to, "/api/v1/board", &desk.headers(), b"{}".to_vec())
@@ -291,7 +297,7 @@ async fn bodies_that_are_no_claims_or_too_large_are_refused() {
     let metrics = desk.client.get(to, "/metrics").await.unwrap();
     let metrics = String::from_utf8(metrics.body).unwrap();
     assert!(
-        metrics.contains("bongsu_collector_claim_requests_refused_total 8\n"),
+        metrics.contains("bongsu_collector_claim_requests_refused_total 9\n"),
         "{metrics}"
     );
     desk.collector.shutdown().await;
@@ -359,6 +365,9 @@ async fn a_file_is_handed_in_and_listed_by_the_command() {
         (&["import", "future.json"], Some(OPERATOR_TOKEN)),
         (&["import", "token"], Some(OPERATOR_TOKEN)),
         (&["list", "--track", "rumour"], None),
+        (&["--help"], None),
+        (&["import", "--help"], None),
+        (&["list", "--help"], None),
     ] {
         if told.is_empty() {
             let text = std::fs::read_to_string(folder.path().join("claims.csv")).unwrap();

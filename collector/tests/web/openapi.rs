@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::visit::{get, golden};
+use super::visit::{get, golden, hand_in};
 
 #[tokio::test]
 async fn the_document_is_as_its_golden() {
@@ -45,6 +45,43 @@ async fn real_answers_have_the_documented_fields_and_no_others() {
     let refusal = get("/api/v1/board?target=moon").await.json();
     let schema = serde_json::json!({ "$ref": "#/components/schemas/Error" });
     check(&document, &schema, &refusal, "refusal");
+}
+
+#[tokio::test]
+async fn what_claims_are_answered_with_is_documented() {
+    let document = get("/api/v1/openapi.json").await.json();
+    let claim = serde_json::json!({
+        "feature": "map.core", "state": "up", "as_of": "2022-10-16T14:30:00+09:00",
+        "source": "notice", "note": null,
+    });
+    let wrong = serde_json::json!({ "feature": "map.cor" });
+    let post = &document["paths"]["/claims"]["post"];
+    for (body, status) in [
+        (claim.clone(), "201"),
+        (serde_json::json!({ "claims": [claim] }), "201"),
+        (
+            serde_json::json!({ "claims": vec![claim.clone(); 3] }),
+            "503",
+        ),
+        (serde_json::json!({ "claims": [claim, wrong] }), "422"),
+        (serde_json::json!([]), "400"),
+    ] {
+        let answer = hand_in("/api/v1/claims", &body).await;
+        assert_eq!(answer.status.as_str(), status, "{}", answer.text);
+        let schema = &post["responses"][status]["content"]["application/json"]["schema"];
+        assert!(schema["$ref"].is_string(), "{status} is documented");
+        check(&document, schema, &answer.json(), status);
+    }
+    let asked = &post["requestBody"]["content"]["application/json"]["schema"];
+    check(&document, asked, &claim, "one claim");
+    check(
+        &document,
+        asked,
+        &serde_json::json!({ "claims": [claim] }),
+        "a list",
+    );
+    let fault = fault(&document, asked, &wrong, "a wrong one");
+    assert!(fault.is_some());
 }
 
 #[tokio::test]

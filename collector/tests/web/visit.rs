@@ -44,12 +44,32 @@ pub(super) async fn get_of(fixture: Fixture, address: &str) -> Answer {
     ask_of(router, Method::GET, address, &[]).await
 }
 
+/// Hands in JSON as the fixture's operator.
+pub(super) async fn hand_in(address: &str, body: &serde_json::Value) -> Answer {
+    let headers = [
+        ("authorization", "Bearer desk"),
+        ("content-type", "application/json; charset=utf-8"),
+    ];
+    let body = Body::from(body.to_string());
+    send(router(), Method::POST, address, &headers, body).await
+}
+
 async fn ask_of(router: Router, method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {
+    send(router, method, address, headers, Body::empty()).await
+}
+
+async fn send(
+    router: Router,
+    method: Method,
+    address: &str,
+    headers: &[(&str, &str)],
+    body: Body,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(address);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Body::empty()).unwrap();
+    let request = request.body(body).unwrap();
     let service = TowerToHyperService::new(router);
     let response = hyper::service::Service::call(&service, request)
         .await

@@ -158,7 +158,7 @@ fn body(claim: &Claim) -> Value {
         "feature": claim.subject,
         "state": claim.state,
         "as_of": Time(claim.as_of),
-        "published": Time(claim.published),
+        "published": (claim.published != claim.as_of).then_some(Time(claim.published)),
         "source": claim.source,
         "note": claim.note,
         "track": claim.track,

@@ -125,7 +125,13 @@ async fn taken_in(
     body: Body,
 ) -> Result<HandedInAnswer, Refusal> {
     let by = operator(web, headers)?;
-    Query::of(uri).only(&[])?;
+    if uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(refused(
+            StatusCode::BAD_REQUEST,
+            "unknown_parameter",
+            "claims are handed in without parameters: write `target` into each claim".to_owned(),
+        ));
+    }
     let json_body = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -38,7 +38,7 @@ fn said_row(
     };
     html! {
         tr.saids {
-            th scope="row" { (lang.track(track)) }
+            th scope="row" title=(lang.track(track)) { (lang.track(track)) }
             @for stretch in stretches(buckets.iter().map(in_force)) {
                 @match stretch.what.and_then(|place| log.claims.get(place)) {
                     Some(said) => td colspan=(stretch.count)
