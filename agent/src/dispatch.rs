@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bongsu_model::{
     BlindReason, CleanupState, Monotonic, Outcome, PoolName, SkipReason, Timestamp, Trigger,
+    Variant,
 };
 use bongsu_wire::opamp::{BurstOrder, BurstRefusal};
 use tokio::sync::{mpsc, watch};
@@ -162,6 +163,14 @@ impl Dispatcher {
         self.shared.accounts().replace(accounts.collect());
         self.troubled
             .retain(|lineage| self.plan.find(lineage).is_some());
+        self.shared.sessions.retain(|target, journey| {
+            let lineage = Lineage {
+                target: target.clone(),
+                journey: journey.clone(),
+                variant: Variant::warm(),
+            };
+            self.plan.find(&lineage).is_some()
+        });
         let longest = self.plan.planned.iter().map(Planned::deadline).max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());

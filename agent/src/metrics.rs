@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bongsu_model::{Outcome, SpoolDepth, TriggerKind};
+use bongsu_probes::SessionCounts;
 use bongsu_telemetry::{Family, FamilyKind, Sample};
 use bongsu_wire::opamp::BurstRefusal;
 
@@ -67,6 +68,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) accounts_withdrawn: u64,
     pub(crate) accounts_used_up: u64,
     pub(crate) held_back: u64,
+    pub(crate) sessions: SessionCounts,
     pub(crate) clock_offset_s: f64,
     pub(crate) plan_lineages: usize,
     pub(crate) is_plan_refused: bool,
@@ -157,6 +159,7 @@ pub(crate) fn families(snapshot: &Snapshot<'_>) -> Vec<Family> {
         "Targets whose kill switch is on.",
         snapshot.held_back,
     );
+    sessions(&mut page, snapshot.sessions);
     page.family(
         "bongsu_agent_clock_offset_seconds",
         "gauge",
@@ -330,6 +333,33 @@ fn channels(page: &mut Page, snapshot: &Snapshot<'_>) {
     }
 }
 
+fn sessions(page: &mut Page, counts: SessionCounts) {
+    page.one(
+        "bongsu_agent_sessions_kept",
+        "gauge",
+        "Sessions of test accounts that warm runs will begin with.",
+        counts.kept,
+    );
+    page.one(
+        "bongsu_agent_sessions_refused_total",
+        "counter",
+        "Kept sessions that the platform no longer knew.",
+        counts.refused,
+    );
+    page.one(
+        "bongsu_agent_sessions_crowded_out_total",
+        "counter",
+        "Kept sessions that had to go for newer ones.",
+        counts.crowded_out,
+    );
+    page.one(
+        "bongsu_agent_sessions_too_large_total",
+        "counter",
+        "Sessions that were too large to be kept.",
+        counts.too_large,
+    );
+}
+
 /// The Prometheus text format, version 0.0.4.
 pub(crate) fn text(families: &[Family]) -> String {
     let mut text = String::with_capacity(8192);
@@ -421,6 +451,11 @@ mod tests {
             accounts_withdrawn: 0,
             accounts_used_up: 0,
             held_back: 0,
+            sessions: SessionCounts {
+                kept: 3,
+                crowded_out: 1,
+                ..SessionCounts::default()
+            },
             clock_offset_s: -0.25,
             plan_lineages: 2,
             is_plan_refused: false,
@@ -438,5 +473,7 @@ mod tests {
         let run = "bongsu_agent_runs_total{trigger=\"scheduled\",verdict=\"pass\"} 1\n";
         assert!(page.contains(run), "{page}");
         assert!(page.contains("bongsu_agent_clock_offset_seconds -0.25\n"));
+        assert!(page.contains("bongsu_agent_sessions_kept 3\n"));
+        assert!(page.contains("bongsu_agent_sessions_crowded_out_total 1\n"));
     }
 }

@@ -197,6 +197,7 @@ fn context(
         },
         target: planned.target.clone(),
         accounts,
+        sessions: shared.sessions.clone(),
         compensation: shared.debts.clone(),
         cancel,
         self_check: shared.controls.clone(),

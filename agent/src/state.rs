@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bongsu_model::{BootId, Clock, Heartbeat, RunReport, Timestamp, Vantage};
+use bongsu_probes::Sessions;
 use bongsu_telemetry::Family;
 use bongsu_wire::AgentResource;
 use bytes::Bytes;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Its configuration as it takes effect.
     pub(crate) effective: String,
     pub(crate) accounts: Mutex<Accounts>,
+    /// What warm runs begin with; never on disk, so that it ends with the agent.
+    pub(crate) sessions: Arc<Sessions>,
     seq: AtomicU64,
 }
 
@@ -99,6 +102,7 @@ impl Shared {
             counts: Arc::default(),
             ships: parts.ships,
             accounts: Mutex::default(),
+            sessions: Arc::default(),
             seq: AtomicU64::new(0),
         }
     }
@@ -279,6 +283,7 @@ impl Shared {
             accounts_withdrawn: self.accounts().withdrawn(self.clock.wall()) as u64,
             accounts_used_up: self.budgets.used_up(self.clock.wall()) as u64,
             held_back: self.plan.current().held_back() as u64,
+            sessions: self.sessions.counts(),
             clock_offset_s: self.offset.seconds(),
             plan_lineages: self.plan.current().planned.len(),
             is_plan_refused: self.plan.refusal().is_some(),

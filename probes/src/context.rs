@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::compensation::CompensationLog;
+use crate::session::Sessions;
 use crate::target::Target;
 
 /// What is to be run, and how it will be known.
@@ -94,6 +95,8 @@ pub struct Context {
     pub target: Arc<Target>,
     /// One leased account for each of the journey's actors, in their order.
     pub accounts: Vec<Account>,
+    /// What warm runs begin with; runs of other variants neither read nor change it.
+    pub sessions: Arc<Sessions>,
     /// Where cleanup is written down before a side effect is sent.
     pub compensation: Arc<dyn CompensationLog>,
     /// Cancelled on a graceful stop: the run ends after the act it is in, and still cleans up.

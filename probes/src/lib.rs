@@ -15,6 +15,8 @@
 //!   target's own resolver is its operator's choice.)
 //! - Every wait has a deadline, every body, head, frame and queue a bound.
 //! - No secret is in a report, in any encoding.
+//! - Nothing of a run goes over to the next but the [`Sessions`] of warm ones, which are in memory
+//!   alone: cookies and what signing in gave; never a connection, an address or a TLS session.
 
 mod attribution;
 mod civil;
@@ -33,6 +35,7 @@ mod phases;
 mod redact;
 mod report;
 mod runner;
+mod session;
 mod target;
 mod tls;
 mod websocket;
@@ -41,5 +44,7 @@ pub use clock::SystemClock;
 pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationLog, OwedVariable};
 pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck, StepWatch, Unwatched};
 pub use dns::ResolverError;
+pub use runner::{pay, run};
 pub use runner::{pay, run, run_watched};
+pub use session::{SessionCounts, Sessions};
 pub use target::{Link, Target, TargetError};

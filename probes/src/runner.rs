@@ -9,13 +9,15 @@ mod grpc;
 mod net;
 mod pay;
 mod step;
+mod warm;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bongsu_language::{Environment, Journey, Need, RunWords, Secrecy, Step};
 use bongsu_model::{
-    BlindReason, CleanupState, Monotonic, RunId, RunReport, StepKind, StepOutcome, TimeAnchor,
+    BlindReason, CleanupState, EarlierAttempt, Monotonic, RunId, RunReport, StepKind, StepOutcome,
+    TimeAnchor,
 };
 
 use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
@@ -25,10 +27,12 @@ use crate::failure::Fault;
 use crate::phases::{Phase, Stopwatch};
 use crate::redact::Mask;
 use crate::report;
+use crate::session::Session;
 use actor::Hands;
 use debts::Debts;
 pub use pay::pay;
 pub(crate) use step::Performance;
+use warm::Standing;
 
 /// How far the wall clock may move against the monotonic one during a run. A jump beyond it means
 /// that stamps are wrong, so that the run proves nothing.
@@ -53,8 +57,10 @@ pub async fn run_watched(journey: &Journey, context: &Context, watch: &dyn StepW
     if context.accounts.len() < journey.actors.len() {
         return run.report(Some(BlindReason::NoAccount), CleanupState::None);
     }
+    run.resume_sessions();
     let deadline = Deadline::after(journey.timeout, Budget::Journey);
     run.perform_steps(deadline).await;
+    run.settle_sessions();
 
     let network_failures = run.performances.iter().filter(|p| p.is_network_failure());
     let failing_since = network_failures.map(Performance::last_began).min();
@@ -75,6 +81,7 @@ pub async fn run_watched(journey: &Journey, context: &Context, watch: &dyn StepW
         cleanup
     };
     let (own_fault, cleanup) = futures_util::join!(checking, cleaning);
+    run.leave_sessions();
 
     if let Some(reason) = own_fault {
         run.excuse_network_failures(reason);
@@ -92,6 +99,9 @@ struct Run<'a> {
     id: RunId,
     environment: Environment,
     hands: Vec<Hands>,
+    standings: Vec<Standing>,
+    /// By actor, what the next warm run will begin with.
+    kept: BTreeMap<usize, Session>,
     anchor: TimeAnchor,
     /// When each step was first begun, by its index.
     begun: Vec<Option<Monotonic>>,
@@ -131,6 +141,8 @@ impl<'a> Run<'a> {
             id,
             environment,
             hands: journey.actors.iter().map(|_| Hands::default()).collect(),
+            standings: vec![Standing::Stranger; journey.actors.len()],
+            kept: BTreeMap::new(),
             anchor,
             begun: vec![None; journey.steps.len() + journey.cleanup.len()],
             planned: journey.steps.iter().map(planned).collect(),
@@ -167,10 +179,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The actors for whom the step's `when` holds.
+    /// The actors for whom the step's `when` holds, without those who are signed in already.
     fn acting(&self, step: &Step) -> Result<Vec<usize>, Fault> {
         let mut actors = Vec::new();
         for actor in &step.actors {
+            if self.passes_over(step, *actor) {
+                continue;
+            }
             let applies = step
                 .applies(&self.environment, *actor)
                 .map_err(|error| Fault::internal(error.to_string()))?;
@@ -190,7 +205,20 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Performs one step by all of `actors` at the same time; all end before this does.
+    /// One more actor is to perform `step` after all.
+    fn plan_also(&mut self, step: &Step) {
+        let mut known = self.planned.iter_mut();
+        match known.find(|planned| planned.index == step.index) {
+            Some(planned) => planned.actors += 1,
+            None => self.planned.push(PlannedStep {
+                actors: 1,
+                ..planned(step)
+            }),
+        }
+    }
+
+    /// Performs one step by all of `actors` at the same time; all end before this does. Those whose
+    /// session turns out to have ended sign in and perform it once more.
     ///
     /// # Errors
     /// When it did not pass for every one of them.
@@ -201,12 +229,43 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<(), StepFailed> {
         self.watch.begins(step);
+        let performed = self.perform_once(step, actors, deadline).await;
+        if performed.refused.is_empty() {
+            return performed.ended;
+        }
+        let refused: Vec<usize> = performed.refused.iter().map(|(actor, _)| *actor).collect();
+        for actor in &refused {
+            self.forget_session(*actor);
+        }
+        for actor in &refused {
+            self.sign_in_again(*actor, step, deadline).await?;
+        }
+        if refused.len() == actors.len() {
+            // What is timed from it is timed from where it could begin to work.
+            self.begun[step.index as usize] = None;
+        }
+        let again = self.perform_once(step, &refused, deadline).await;
+        for (actor, earlier) in performed.refused {
+            let mut own = self.performances.iter_mut().rev();
+            if let Some(own) = own.find(|p| p.actor() == actor && p.index() == step.index) {
+                own.came_after(earlier);
+            }
+        }
+        performed.ended.and(again.ended)
+    }
+
+    async fn perform_once(
+        &mut self,
+        step: &'a Step,
+        actors: &[usize],
+        deadline: Deadline,
+    ) -> Performed {
         if let Err(fault) = self.wait_before(step, deadline).await {
             for actor in actors {
                 let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
                 self.performances.push(failed);
             }
-            return Err(StepFailed);
+            return Performed::not_begun();
         }
         self.environment.set_now(self.anchor.stamp(self.now()));
         if let Err(fault) = self.owe_before(step, deadline).await {
@@ -214,7 +273,7 @@ impl<'a> Run<'a> {
                 let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
                 self.performances.push(failed);
             }
-            return Err(StepFailed);
+            return Performed::not_begun();
         }
         let begun = self.now();
         if let Some(slot) = usize::try_from(step.index)
@@ -232,13 +291,21 @@ impl<'a> Run<'a> {
             .map(|(actor, hands)| stage.perform(step, actor, hands, deadline));
         let performed = futures_util::future::join_all(performing).await;
         self.hands = hands;
-        let is_passed = performed.iter().all(Performance::is_passed);
+        let mut refused = Vec::new();
+        let mut ended = Ok(());
         for mut performance in performed {
             self.take_in(step, &mut performance);
+            if self.is_refused(&performance) {
+                refused.push((performance.actor(), performance.as_earlier()));
+                continue;
+            }
+            if !performance.is_passed() {
+                ended = Err(StepFailed);
+            }
             self.performances.push(performance);
         }
         self.owe_what_was_captured(deadline).await;
-        if is_passed { Ok(()) } else { Err(StepFailed) }
+        Performed { ended, refused }
     }
 
     /// Waits as long as the step says, unless the time is up or the agent stops before.
@@ -333,6 +400,28 @@ impl<'a> Run<'a> {
 /// A step did not pass; its performances say why.
 #[derive(Debug)]
 struct StepFailed;
+
+/// How a step ended.
+#[derive(Debug)]
+struct Performed {
+    /// For those whose session was not refused.
+    ended: Result<(), StepFailed>,
+    /// Whose session was refused, and what is to be told of that.
+    refused: Vec<(usize, EarlierAttempt)>,
+}
+
+impl Performed {
+    fn not_begun() -> Self {
+        Self {
+            ended: Err(StepFailed),
+            refused: Vec::new(),
+        }
+    }
+
+    fn is_passed(&self) -> bool {
+        self.ended.is_ok() && self.refused.is_empty()
+    }
+}
 
 fn planned(step: &Step) -> PlannedStep {
     PlannedStep {

@@ -98,7 +98,7 @@ fn text(journey: &Journey, target: &TargetProfile, sketched: &SketchedJourney) -
     for (step, planned) in steps.zip(&sketched.steps) {
         lines.push(String::new());
         lines.push(title(step));
-        for condition in conditions(step, since(journey, step), &planned.awaits) {
+        for condition in conditions(journey, step, &planned.awaits) {
             lines.push(format!("     {condition}"));
         }
         for one in &planned.sketches {
@@ -145,9 +145,13 @@ fn names<'a>(journey: &'a Journey, sketch: &Sketch) -> Vec<&'a str> {
         .collect()
 }
 
-/// When, how often and how long; `since` is the step that starts the clock, if it is another.
-fn conditions(step: &Step, since: Option<&Step>, awaits: &[String]) -> Vec<String> {
+/// When, how often and how long.
+fn conditions(journey: &Journey, step: &Step, awaits: &[String]) -> Vec<String> {
+    let since = since(journey, step);
     let mut said = Vec::new();
+    if journey.is_passed_over_when_warm(step) {
+        said.push("passed over by warm runs while they have a session".to_owned());
+    }
     if step.kind == StepKind::Cleanup && !awaits.is_empty() {
         said.push(format!("passed over while {} is unset", awaits.join(", ")));
     }
@@ -242,7 +246,7 @@ fn json(journey: &Journey, target: &TargetProfile, sketched: &SketchedJourney) -
                 "kind": step.kind,
                 "feature": step.feature,
                 "awaits": planned.awaits,
-                "conditions": conditions(step, since(journey, step), &[]),
+                "conditions": conditions(journey, step, &[]),
                 "sends": sends,
                 "keeps": keeps.collect::<Vec<_>>(),
             })

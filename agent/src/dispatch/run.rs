@@ -101,6 +101,7 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
             .iter()
             .map(|lease| lease.account.clone())
             .collect(),
+        sessions: shared.sessions.clone(),
         compensation: shared.debts.clone(),
         cancel: order.cancel,
         self_check: shared.controls.clone(),

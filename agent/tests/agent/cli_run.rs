@@ -1,6 +1,6 @@
 //! `bongsu run` with several runs: order, repetition, and where it stops.
 
-use bongsu_superapp::{Component, Fault, FaultKind, FaultPoint};
+use bongsu_superapp::{Component, Count, Fault, FaultKind, FaultPoint};
 use serde_json::Value;
 
 use crate::cli::{bongsu_with, patient};
@@ -197,4 +197,38 @@ async fn files_are_found_by_patterns_too() {
     let (code, text) = bongsu_with(arguments).await;
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("no file matches"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warm_runs_sign_in_once_and_begin_with_that_session() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    let (code, text) = bongsu_with(run_all(&stage, &["--warm"])).await;
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("no journey says `warm = true`"), "{text}");
+
+    let warm = patient().replace("every = ", "warm = true\nevery = ");
+    stage.write_journey("login", &warm);
+    let before = stage.platform.audit().count(Count::SessionsOpened);
+    let (code, text) = bongsu_with(run_all(&stage, &["--json", "--warm", "--repeat", "3"])).await;
+    assert_eq!(code, Some(0), "{text}");
+    let told = runs(&text);
+    let steps: Vec<usize> = told
+        .iter()
+        .map(|run| run["steps"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(steps, [2, 1, 1], "{text}");
+    assert!(told.iter().all(|run| run["variant"] == "warm"), "{text}");
+    let opened = stage.platform.audit().count(Count::SessionsOpened);
+    assert_eq!(opened, before + 1);
+
+    // Without being told so it is run cold, and signs out.
+    let (code, text) = bongsu_with(run_all(&stage, &["--json", "--repeat", "2"])).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        runs(&text).iter().all(|run| run["variant"] == "cold"),
+        "{text}"
+    );
+    let audit = stage.platform.audit();
+    assert_eq!(audit.count(Count::SessionsOpened), opened + 2);
 }

@@ -66,6 +66,10 @@ impl Journeys {
 /// The shipped journeys' cadence, as they write it.
 const SHIPPED_EVERY: &str = "every = \"10s\"";
 
+/// What gives shipped journeys a warm variant. The rehearsal runs them cold alone: every service
+/// of the stand-in checks sessions with the component `account`, so that none outlives its outage.
+const SHIPPED_WARM: &str = "warm = true";
+
 /// A file of the layout could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}; choose another folder with --dir")]
@@ -94,6 +98,7 @@ impl Layout {
         let every = format!("every = \"{}ms\"", shape.every.as_millis());
         for (name, text) in JOURNEYS.iter().filter(|(name, _)| journeys.has(name)) {
             let text = text.replace(SHIPPED_EVERY, &every);
+            let text = text.replace(SHIPPED_WARM, "warm = false");
             layout.write(&format!("journeys/{name}"), &text)?;
         }
         for agent in RehearsalAgent::all(shape.agents) {

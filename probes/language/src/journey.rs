@@ -69,7 +69,33 @@ pub struct Journey {
     pub cleanup: Vec<Step>,
     /// The `use` steps; [`Scope::Fragment`] counts them.
     pub uses: Vec<FragmentUse>,
-    /// How it can be run.
+    /// How it is run: cold, and with `warm = true` warm as well, each with slots of its own.
+    ///
+    /// A cold run begins as a new user does: no name resolved, no connection, no session. A warm
+    /// run begins with the session that an earlier warm run of the same journey opened for the
+    /// same account: its cookies, and what fragments with `session = true` gave it. The steps of
+    /// these fragments are passed over then, so that the run says nothing of signing in and goes on
+    /// seeing its own feature while nobody can sign in. Names are resolved, connections opened and
+    /// TLS sessions begun anew in every run.
+    ///
+    /// ```toml
+    /// # fragments/sign-in.toml
+    /// session = true      # what its steps make is a session
+    /// gives = ["token"]
+    ///
+    /// # send-message.toml
+    /// warm = true         # run as `cold` and as `warm`
+    /// [[step]]
+    /// name = "both sign in"
+    /// as = ["alice", "bob"]
+    /// use = "sign-in"     # a warm run passes over it for who has a session
+    /// ```
+    ///
+    /// While there is no session a warm run signs in as a cold one does, and is blocked where that
+    /// fails. Where a step is answered with 401 (gRPC: `UNAUTHENTICATED`) the session has ended:
+    /// the actor signs in again within the run, which is measured as signing in always is, and
+    /// the step is performed once more; a 401 to the new session is the step's own failure.
+    /// The cleanup of a session's fragment is not performed while the session is kept.
     pub variants: Vec<Variant>,
     /// The file that it stands in.
     pub path: Arc<str>,
@@ -107,6 +133,18 @@ impl Journey {
             .filter_map(|step| step.spends)
             .fold(0, u64::saturating_add);
         all().any(|step| step.spends.is_some()).then_some(sum)
+    }
+
+    /// Whether a run of the warm variant leaves `step` out while it has a session: its fragment
+    /// signs in.
+    pub fn is_passed_over_when_warm(&self, step: &Step) -> bool {
+        match step.scope {
+            Scope::Journey => false,
+            Scope::Fragment(n) => {
+                self.variants.contains(&Variant::warm())
+                    && self.uses.get(n).is_some_and(|used| used.is_session)
+            }
+        }
     }
 
     /// The actor with this index.
@@ -163,6 +201,8 @@ pub struct FragmentUse {
     pub steps: Range<usize>,
     /// The variables that it sets on the acting actor.
     pub gives: Vec<String>,
+    /// Whether a warm run passes over it while it has what an earlier one gave.
+    pub is_session: bool,
 }
 
 /// Which part of a journey a step belongs to: it decides which cleanup is owed.

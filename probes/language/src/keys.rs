@@ -1,5 +1,5 @@
-//! The key table: every key of every file, its shape, and whether this version knows it. Parsing,
-//! suggestions and the schema for editors are driven by it.
+//! The key table: every key of every file and its shape. Parsing, suggestions and the schema for
+//! editors are driven by it.
 
 mod catalogue;
 mod table;
@@ -39,20 +39,12 @@ pub(crate) enum Presence {
     Optional,
 }
 
-/// Whether this version knows what to do with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Support {
-    Now,
-    Later,
-}
-
 /// One key.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
     pub(crate) presence: Presence,
-    pub(crate) support: Support,
     /// What it says, for messages and for the schema.
     pub(crate) about: &'static str,
 }
@@ -70,12 +62,9 @@ impl Section {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The names of the keys that this version knows.
+    /// The names of the keys.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.keys
-            .iter()
-            .filter(|key| key.support == Support::Now)
-            .map(|key| key.name)
+        self.keys.iter().map(|key| key.name)
     }
 }
 
@@ -103,7 +92,6 @@ const fn required(name: &'static str, shape: Shape, about: &'static str) -> Key 
         name,
         shape,
         presence: Presence::Required,
-        support: Support::Now,
         about,
     }
 }
@@ -113,18 +101,6 @@ const fn optional(name: &'static str, shape: Shape, about: &'static str) -> Key 
         name,
         shape,
         presence: Presence::Optional,
-        support: Support::Now,
-        about,
-    }
-}
-
-/// A key of the design that this version does not perform yet.
-const fn later(name: &'static str, about: &'static str) -> Key {
-    Key {
-        name,
-        shape: Shape::Any,
-        presence: Presence::Optional,
-        support: Support::Later,
         about,
     }
 }

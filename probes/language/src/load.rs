@@ -29,6 +29,7 @@ mod limits;
 mod resolve;
 mod spends;
 mod variables;
+mod warm;
 mod whole;
 
 /// What files are held against beside each other.

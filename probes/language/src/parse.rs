@@ -70,6 +70,8 @@ pub(crate) struct JourneyFile {
     pub(crate) vars: Vec<(String, Value)>,
     pub(crate) cases: Vec<CaseEntry>,
     pub(crate) tags: Vec<Tag>,
+    /// Where it says that it has a warm variant.
+    pub(crate) warm: Option<Position>,
     pub(crate) defaults: Vec<Header>,
     pub(crate) default_names: Vec<PlacedName>,
     pub(crate) steps: Vec<StepEntry>,
@@ -83,6 +85,8 @@ pub(crate) struct FragmentFile {
     pub(crate) feature: Option<(FeatureId, Position)>,
     pub(crate) needs: Vec<(String, Position)>,
     pub(crate) gives: Vec<(String, Position)>,
+    /// Whether what its steps make is a session.
+    pub(crate) is_session: bool,
     pub(crate) steps: Vec<StepEntry>,
     pub(crate) cleanup: Vec<StepEntry>,
 }
@@ -152,6 +156,8 @@ impl Parser<'_> {
         let vars = self.vars(table, &actors);
         let cases = self.cases(table, &vars);
         let tags = self.tags(table);
+        let warm = table.entry("warm").filter(|entry| is_true(&entry.node));
+        let warm = warm.map(|entry| self.position(&entry.key_span));
         let base = table.get("base").and_then(|node| self.base(node));
         let base_names = std::mem::take(&mut self.names);
         let defaults = self.defaults(table);
@@ -185,6 +191,7 @@ impl Parser<'_> {
             vars,
             cases,
             tags,
+            warm,
             defaults,
             default_names,
             steps,
@@ -205,6 +212,7 @@ impl Parser<'_> {
         let feature = self.placed(table, "feature", FeatureId::from_arc);
         let needs = self.variables(table, "needs");
         let gives = self.variables(table, "gives");
+        let is_session = table.get("session").is_some_and(is_true);
         let mut steps = Vec::new();
         let mut cleanup = Vec::new();
         for (step, node) in table.tables("step") {
@@ -219,6 +227,7 @@ impl Parser<'_> {
             feature,
             needs,
             gives,
+            is_session,
             steps,
             cleanup,
         }
@@ -432,4 +441,8 @@ impl Parser<'_> {
         }
         fits.then(|| text.to_owned())
     }
+}
+
+fn is_true(node: &Node) -> bool {
+    node.as_bool() == Some(true)
 }

@@ -15,7 +15,7 @@ use crate::document::{Entry, Node, NodeValue, Table};
 use crate::duration::parse_duration;
 use crate::expression::{ExpressionError, Name};
 use crate::jsonpath::{JsonPath, JsonPathError};
-use crate::keys::{Key, Presence, Section, Shape, Support, did_you_mean};
+use crate::keys::{Key, Presence, Section, Shape, did_you_mean};
 use crate::remedy;
 use crate::rule::Rule;
 use crate::source::{Position, Source};
@@ -97,22 +97,12 @@ impl<'a> Parser<'a> {
         Told(self.diagnostics.last_mut())
     }
 
-    /// Holds a table's keys against the key table: unknown ones, ones of later versions, wrong
-    /// types, missing ones. `owner` is where a missing key is told.
+    /// Holds a table's keys against the key table: unknown ones, wrong types, missing ones. `owner`
+    /// is where a missing key is told.
     pub(crate) fn check_keys(&mut self, table: &Table, owner: &Range<usize>, section: &Section) {
         for entry in &table.entries {
             match section.key(&entry.key) {
                 None => self.unknown_key(entry, section),
-                Some(key) if key.support == Support::Later => {
-                    let _ = self
-                        .error(
-                            &entry.key_span,
-                            format!("`{}` is not supported yet by this version", entry.key),
-                        )
-                        .rule(Rule::UnsupportedKey)
-                        .label(format!("{}: planned, but not performed yet", key.about))
-                        .help("remove it for now");
-                }
                 Some(key) => self.check_shape(entry, key),
             }
         }

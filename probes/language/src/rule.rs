@@ -11,8 +11,6 @@ pub enum Rule {
     UnreadableFile,
     /// No table of this kind has the key.
     UnknownKey,
-    /// The key is planned, and not performed by this version.
-    UnsupportedKey,
     /// A key that must be there is not.
     MissingKey,
     /// The key has no meaning where it stands.
@@ -82,7 +80,6 @@ impl Rule {
         Self::UnknownFile,
         Self::UnreadableFile,
         Self::UnknownKey,
-        Self::UnsupportedKey,
         Self::MissingKey,
         Self::MisplacedKey,
         Self::WrongType,
@@ -133,10 +130,6 @@ impl Rule {
             ),
             Self::UnreadableFile => ("unreadable-file", "A file can be read as UTF-8 text."),
             Self::UnknownKey => ("unknown-key", "A table has only the keys of its kind."),
-            Self::UnsupportedKey => (
-                "unsupported-key",
-                "A file uses only what this version performs.",
-            ),
             Self::MissingKey => ("missing-key", "A table has all keys that its kind needs."),
             Self::MisplacedKey => ("misplaced-key", "A key stands where it has a meaning."),
             Self::WrongType => ("wrong-type", "A value has the type that its key asks for."),

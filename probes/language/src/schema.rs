@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::keys::{self, Key, Presence, Section, Shape, Support};
+use crate::keys::{self, Key, Presence, Section, Shape};
 
 mod inside;
 mod step;
@@ -68,7 +68,7 @@ fn object_without(section: &'static Section, without: &[&str]) -> Value {
     let known: Vec<&Key> = section
         .keys
         .iter()
-        .filter(|key| key.support == Support::Now && !without.contains(&key.name))
+        .filter(|key| !without.contains(&key.name))
         .collect();
     let properties: Map<String, Value> = known
         .iter()

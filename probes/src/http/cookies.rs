@@ -1,7 +1,7 @@
-//! The cookies of one actor in one run: host, domain, path, secure and expiry of RFC 6265.
+//! The cookies of one actor: host, domain, path, secure and expiry of RFC 6265.
 //!
 //! There is no list of public suffixes: a `Domain` is accepted where the answering host falls
-//! under it and it has a dot. Nothing outlives the run.
+//! under it and it has a dot. They end with the run, unless it is a warm one that keeps its session.
 
 use bongsu_model::Timestamp;
 
@@ -14,10 +14,10 @@ const COOKIES_MAX: usize = 50;
 const COOKIE_BYTES_MAX: usize = 4096;
 
 /// An actor's cookies.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct CookieJar(Vec<Cookie>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Cookie {
     name: String,
     value: bongsu_model::Secret,
@@ -48,6 +48,24 @@ impl CookieJar {
                 self.0.push(cookie);
             }
         }
+    }
+
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes of all names, values, domains and paths.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = |cookie: &Cookie| {
+            let place = cookie.domain.len() + cookie.path.len();
+            cookie.name.len() + cookie.value.expose().len() + place
+        };
+        self.0.iter().map(texts).sum()
     }
 
     /// The values that may be credentials, such as a session's.

@@ -7,7 +7,7 @@ use bongsu_language::Method;
 use crate::http::{Connections, CookieJar};
 use crate::websocket::Socket;
 
-/// One actor's side of the network; nothing of it outlives the run.
+/// One actor's side of the network; nothing of it outlives the run but a warm run's cookies.
 #[derive(Debug, Default)]
 pub(super) struct Hands {
     pub(super) cookies: CookieJar,

@@ -74,6 +74,16 @@ impl Debts {
         }
     }
 
+    /// What `actor` made in `scope` is to stay.
+    pub(super) fn forget(&mut self, scope: Scope, actor: usize) {
+        let was_made = self.made.remove(&(scope, actor));
+        let is_left = self.made.iter().any(|(other, _)| *other == scope);
+        // The last one stays, so that the log is told that nothing is owed any more.
+        if was_made && !is_left && self.owed.len() > 1 {
+            self.owed.remove(&scope);
+        }
+    }
+
     /// Whether anything may have been made at all.
     pub(super) fn is_any_made(&self) -> bool {
         !self.made.is_empty()

@@ -61,6 +61,10 @@ impl<'a> Run<'a> {
             let mut attempt = self.attempt(step, actor, hands, limit).await;
             own_up_to_starvation(&mut attempt, limit.overrun());
             tries.count(step, &attempt);
+            if self.is_refusal(step, actor, attempt.fault.as_ref()) {
+                // Whoever is no longer known asks in vain, however often.
+                break attempt;
+            }
             match tries.next(step, &attempt, deadline, self.now()) {
                 Next::Done => break cut_by_poll(step, attempt, deadline, not_yet),
                 Next::JourneyIsOver => {
@@ -327,6 +331,12 @@ impl<'a> Performance<'a> {
             (None, Some(_)) => StepOutcome::Slow,
             (None, None) => StepOutcome::Pass,
         };
+    }
+
+    /// Remembers what came before its first attempt and was none of its own.
+    pub(super) fn came_after(&mut self, earlier: EarlierAttempt) {
+        self.earlier.truncate(EARLIER_MAX - 1);
+        self.earlier.insert(0, earlier);
     }
 
     /// Turns a failure of the network's into a fault of the agent's.

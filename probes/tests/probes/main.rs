@@ -18,3 +18,4 @@ mod secrets;
 mod sockets;
 mod steps;
 mod support;
+mod warm;

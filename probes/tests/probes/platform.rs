@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
 use bongsu_model::{
-    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName, Verb,
+    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName, Variant, Verb,
 };
-use bongsu_probes::{Account, Context, NoSelfCheck, SystemClock, Target, pay, run};
+use bongsu_probes::{Account, Context, NoSelfCheck, Sessions, SystemClock, Target, pay, run};
 use bongsu_superapp::{
     Audit, CertificateFlaw, Component, Count, DnsFailure, Fault, FaultKind, FaultPoint, Platform,
     PlatformConfig, PlatformFeature, TestAccount,
@@ -45,6 +46,8 @@ struct Scene {
     platform: Platform,
     target: Arc<Target>,
     log: Arc<RecordingLog>,
+    sessions: Arc<Sessions>,
+    orders: AtomicU8,
 }
 
 impl Scene {
@@ -72,6 +75,8 @@ impl Scene {
             platform,
             target: Arc::new(target),
             log: Arc::new(RecordingLog::default()),
+            sessions: Arc::default(),
+            orders: AtomicU8::new(1),
         }
     }
 
@@ -85,11 +90,12 @@ impl Scene {
             .map(|(n, actor)| self.account(&actor.pool, n))
             .collect();
         Context {
-            // Runs at the same time must not share an id.
-            order: order(u8::try_from(journey.name.as_str().len()).unwrap(), due),
+            // No two runs share an id.
+            order: order(self.orders.fetch_add(1, Ordering::Relaxed), due),
             clock: Arc::new(clock),
             target: self.target.clone(),
             accounts,
+            sessions: self.sessions.clone(),
             compensation: self.log.clone(),
             cancel: CancellationToken::new(),
             self_check: Arc::new(NoSelfCheck),
@@ -115,8 +121,14 @@ impl Scene {
     }
 
     async fn run(&self, name: &str) -> RunReport {
+        self.run_as(name, Variant::cold()).await
+    }
+
+    async fn run_as(&self, name: &str, variant: Variant) -> RunReport {
         let journey = shipped(name);
-        let context = self.context(&journey);
+        assert!(journey.variants.contains(&variant), "{name}");
+        let mut context = self.context(&journey);
+        context.order.variant = variant;
         let report = run(&journey, &context).await;
         check_sane(&report);
         self.check_no_password(&context, &report);
@@ -377,6 +389,45 @@ async fn a_broken_relay_fails_messages_and_not_login() {
     ] {
         check(TALK, kind, scene_of("fail(status): 503", "fail(status)")).await;
     }
+}
+
+/// The shipped journeys that run warm as well.
+const WARM: [&str; 4] = ["send-message", "transfer-in-chat", "transfer", "call-taxi"];
+
+#[tokio::test]
+async fn while_login_is_broken_warm_runs_pass_and_cold_ones_are_blocked() {
+    let scene = Scene::start().await;
+    for name in WARM {
+        let report = scene.run_as(name, Variant::warm()).await;
+        assert_eq!(verdict(&report), "pass", "{report:#?}");
+    }
+    scene.inject(LOGIN, FaultKind::Error(503)).await;
+    for name in WARM {
+        let cold = scene.run_as(name, Variant::cold()).await;
+        assert_eq!(verdict(&cold), "blocked(account.login)", "{cold:#?}");
+        let warm = scene.run_as(name, Variant::warm()).await;
+        // A busy machine may be slow by itself.
+        assert!(
+            ["pass", "slow"].contains(&verdict(&warm).as_str()),
+            "{warm:#?}"
+        );
+        assert_eq!(other(&warm, "account.login"), None);
+    }
+    // A component that both need takes both down, each charged to its own.
+    scene.mend().await;
+    scene.inject(RELAY, FaultKind::Error(503)).await;
+    let warm = scene.run_as("send-message", Variant::warm()).await;
+    assert_eq!(verdict(&warm), "fail(status)", "{warm:#?}");
+    scene.mend().await;
+    let audit = scene.platform.audit();
+    assert!(audit.messages_undeleted.is_empty(), "{audit:?}");
+    assert!(audit.rides_open.is_empty(), "{audit:?}");
+    // Cold runs owe that they sign out, which they could not do: warm ones owe nothing.
+    let debts = scene.log.debts();
+    assert!(
+        debts.iter().all(|debt| debt.variant == Variant::cold()),
+        "{debts:?}"
+    );
 }
 
 /// The features that users miss while `point` is broken, by the platform's own tables.

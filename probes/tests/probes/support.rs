@@ -113,6 +113,7 @@ pub(crate) fn context(target: Target) -> Context {
         clock: Arc::new(clock),
         target: Arc::new(target),
         accounts: vec![account("users-1"), account("users-2")],
+        sessions: Arc::default(),
         compensation: Arc::new(RecordingLog::default()),
         cancel: CancellationToken::new(),
         self_check: Arc::new(NoSelfCheck),

@@ -35,6 +35,10 @@ pub(in crate::cli) struct RunArguments {
     /// Runs every journey this often.
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZero<u64>,
+    /// Runs journeys that say `warm = true` as their warm variant, the others cold: the first run
+    /// of an account signs in, and those behind it (`--repeat`) begin with its session.
+    #[arg(long)]
+    pub(super) warm: bool,
     /// Runs this many at the same time; no account is ever in two of them.
     #[arg(long, value_name = "N", default_value = "1", value_parser = jobs())]
     pub(super) jobs: u16,

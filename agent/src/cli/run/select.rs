@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bongsu_agent::plan::{LoadedTarget, load_target_file, read_sources};
 use bongsu_language::{CheckOptions, Diagnostic, Journey, SourceFile, load};
+use bongsu_model::Variant;
 
 use super::arguments::RunArguments;
 use super::pick::{expand, pick_cases, pick_tags};
@@ -42,12 +43,24 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
     for var in &arguments.vars {
         set_var(&mut journeys, var).map_err(usage)?;
     }
-    let pieces = journeys.into_iter().map(Piece::new).collect();
+    if arguments.warm && !journeys.iter().any(has_warm) {
+        return Err(usage(
+            "--warm: no journey says `warm = true`; each would be run cold".to_owned(),
+        ));
+    }
+    let wanted = arguments.warm.then(Variant::warm);
+    let pieces = journeys.into_iter();
+    let pieces = pieces.map(|journey| Piece::new(journey, wanted.as_ref()));
+    let pieces = pieces.collect();
     Ok(Selected {
         files,
         target,
         pieces,
     })
+}
+
+fn has_warm(journey: &Journey) -> bool {
+    journey.variants.contains(&Variant::warm())
 }
 
 fn journeys(files: &[SourceFile], target: &LoadedTarget) -> Result<Vec<Journey>, Exit> {

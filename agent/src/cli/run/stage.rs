@@ -8,7 +8,7 @@ use bongsu_model::{
     BootId, Clock, Revision, RunId, RunIdentity, RunReport, Trigger, Vantage, Variant,
 };
 use bongsu_probes::{
-    Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, StepWatch, Target,
+    Account, Context, NoCompensationLog, NoSelfCheck, RunOrder, Sessions, StepWatch, Target,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,11 +21,13 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    pub(super) fn new(journey: Journey) -> Self {
+    /// With `wanted`, the variant of that name where the journey has it; its first one otherwise.
+    pub(super) fn new(journey: Journey, wanted: Option<&Variant>) -> Self {
+        let mut variants = journey.variants.iter();
+        let wanted = wanted.and_then(|wanted| variants.clone().find(|one| *one == wanted));
         Self {
-            variant: journey
-                .variants
-                .first()
+            variant: wanted
+                .or_else(|| variants.next())
                 .cloned()
                 .unwrap_or_else(Variant::cold),
             revision: Revision::of(journey.revision.as_str().as_bytes()),
@@ -41,6 +43,8 @@ pub(super) struct Stage {
     pub(super) clock: Arc<dyn Clock>,
     /// Cancelled when the command is interrupted: what is under way cleans up and ends.
     pub(super) cancel: CancellationToken,
+    /// What warm runs leave to one another; it ends with the command.
+    sessions: Arc<Sessions>,
     trigger: Trigger,
     pub(super) vantage: Vantage,
     boot: BootId,
@@ -52,6 +56,7 @@ impl Stage {
             target,
             clock: Arc::new(SystemClock::new()),
             cancel: CancellationToken::new(),
+            sessions: Arc::default(),
             trigger,
             vantage,
             boot: BootId::new(&format!("{:016x}", nonce())).expect("hex digits"),
@@ -71,6 +76,7 @@ impl Stage {
             order: self.order(piece, seq),
             target: self.target.clone(),
             accounts,
+            sessions: self.sessions.clone(),
             compensation: Arc::new(NoCompensationLog),
             cancel: self.cancel.clone(),
             self_check: Arc::new(NoSelfCheck),

@@ -69,6 +69,7 @@ impl Job {
             },
             target: self.target.target.clone(),
             accounts: accounts[..1].to_vec(),
+            sessions: Arc::default(),
             compensation: Arc::new(NoCompensationLog),
             cancel: CancellationToken::new(),
             self_check: Arc::new(NoSelfCheck),

@@ -30,6 +30,8 @@ impl GrpcStatus {
     pub const OK: Self = Self(0);
     /// The status of calls whose server names one that nobody knows.
     pub const UNKNOWN: Self = Self(2);
+    /// The server does not know who asks: what 401 is in HTTP.
+    pub const UNAUTHENTICATED: Self = Self(16);
 
     /// The status with this number.
     pub fn from_number(number: i64) -> Option<Self> {
@@ -95,6 +97,7 @@ mod tests {
         for wrong in [-1, 17, 256] {
             assert_eq!(GrpcStatus::from_number(wrong), None);
         }
+        assert_eq!(GrpcStatus::UNAUTHENTICATED.name(), "UNAUTHENTICATED");
         assert_eq!(GrpcStatus::from_name("not_found"), None);
     }
 }

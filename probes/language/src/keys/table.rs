@@ -1,6 +1,6 @@
 //! The tables of journeys and fragments.
 
-use super::{Section, Shape, later, optional, required};
+use super::{Section, Shape, optional, required};
 
 /// The keys of a journey.
 pub(crate) static JOURNEY: Section = Section {
@@ -13,6 +13,11 @@ pub(crate) static JOURNEY: Section = Section {
             "every",
             Shape::Duration,
             "the cadence; a plan may override it",
+        ),
+        optional(
+            "warm",
+            Shape::Flag,
+            "true if agents also run it as `warm`: with the session that an earlier run opened",
         ),
         required(
             "timeout",
@@ -49,7 +54,6 @@ pub(crate) static JOURNEY: Section = Section {
         ),
         optional("ip", Shape::Text, "the IP version to use: \"4\" or \"6\""),
         optional("tags", Shape::Texts, "words by which `run` picks journeys"),
-        later("warm", "keep sessions across runs"),
     ],
 };
 
@@ -86,6 +90,11 @@ pub(crate) static FRAGMENT: Section = Section {
             "gives",
             Shape::Texts,
             "variables that it sets on the acting actor",
+        ),
+        optional(
+            "session",
+            Shape::Flag,
+            "true if its steps sign in: a warm run passes over them while it has what they gave",
         ),
         required("step", Shape::Tables, "the steps, in order"),
         optional(

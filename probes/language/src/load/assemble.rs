@@ -76,7 +76,10 @@ fn lay_out(
         steps: layout.steps,
         cleanup: layout.cleanup,
         uses: layout.uses,
-        variants: vec![Variant::cold()],
+        variants: match file.warm {
+            Some(_) => vec![Variant::cold(), Variant::warm()],
+            None => vec![Variant::cold()],
+        },
         path: Arc::clone(path),
     };
     number(&mut journey)?;
@@ -179,6 +182,7 @@ impl Layout<'_> {
                 .iter()
                 .map(|(name, _)| name.clone())
                 .collect(),
+            is_session: fragment.is_session,
         });
         Some(())
     }

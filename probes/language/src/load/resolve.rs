@@ -184,6 +184,7 @@ pub(super) fn check_journey(
     check_owed(&file.steps, &file.cleanup, diagnostics);
     super::whole::check_measured(file, fragments, diagnostics);
     super::limits::check_limits(file, fragments, diagnostics);
+    super::warm::check_warm(file, fragments, diagnostics);
 }
 
 pub(super) fn find<'f>(fragments: &'f [Fragment], name: &str) -> Option<&'f FragmentFile> {

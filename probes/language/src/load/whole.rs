@@ -21,20 +21,26 @@ pub(super) fn check_measured(
     let Some((feature, position)) = &file.feature else {
         return;
     };
+    let mut steps = file.steps.iter();
+    let is_measured = steps.any(|step| measures(step, feature, fragments));
+    if !file.steps.is_empty() && !is_measured {
+        diagnostics.push(unmeasured(feature, position));
+    }
+}
+
+/// Whether a step of a journey measures `feature`, which is the journey's own.
+pub(super) fn measures(step: &StepEntry, feature: &FeatureId, fragments: &[Fragment]) -> bool {
     let is_own = |step: &StepEntry, default: Option<&FeatureId>| match &step.feature {
         Some((own, _)) => own == feature,
         None => default.is_none_or(|default| default == feature),
     };
-    let measures = |step: &StepEntry| match &step.doing {
+    match &step.doing {
         Some(Doing::Use { fragment, .. }) => find(fragments, fragment).is_none_or(|found| {
             let default = found.feature.as_ref().map(|(feature, _)| feature);
             found.steps.iter().any(|step| is_own(step, default))
         }),
         Some(Doing::Act(_)) => is_own(step, Some(feature)),
         None => true,
-    };
-    if !file.steps.is_empty() && !file.steps.iter().any(measures) {
-        diagnostics.push(unmeasured(feature, position));
     }
 }
 
