@@ -4,6 +4,7 @@
 //! not look up.
 
 mod meter;
+mod proxy;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,6 +18,7 @@ use crate::failure::{Fault, broken, own_shortage};
 use crate::phases::{Phase, Stopwatch};
 use crate::target::{Target, is_metadata, is_private};
 pub(crate) use meter::{Meter, Metered};
+pub(crate) use proxy::{Proxy, login_refused};
 
 /// Anything that bytes go through.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
@@ -94,6 +96,21 @@ impl Endpoint {
         })
     }
 
+    fn place(&self) -> Place<'_> {
+        Place {
+            host: &self.host,
+            port: self.port,
+            ip: self.ip,
+        }
+    }
+
+    /// The proxy that requests to here are handed to whole: all that are neither encrypted nor of
+    /// HTTP/2, for which a tunnel is dug.
+    pub(crate) fn forwarder<'t>(&self, target: &'t Target) -> Option<&'t Proxy> {
+        let is_plain = self.security == Security::Plain && self.newest != Protocol::Http2Only;
+        target.proxy.as_ref().filter(|_| is_plain)
+    }
+
     /// The same, over `ip` alone if one is given.
     pub(crate) fn over(self, ip: Option<IpVersion>) -> Self {
         Self { ip, ..self }
@@ -116,12 +133,11 @@ pub(crate) async fn dial(
     facts: &mut NetworkFacts,
     deadline: Deadline,
 ) -> Result<Dialled, Fault> {
-    let place = Place {
-        host: &endpoint.host,
-        port: endpoint.port,
-        ip: endpoint.ip,
+    let place = endpoint.place();
+    let stream = match &target.proxy {
+        Some(proxy) => proxy.tunnel(place, target, watch, facts, deadline).await?,
+        None => open(place, target, watch, facts, deadline).await?,
     };
-    let stream = open(place, target, watch, facts, deadline).await?;
     let (stream, protocol): (Box<dyn Stream>, _) = match endpoint.security {
         Security::Plain => {
             let protocol = match endpoint.newest {
@@ -149,6 +165,24 @@ pub(crate) async fn dial(
     Ok(Dialled {
         stream,
         protocol,
+        security: endpoint.security,
+    })
+}
+
+/// Opens a stream to `proxy`, which requests to `endpoint` are handed to whole; ends the phases dns
+/// and connect on the way.
+pub(crate) async fn dial_proxy(
+    proxy: &Proxy,
+    endpoint: &Endpoint,
+    target: &Target,
+    (watch, facts): (&mut Stopwatch, &mut NetworkFacts),
+    deadline: Deadline,
+) -> Result<Dialled, Fault> {
+    let place = endpoint.place();
+    let stream = proxy.reach(place, target, watch, facts, deadline).await?;
+    Ok(Dialled {
+        stream: Metered::new(Box::new(stream), watch.clock()),
+        protocol: Protocol::Http1,
         security: endpoint.security,
     })
 }
@@ -214,13 +248,7 @@ async fn resolve(
     deadline: Deadline,
 ) -> Result<IpAddr, Fault> {
     let private_allowed = target.allows_private();
-    if let Ok(address) = place.host.parse::<IpAddr>() {
-        if !private_allowed && is_private(address) {
-            let target = target.name();
-            return Err(Fault::internal(format!(
-                "address {address} is private and target `{target}` has no `allow_private`"
-            )));
-        }
+    if let Some(address) = check_literal(place, target)? {
         if place.ip.is_some_and(|ip| ip != version(address)) {
             return Err(Fault::internal(format!(
                 "address {address} is not of the IP version that the journey asks for"
@@ -253,6 +281,20 @@ async fn resolve(
         ));
     }
     Ok(address)
+}
+
+/// The address, if one is written out; it must be one that the target lets be reached.
+fn check_literal(place: Place<'_>, target: &Target) -> Result<Option<IpAddr>, Fault> {
+    let Ok(address) = place.host.parse::<IpAddr>() else {
+        return Ok(None);
+    };
+    if !target.allows_private() && is_private(address) {
+        let target = target.name();
+        return Err(Fault::internal(format!(
+            "address {address} is private and target `{target}` has no `allow_private`"
+        )));
+    }
+    Ok(Some(address))
 }
 
 fn version(address: IpAddr) -> IpVersion {

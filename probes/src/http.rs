@@ -21,7 +21,7 @@ use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
 
 use crate::clock::Deadline;
-use crate::dial::{Endpoint, Protocol, Security, dial};
+use crate::dial::{Endpoint, Protocol, Proxy, Security, dial, dial_proxy, login_refused};
 use crate::failure::Fault;
 use crate::phases::{Phase, Stopwatch};
 use crate::target::Target;
@@ -89,7 +89,8 @@ async fn perform(
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
     let endpoint = Endpoint::of(&request.url, request.newest)?.over(line.ip);
-    let message = message(request, &endpoint)?;
+    let forwarder = endpoint.forwarder(line.target);
+    let message = message(request, &endpoint, forwarder)?;
     let kept = if line.target.is_cut() {
         None
     } else {
@@ -101,7 +102,7 @@ async fn perform(
         None => send_anew(message, &endpoint, &mut line, exchange).await?,
         Some(mut connection) => match send(message, &mut connection, &mut line).await {
             Err(unanswered) if unanswered.taken == Taken::Never => {
-                let message = self::message(request, &endpoint)?;
+                let message = self::message(request, &endpoint, forwarder)?;
                 send_anew(message, &endpoint, &mut line, exchange).await?
             }
             head => (connection, head),
@@ -115,6 +116,9 @@ async fn perform(
     } = line;
     let head = head.map_err(|unanswered| unanswered.fault)?;
     let (parts, incoming) = head.into_parts();
+    if forwarder.is_some() && parts.status == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(login_refused());
+    }
     exchange.network.http_status = Some(parts.status.as_u16());
     exchange.network.http_version = Some(version(parts.version).to_owned());
     let answer = exchange.answer.insert(Answer {
@@ -148,7 +152,13 @@ async fn send_anew(
     exchange: &mut Exchange,
 ) -> Result<(Connection, Head), Fault> {
     let facts = &mut exchange.network;
-    let dialled = dial(endpoint, line.target, line.watch, facts, line.deadline).await?;
+    let dialled = match endpoint.forwarder(line.target) {
+        Some(proxy) => {
+            let seen = (&mut *line.watch, facts);
+            dial_proxy(proxy, endpoint, line.target, seen, line.deadline).await?
+        }
+        None => dial(endpoint, line.target, line.watch, facts, line.deadline).await?,
+    };
     let opened = line.deadline.bound(connection::open(dialled)).await;
     let mut connection = opened.map_err(|struck| Fault::struck(struck, Phase::Wait))??;
     let head = send(message, &mut connection, line).await;
@@ -181,15 +191,29 @@ async fn send(message: Message, connection: &mut Connection, line: &mut Line<'_>
     head
 }
 
-fn message(request: &Request, endpoint: &Endpoint) -> Result<Message, Fault> {
+/// The request as it is written: with a path, or for a proxy that passes it on with its whole URL.
+fn message(
+    request: &Request,
+    endpoint: &Endpoint,
+    forwarder: Option<&Proxy>,
+) -> Result<Message, Fault> {
     let path = request
         .url
         .path_and_query()
         .map_or("/", http::uri::PathAndQuery::as_str);
+    let path = if path.is_empty() { "/" } else { path };
+    let host = host_header(endpoint);
+    let line = match forwarder {
+        Some(_) => format!("http://{host}{path}"),
+        None => path.to_owned(),
+    };
     let mut builder = http::Request::builder()
         .method(request.method.clone())
-        .uri(if path.is_empty() { "/" } else { path })
-        .header(http::header::HOST, host_header(endpoint));
+        .uri(line)
+        .header(http::header::HOST, host);
+    if let Some(login) = forwarder.and_then(Proxy::authorization) {
+        builder = builder.header(http::header::PROXY_AUTHORIZATION, login);
+    }
     let is_encoding = |name: &str| name.eq_ignore_ascii_case("accept-encoding");
     if !request.headers.iter().any(|(name, _)| is_encoding(name)) {
         builder = builder.header(http::header::ACCEPT_ENCODING, "gzip, br");

@@ -126,6 +126,9 @@ impl<'a> Run<'a> {
         let now = context.clock.wall();
         let mut environment = Environment::new(journey, context.target.profile(), words, now);
         let mut mask = Mask::default();
+        for secret in context.target.proxy_secrets() {
+            mask.learn(secret);
+        }
         for (actor, account) in context.accounts.iter().enumerate() {
             for (name, value) in &account.fields {
                 environment.set(actor, name, value.clone(), Secrecy::Public);

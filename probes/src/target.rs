@@ -5,8 +5,9 @@ mod reach;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bongsu_language::{Reach, TargetProfile};
-use bongsu_model::TargetName;
+use bongsu_model::{Secret, TargetName};
 
+use crate::dial::Proxy;
 use crate::dns::Resolver;
 use crate::tls::Trust;
 pub(crate) use reach::{is_metadata, is_private};
@@ -54,6 +55,7 @@ pub struct Target {
     profile: TargetProfile,
     is_cut: AtomicBool,
     pub(crate) resolver: Resolver,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) tls: crate::tls::Configs,
 }
 
@@ -80,12 +82,21 @@ impl Target {
         }
         let tls = crate::tls::Configs::new(trust).map_err(TargetError::Tls)?;
         let resolver = Resolver::new(profile.resolver)?;
+        let proxy = profile.proxy.as_ref().map(Proxy::new).transpose()?;
         Ok(Self {
             profile,
             is_cut: AtomicBool::new(false),
             resolver,
+            proxy,
             tls,
         })
+    }
+
+    /// Tells the profile's proxy, if it has one, who asks. A user with a colon in it is nobody's.
+    pub fn log_in_to_proxy(&mut self, user: &Secret, password: Secret) {
+        if let Some(proxy) = &mut self.proxy {
+            proxy.log_in(user, password);
+        }
     }
 
     /// Cuts the way to the target, or mends it: from now on dialling fails, or works again.
@@ -105,6 +116,11 @@ impl Target {
     /// What it was made of.
     pub fn profile(&self) -> &TargetProfile {
         &self.profile
+    }
+
+    /// What the proxy is told and nobody else.
+    pub(crate) fn proxy_secrets(&self) -> Vec<Secret> {
+        self.proxy.as_ref().map_or_else(Vec::new, Proxy::secrets)
     }
 
     pub(crate) fn allows_private(&self) -> bool {

@@ -30,7 +30,7 @@ impl<'a> Accounts<'a> {
 
     /// The slice of each pool; what is wrong with their secrets goes to `problems`.
     pub(super) fn pools(
-        mut self,
+        &mut self,
         slice: Slice,
         problems: &mut Vec<PlanProblem>,
     ) -> Vec<(PoolName, Vec<Account>)> {
@@ -46,6 +46,36 @@ impl<'a> Accounts<'a> {
             pools.push((pool.name.clone(), accounts));
         }
         pools
+    }
+
+    /// The user and the password that the target's proxy wants, if it wants any.
+    pub(super) fn proxy_login(
+        &mut self,
+        problems: &mut Vec<PlanProblem>,
+    ) -> Option<(Secret, Secret)> {
+        let profile = self.profile;
+        let target = &profile.target;
+        let login = profile.proxy.as_ref()?.login.as_ref()?;
+        let mut part = |name: &str, source: &FieldSource| {
+            let found = match source {
+                FieldSource::Plain(text) => Ok(Secret::new(text.as_str())),
+                FieldSource::Env(variable) => self.secret(SecretSource::Env(variable.clone())),
+                FieldSource::File(path) => self.secret(SecretSource::File(self.folder.join(path))),
+            };
+            let told =
+                |error| PlanProblem::plain(format!("target `{target}`, `proxy.{name}`: {error}"));
+            found.map_err(|error| problems.push(told(error))).ok()
+        };
+        let user = part("user", &login.user);
+        let password = part("password", &login.password);
+        let (user, password) = (user?, password?);
+        if user.expose().contains(':') {
+            problems.push(PlanProblem::plain(format!(
+                "target `{target}`, `proxy.user`: a user has no colon in it (RFC 7617)"
+            )));
+            return None;
+        }
+        Some((user, password))
     }
 
     fn account(&mut self, spec: &AccountSpec) -> Result<Account, Vec<PlanProblem>> {

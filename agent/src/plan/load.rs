@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bongsu_language::{
-    CheckOptions, Colour, Diagnostic, FieldSource, Journey, SourceFile, TargetProfile,
+    CheckOptions, Colour, Diagnostic, FieldSource, Journey, ProxySpec, SourceFile, TargetProfile,
 };
 use bongsu_model::{PlanRecord, PoolName, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
@@ -174,7 +174,13 @@ fn look_at_each(config: &PlanConfig) -> Result<Fingerprint, FilesError> {
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let accounts = profile.pools.iter().flat_map(|pool| &pool.accounts);
         let secrets = accounts.flat_map(|account| &account.fields);
-        let secrets = secrets.filter_map(|(_, source)| match source {
+        let secrets = secrets.map(|(_, source)| source);
+        let login = profile
+            .proxy
+            .iter()
+            .filter_map(|proxy| proxy.login.as_ref());
+        let login = login.flat_map(|login| [&login.user, &login.password]);
+        let secrets = secrets.chain(login).filter_map(|source| match source {
             FieldSource::File(path) => Some(folder.join(path)),
             FieldSource::Plain(_) | FieldSource::Env(_) => None,
         });
@@ -244,7 +250,9 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
         let file = read_source(path).map_err(refused)?;
         target_files.push(digest(&file.text));
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        match target(&file, folder, config.account_slice) {
+        let slice = config.account_slice;
+        let loaded = profile(&file).and_then(|profile| target(profile, &file, folder, slice));
+        match loaded {
             Ok(target) => targets.push(target),
             Err(found) => problems.extend(found),
         }
@@ -470,27 +478,42 @@ fn too_few_accounts(journey: &Journey, loaded: &LoadedTarget, slice: Slice) -> V
         .collect()
 }
 
-/// Loads one target profile with all of its accounts.
+/// Loads one target profile with all of its accounts; with `proxy`, as if the profile named it
+/// instead of its own.
 ///
 /// # Errors
 /// Every problem of the file, its roots and its secrets.
-pub fn load_target_file(path: &Path) -> Result<LoadedTarget, PlanRefusal> {
+pub fn load_target_file(
+    path: &Path,
+    proxy: Option<&ProxySpec>,
+) -> Result<LoadedTarget, PlanRefusal> {
     let file = read_source(path).map_err(|error| PlanRefusal(vec![PlanProblem::plain(error)]))?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    target(&file, folder, Slice::WHOLE).map_err(PlanRefusal)
+    let mut profile = profile(&file).map_err(PlanRefusal)?;
+    if let Some(proxy) = proxy {
+        profile.proxy = Some(proxy.clone());
+    }
+    target(profile, &file, folder, Slice::WHOLE).map_err(PlanRefusal)
+}
+
+fn profile(file: &SourceFile) -> Result<TargetProfile, Vec<PlanProblem>> {
+    bongsu_language::load_target(file).map_err(|all| {
+        let mut problems = Vec::new();
+        tell(&mut problems, &all, std::slice::from_ref(file));
+        problems
+    })
 }
 
 fn target(
+    profile: TargetProfile,
     file: &SourceFile,
     folder: &Path,
     slice: Slice,
 ) -> Result<LoadedTarget, Vec<PlanProblem>> {
     let mut problems = Vec::new();
-    let profile = bongsu_language::load_target(file).map_err(|all| {
-        tell(&mut problems, &all, std::slice::from_ref(file));
-        std::mem::take(&mut problems)
-    })?;
-    let pools = Accounts::of(&profile, folder).pools(slice, &mut problems);
+    let mut accounts = Accounts::of(&profile, folder);
+    let pools = accounts.pools(slice, &mut problems);
+    let login = accounts.proxy_login(&mut problems);
     let ca = profile.ca.as_ref().map(|ca| {
         let path = folder.join(ca);
         std::fs::read(&path).map_err(|error| {
@@ -508,10 +531,15 @@ fn target(
     let target = Target::new(profile, ca.as_deref())
         .map_err(|error| problems.push(PlanProblem::plain(format!("{}: {error}", file.path))));
     match target {
-        Ok(target) if problems.is_empty() => Ok(LoadedTarget {
-            target: Arc::new(target),
-            pools,
-        }),
+        Ok(mut target) if problems.is_empty() => {
+            if let Some((user, password)) = login {
+                target.log_in_to_proxy(&user, password);
+            }
+            Ok(LoadedTarget {
+                target: Arc::new(target),
+                pools,
+            })
+        }
         Ok(_) | Err(()) => Err(problems),
     }
 }

@@ -4,7 +4,7 @@ use bongsu_superapp::{Component, Count, Fault, FaultKind, FaultPoint};
 use serde_json::Value;
 
 use crate::cli::{bongsu_with, patient};
-use crate::stage::Stage;
+use crate::stage::{Stage, bongsu};
 
 /// `bongsu run` of everything that the stage has written.
 pub(crate) fn run_all(stage: &Stage, more: &[&str]) -> Vec<String> {
@@ -231,4 +231,37 @@ async fn warm_runs_sign_in_once_and_begin_with_that_session() {
     );
     let audit = stage.platform.audit();
     assert_eq!(audit.count(Count::SessionsOpened), opened + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_is_used_when_told_and_never_because_of_the_environment() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    // Nobody is there any more.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let (arguments, url) = (run_all(&stage, &["--json"]), proxy.clone());
+    let output = tokio::task::spawn_blocking(move || {
+        let mut command = bongsu();
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, &url).env(name.to_lowercase(), &url);
+        }
+        command.args(arguments).output().unwrap()
+    });
+    let output = output.await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert_eq!(runs(&text)[0]["verdict"], "pass", "{text}");
+
+    let (code, text) = bongsu_with(run_all(&stage, &["--json", "--proxy", &proxy])).await;
+    assert_eq!(code, Some(4), "{text}");
+    let first = &runs(&text)[0]["steps"][0]["outcome"];
+    let told = "blind(egress) the target's `proxy` cannot be reached: refused";
+    assert_eq!(first, told, "{text}");
+
+    let with_login = "http://me:sentinel-word@127.0.0.1:1";
+    let (code, text) = bongsu_with(run_all(&stage, &["--proxy", with_login])).await;
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("write http://host:port"), "{text}");
 }

@@ -10,7 +10,7 @@ pub(crate) use table::{
     ACTOR, CAPTURE, CASE, DEFAULTS, EXPECT, FRAGMENT, JOURNEY, OAUTH2, OPERATORS, PART, PAYLOAD,
     POLL, RAW, RETRY, STEP, TIME,
 };
-pub(crate) use target::{BUDGET, POOL, SECRET, TARGET};
+pub(crate) use target::{BUDGET, POOL, PROXY, SECRET, TARGET};
 
 /// What a key's value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -74,7 +74,7 @@ pub use schema::{SchemaKind, schema};
 pub use sketch::{Sketch, SketchedJourney, SketchedStep, sketch};
 pub use source::{Position, SourceFile};
 pub use target::{
-    AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,
-    load_target,
+    AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, ProxyLogin, ProxySpec, Reach,
+    TargetProfile, load_target,
 };
 pub use template::{Template, ValueTemplate};

@@ -7,9 +7,11 @@ use bongsu_model::{AccountName, PoolName, TargetName};
 use crate::journey::Journey;
 
 mod parse;
+mod proxy;
 
 pub use parse::load_target;
 pub(crate) use parse::{KILL_SWITCH, parse_target};
+pub use proxy::{ProxyLogin, ProxySpec};
 
 /// A named environment of the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct TargetProfile {
     pub hosts: Vec<HostPattern>,
     /// Which addresses the hosts may have.
     pub reach: Reach,
+    /// What is between the agent and the hosts; none unless the file says so.
+    pub proxy: Option<ProxySpec>,
     /// The test accounts.
     pub pools: Vec<Pool>,
     /// What is held back.

@@ -147,8 +147,11 @@ pub struct NetworkFacts {
     pub server_address: Option<String>,
     /// The port that was asked for.
     pub server_port: Option<u16>,
-    /// The one address that was connected to.
+    /// The one address that was connected to: the proxy's where the target is reached through one.
     pub peer_address: Option<IpAddr>,
+    /// How long a proxy took to open the way to the server, which is a part of the phase connect;
+    /// absent without a proxy, and where it passes plain requests on.
+    pub tunnel: Option<Duration>,
     /// The URL, redacted.
     pub url: Option<String>,
     /// The status of the HTTP answer.

@@ -53,6 +53,7 @@ impl Connections {
         facts.server_address = kept.facts.server_address;
         facts.server_port = kept.facts.server_port;
         facts.peer_address = kept.facts.peer_address;
+        // The tunnel was dug before: it is no part of this exchange.
         facts.tls_version = kept.facts.tls_version;
         facts.tls_cipher = kept.facts.tls_cipher;
         facts.tls_next_protocol = kept.facts.tls_next_protocol;

@@ -11,6 +11,7 @@ mod multiplexed;
 mod names;
 mod network;
 mod platform;
+mod proxies;
 mod raw;
 mod redirects;
 mod requests;

@@ -3,6 +3,7 @@
 pub(crate) mod dns;
 pub(crate) mod grpc;
 pub(crate) mod http2;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod socket;
 pub(crate) mod tls;

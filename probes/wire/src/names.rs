@@ -242,6 +242,8 @@ definitions! {
         "The port that was asked for.";
     PEER_ADDRESS = "network.peer.address", Step, "string", "1",
         "The one address that was connected to.";
+    TUNNEL_DURATION = "bongsu.proxy.tunnel.duration", Step, "double", "s",
+        "How long the proxy took to open the way, a part of connecting; absent without a proxy.";
     NETWORK_TYPE = "network.type", Step, "string", "1",
         "`ipv4` or `ipv6`, of the peer's address.";
     NETWORK_TRANSPORT = "network.transport", Step, "string", "1",

@@ -1,6 +1,7 @@
 //! What was seen of the network, by the names of the semantic conventions.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bongsu_model::{NetworkFacts, Timestamp, Verb};
 
@@ -8,6 +9,8 @@ use crate::attribute::{AttributeError, AttributeFault, Attributes, Writer, parse
 use crate::date::{from_rfc3339, rfc3339};
 use crate::limits::{DNS_ANSWERS_MAX, TEXT_BYTES_MAX, URL_BYTES_MAX};
 use crate::names::{self, key};
+use crate::seconds::seconds;
+use crate::step::duration;
 
 /// Writes what was seen, and what other tools expect to be said beside it.
 pub(crate) fn encode(network: &NetworkFacts, verb: Verb, writer: &mut Writer) {
@@ -30,6 +33,9 @@ pub(crate) fn encode(network: &NetworkFacts, verb: Verb, writer: &mut Writer) {
         writer.word(names::PEER_ADDRESS, &peer.to_string());
         let family = if peer.is_ipv4() { "ipv4" } else { "ipv6" };
         writer.word(names::NETWORK_TYPE, family);
+    }
+    if let Some(tunnel) = network.tunnel {
+        writer.double(names::TUNNEL_DURATION, seconds(tunnel));
     }
     if let Some(transport) = transport(verb) {
         writer.word(names::NETWORK_TRANSPORT, transport);
@@ -74,6 +80,7 @@ pub(crate) struct Seen<'a> {
     server_address: Option<&'a str>,
     server_port: Option<u16>,
     peer_address: Option<IpAddr>,
+    tunnel: Option<Duration>,
     url: Option<&'a str>,
     http_status: Option<u16>,
     http_version: Option<&'a str>,
@@ -101,10 +108,13 @@ pub(crate) fn read<'a>(attributes: &Attributes<'a>) -> Result<Seen<'a>, Attribut
             AttributeFault::Text("not an RFC 3339 time in UTC".to_owned()).of(key::TLS_NOT_AFTER)
         })?),
     };
+    let tunnel = attributes.optional_double(key::TUNNEL_DURATION)?;
+    let tunnel = tunnel.map(|seconds| duration(key::TUNNEL_DURATION, seconds));
     Ok(Seen {
         server_address: attributes.optional_text(key::SERVER_ADDRESS, TEXT_BYTES_MAX)?,
         server_port: attributes.optional_int(key::SERVER_PORT)?,
         peer_address: attributes.optional_word(key::PEER_ADDRESS)?,
+        tunnel: tunnel.transpose()?,
         url: attributes.optional_text(key::URL_FULL, URL_BYTES_MAX)?,
         http_status: attributes.optional_int(key::HTTP_STATUS)?,
         http_version: attributes.optional_text(key::PROTOCOL_VERSION, TEXT_BYTES_MAX)?,
@@ -124,6 +134,7 @@ impl From<Seen<'_>> for NetworkFacts {
             server_address: owned(seen.server_address),
             server_port: seen.server_port,
             peer_address: seen.peer_address,
+            tunnel: seen.tunnel,
             url: owned(seen.url),
             http_status: seen.http_status,
             http_version: owned(seen.http_version),

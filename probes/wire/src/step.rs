@@ -418,7 +418,7 @@ fn read_redirects(attributes: &Attributes<'_>) -> Result<Vec<RedirectHop>, Attri
         .collect()
 }
 
-fn duration(name: Key, seconds: f64) -> Result<std::time::Duration, AttributeError> {
+pub(crate) fn duration(name: Key, seconds: f64) -> Result<std::time::Duration, AttributeError> {
     from_seconds(seconds).ok_or_else(|| AttributeFault::Range(seconds.to_string()).of(name))
 }
 

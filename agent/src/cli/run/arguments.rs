@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use bongsu_language::ProxySpec;
 use bongsu_model::{AgentId, NetworkId, RegionId, Trigger, Vantage};
 
 use super::report::ReportSpec;
@@ -23,6 +24,10 @@ pub(in crate::cli) struct RunArguments {
     /// A folder of target profiles.
     #[arg(long, value_name = "DIR")]
     pub(super) targets: Option<PathBuf>,
+    /// The HTTP proxy to use instead of the target's, as http://host:port; one that wants a login
+    /// is named in the target. Nothing of the environment is heeded (HTTP_PROXY and the like).
+    #[arg(long, value_name = "URL", value_parser = proxy)]
+    pub(super) proxy: Option<ProxySpec>,
     /// Sets a variable that the journey declares in `vars`; may be repeated.
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub(super) vars: Vec<String>,
@@ -102,6 +107,13 @@ impl RunArguments {
             agent: self.vantage.agent.clone(),
         }
     }
+}
+
+fn proxy(url: &str) -> Result<ProxySpec, String> {
+    ProxySpec::parse(url).ok_or_else(|| {
+        "write http://host:port; a login belongs into the target's `proxy`, where nobody sees it"
+            .to_owned()
+    })
 }
 
 fn jobs() -> clap::builder::RangedI64ValueParser<u16> {

@@ -28,7 +28,7 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
     let path = find_target(&arguments.target, arguments.targets.as_deref()).map_err(usage)?;
     let paths = expand(&arguments.files).map_err(usage)?;
     let files = read_sources(&with_fragments(&paths)).map_err(|e| usage(e.to_string()))?;
-    let target = load_target_file(&path).map_err(|refusal| {
+    let target = load_target_file(&path, arguments.proxy.as_ref()).map_err(|refusal| {
         for problem in &refusal.0 {
             say_error(problem.drawing.trim_end());
         }

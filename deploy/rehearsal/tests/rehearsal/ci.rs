@@ -114,7 +114,7 @@ async fn runs_of_a_ci_job_are_seen_and_decide_nothing() {
         journey: load_journeys(&[SourceFile::new("ci.toml", WRONG)])
             .unwrap()
             .remove(0),
-        target: load_target_file(&story.folder().join(profile)).unwrap(),
+        target: load_target_file(&story.folder().join(profile), None).unwrap(),
         vantage: Vantage {
             agent: AgentId::new(&agent.id()).unwrap(),
             region: RegionId::new(agent.region.id).unwrap(),

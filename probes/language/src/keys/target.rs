@@ -26,12 +26,28 @@ pub(crate) static TARGET: Section = Section {
             Shape::Flag,
             "whether loopback and private addresses may be reached",
         ),
+        optional(
+            "proxy",
+            Shape::Any,
+            "the HTTP proxy that requests and sockets go through: its URL, or a table; without \
+             it none is used, whatever the environment says",
+        ),
         optional("pool", Shape::Table, "the test accounts"),
         optional(
             "kill_switch",
             Shape::Text,
             "what is held back: off, side-effects or everything",
         ),
+    ],
+};
+
+/// The keys of a proxy.
+pub(crate) static PROXY: Section = Section {
+    title: "a proxy",
+    keys: &[
+        required("url", Shape::Text, "where it is, as http://host:port"),
+        optional("user", Shape::Any, "whom it knows the agent as"),
+        optional("password", Shape::Any, "the user's password"),
     ],
 };
 

@@ -117,6 +117,9 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         }
         ("a target profile", "pool") => by_name(NAME, reference("pool")),
         ("a target profile", "kill_switch") => words(KILL_SWITCH.iter().map(|(word, _)| *word)),
+        ("a target profile", "proxy") => text_or("proxy"),
+        ("a proxy", "user") => text_or("secret"),
+        ("a proxy", "password") => reference("secret"),
         ("a pool", "accounts") => lists("account"),
         ("a pool", "budget") => reference("budget"),
         ("a budget", _) => json!({ "type": "integer", "minimum": 1 }),
@@ -163,6 +166,11 @@ pub(super) fn definition(name: &str) -> Value {
         "names" => object(&keys::NAMES),
         "feature" => object(&keys::FEATURE),
         "dependency" => object(&keys::DEPENDENCY),
+        "proxy" => {
+            let mut proxy = object(&keys::PROXY);
+            proxy["dependencies"] = json!({ "user": ["password"], "password": ["user"] });
+            proxy
+        }
         "pool" => object(&keys::POOL),
         "budget" => {
             let mut budget = object(&keys::BUDGET);

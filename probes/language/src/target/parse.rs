@@ -56,6 +56,7 @@ pub(crate) fn parse_target(parser: &mut Parser<'_>, table: &Table) -> Option<Tar
     let ws = parser.addresses(table, "ws", &["ws://", "wss://"], &hosts);
     let resolver = parser.resolver(table);
     let allow_private = table.get("allow_private").and_then(Node::as_bool) == Some(true);
+    let proxy = parser.proxy(table);
     let kill_switch = table
         .get("kill_switch")
         .and_then(|node| parser.word(node, "a state of the kill switch", KILL_SWITCH));
@@ -78,6 +79,7 @@ pub(crate) fn parse_target(parser: &mut Parser<'_>, table: &Table) -> Option<Tar
         } else {
             Reach::Public
         },
+        proxy,
         pools,
         kill_switch: kill_switch.unwrap_or(KillSwitch::Off),
     })
@@ -292,7 +294,7 @@ impl Parser<'_> {
         })
     }
 
-    fn field(&mut self, entry: &Entry) -> Option<FieldSource> {
+    pub(super) fn field(&mut self, entry: &Entry) -> Option<FieldSource> {
         if let Some(text) = entry.node.as_text() {
             if is_secret_name(&entry.key) {
                 let _ = self

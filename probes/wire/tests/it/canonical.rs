@@ -309,6 +309,7 @@ fn post(name: &str, index: u32, started_ms: u64, ended_ms: u64) -> StepReport {
             server_address: Some("account.superapp.test".to_owned()),
             server_port: Some(443),
             peer_address: Some("127.0.0.1".parse().unwrap()),
+            tunnel: Some(Duration::from_micros(1_500)),
             url: Some("https://account.superapp.test/v1/sessions".to_owned()),
             http_status: Some(200),
             http_version: Some("2".to_owned()),

@@ -92,12 +92,12 @@ prop_compose! {
             any::<Option<u16>>(),
             proptest::option::of(0..=i64::MAX.unsigned_abs()),
         ),
-        peer_address in any::<Option<IpAddr>>(),
+        (peer_address, tunnel) in (any::<Option<IpAddr>>(), proptest::option::of(duration())),
         dns_answers in proptest::collection::vec(any::<IpAddr>(), 0..5),
         tls_not_after in proptest::option::of(any::<u64>().prop_map(Timestamp::from_unix_nanos)),
     ) -> NetworkFacts {
         NetworkFacts {
-            server_address, server_port, peer_address, url, http_status, http_version, body_bytes,
+            server_address, server_port, peer_address, tunnel, url, http_status, http_version, body_bytes,
             dns_answers, tls_version, tls_cipher, tls_next_protocol, tls_not_after,
         }
     }
