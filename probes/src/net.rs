@@ -23,6 +23,8 @@ use crate::target::Target;
 pub(crate) use ask::{Asking, ask};
 pub(crate) use bytes::{Enough, over_tcp, over_udp};
 pub(crate) use echo::ping;
+#[cfg(any(test, fuzzing))]
+pub(crate) use echo::{echo, is_reply};
 pub(crate) use handshake::{Handshake, shake};
 pub(crate) use question::{MEDIA_TYPE, Question, Reply};
 

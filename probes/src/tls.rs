@@ -4,6 +4,7 @@ mod certificate;
 mod distinguished;
 mod ocsp;
 mod session;
+mod signed;
 mod trust;
 
 use std::io;
@@ -19,6 +20,8 @@ use tokio_rustls::client::TlsStream;
 use crate::dial::Protocol;
 use crate::failure::{Fault, broken};
 pub(crate) use certificate::not_after;
+#[cfg(any(test, fuzzing))]
+pub(crate) use ocsp::{signed_content, status as stapled_status};
 pub(crate) use session::{Listener, Session};
 pub(crate) use trust::Trust;
 
@@ -151,8 +154,7 @@ pub(crate) fn stapled(
 ) -> &'static str {
     let (_, session) = stream.get_ref();
     let chain = session.peer_certificates().unwrap_or_default();
-    let own = chain.first().map(AsRef::as_ref).unwrap_or_default();
-    ocsp::status(&listener.stapled(), own, now)
+    ocsp::status(&listener.stapled(), chain, listener.trust(), now)
 }
 
 /// What is spoken from here on: HTTP/1.1 where the server agreed on nothing.

@@ -67,7 +67,7 @@ fn open(address: IpAddr) -> std::io::Result<UdpSocket> {
 
 /// An echo request. The kernel sets checksum and identifier, and hands this socket the replies to
 /// its own identifier only.
-fn echo(address: IpAddr, stamp: [u8; 8]) -> Vec<u8> {
+pub(crate) fn echo(address: IpAddr, stamp: [u8; 8]) -> Vec<u8> {
     let kind = match address {
         IpAddr::V4(_) => ECHO_V4,
         IpAddr::V6(_) => ECHO_V6,
@@ -79,7 +79,7 @@ fn echo(address: IpAddr, stamp: [u8; 8]) -> Vec<u8> {
 }
 
 /// Whether `message` is the reply to `echo`, with what was sent and its sequence number.
-fn is_reply(message: &[u8], echo: &[u8]) -> bool {
+pub(crate) fn is_reply(message: &[u8], echo: &[u8]) -> bool {
     /// Some systems hand out the IPv4 header, too: version 4, and its length in words.
     const VERSION_4: u8 = 4;
     let message = match message.first() {

@@ -58,6 +58,11 @@ impl Listener {
         }
     }
 
+    /// What is trusted.
+    pub(super) fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
     /// What was stapled; empty if nothing was.
     pub(crate) fn stapled(&self) -> Vec<u8> {
         self.stapled

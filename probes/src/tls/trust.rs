@@ -14,10 +14,17 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 #[derive(Debug)]
 pub(crate) struct Trust {
     provider: Arc<CryptoProvider>,
-    own: Option<Arc<WebPkiServerVerifier>>,
+    own: Option<Roots>,
     read_platform: fn() -> RootCertStore,
     /// None: it has no root.
-    platform: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    platform: OnceLock<Option<Roots>>,
+}
+
+/// Roots, and who verifies by them.
+#[derive(Debug)]
+struct Roots {
+    store: Arc<RootCertStore>,
+    verifier: Arc<WebPkiServerVerifier>,
 }
 
 impl Trust {
@@ -35,7 +42,7 @@ impl Trust {
         let own = match ca_pem {
             None => None,
             Some(pem) => {
-                let own = verifier(own_roots(pem)?, &provider);
+                let own = Roots::of(own_roots(pem)?, &provider);
                 Some(own.ok_or("it holds no certificate")?)
             }
         };
@@ -56,9 +63,26 @@ impl Trust {
         self.provider.clone()
     }
 
-    fn platform(&self) -> Option<&WebPkiServerVerifier> {
-        let read = || verifier((self.read_platform)(), &self.provider);
-        self.platform.get_or_init(read).as_deref()
+    /// The public keys (the contents of their `SubjectPublicKeyInfo`) of the roots with this
+    /// subject (its content): the target's own, and the platform's where it has none.
+    pub(super) fn keys_of(&self, subject: &[u8]) -> Vec<Vec<u8>> {
+        let keys = |roots: &Roots| {
+            let named = roots.store.roots.iter();
+            let named = named.filter(|root| root.subject.as_ref() == subject);
+            let keys = named.map(|root| root.subject_public_key_info.to_vec());
+            keys.collect::<Vec<_>>()
+        };
+        let own = self.own.as_ref().map(keys).unwrap_or_default();
+        if own.is_empty() {
+            self.platform().map(keys).unwrap_or_default()
+        } else {
+            own
+        }
+    }
+
+    fn platform(&self) -> Option<&Roots> {
+        let read = || Roots::of((self.read_platform)(), &self.provider);
+        self.platform.get_or_init(read).as_ref()
     }
 }
 
@@ -71,11 +95,12 @@ impl ServerCertVerifier for Trust {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let by = |verifier: &WebPkiServerVerifier| {
+        let by = |roots: &Roots| {
+            let verifier = &roots.verifier;
             verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now)
         };
         let unknown = || Err(Error::InvalidCertificate(CertificateError::UnknownIssuer));
-        let refusal = match self.own.as_deref().map_or_else(unknown, by) {
+        let refusal = match self.own.as_ref().map_or_else(unknown, by) {
             Ok(verified) => return Ok(verified),
             Err(refusal) => refusal,
         };
@@ -112,15 +137,16 @@ impl ServerCertVerifier for Trust {
     }
 }
 
-/// None if there is no root.
-fn verifier(
-    roots: RootCertStore,
-    provider: &Arc<CryptoProvider>,
-) -> Option<Arc<WebPkiServerVerifier>> {
-    // Nothing else is wrong with a verifier that asks no revocation lists.
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .ok()
+impl Roots {
+    /// None if there is no root.
+    fn of(store: RootCertStore, provider: &Arc<CryptoProvider>) -> Option<Self> {
+        let store = Arc::new(store);
+        // Nothing else is wrong with a verifier that asks no revocation lists.
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(store.clone(), provider.clone()).build();
+        let verifier = verifier.ok()?;
+        Some(Self { store, verifier })
+    }
 }
 
 fn own_roots(pem: &[u8]) -> Result<RootCertStore, String> {

@@ -297,7 +297,11 @@ pub(crate) static EXPECT: Section = Section {
         optional("version", Shape::Any, "the version of TLS"),
         optional("cipher", Shape::Any, "the cipher suite"),
         optional("alpn", Shape::Any, "what ALPN agreed on"),
-        optional("ocsp", Shape::Any, "the stapled revocation status"),
+        optional(
+            "ocsp",
+            Shape::Any,
+            "the stapled revocation status: good, revoked, unknown, stale, unverified, unreadable, none",
+        ),
         optional("hex", Shape::Any, "the bytes that came, in hexadecimal"),
     ],
 };
