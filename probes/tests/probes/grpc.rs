@@ -427,3 +427,98 @@ json = { id = "o-2" }
         assert_eq!(undone, owed, "{reflection:?}");
     }
 }
+
+#[tokio::test]
+async fn times_addresses_and_tls_are_captured_of_a_call_as_of_any_request() {
+    let server = Server::start_tls(&["h2"], |_| Ok(Response::new(order()))).await;
+    let journey = short(&format!(
+        "{GET}{}",
+        r#"
+capture.took = { time = "total" }
+capture.connected = { time = "connect" }
+capture.shaken = { time = "tls" }
+capture.waited = { time = "wait" }
+capture.received = { time = "receive" }
+capture.resolved = { time = "dns", optional = true }
+capture.address = { ip = true }
+capture.version = { tls = "version" }
+capture.cipher = { tls = "cipher" }
+capture.protocol = { tls = "protocol" }
+capture.ends = { tls = "not_after" }
+[[step]]
+name = "tell"
+grpc = "/shop.v1.Orders/Get"
+side_effect = false
+json = { id = "o-1", count = 2 }
+headers.x-times = "{{ took }} {{ connected }} {{ shaken }} {{ waited }} {{ received }}"
+headers.x-tls = "{{ version }} {{ cipher }} {{ protocol }} {{ ends }}"
+headers.x-address = "{{ address }}"
+capture.again = { tls = "protocol" }
+capture.there = { ip = true }
+[[step]]
+name = "unset"
+grpc = "/shop.v1.Orders/Get"
+side_effect = false
+json = { id = "{{ again }} {{ there }}", count = 2 }
+capture.connected = { time = "connect" }
+"#
+    ));
+    let report = ran(&server, &journey).await;
+    assert_eq!(ending(step(&report, "tell")), "pass", "{report:#?}");
+    let seen = server.seen.lock().unwrap();
+    let told = |name: &str| {
+        let mut all = seen.iter().filter_map(|(_, headers)| headers.get(name));
+        all.next().unwrap().to_str().unwrap().to_owned()
+    };
+    let get = step(&report, "get");
+    let times = told("x-times");
+    let times: Vec<f64> = times.split(' ').map(|time| time.parse().unwrap()).collect();
+    let [total, parts @ ..] = times.as_slice() else {
+        panic!("{times:?}")
+    };
+    assert!(
+        (parts.iter().sum::<f64>() - total).abs() < 1e-6,
+        "{times:?}"
+    );
+    let phase = |phase: Option<std::time::Duration>| phase.unwrap().as_secs_f64();
+    assert!(
+        (times[1] - phase(get.phases.connect)).abs() < 1e-6,
+        "{times:?}"
+    );
+    assert!((times[2] - phase(get.phases.tls)).abs() < 1e-6, "{times:?}");
+    assert_eq!(told("x-address"), "127.0.0.1");
+    let tls = told("x-tls");
+    let words: Vec<&str> = tls.split(' ').collect();
+    assert_eq!((words[0], words[2]), ("1.3", "h2"), "{tls}");
+    assert!(words[1].starts_with("TLS_"), "{tls}");
+    let ends = get.network.tls_not_after.unwrap().as_unix_nanos() / 1_000_000_000;
+    assert_eq!(words[3], ends.to_string());
+    // Over the connection that is open already the address and TLS are known; a time is not.
+    let unset = step(&report, "unset");
+    assert_eq!(ending(unset), "fail(expectation): capture");
+    let expected = "capture `connected`: that phase was not gone through";
+    assert_eq!(unset.failed_expectations, [expected]);
+}
+
+#[tokio::test]
+async fn a_call_without_tls_has_no_facts_of_it() {
+    let server = Server::start(Reflection::V1, |_| Ok(Response::new(order()))).await;
+    for (capture, told) in [
+        (
+            "{ tls = \"version\" }",
+            "the connection was not encrypted, or does not say",
+        ),
+        ("{ time = \"tls\" }", "that phase was not gone through"),
+    ] {
+        let report = ran(&server, &short(&format!("{GET}capture.x = {capture}\n"))).await;
+        let get = step(&report, "get");
+        assert_eq!(ending(get), "fail(expectation): capture", "{capture}");
+        assert_eq!(get.failed_expectations, [format!("capture `x`: {told}")]);
+    }
+    // The address is there also where the answer is an error.
+    let refusing = Server::start(Reflection::V1, |_| Err(Status::not_found("no"))).await;
+    let more = "expect.grpc_status = \"NOT_FOUND\"\ncapture.at = { ip = true }\n\
+                capture.took = { time = \"total\" }\n";
+    let report = ran(&refusing, &short(&format!("{GET}{more}"))).await;
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
+}
