@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bongsu_availability::Rto;
 use bongsu_model::TargetName;
 
 pub use diagnostic::{ConfigError, Problem};
@@ -28,7 +29,8 @@ pub use telemetry::TelemetryConfig;
 pub use trace_link::TraceLink;
 
 use document::Section;
-use quantity::{parse_bytes, parse_duration};
+use quantity::parse_bytes;
+pub use quantity::parse_duration;
 
 /// The shape of the file that this version reads.
 const FORMAT: i64 = 1;
@@ -94,6 +96,8 @@ pub struct Config {
     pub listen: Listen,
     /// What is refused.
     pub limits: Limits,
+    /// The limits of every feature's recovery clock.
+    pub rto: Rto,
     /// Where a run's trace is looked at, if it is kept anywhere else.
     pub trace_link: Option<TraceLink>,
     /// Regions, and the agents that may speak for them.
@@ -170,6 +174,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     });
     let listen = listen(root);
     let limits = limits(root);
+    let rto = rto(root);
     let trace_link = trace_link(root);
     let roster = roster::read(root);
     let forwarding = forward::read(root, roster.as_ref(), folder);
@@ -185,6 +190,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         bytes_max: bytes_max?,
         listen: listen?,
         limits: limits?,
+        rto: rto?,
         trace_link: trace_link?,
         roster: roster?,
         forwarding: forwarding?,
@@ -253,6 +259,27 @@ fn limits(root: &Section<'_>) -> Option<Limits> {
         requests_per_second: requests_per_second?,
         clock_ahead: clock_ahead?,
     })
+}
+
+fn rto(root: &Section<'_>) -> Option<Rto> {
+    let section = root.section("recovery");
+    let default = Rto::default();
+    let limit = |key, default| section.or(key, default, |value| parse_duration(value.text()?));
+    let (warn, breach) = (
+        limit("warn_after", default.warn),
+        limit("breach_after", default.breach),
+    );
+    let rto = Rto {
+        warn: warn?,
+        breach: breach?,
+    };
+    if rto.warn > rto.breach {
+        let message = "`warn_after` must not be longer than `breach_after`";
+        section.refuse("warn_after", message.to_owned());
+        return None;
+    }
+    section.finish();
+    Some(rto)
 }
 
 /// None only after a problem; no link where the table is not there.

@@ -61,6 +61,7 @@ impl Derive {
         let settings = Settings {
             lateness: shared.config.lateness,
             retention: shared.config.retention,
+            rto: shared.config.rto,
             ..Settings::default()
         };
         Self {

@@ -5,6 +5,8 @@
 //! in the journal's order, [`published`] holds the newest picture, [`web`] shows it.
 //! [`process::Collector`] starts and stops them all.
 //!
+//! [`export`] copies what a running collector shows into files.
+//!
 //! Beside it, [`claims`] keeps what people say of features, and [`forward`] passes the spans on to other OTLP servers.
 //!
 //! Everything shown can be derived again from `journal.db`; `forward.db` only holds how far the
@@ -19,6 +21,7 @@ pub mod config;
 pub mod control;
 pub mod counters;
 mod derive;
+pub mod export;
 pub mod forward;
 pub mod ingest;
 pub mod journal;

@@ -4,16 +4,18 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu_collector::catalogue;
 use bongsu_collector::claims::ClaimArguments;
 use bongsu_collector::clock::SystemClock;
-use bongsu_collector::config::Config;
+use bongsu_collector::config::{Config, parse_duration};
+use bongsu_collector::export::{EVERY_MIN, ExportError, Exporter, Order, Written};
 use bongsu_collector::process::Collector;
 use bongsu_model::Catalogue;
-use clap::{CommandFactory as _, Parser, Subcommand};
-use tokio::runtime::Runtime;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Exit code of a configuration with mistakes.
@@ -56,12 +58,55 @@ struct Arguments {
 enum Command {
     /// Hands in what the platform's owner says of its features, or lists it.
     Claim(ClaimArguments),
+    /// Writes down what a running collector shows.
+    #[command(subcommand)]
+    Export(Export),
+}
+
+#[derive(Subcommand)]
+enum Export {
+    /// Copies board and recovery into a folder, as files that can be served from anywhere.
+    ///
+    /// Pages in Korean (index.html) and English (index.en.html) that load nothing else, text
+    /// (board.txt, board.en.txt) and JSON (board.json, recovery.json), all of one instant, which
+    /// they show. A copy on another machine is read while the platform's own pages are down.
+    ///
+    /// Exit codes: 0 written, or stopped as asked; 1 no copy could be made; 2 wrong usage.
+    #[command(verbatim_doc_comment)]
+    Board(ExportBoard),
+}
+
+#[derive(Args)]
+struct ExportBoard {
+    /// The folder; it is made if it does not exist, and other files in it stay.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The address of the collector's board.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8300")]
+    collector: String,
+    /// The environment; without it the collector's default one.
+    #[arg(long)]
+    target: Option<String>,
+    /// Copies again so often, 1s or longer, until it is stopped (SIGTERM or SIGINT).
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    every: Option<Duration>,
+}
+
+fn every(text: &str) -> Result<Duration, String> {
+    let every = parse_duration(text)?;
+    if every < EVERY_MIN {
+        return Err("a new board is published every second; use 1s or longer".to_owned());
+    }
+    Ok(every)
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let file = match (&arguments.command, &arguments.config) {
         (Some(Command::Claim(claim)), _) => return ask(claim),
+        (Some(Command::Export(Export::Board(export))), _) => {
+            return ended(in_runtime(export_board(export)));
+        }
         (None, Some(file)) if !arguments.man => file,
         // Without a configuration there is only the manual to be asked for.
         (None, _) => return print_manual(),
@@ -78,10 +123,20 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     start_log();
-    let ran = match runtime() {
-        Ok(runtime) => runtime.block_on(run(config, catalogue)),
+    ended(in_runtime(run(config, catalogue)))
+}
+
+fn in_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work),
         Err(error) => Err(format!("no runtime: {error}")),
-    };
+    }
+}
+
+fn ended(ran: Result<(), String>) -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -102,25 +157,63 @@ fn print_manual() -> ExitCode {
     }
 }
 
-fn runtime() -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-}
-
 fn ask(claim: &ClaimArguments) -> ExitCode {
-    match runtime() {
-        Ok(runtime) => {
-            let told = runtime.block_on(claim.run());
+    match in_runtime(async { Ok(claim.run().await) }) {
+        Ok(told) => {
             show(&told.out);
             complain(told.err.trim_end_matches('\n'));
             ExitCode::from(told.code)
         }
         Err(error) => {
-            complain(&format!("error: no runtime: {error}"));
+            complain(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+async fn export_board(export: &ExportBoard) -> Result<(), String> {
+    let order = Order {
+        collector: export.collector.clone(),
+        target: export.target.clone(),
+        out: export.out.clone(),
+    };
+    let exporter = Exporter::new(&order).map_err(|error| error.to_string())?;
+    let told = |written: &Written| {
+        let (files, out) = (written.files, export.out.display());
+        show(&format!(
+            "{files} files in {out}, as of {}\n",
+            written.as_of
+        ));
+    };
+    let Some(every) = export.every else {
+        let written = exporter.once().await.map_err(|error| error.to_string())?;
+        told(&written);
+        return Ok(());
+    };
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let stopping = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    };
+    // Said when it changes: a copy a minute for a week is ten thousand lines.
+    let mut failing: Option<bool> = None;
+    let keeping = exporter.keep(every, &stop, |made: Result<Written, ExportError>| {
+        match &made {
+            Ok(written) if failing != Some(false) => told(written),
+            Err(error) if failing != Some(true) => {
+                complain(&format!("{error}; the files stay as they are, trying on"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        failing = Some(made.is_err());
+    });
+    tokio::join!(stopping, keeping);
+    Ok(())
 }
 
 fn load(file: &Path) -> Result<(Config, Catalogue), String> {

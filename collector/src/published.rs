@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bongsu_availability::{AgentView, Board, Engine, FleetState, FleetView, IncidentView};
+use bongsu_availability::{
+    AgentView, Board, Engine, FleetState, FleetView, IncidentView, RecoveryView,
+};
 use bongsu_model::{TargetName, Timestamp};
 
 use crate::claims::{ClaimBook, MeasuredLog};
@@ -22,6 +24,8 @@ pub struct Published {
     pub boards: BTreeMap<TargetName, Board>,
     /// The incidents of the same targets, newest first.
     pub incidents: BTreeMap<TargetName, Vec<IncidentView>>,
+    /// The outages of the same targets, newest first.
+    pub recoveries: BTreeMap<TargetName, Vec<RecoveryView>>,
     /// The agents of the roster.
     pub agents: Vec<AgentView>,
     /// The fleet.
@@ -46,6 +50,7 @@ impl Published {
             version: 0,
             boards: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            recoveries: BTreeMap::new(),
             agents: Vec::new(),
             fleet: FleetView {
                 state: FleetState::Sighted,
@@ -77,12 +82,16 @@ impl Published {
         let incidents = targets
             .iter()
             .map(|target| (target.clone(), engine.incidents(target)));
+        let recoveries = targets
+            .iter()
+            .map(|target| (target.clone(), engine.recoveries(target, as_of)));
         Self {
             ready: true,
             as_of,
             version,
             boards: boards.collect(),
             incidents: incidents.collect(),
+            recoveries: recoveries.collect(),
             agents: engine.agents(as_of),
             fleet: engine.fleet(as_of),
             claims,

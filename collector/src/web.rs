@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod api;
 pub(crate) mod assets;
+mod copy;
 mod health;
 mod live;
 pub mod metrics;
@@ -23,6 +24,7 @@ use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use bongsu_availability::{IncidentView, RecoveryView};
 use bongsu_model::{FeatureId, TargetName};
 use tokio::sync::Semaphore;
 
@@ -33,8 +35,8 @@ use crate::state::Shared;
 use crate::strips::StripWanted;
 use answer::{
     AgentsAnswer, BoardAnswer, ClaimsAnswer, ClaimsWanted, FeatureDetailAnswer, FleetAnswer,
-    IncidentAnswer, IncidentsAnswer, Naming, RunAnswer, RunDetailAnswer, StripAnswer, StripSource,
-    TransitionAnswer,
+    IncidentAnswer, IncidentDetailAnswer, IncidentsAnswer, Naming, RecoveryAnswer, RecoverySource,
+    RunAnswer, RunDetailAnswer, StripAnswer, StripSource, TransitionAnswer,
 };
 use api::ApiError;
 use live::Live;
@@ -115,7 +117,7 @@ impl Web {
             regions: &regions,
         };
         let board = board_of(picture, naming.catalogue, target);
-        let incidents = picture.incidents.get(target).map_or(&[][..], Vec::as_slice);
+        let incidents = incidents_of(picture, target);
         let fleet = FleetAnswer::new(&picture.fleet, &board, incidents);
         let claims = (&*picture.claims, picture.as_of);
         BoardAnswer::new(&board, fleet, naming).with_claims(claims)
@@ -127,7 +129,7 @@ impl Web {
     }
 
     fn incidents(&self, picture: &Published, target: &TargetName) -> IncidentsAnswer {
-        let incidents = picture.incidents.get(target).map_or(&[][..], Vec::as_slice);
+        let incidents = incidents_of(picture, target);
         IncidentsAnswer {
             target: target.clone(),
             as_of: picture.as_of.into(),
@@ -135,6 +137,55 @@ impl Web {
                 .iter()
                 .map(|incident| IncidentAnswer::new(incident, &picture.claims))
                 .collect(),
+        }
+    }
+
+    /// The outage of this name, or the newest one, with all that are remembered.
+    fn recovery(
+        &self,
+        picture: &Published,
+        target: &TargetName,
+        outage: Option<&str>,
+    ) -> Result<RecoveryAnswer, ApiError> {
+        let board = self.board(picture, target);
+        let outages = recoveries_of(picture, target);
+        let shown = match outage {
+            None => outages.first(),
+            Some(id) => Some(query::outage(id, outages)?),
+        };
+        let told = self.told(&board, picture);
+        Ok(self.named(|naming| RecoveryAnswer::new(told, shown, naming)))
+    }
+
+    /// The incident of this name.
+    fn incident(
+        &self,
+        picture: &Published,
+        target: &TargetName,
+        id: &str,
+    ) -> Result<IncidentDetailAnswer, ApiError> {
+        let incident = query::incident(id, target, picture)?;
+        let board = self.board(picture, target);
+        let told = self.told(&board, picture);
+        Ok(self.named(|naming| IncidentDetailAnswer::new(incident, told, naming)))
+    }
+
+    /// What `make` makes with the names of features and regions.
+    fn named<T>(&self, make: impl FnOnce(Naming<'_>) -> T) -> T {
+        let regions = self.source.regions();
+        make(Naming {
+            catalogue: self.source.catalogue(),
+            regions: &regions,
+        })
+    }
+
+    fn told<'a>(&self, board: &'a BoardAnswer, picture: &'a Published) -> RecoverySource<'a> {
+        RecoverySource {
+            outages: recoveries_of(picture, &board.target),
+            incidents: incidents_of(picture, &board.target),
+            claims: &picture.claims,
+            board,
+            rto: self.source.rto(),
         }
     }
 
@@ -300,6 +351,14 @@ fn counter_metric(name: &'static str, help: &'static str, counter: &Counter) -> 
         label: None,
         value: counter.get() as f64,
     }
+}
+
+fn recoveries_of<'a>(picture: &'a Published, target: &TargetName) -> &'a [RecoveryView] {
+    picture.recoveries.get(target).map_or(&[], Vec::as_slice)
+}
+
+fn incidents_of<'a>(picture: &'a Published, target: &TargetName) -> &'a [IncidentView] {
+    picture.incidents.get(target).map_or(&[], Vec::as_slice)
 }
 
 async fn in_time<T>(

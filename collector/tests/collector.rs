@@ -27,6 +27,8 @@ mod grpc;
 mod harness;
 #[path = "collector/json.rs"]
 mod json;
+#[path = "collector/recovery.rs"]
+mod recovery;
 #[path = "collector/refusals.rs"]
 mod refusals;
 #[path = "collector/restart.rs"]

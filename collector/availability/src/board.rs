@@ -1,11 +1,13 @@
 //! What is shown: plain values, cheap to make, ready to be written as JSON.
 
+use std::sync::Arc;
+
 use bongsu_model::{
     AgentId, CellKey, CellState, FailClass, FeatureId, FeatureState, Heartbeat, Overlay, RegionId,
     RunId, TargetName, Timestamp,
 };
 
-use crate::{Confidence, FleetState, IncidentId, IncidentPhase, Ledger, Presence};
+use crate::{Confidence, FleetState, IncidentId, IncidentPhase, IncidentStep, Ledger, Presence};
 
 /// Availability in one window. `None` where nothing is known: shown as "–", never as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize)]
@@ -217,6 +219,8 @@ pub struct IncidentView {
     pub onset: Timestamp,
     /// When the first cell went down.
     pub detected: Timestamp,
+    /// Start of the first run that passed again when it first began to recover.
+    pub recover_first: Option<Timestamp>,
     /// Start of the first run that passed again, of the newest streak.
     pub first_pass: Option<Timestamp>,
     /// Start of the last unbroken streak of passes, once all its cells are up.
@@ -228,5 +232,20 @@ pub struct IncidentView {
     /// Whether a cell of it is out of sight.
     pub lost_sight: bool,
     /// Runs that speak for it, from its first cell.
+    pub evidence: Vec<RunId>,
+    /// What happened to it, the oldest first: its opening, and of very many steps the newest.
+    pub timeline: Arc<Vec<IncidentEvent>>,
+    /// How many steps the timeline no longer has.
+    pub timeline_dropped: u64,
+}
+
+/// Something that happened to an incident.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct IncidentEvent {
+    /// When, in engine time.
+    pub at: Timestamp,
+    /// What.
+    pub step: IncidentStep,
+    /// Runs that speak for it.
     pub evidence: Vec<RunId>,
 }

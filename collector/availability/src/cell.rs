@@ -400,6 +400,16 @@ impl Cell {
         self.passes.in_a_row
     }
 
+    /// Start of the first of them.
+    pub(crate) fn passing_since(&self) -> Option<Timestamp> {
+        self.passes.first
+    }
+
+    /// Whether several of the newest own runs since it went down passed.
+    pub(crate) fn passes_are_mixed_in(&self) -> bool {
+        self.passes.trailing_passes() >= outage::MIXED_MIN as usize
+    }
+
     /// The deciding score as a share of h.
     pub(crate) fn score(&self, h: f64) -> f64 {
         self.deciding_score() / h

@@ -3,6 +3,7 @@
 mod agents;
 mod bursts;
 mod features;
+mod recovery;
 mod strips;
 mod views;
 
@@ -21,6 +22,7 @@ use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
 use crate::cells::{Cells, Live, Speaker, Taken};
 use crate::fleet::incident::{Incidents, Moved, Step};
+use crate::fleet::recovery::Outages;
 use crate::history::Arrival;
 use crate::maintenance::Maintenance;
 use crate::plan;
@@ -59,6 +61,8 @@ enum TimerKey {
     Cell(usize),
     /// The quiet of an incident is over.
     Incident(u32),
+    /// A recovery clock of an outage reaches a limit.
+    Alarm(u32),
     /// An hour of history is old enough to be sealed.
     Seal,
 }
@@ -74,6 +78,7 @@ pub struct Engine {
     cells: Cells,
     features: Features,
     incidents: Incidents,
+    outages: Outages,
     sealed: Sealed,
     /// Whether the timer that seals hours runs.
     sealing: bool,
@@ -99,6 +104,7 @@ impl Engine {
             agents: Agents::default(),
             features: Features::default(),
             incidents: Incidents::default(),
+            outages: Outages::default(),
             sealed: Sealed::default(),
             sealing: false,
             bursts: Bursts::default(),
@@ -163,10 +169,8 @@ impl Engine {
             TimerKey::Plan(agent) => self.replan(agent),
             TimerKey::Sight => self.tell_fleet_is(FleetState::Sighted),
             TimerKey::Maintenance => self.pass_maintenance_edge(),
-            TimerKey::Incident(number) => {
-                let steps = self.incidents.close(number, self.now);
-                self.tell_incident(steps);
-            }
+            TimerKey::Incident(number) => self.close_incident(number),
+            TimerKey::Alarm(outage) => self.sound_alarms(outage),
             TimerKey::Seal => self.seal(at),
             TimerKey::Presence(agent) => {
                 let before = self.agents[agent].pulse.lose();
@@ -363,6 +367,7 @@ impl Engine {
                 let key = (facts.key.target.clone(), facts.key.feature.clone());
                 self.settle_feature(&key);
             }
+            self.follow(cell);
             let expiry = self.cells.cells[cell].sight.next_expiry(self.now);
             self.timers.set(TimerKey::Cell(cell), expiry);
         }
@@ -418,12 +423,15 @@ impl Engine {
         let (steps, number) = self
             .incidents
             .observe(moved, &self.catalogue, &self.settings);
-        self.note_blocked(cell, change);
         if let Some(number) = number {
             let deadline = self.incidents.deadline(number);
             self.timers.set(TimerKey::Incident(number), deadline);
         }
         self.tell_incident(steps);
+        if let Some(number) = number.filter(|_| change.to == CellState::Down) {
+            self.affect(cell, number, change.onset);
+        }
+        self.note_blocked(cell, change);
     }
 
     /// Blocked features join the incident of what blocks them, whichever was known first.
@@ -431,19 +439,25 @@ impl Engine {
         let CellKey {
             target, feature, ..
         } = &self.cells.cells[cell].key;
+        let mut joined = Vec::new();
         if let Some(by) = &change.blocked_by {
-            self.incidents.note_blocked(target, by, feature);
+            let number = self.incidents.note_blocked(target, by, feature);
+            joined.extend(number.map(|number| (cell, number)));
         }
         if change.to == CellState::Down {
-            let others = self
-                .cells
-                .cells
-                .iter()
-                .filter(|other| other.key.target == *target);
-            for other in others.filter(|other| other.blocked_by.as_ref() == Some(feature)) {
-                self.incidents
+            let others = self.cells.cells.iter().enumerate();
+            let others = others.filter(|(_, other)| {
+                other.key.target == *target && other.blocked_by.as_ref() == Some(feature)
+            });
+            for (blocked, other) in others {
+                let number = self
+                    .incidents
                     .note_blocked(target, feature, &other.key.feature);
+                joined.extend(number.map(|number| (blocked, number)));
             }
+        }
+        for (blocked, number) in joined {
+            self.affect(blocked, number, None);
         }
     }
 

@@ -4,3 +4,4 @@ pub(crate) mod blindness;
 pub(crate) mod incident;
 pub(crate) mod presence;
 pub(crate) mod quarantine;
+pub(crate) mod recovery;

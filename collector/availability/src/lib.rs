@@ -18,6 +18,7 @@ mod board;
 mod burst;
 mod cell;
 mod cells;
+mod clocks;
 mod counters;
 mod engine;
 mod event;
@@ -27,6 +28,7 @@ mod history;
 mod ledger;
 mod maintenance;
 mod plan;
+mod recovery;
 mod roster;
 mod settings;
 mod span;
@@ -37,13 +39,18 @@ mod trial;
 
 pub use board::{
     AgentView, Availability, Board, CellView, Failure, FeatureView, FleetView, HistoryBucket,
-    IncidentView, RunRef, Windows,
+    IncidentEvent, IncidentView, RunRef, Windows,
 };
 pub use burst::BurstRequest;
+pub use clocks::IncidentClocks;
 pub use counters::Counters;
 pub use engine::{Engine, FUTURE_MAX, HistorySpan};
 pub use event::{Event, MaintenanceWindow, Scope};
 pub use ledger::Ledger;
+pub use recovery::{
+    FeatureWeight, RecoveredShare, RecoveryClock, RecoveryEvent, RecoveryRow, RecoveryState,
+    RecoveryStep, RecoveryView, RegionRecovery, Rto, RtoAlarm, TierCount,
+};
 pub use roster::{Region, Roster};
 pub use settings::Settings;
 pub use strip::{RegionStrip, Sight, Strip, StripBucket, StripWindow};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Rto;
+
 /// What the machines decide by. [`Settings::default`] is what the documentation describes; its
 /// error rates hold for those numbers only.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +27,12 @@ pub struct Settings {
     pub passes_to_up: u32,
     /// The same after a partial outage, where passes prove less: 29 bound it by 10 %.
     pub passes_to_up_partial: u32,
+    /// Consecutive passes from which on a recovery is verified: the same bound of 10 %.
+    pub passes_to_verified: u32,
+    /// Least time from the first of them to verified.
+    pub verification: Duration,
+    /// The limits of every feature's recovery clock.
+    pub rto: Rto,
     /// Least time from the first pass to up.
     pub recovery: Duration,
     /// Failures among the trailing `passes_to_up` runs that turn recovering back to down.
@@ -61,6 +69,9 @@ impl Default for Settings {
             passes_to_recovering: 3,
             passes_to_up: 14,
             passes_to_up_partial: 29,
+            passes_to_verified: 29,
+            verification: Duration::from_secs(15 * 60),
+            rto: Rto::default(),
             recovery: Duration::from_secs(60),
             failures_to_relapse: 2,
             lateness: Duration::from_secs(5),

@@ -6,6 +6,8 @@ use bongsu_model::{
     AgentId, CellKey, CellState, FeatureId, FeatureState, RunId, TargetName, Timestamp,
 };
 
+use crate::{RecoveryState, RtoAlarm};
+
 /// The stable name of an incident: the same again when the journal is replayed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
@@ -178,6 +180,30 @@ pub enum Change {
         incident: IncidentId,
         /// What happened to it.
         step: IncidentStep,
+    },
+    /// How far the recovery of a feature is that an outage affected.
+    Recovery {
+        /// In which environment.
+        target: TargetName,
+        /// Which.
+        feature: FeatureId,
+        /// The newest incident that has it.
+        incident: IncidentId,
+        /// How far it was; none when it came to be affected.
+        from: Option<RecoveryState>,
+        /// How far it is.
+        to: RecoveryState,
+    },
+    /// A feature's recovery clock reached a limit without a recovery that is known of.
+    Rto {
+        /// In which environment.
+        target: TargetName,
+        /// Which.
+        feature: FeatureId,
+        /// The newest incident that has it.
+        incident: IncidentId,
+        /// Which limit.
+        alarm: RtoAlarm,
     },
     /// An agent's standing in a cell.
     Quarantine {

@@ -34,6 +34,8 @@ mod plans;
 mod properties;
 #[path = "engine/quarantine.rs"]
 mod quarantine;
+#[path = "engine/recovery.rs"]
+mod recovery;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/sight.rs"]

@@ -84,12 +84,15 @@ mod tests {
             onset_low: None,
             onset: minute(onset),
             detected: minute(onset + 1),
+            recover_first: None,
             first_pass: None,
             resolved: None,
             closed: closed.map(minute),
             relapses: 0,
             lost_sight: false,
             evidence: Vec::new(),
+            timeline: Arc::default(),
+            timeline_dropped: 0,
         }
     }
 

@@ -33,6 +33,9 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     writeln!(out, "body_bytes_max = \"{}\"", bytes(limits.body_bytes_max))?;
     writeln!(out, "requests_per_second = {}", limits.requests_per_second)?;
     writeln!(out, "clock_ahead = \"{}\"", duration(limits.clock_ahead))?;
+    writeln!(out, "\n[recovery]")?;
+    writeln!(out, "warn_after = \"{}\"", duration(config.rto.warn))?;
+    writeln!(out, "breach_after = \"{}\"", duration(config.rto.breach))?;
     if let Some(link) = &config.trace_link {
         writeln!(out, "\n[trace_link]\nurl = {:?}", link.as_str())?;
     }

@@ -18,8 +18,11 @@ const BYTE_UNITS: [(&str, u64); 5] = [
     ("TiB", 1 << 40),
 ];
 
-/// A whole number and a unit of `ms s m h d`, more than zero.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+/// A whole number and a unit of `ms s m h d`, more than zero: `90s`.
+///
+/// # Errors
+/// What is wrong with `text`, as a sentence.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     parse(text, &DURATION_UNITS)
         .map(Duration::from_millis)
         .ok_or_else(|| format!("`{text}` is not a duration; write it as 500ms, 5s, 10m, 2h or 7d"))

@@ -57,6 +57,30 @@ fn the_effective_configuration_loads_but_for_its_masked_tokens() {
 }
 
 #[test]
+fn recovery_clocks_have_the_limits_of_the_manual_unless_told_otherwise() {
+    let minutes = |n: u64| Duration::from_secs(n * 60);
+    let parse = |text: &str| Config::parse(text, Path::new("collector.toml"));
+    let without = with_line("[recovery]", "")
+        .replace("warn_after = \"10m\"", "")
+        .replace("breach_after = \"20m\"", "");
+    for text in [EXAMPLE, &without] {
+        let rto = parse(text).unwrap().rto;
+        assert_eq!((rto.warn, rto.breach), (minutes(10), minutes(20)));
+    }
+    let rto = parse(&with_line("breach_after", "breach_after = \"1h\""))
+        .unwrap()
+        .rto;
+    assert_eq!(rto.breach, minutes(60));
+    let wrong = problems(&with_line("warn_after", "warn_after = \"21m\""));
+    assert!(
+        wrong.contains("`warn_after` must not be longer than `breach_after`"),
+        "{wrong}"
+    );
+    let wrong = problems(&with_line("warn_after", "warn_after = \"0s\""));
+    assert!(wrong.contains("warn_after"), "{wrong}");
+}
+
+#[test]
 fn telemetry_is_read_shown_and_refused_with_a_remedy() {
     let with = |lines: &str| format!("{EXAMPLE}\n[telemetry]\n{lines}\n");
     let good = with(

@@ -3,7 +3,10 @@
 mod agents;
 mod board;
 mod claim;
+mod copy;
 mod incident;
+mod incident_detail;
+mod recovery;
 mod run;
 mod strip;
 mod time;
@@ -21,7 +24,15 @@ pub use claim::{
     ClaimAnswer, ClaimInForceAnswer, ClaimsAnswer, ClaimsWanted, ComparedAnswer, HandedInAnswer,
     ReceiptAnswer, StatementAnswer,
 };
+pub use copy::{CopyAnswer, CopyFileAnswer};
 pub use incident::{AnnouncementAnswer, IncidentAnswer, IncidentsAnswer};
+pub use incident_detail::{
+    ClockStanding, IncidentClockAnswer, IncidentDetailAnswer, IncidentEventAnswer,
+};
+pub use recovery::{
+    OutageAnswer, OutageMention, RecoveredAnswer, RecoveryAnswer, RecoveryClockAnswer,
+    RecoveryFeatureAnswer, RecoverySource, RegionRecoveryAnswer,
+};
 pub use run::{
     AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RedirectAnswer,
     RunAnswer, RunDetailAnswer, RunsAnswer, StepAnswer,

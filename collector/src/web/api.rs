@@ -34,6 +34,9 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/board", get(board))
         .route("/features/{id}", get(feature))
         .route("/features/{id}/strip", get(strip))
+        .route("/recovery", get(recovery))
+        .route("/incidents/{id}", get(incident))
+        .route("/copy", get(super::copy::copy))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/agents", get(agents))
@@ -86,6 +89,34 @@ async fn strip(
         window: query.window()?,
     };
     Ok(json(&headers, &web.strip(&picture, wanted).await?))
+}
+
+async fn recovery(
+    State(web): State<Arc<Web>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target", "outage"])?;
+    let picture = web.picture().await?;
+    let target = query.target(&*web.source, &picture)?;
+    Ok(json(
+        &headers,
+        &web.recovery(&picture, &target, query.get("outage"))?,
+    ))
+}
+
+async fn incident(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let query = Query::of(&uri);
+    query.only(&["target"])?;
+    let picture = web.picture().await?;
+    let target = query.target(&*web.source, &picture)?;
+    Ok(json(&headers, &web.incident(&picture, &target, &id)?))
 }
 
 async fn runs(
@@ -157,7 +188,7 @@ async fn no_such_endpoint() -> Response {
     .into_response()
 }
 
-fn json(headers: &HeaderMap, answer: &impl serde::Serialize) -> Response {
+pub(super) fn json(headers: &HeaderMap, answer: &impl serde::Serialize) -> Response {
     let body = serde_json::to_vec(answer).expect("answers have text keys only");
     with_tag(headers, JSON, body.into())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bongsu_availability::{Strip, Transition};
+use bongsu_availability::{Rto, Strip, Transition};
 use bongsu_model::{
     Catalogue, Claim, Names, OperatorId, RegionId, RunId, TargetName, Timestamp, Vantage,
 };
@@ -61,6 +61,10 @@ impl Source for Live {
     fn listed(&self) -> Vec<Vantage> {
         let agents = self.shared.config.roster.agents().iter();
         agents.map(|agent| agent.vantage.clone()).collect()
+    }
+
+    fn rto(&self) -> Rto {
+        self.shared.config.rto
     }
 
     fn channels(&self) -> Vec<ChannelView> {

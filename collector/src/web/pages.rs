@@ -15,7 +15,7 @@ use super::api::ApiError;
 use super::assets::Asset;
 use super::page::{
     FeatureMore, Lang, PageContext, agents_page, board_page, claims_page, feature_page,
-    problem_page, run_page, runs_page,
+    incident_page, incidents_page, plain_text, problem_page, recovery_page, run_page, runs_page,
 };
 use super::query::{self, Query};
 use super::respond::with_tag;
@@ -24,6 +24,7 @@ use crate::published::Published;
 use crate::strips::StripWanted;
 
 const HTML: &str = "text/html; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Runs on a feature's page.
 const RUNS_SHOWN: u32 = 30;
@@ -41,9 +42,9 @@ const CLAIMS_SHOWN: usize = 50;
 const CLAIMS_LISTED: u32 = 200;
 
 /// What a page's address may say beside language and environment.
-const KEPT: [&str; 10] = [
-    "window", "feature", "region", "agent", "outcome", "from", "until", "track", "incident",
-    "since",
+const KEPT: [&str; 11] = [
+    "window", "outage", "feature", "region", "agent", "outcome", "from", "until", "track",
+    "incident", "since",
 ];
 
 /// How soon a page that could not be shown is asked for again.
@@ -53,6 +54,10 @@ pub(super) fn routes() -> Router<Arc<Web>> {
     Router::new()
         .route("/", get(board))
         .route("/features/{id}", get(feature))
+        .route("/recovery", get(recovery))
+        .route("/recovery.txt", get(recovery_text))
+        .route("/incidents", get(incidents))
+        .route("/incidents/{id}", get(incident))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/claims", get(claims))
@@ -81,22 +86,13 @@ impl Asked {
         let accept = accept.and_then(|value| value.to_str().ok());
         let target = query.target(&*web.source, &picture);
         let default = web.source.default_target();
-        let catalogue = web.source.catalogue();
+        let shown = target.as_ref().unwrap_or(default).clone();
         let context = PageContext {
             lang: Lang::choose(query.get("lang"), accept),
-            zone: web.source.zone(),
-            now: web.source.now(),
-            speed: web.source.speed(),
-            target: target.as_ref().unwrap_or(default).clone(),
             target_asked: target.is_ok() && query.get("target").is_some(),
-            targets: query::targets(default, &picture),
-            names: catalogue
-                .features()
-                .iter()
-                .map(|feature| (feature.id.clone(), feature.names.clone()))
-                .collect(),
             path: uri.path().to_owned(),
             kept: query.kept(&KEPT),
+            ..context_of(&web, &picture, shown)
         };
         if let Err(error) = settled.and(target) {
             return Err(Box::new(problem(&context, &error)));
@@ -115,10 +111,34 @@ impl Asked {
     }
 
     fn page(&self, html: String) -> Response {
-        let mut response = with_tag(&self.headers, HTML, html.into());
+        self.answer(HTML, html)
+    }
+
+    fn answer(&self, media_type: &'static str, text: String) -> Response {
+        let mut response = with_tag(&self.headers, media_type, text.into());
         let vary = axum::http::HeaderValue::from_static("Accept-Language");
         response.headers_mut().insert(header::VARY, vary);
         response
+    }
+}
+
+/// What every page and copy of `target` knows, without what its reader asked for.
+pub(super) fn context_of(web: &Web, picture: &Published, target: TargetName) -> PageContext {
+    let names = web.source.catalogue().features().iter();
+    PageContext {
+        lang: Lang::Ko,
+        zone: web.source.zone(),
+        now: web.source.now(),
+        speed: web.source.speed(),
+        target,
+        target_asked: false,
+        targets: query::targets(web.source.default_target(), picture),
+        names: names
+            .map(|feature| (feature.id.clone(), feature.names.clone()))
+            .collect(),
+        path: "/".to_owned(),
+        is_copy: false,
+        kept: Vec::new(),
     }
 }
 
@@ -180,6 +200,57 @@ async fn feature(
         failures: failures.ok(),
     };
     asked.page(feature_page(&asked.context, &board, &detail, &more))
+}
+
+async fn recovery(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let outage = asked.query.get("outage");
+    match asked.web.recovery(&asked.picture, asked.target(), outage) {
+        Ok(answer) => asked.page(recovery_page(&asked.context, &answer)),
+        Err(error) => problem(&asked.context, &error),
+    }
+}
+
+/// Board and recovery as text.
+async fn recovery_text(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let outage = asked.query.get("outage");
+    let board = asked.web.board(&asked.picture, asked.target());
+    match asked.web.recovery(&asked.picture, asked.target(), outage) {
+        Ok(answer) => asked.answer(TEXT, plain_text(&asked.context, &board, &answer)),
+        Err(error) => problem(&asked.context, &error),
+    }
+}
+
+async fn incidents(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    let answer = asked.web.incidents(&asked.picture, asked.target());
+    asked.page(incidents_page(&asked.context, &answer))
+}
+
+async fn incident(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    match asked.web.incident(&asked.picture, asked.target(), &id) {
+        Ok(detail) => asked.page(incident_page(&asked.context, &detail)),
+        Err(error) => problem(&asked.context, &error),
+    }
 }
 
 async fn runs(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Response {

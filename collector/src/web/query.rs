@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use axum::http::Uri;
-use bongsu_availability::{IncidentId, StripWindow};
+use bongsu_availability::{IncidentView, RecoveryView, StripWindow};
 use bongsu_model::{AgentId, Catalogue, FeatureId, RegionId, TargetName, Timestamp, Track};
 
 use super::answer::ClaimsWanted;
@@ -141,7 +141,7 @@ impl Query {
         let (since, until) = (at("since")?, at("until")?);
         let incident = self
             .get("incident")
-            .map(|id| incident(id, &target, picture))
+            .map(|id| Ok(incident(id, &target, picture)?.id.clone()))
             .transpose()?;
         let most = self.get("limit").map_or(Ok(most), limit)?;
         Ok(ClaimsWanted {
@@ -228,6 +228,43 @@ pub(crate) fn feature(id: &str, catalogue: &Catalogue) -> Result<FeatureId, ApiE
         })
 }
 
+/// The incident of this name, if it is remembered.
+pub(crate) fn incident<'a>(
+    id: &str,
+    target: &TargetName,
+    picture: &'a Published,
+) -> Result<&'a IncidentView, ApiError> {
+    let mut known = picture.incidents.get(target).into_iter().flatten();
+    let found = known.find(|incident| incident.id.as_str() == id);
+    found.ok_or_else(|| {
+        ApiError::missing(
+            "unknown_incident",
+            format!(
+                "`{}` is not an incident of this target; /api/v1/incidents lists them",
+                shortened(id)
+            ),
+        )
+    })
+}
+
+/// The outage of this name, if it is remembered.
+pub(crate) fn outage<'a>(
+    id: &str,
+    outages: &'a [RecoveryView],
+) -> Result<&'a RecoveryView, ApiError> {
+    let found = outages.iter().find(|outage| outage.id.as_str() == id);
+    found.ok_or_else(|| {
+        ApiError::missing(
+            "unknown_outage",
+            format!(
+                "`{}` is not an outage of this target that is remembered; use {}",
+                shortened(id),
+                listed(outages.iter().map(|outage| outage.id.as_str()))
+            ),
+        )
+    })
+}
+
 fn agent(id: &str, picture: &Published) -> Result<AgentId, ApiError> {
     let agents = &picture.agents;
     agents
@@ -269,22 +306,6 @@ fn track(word: &str) -> Result<Track, ApiError> {
                 "`{}` is not a track; use {}",
                 shortened(word),
                 listed(Track::ALL.iter().map(|track| track.as_str()))
-            ),
-        )
-    })
-}
-
-fn incident(id: &str, target: &TargetName, picture: &Published) -> Result<IncidentId, ApiError> {
-    let known = picture.incidents.get(target).into_iter().flatten();
-    let found = known
-        .map(|incident| &incident.id)
-        .find(|known| known.as_str() == id);
-    found.cloned().ok_or_else(|| {
-        ApiError::missing(
-            "unknown_incident",
-            format!(
-                "`{}` is not an incident of this target; /api/v1/incidents lists them",
-                shortened(id)
             ),
         )
     })

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bongsu_availability::{Board, FeatureView, Strip, Transition, Windows};
+use bongsu_availability::{Board, FeatureView, Rto, Strip, Transition, Windows};
 use bongsu_model::{
     AgentId, Catalogue, Claim, FeatureId, FeatureState, Names, OperatorId, RegionId, RunId,
     TargetName, Timestamp, Vantage,
@@ -107,6 +107,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
 
     /// The agents that the configuration lists.
     fn listed(&self) -> Vec<Vantage>;
+
+    /// The limits of every feature's recovery clock.
+    fn rto(&self) -> Rto;
 
     /// The control channels of these agents, and the newest that was said over them.
     fn channels(&self) -> Vec<ChannelView>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bongsu_availability::{
     AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
-    FleetView, Ledger, Presence, QuarantineStep, RunRef, Strip, Transition, Windows,
+    FleetView, Ledger, Presence, QuarantineStep, Rto, RunRef, Strip, Transition, Windows,
 };
 use bongsu_collector::claims::{ClaimBook, HandInError, HandedIn, MeasuredLog, Stated};
 use bongsu_collector::config::{TokenHash, TraceLink};
@@ -29,7 +29,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::{claims, runs, strips};
+use super::{claims, recovery, runs, strips};
 
 /// 2022-10-16 14:30:00 in Seoul.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
@@ -52,6 +52,7 @@ pub(super) struct Fixture {
     reports: Vec<RunReport>,
     trace_link: Option<TraceLink>,
     strips: Result<(), StripError>,
+    speed: f64,
     stopping: CancellationToken,
 }
 
@@ -79,6 +80,7 @@ impl Fixture {
                 (target, board)
             })),
             incidents: BTreeMap::from([(target.clone(), strips::incidents())]),
+            recoveries: BTreeMap::from([(target.clone(), recovery::recoveries())]),
             agents: agents(),
             fleet: FleetView {
                 state: FleetState::Sighted,
@@ -99,6 +101,7 @@ impl Fixture {
             reports: vec![runs::failed(), runs::passed()],
             trace_link: None,
             strips: Ok(()),
+            speed: 1.0,
             stopping: CancellationToken::new(),
         }
     }
@@ -147,6 +150,14 @@ impl Fixture {
         }
     }
 
+    /// As [`Fixture::new`], by a clock that runs this fast.
+    pub(super) fn with_speed(speed: f64) -> Self {
+        Self {
+            speed,
+            ..Self::new()
+        }
+    }
+
     /// As it is after deriving has failed: the last picture, which is not ready any more.
     pub(super) fn stalled() -> Self {
         let mut fixture = Self::new();
@@ -184,7 +195,7 @@ impl Source for Fixture {
     }
 
     fn speed(&self) -> f64 {
-        1.0
+        self.speed
     }
 
     fn zone(&self) -> TimeZone {
@@ -312,6 +323,10 @@ impl Source for Fixture {
 
     fn trace_link(&self) -> Option<&TraceLink> {
         self.trace_link.as_ref()
+    }
+
+    fn rto(&self) -> Rto {
+        Rto::default()
     }
 
     fn channels(&self) -> Vec<ChannelView> {

@@ -34,7 +34,7 @@ async fn every_page_is_as_its_golden_in_both_languages() {
 }
 
 /// A line per element, and no hashes of style and script, so that differences can be read.
-fn readable(html: &str) -> String {
+pub(super) fn readable(html: &str) -> String {
     let mut parts = html.split("?v=");
     let mut text = parts.next().unwrap().to_owned();
     for part in parts {
@@ -106,6 +106,8 @@ async fn pages_need_nothing_but_this_server() {
     for path in [
         "/",
         "/agents",
+        "/recovery",
+        "/incidents",
         "/features/map.core",
         "/features/map.core?window=7d",
         "/runs",

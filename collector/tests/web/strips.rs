@@ -1,5 +1,6 @@
 //! Strips in which every kind of bucket occurs, and the incident beside them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ use bongsu_collector::web::source::StripError;
 use bongsu_model::{CellKey, TargetName, Timestamp};
 
 use super::fixture::{Fixture, NOW, REGIONS, ago, feature, region};
+use super::recovery;
 use super::visit::{get, get_of};
 
 /// The strip of a feature: none of its regions for `pay.core`, which was never measured.
@@ -144,15 +146,19 @@ fn incident(root: &str, blocked: &str, onset: u64, resolved: Option<u64>) -> Inc
     let target = TargetName::new("superapp").unwrap();
     let root = feature(root);
     let detected = ago(onset - 12);
+    let cell = CellKey {
+        target: target.clone(),
+        feature: root.clone(),
+        region: region("kr-seoul"),
+    };
     IncidentView {
         id: IncidentId::new(detected, &target, &root),
-        target: target.clone(),
+        target,
         phase: resolved.map_or(IncidentPhase::Open, |_| IncidentPhase::Closed),
-        cells: vec![CellKey {
-            target,
-            feature: root.clone(),
-            region: region("kr-seoul"),
-        }],
+        timeline: Arc::new(recovery::timeline(detected, &cell)),
+        timeline_dropped: 0,
+        cells: vec![cell],
+        recover_first: resolved.map(|resolved| ago(resolved + 60)),
         root,
         blocked: vec![feature(blocked)],
         onset_low: None,

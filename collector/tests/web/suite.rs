@@ -10,6 +10,7 @@ mod live;
 mod metrics;
 mod openapi;
 mod pages;
+mod recovery;
 mod runs;
 mod strips;
 mod visit;

@@ -64,7 +64,13 @@ pub fn transition_line(transition: &Transition, default_target: &str) -> Option<
             }
         ),
         Change::Fleet { from, to, .. } => format!("fleet: {from:?} → {to:?}"),
-        Change::Incident { .. } | Change::Presence { .. } => return None,
+        Change::Rto {
+            target,
+            feature,
+            alarm,
+            ..
+        } => named(target.as_str(), format!("{feature}: {}", alarm.as_str())),
+        Change::Incident { .. } | Change::Recovery { .. } | Change::Presence { .. } => return None,
     })
 }
 

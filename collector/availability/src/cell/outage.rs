@@ -12,7 +12,7 @@ use super::{Evidence, Weight};
 
 /// Passes that were followed by a failure, from which on an outage is said to be partial. One may
 /// be a run that began just before the fault.
-const MIXED_MIN: u32 = 2;
+pub(crate) const MIXED_MIN: u32 = 2;
 
 /// The failures since the pooled score was last zero.
 #[derive(Debug, Clone)]
@@ -121,6 +121,11 @@ impl Passes {
     /// Failures among the newest runs since recovery began.
     pub(crate) fn trailing_failures(&self) -> usize {
         self.trailing.iter().filter(|failed| **failed).count()
+    }
+
+    /// Passes among the same runs.
+    pub(crate) fn trailing_passes(&self) -> usize {
+        self.trailing.len() - self.trailing_failures()
     }
 
     /// Recovery begins: what failed before does not make it a relapse.

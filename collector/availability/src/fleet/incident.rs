@@ -1,15 +1,19 @@
 //! Incidents: what went down together, from the first failed run to the end of the quiet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Catalogue, CellKey, CellState, FeatureId, RunId, TargetName, Timestamp};
 
 use crate::cell::decide::CellChange;
-use crate::{IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
+use crate::{IncidentEvent, IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
 
 /// Incidents kept: some years of a platform that has three a week. The oldest closed ones leave.
 const INCIDENTS_MAX: usize = 1_000;
+
+/// Steps of one incident that are kept: its opening and the newest.
+const TIMELINE_MAX: usize = 200;
 
 /// A cell went into, moves in, or leaves an incident.
 #[derive(Debug, Clone, Copy)]
@@ -57,28 +61,50 @@ impl Incidents {
         };
         if let Some(number) = number {
             self.progress(number, moved, settings, &mut steps);
+            let incident = self.incidents.get_mut(&number);
+            incident
+                .expect("found or made before")
+                .note(moved.at, &steps);
         }
         (steps, number)
     }
 
     /// `feature` is unknown because `by` stands before it. If an incident has `by`, the feature
-    /// belongs to its scope, though nothing is charged to it.
+    /// belongs to its scope, though nothing is charged to it. Returns that incident.
     pub(crate) fn note_blocked(
         &mut self,
         target: &TargetName,
         by: &FeatureId,
         feature: &FeatureId,
-    ) {
-        let open = self.incidents.values_mut().rev().find(|incident| {
+    ) -> Option<u32> {
+        let (number, incident) = self.incidents.iter_mut().rev().find(|(_, incident)| {
             incident.view.phase != IncidentPhase::Closed
                 && incident.view.target == *target
                 && incident.has(by)
-        });
-        if let Some(incident) = open
+        })?;
+        if !incident.has(feature)
             && let Err(place) = incident.view.blocked.binary_search(feature)
         {
             incident.view.blocked.insert(place, feature.clone());
         }
+        Some(*number)
+    }
+
+    /// The name of incident `number`, and when it was detected.
+    pub(crate) fn named(&self, number: u32) -> Option<(&IncidentId, Timestamp)> {
+        let view = &self.incidents.get(&number)?.view;
+        Some((&view.id, view.detected))
+    }
+
+    /// The environment of incident `number`.
+    pub(crate) fn target(&self, number: u32) -> Option<&TargetName> {
+        Some(&self.incidents.get(&number)?.view.target)
+    }
+
+    /// Whether incident `number` is not closed.
+    pub(crate) fn is_open(&self, number: u32) -> bool {
+        let incident = self.incidents.get(&number);
+        incident.is_some_and(|incident| incident.view.phase != IncidentPhase::Closed)
     }
 
     /// When incident `number` closes by itself.
@@ -98,6 +124,7 @@ impl Incidents {
             phase: IncidentPhase::Closed,
         };
         let steps = vec![(incident.view.id.clone(), step, Vec::new())];
+        incident.note(at, &steps);
         self.trim();
         steps
     }
@@ -262,18 +289,39 @@ impl Incident {
             onset_low: moved.change.onset_low,
             onset,
             detected: moved.at,
+            recover_first: None,
             first_pass: None,
             resolved: None,
             closed: None,
             relapses: 0,
             lost_sight: false,
             evidence: moved.change.evidence.clone(),
+            timeline: Arc::default(),
+            timeline_dropped: 0,
         };
         Self {
             view,
             cells: BTreeMap::from([(moved.cell.clone(), (CellState::Down, onset))]),
             first_passes: BTreeMap::new(),
             closes: None,
+        }
+    }
+
+    fn note(&mut self, at: Timestamp, steps: &[Step]) {
+        if steps.is_empty() {
+            return;
+        }
+        let timeline = Arc::make_mut(&mut self.view.timeline);
+        for (_, step, evidence) in steps {
+            if timeline.len() >= TIMELINE_MAX {
+                timeline.remove(1);
+                self.view.timeline_dropped += 1;
+            }
+            timeline.push(IncidentEvent {
+                at,
+                step: step.clone(),
+                evidence: evidence.clone(),
+            });
         }
     }
 
@@ -330,6 +378,7 @@ impl Incident {
             Some(_) | None => {}
         }
         self.view.first_pass = self.first_passes.values().copied().min();
+        self.view.recover_first = self.view.recover_first.or(self.view.first_pass);
         let lost = |(state, _): &(CellState, Timestamp)| *state == CellState::Unknown;
         self.view.lost_sight = self.cells.values().any(lost);
     }

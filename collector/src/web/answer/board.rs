@@ -103,7 +103,7 @@ impl From<&Names> for NamesAnswer {
 }
 
 impl NamesAnswer {
-    fn same(text: &str) -> Self {
+    pub(super) fn same(text: &str) -> Self {
         Self {
             ko: text.to_owned(),
             en: text.to_owned(),
@@ -174,6 +174,17 @@ impl FeatureAnswer {
             last_failure: view.last_failure.as_ref().map(FailureAnswer::new),
             incident: view.incident.clone(),
         })
+    }
+}
+
+impl FeatureAnswer {
+    /// Its slots of the last hour by outcome, over all regions.
+    pub fn samples(&self) -> Ledger {
+        let mut samples = Ledger::default();
+        for region in &self.regions {
+            samples += region.samples;
+        }
+        samples
     }
 }
 
@@ -289,7 +300,7 @@ pub struct FailureAnswer {
 }
 
 impl FailureAnswer {
-    fn new(failure: &Failure) -> Self {
+    pub(super) fn new(failure: &Failure) -> Self {
         Self {
             run: failure.run,
             at: Time(failure.at),

@@ -1,7 +1,7 @@
 //! Incidents of a target, each with when it was announced.
 
 use bongsu_availability::{IncidentId, IncidentPhase, IncidentView};
-use bongsu_model::{ClaimId, ClaimSubject, ClaimedState, FeatureId, RunId, TargetName};
+use bongsu_model::{ClaimId, ClaimSubject, ClaimedState, FeatureId, RegionId, RunId, TargetName};
 
 use super::Time;
 use crate::claims::{Announcement, ClaimBook};
@@ -30,6 +30,8 @@ pub struct IncidentAnswer {
     pub features: Vec<FeatureId>,
     /// Features that were unknown because a feature of it stood before them.
     pub blocked: Vec<FeatureId>,
+    /// Regions in which a feature was down.
+    pub regions: Vec<RegionId>,
     /// Start of the last good run before it: it began after this.
     pub onset_low: Option<Time>,
     /// Start of the first failed run: the measured onset.
@@ -57,12 +59,16 @@ impl IncidentAnswer {
     pub fn new(incident: &IncidentView, claims: &ClaimBook) -> Self {
         let mut features: Vec<_> = incident.cells.iter().map(|c| c.feature.clone()).collect();
         features.dedup();
+        let mut regions: Vec<_> = incident.cells.iter().map(|c| c.region.clone()).collect();
+        regions.sort();
+        regions.dedup();
         Self {
             id: incident.id.clone(),
             phase: incident.phase,
             root: incident.root.clone(),
             features,
             blocked: incident.blocked.clone(),
+            regions,
             onset_low: incident.onset_low.map(Time),
             onset: Time(incident.onset),
             detected: Time(incident.detected),

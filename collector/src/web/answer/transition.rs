@@ -24,7 +24,7 @@ pub struct FeatureDetailAnswer {
 pub struct TransitionAnswer {
     /// When, in engine time.
     pub at: Time,
-    /// What: `cell`, `feature`, `incident`, `quarantine`, `presence` or `fleet`.
+    /// What: `cell`, `feature`, `incident`, `recovery`, `rto`, `quarantine`, `presence` or `fleet`.
     pub kind: &'static str,
     /// The environment.
     pub target: Option<TargetName>,
@@ -106,6 +106,34 @@ impl TransitionAnswer {
                     | IncidentStep::RegainedSight => blank,
                 }
             },
+            Change::Recovery {
+                target,
+                feature,
+                incident,
+                from,
+                to,
+            } => Self {
+                kind: "recovery",
+                target: Some(target.clone()),
+                feature: Some(feature.clone()),
+                incident: Some(incident.clone()),
+                from: from.map(|from| from.as_str()),
+                to: to.as_str(),
+                ..blank
+            },
+            Change::Rto {
+                target,
+                feature,
+                incident,
+                alarm,
+            } => Self {
+                kind: "rto",
+                target: Some(target.clone()),
+                feature: Some(feature.clone()),
+                incident: Some(incident.clone()),
+                to: alarm.as_str(),
+                ..blank
+            },
             Change::Quarantine { agent, cell, step } => Self {
                 kind: "quarantine",
                 agent: Some(agent.clone()),
@@ -162,7 +190,7 @@ const fn fleet_word(state: FleetState) -> &'static str {
     }
 }
 
-const fn incident_word(step: &IncidentStep) -> &'static str {
+pub(super) const fn incident_word(step: &IncidentStep) -> &'static str {
     match step {
         IncidentStep::Opened => "opened",
         IncidentStep::Widened { .. } => "widened",

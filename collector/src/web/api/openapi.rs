@@ -61,19 +61,35 @@ pub fn document() -> Value {
                     query("region", "Runs from this region.", &text()),
                     query("from", "Runs due at this time or later, RFC 3339.", &text()),
                     query("until", "Runs due before this time, RFC 3339.", &text()),
-                    query(
-                        "limit",
-                        "At most this many.",
-                        &json!({
-                            "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 50
-                        }),
-                    ),
+                    limit(),
                 ],
             ),
             "/runs/{run_id}": path(
                 "A run with its steps, phases, expectations and evidence.",
                 "RunDetail",
                 &[in_path("run_id", "32 hex digits; also the id of the run's trace."), target()],
+            ),
+            "/recovery": path(
+                "The recovery board: an outage with every feature that it affected.",
+                "Recovery",
+                &[
+                    target(),
+                    query(
+                        "outage",
+                        "The outage by its name; without it the newest one.",
+                        &text(),
+                    ),
+                ],
+            ),
+            "/incidents/{id}": path(
+                "An incident with its clocks, scope, timeline and evidence.",
+                "IncidentDetail",
+                &[in_path("id", "The name of an incident."), target()],
+            ),
+            "/copy": path(
+                "Board and recovery as files of one instant, to be served from anywhere.",
+                "Copy",
+                &[target()],
             ),
             "/agents": path("The fleet.", "Agents", &[target()]),
             "/incidents": path(
@@ -242,6 +258,11 @@ fn target() -> Value {
         "The environment; without it the default one of the configuration.",
         &text(),
     )
+}
+
+fn limit() -> Value {
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 50 });
+    query("limit", "At most this many.", &schema)
 }
 
 fn query(name: &str, description: &str, schema: &Value) -> Value {

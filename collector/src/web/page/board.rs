@@ -17,7 +17,7 @@ use crate::web::answer::{
 
 /// The four sections of the article, in the order in which a reader needs them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Section {
+pub(super) enum Section {
     Outage,
     Recovering,
     Normal,
@@ -25,14 +25,14 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 4] = [
+    pub(super) const ALL: [Self; 4] = [
         Self::Outage,
         Self::Recovering,
         Self::Normal,
         Self::Unmeasured,
     ];
 
-    const fn of(feature: &FeatureAnswer) -> Self {
+    pub(super) const fn of(feature: &FeatureAnswer) -> Self {
         match feature.state {
             FeatureState::Operational | FeatureState::Degraded => Self::Normal,
             FeatureState::Recovering => Self::Recovering,
@@ -44,7 +44,7 @@ impl Section {
         }
     }
 
-    const fn id(self) -> &'static str {
+    pub(super) const fn id(self) -> &'static str {
         match self {
             Self::Outage => "outage",
             Self::Recovering => "recovering",
@@ -53,7 +53,7 @@ impl Section {
         }
     }
 
-    const fn name(self, lang: Lang) -> &'static str {
+    pub(super) const fn name(self, lang: Lang) -> &'static str {
         match self {
             Self::Outage => lang.pick("장애", "Outage"),
             Self::Recovering => lang.pick("복구 중", "Recovering"),
@@ -298,8 +298,12 @@ pub(super) fn labels(context: &PageContext, feature: &FeatureAnswer) -> Markup {
         @if feature.blocked_by.is_some() || !feature.overlays.is_empty() {
             p.labels {
                 @if let Some(by) = &feature.blocked_by {
-                    a.label.blocked href=(context.link(&format!("/features/{by}"))) {
-                        (lang.blocked_by(context.feature_name(by)))
+                    @if context.is_copy {
+                        span.label.blocked { (lang.blocked_by(context.feature_name(by))) }
+                    } @else {
+                        a.label.blocked href=(context.link(&format!("/features/{by}"))) {
+                            (lang.blocked_by(context.feature_name(by)))
+                        }
                     }
                 }
                 (overlay_labels(lang, &feature.overlays))
@@ -319,10 +323,7 @@ pub(super) fn overlay_labels(lang: Lang, overlays: &[Overlay]) -> Markup {
 /// What the state rests on: samples, and the last failure with a way to its run.
 fn basis(context: &PageContext, feature: &FeatureAnswer) -> Markup {
     let lang = context.lang;
-    let mut samples = bongsu_availability::Ledger::default();
-    for region in &feature.regions {
-        samples += region.samples;
-    }
+    let samples = feature.samples();
     let (valid, expected) = (samples.valid(), samples.expected());
     html! {
         @if expected > 0 || feature.last_failure.is_some() {

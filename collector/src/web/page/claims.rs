@@ -417,7 +417,8 @@ pub(super) fn claim_lines(context: &PageContext, feature: &FeatureAnswer) -> Mar
     }
 }
 
-fn claim_line(context: &PageContext, said: &ClaimInForceAnswer) -> Markup {
+/// One line of it.
+pub(super) fn claim_line(context: &PageContext, said: &ClaimInForceAnswer) -> Markup {
     let (lang, claim) = (context.lang, &said.claim);
     let at: Time = claim.as_of;
     html! {

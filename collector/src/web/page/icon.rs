@@ -1,5 +1,6 @@
 //! Small pictures of states: each has its own shape, so that colour is never alone.
 
+use bongsu_availability::RecoveryState;
 use bongsu_model::{CellState, FeatureState};
 use maud::{Markup, html};
 
@@ -8,6 +9,8 @@ use maud::{Markup, html};
 pub(super) enum Icon {
     /// A disc with a tick.
     Good,
+    /// A seal with a tick.
+    Verified,
     /// A disc with a wave.
     Degraded,
     /// A disc that is half full.
@@ -27,8 +30,9 @@ pub(super) enum Icon {
 }
 
 impl Icon {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Good,
+        Self::Verified,
         Self::Degraded,
         Self::Recovering,
         Self::Warning,
@@ -67,6 +71,18 @@ impl Icon {
         }
     }
 
+    /// The icon of how far a recovery is.
+    pub(super) const fn of_recovery(state: RecoveryState) -> Self {
+        match state {
+            RecoveryState::Down => Self::Bad,
+            RecoveryState::Blocked => Self::Blocked,
+            RecoveryState::NoSight => Self::Unknown,
+            RecoveryState::Recovering => Self::Recovering,
+            RecoveryState::Recovered => Self::Good,
+            RecoveryState::Verified => Self::Verified,
+        }
+    }
+
     /// The icon of an outcome's word.
     pub(super) fn of_outcome(word: &str) -> Self {
         match word {
@@ -84,6 +100,7 @@ impl Icon {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Good => "good",
+            Self::Verified => "verified",
             Self::Degraded => "degraded",
             Self::Recovering => "recovering",
             Self::Warning => "warning",
@@ -99,6 +116,9 @@ impl Icon {
         match self {
             Self::Good => {
                 "M8 .5a7.500 7.500 0 1 1 0 15 7.500 7.500 0 0 1 0-15zm3.300 4.200L6.900 9.300 4.800 7.300 3.500 8.700 7 12l5.700-6z"
+            }
+            Self::Verified => {
+                "M8 0l2 1.600 2.500-.1.700 2.400 2.100 1.400-.8 2.700.8 2.400-2.100 1.400-.7 2.400-2.500-.1L8 16l-2-1.900-2.500.1-.7-2.400L.7 10.400l.8-2.400-.8-2.700 2.100-1.400.7-2.400 2.500.1zm3.300 4.700L6.900 9.300 4.800 7.300 3.500 8.700 7 12l5.700-6z"
             }
             Self::Degraded => {
                 "M8 .5a7.500 7.500 0 1 1 0 15 7.500 7.500 0 0 1 0-15zM3.500 9.800C5 7 6.500 7.200 8 8.500s2.500 1.300 3.300-.4l1.400 1C11 12 9 11.200 7.600 10.100 6.200 9 5.500 9.200 4.900 10.600z"

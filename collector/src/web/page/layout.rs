@@ -37,6 +37,8 @@ pub struct PageContext {
     pub names: BTreeMap<FeatureId, Names>,
     /// The path of this page.
     pub path: String,
+    /// Whether it is a copy that lies elsewhere, from where no address leads to the collector.
+    pub is_copy: bool,
     /// The other parameters of this page's address, which it keeps in another language.
     pub kept: Vec<(&'static str, String)>,
 }
@@ -176,6 +178,8 @@ fn header(context: &PageContext) -> Markup {
             nav aria-label=(lang.pick("주요 메뉴", "Main")) {
                 @for (path, text) in [
                     ("/", lang.pick("현황판", "Board")),
+                    ("/recovery", lang.pick("복구", "Recovery")),
+                    ("/incidents", lang.pick("사고", "Incidents")),
                     ("/claims", lang.pick("발표", "Claims")),
                     ("/agents", lang.pick("에이전트", "Agents")),
                 ] {

@@ -1,5 +1,6 @@
 //! What the pages say, in Korean and English.
 
+use bongsu_availability::{IncidentPhase, RecoveryState};
 use bongsu_model::{
     CellState, ClaimConfidence, ClaimedState, Comparison, FeatureState, Overlay, Track,
 };
@@ -167,13 +168,67 @@ impl Lang {
         }
     }
 
+    /// How far a recovery is.
+    pub const fn recovery_state(self, state: RecoveryState) -> &'static str {
+        match state {
+            RecoveryState::Down => self.pick("장애", "Down"),
+            RecoveryState::Blocked => self.pick("차단됨", "Blocked"),
+            RecoveryState::NoSight => self.pick("확인 불가", "Out of sight"),
+            RecoveryState::Recovering => self.pick("복구 중", "Recovering"),
+            RecoveryState::Recovered => self.pick("복구됨", "Recovered"),
+            RecoveryState::Verified => self.pick("복구 확인", "Verified"),
+        }
+    }
+
+    /// How far an incident is.
+    pub const fn incident_phase(self, phase: IncidentPhase) -> &'static str {
+        match phase {
+            IncidentPhase::Open => self.pick("진행 중", "Open"),
+            IncidentPhase::Recovering => self.pick("복구 중", "Recovering"),
+            IncidentPhase::Resolved => self.pick("해소", "Resolved"),
+            IncidentPhase::Closed => self.pick("종료", "Closed"),
+        }
+    }
+
+    /// A clock of an incident, by its name.
+    pub fn incident_clock(self, name: &str) -> &str {
+        match name {
+            "t_fail_first" => self.pick("첫 실패", "First failed run"),
+            "t_detect" => self.pick("감지", "Detected"),
+            "t_announce" => self.pick("회사 발표", "Announced by the owner"),
+            "t_20m" => self.pick("20분 매뉴얼", "20 minutes of the manual"),
+            "t_30m_dc" => self.pick("데이터센터 30분", "30 minutes of a data centre"),
+            "t_2h" => self.pick("고지 2시간", "2 hours: notice"),
+            "t_4h" => self.pick(
+                "고지 4시간 (구 부가통신)",
+                "4 hours: notice, value-added (old)",
+            ),
+            "t_recover_first" => self.pick("첫 복구", "First pass again"),
+            "t_recover_sustained" => self.pick("지속 복구", "Sustained recovery"),
+            "t_30d" => self.pick("손해배상 안내 30일", "30 days: damages notice"),
+            other => other,
+        }
+    }
+
+    /// What a recovery clock's alarm says.
+    pub fn rto_alarm(self, word: &str) -> &str {
+        match word {
+            "rto.warn" => self.pick("복구 시한 경고", "Recovery time is running out"),
+            "rto.breach" => self.pick("복구 시한 초과", "Recovery time is over"),
+            other => other,
+        }
+    }
+
     /// A state word of any kind, as transitions carry them.
     pub fn state_word(self, word: &str) -> &str {
         if let Ok(state) = word.parse::<FeatureState>() {
             return self.feature_state(state);
         }
+        if let Some(state) = RecoveryState::ALL.into_iter().find(|s| s.as_str() == word) {
+            return self.recovery_state(state);
+        }
         word.parse::<CellState>()
-            .map_or(word, |state| self.cell_state(state))
+            .map_or_else(|_| self.rto_alarm(word), |state| self.cell_state(state))
     }
 
     /// Of a blocked feature: what blocks it.

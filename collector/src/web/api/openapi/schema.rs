@@ -1,5 +1,6 @@
 //! The shapes of the answers as JSON Schema, read from `shapes.txt`.
 
+use bongsu_availability::RecoveryState;
 use bongsu_model::{
     BlindReason, CellState, ClaimConfidence, ClaimedState, CleanupState, Comparison, FailClass,
     FeatureState, Overlay, StepKind, Track, TriggerKind, Verb,
@@ -39,6 +40,10 @@ pub(super) fn schemas() -> Value {
             words(FeatureState::ALL, FeatureState::as_str),
         ),
         ("CellState", words(CellState::ALL, CellState::as_str)),
+        (
+            "RecoveryState",
+            words(&RecoveryState::ALL, RecoveryState::as_str),
+        ),
         ("Overlay", words(Overlay::ALL, Overlay::as_str)),
         ("FailClass", words(FailClass::ALL, FailClass::as_str)),
         ("BlindReason", words(BlindReason::ALL, BlindReason::as_str)),
