@@ -29,7 +29,7 @@ use crate::spool::{Spool, SpoolOpenError, SpoolSettings, SystemDisk};
 use crate::state::{Parts, Shared};
 use crate::telemetry::{self, TelemetryError};
 use crate::watchdog::Pulse;
-use crate::{dispatch, heartbeat};
+use crate::{dispatch, heartbeat, hurried};
 
 /// How long a stop waits for the last of the agent's own metrics to be taken.
 const TELL_LAST_WITHIN: Duration = Duration::from_secs(2);
@@ -126,7 +126,11 @@ impl Agent {
     /// When plan, data folder, collector or listener cannot be used; nothing is left running.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let lock = lock_data(&config)?;
-        let plan = plan::load(&config.plan, config.controls.timeout)?;
+        let plan = plan::load(
+            &config.plan,
+            config.controls.timeout,
+            hurried::speed(&*clock),
+        )?;
         let listener = match config.listen {
             Some(address) => Some(health::bind(address).await?),
             None => None,
@@ -233,6 +237,7 @@ impl Agent {
         let reloader = Reloader {
             config: config.plan.clone(),
             self_check: config.controls.timeout,
+            speed: hurried::speed(&*shared.clock),
             state: shared.plan.clone(),
             refused: shared.counts.clone(),
         };

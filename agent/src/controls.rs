@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ControlsConfig;
 use crate::gate::NetworkGate;
+use crate::hurried;
 
 /// The least real time between the beginnings of two looks after failures. Failures that come
 /// together wait for one look: an outage at a hundred runs a second asks each control ten times.
@@ -113,7 +114,7 @@ impl Controls {
         }
         if let Some(began) = *last_began {
             let gone = self.clock.monotonic().since(began);
-            let gone = gone.div_f64(self.clock.speed().max(1.0));
+            let gone = gone.div_f64(hurried::speed(&*self.clock));
             tokio::time::sleep(LOOKS_APART.saturating_sub(gone)).await;
         }
         *last_began = Some(self.clock.monotonic());
@@ -197,7 +198,7 @@ impl Controls {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let drift = anchor.drift(&*self.clock);
         *anchor = TimeAnchor::new(&*self.clock);
-        drift > CLOCK_JUMP_MAX.mul_f64(self.clock.speed().max(1.0))
+        drift > CLOCK_JUMP_MAX.mul_f64(hurried::speed(&*self.clock))
     }
 }
 

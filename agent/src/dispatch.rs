@@ -171,7 +171,12 @@ impl Dispatcher {
             };
             self.plan.find(&lineage).is_some()
         });
-        let longest = self.plan.planned.iter().map(Planned::deadline).max();
+        let longest = self
+            .plan
+            .planned
+            .iter()
+            .map(|planned| planned.deadline)
+            .max();
         let period = self.schedule.shortest_period();
         self.pulse.expect(period, longest.unwrap_or_default());
         if self.plan.revision != known {

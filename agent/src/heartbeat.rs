@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::hurried;
 use crate::plan::Doubt;
 use crate::ship::{Answer, Client, PlanThere};
 use crate::state::Shared;
@@ -32,7 +33,7 @@ pub(crate) async fn beat(shared: Arc<Shared>, clients: Vec<Client>, stop: Cancel
 
 async fn beat_to(shared: Arc<Shared>, mut client: Client) {
     let every = EVERY
-        .div_f64(shared.clock.speed().max(1.0))
+        .div_f64(hurried::speed(&*shared.clock))
         .max(EVERY_REAL_MIN);
     // Ticks, not rests: an answer that takes long does not stretch the beat.
     let mut ticks = tokio::time::interval(every);

@@ -4,7 +4,7 @@
 //! (`dispatch`), its report goes to disk (`spool`) and from there to every collector (`ship`),
 //! each with a place of its own. Beside that stand the self-checks (`controls`), the debts of
 //! cleanup (`compensation`, `pay`), the plan and its reload (`plan`), the sign of life
-//! (`heartbeat`), the channel over which collectors ask for more (`control_channel`) and the
+//! (`heartbeat`), runs under a simulated clock (`hurried`), the channel over which collectors ask for more (`control_channel`) and the
 //! watchdog (`watchdog`).
 //!
 //! What must hold:
@@ -28,6 +28,7 @@ mod dispatch;
 mod gate;
 mod health;
 mod heartbeat;
+mod hurried;
 mod inflight;
 mod metrics;
 mod pay;

@@ -12,6 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Lease, PoolKey, Unleased};
+use crate::hurried;
 use crate::plan::Planned;
 use crate::state::Shared;
 use pace::{Pace, Payment};
@@ -182,8 +183,9 @@ fn context(
     accounts: Vec<Account>,
     cancel: CancellationToken,
 ) -> Context {
+    let (clock, self_check) = hurried::surroundings(&shared.clock, &shared.controls);
     Context {
-        clock: shared.clock.clone(),
+        clock,
         order: RunOrder {
             id: debt.run,
             vantage: shared.vantage.clone(),
@@ -200,7 +202,7 @@ fn context(
         sessions: shared.sessions.clone(),
         compensation: shared.debts.clone(),
         cancel,
-        self_check: shared.controls.clone(),
+        self_check,
     }
 }
 

@@ -33,13 +33,8 @@ pub(crate) struct Planned {
     pub(crate) journey: Arc<Journey>,
     pub(crate) target: Arc<Target>,
     pub(crate) cadence: Cadence,
-}
-
-impl Planned {
-    /// D: the longest that a run can take, cleanup included.
-    pub(crate) fn deadline(&self) -> Duration {
-        self.journey.timeout + self.journey.cleanup_timeout
-    }
+    /// D: the longest that a run can take, cleanup included, in the time of the agent's clock.
+    pub(crate) deadline: Duration,
 }
 
 /// A plan that can be worked on.
@@ -103,7 +98,7 @@ fn entry(planned: &Planned) -> PlanEntry {
         feature: own.clone(),
         touches,
         cadence: planned.cadence,
-        deadline: planned.deadline(),
+        deadline: planned.deadline,
     }
 }
 
@@ -112,7 +107,7 @@ fn entry(planned: &Planned) -> PlanEntry {
 /// # Errors
 /// Every problem of its files.
 pub fn check(config: &crate::Config) -> Result<String, PlanRefusal> {
-    let plan = load(&config.plan, config.controls.timeout)?;
+    let plan = load(&config.plan, config.controls.timeout, 1.0)?;
     let targets: Vec<String> = plan.targets.iter().map(|t| t.name().to_string()).collect();
     Ok(format!(
         "{} against {}, plan {}",

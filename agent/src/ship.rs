@@ -24,6 +24,7 @@ pub(crate) use dead_letter::DeadLetters;
 use dead_letter::{DeadLetter, Kept};
 pub(crate) use offset::ClockOffset;
 
+use crate::hurried;
 use crate::plan::{Doubt, PlanDoubts};
 use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
 
@@ -31,6 +32,10 @@ use crate::spool::{FRESH_FOR, RecordKind, Spool, Window};
 /// meanwhile goes together. A run after a pause goes out at once, and none waits longer than this,
 /// which is little beside the seconds that a collector needs to be sure of an outage.
 const PACE: Duration = Duration::from_millis(500);
+
+/// The least real time between them, however fast a simulated clock goes: a request a run would
+/// cost more than the runs.
+const PACE_REAL_MIN: Duration = Duration::from_millis(20);
 
 /// The first wait after a failure; it doubles with each.
 pub(crate) const WAIT_FIRST: Duration = Duration::from_millis(250);
@@ -121,12 +126,15 @@ impl Shipper {
         loop {
             appended.borrow_and_update();
             let now = self.clock.wall();
-            let fresh_for = FRESH_FOR.mul_f64(self.clock.speed().max(1.0));
+            let fresh_for = FRESH_FOR.mul_f64(hurried::speed(&*self.clock));
             let next = self.spool.next(self.client.name(), now, fresh_for).await;
             let wait = match next {
                 Ok(Ok(Some(window))) => {
                     let is_last = window.is_last;
-                    let pace = tokio::time::sleep(PACE.div_f64(self.clock.speed().max(1.0)));
+                    let pace = PACE
+                        .div_f64(hurried::speed(&*self.clock))
+                        .max(PACE_REAL_MIN);
+                    let pace = tokio::time::sleep(pace);
                     let progress = tokio::select! {
                         progress = self.deliver(window, &mut backoff) => progress,
                         () = abandon.cancelled() => return,
@@ -297,7 +305,7 @@ impl Shipper {
     }
 
     fn ask_again(&self, backoff: &mut Backoff) -> Duration {
-        let after = ASK_AGAIN_AFTER.div_f64(self.clock.speed().max(1.0));
+        let after = ASK_AGAIN_AFTER.div_f64(hurried::speed(&*self.clock));
         backoff.failed(Some(after.max(ASK_AGAIN_REAL_MIN)), jitter())
     }
 

@@ -26,6 +26,10 @@ const PAGE: usize = 1_000;
 /// A picture is never older than this, in wall time, while the journal moves.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
+/// Under a simulated clock agents beat no faster than this of the machine's time, so that less
+/// is no sign of an agent that is lost.
+const HEARTBEAT_REAL_MIN: Duration = Duration::from_millis(250);
+
 /// Longest wait for a report: the writer tells ten times a second what time it is.
 const NAP_MAX: Duration = Duration::from_secs(1);
 
@@ -58,11 +62,14 @@ impl Derive {
         published: watch::Sender<Arc<Published>>,
         stop: CancellationToken,
     ) -> Self {
+        let usual = Settings::default();
+        let speed = shared.clock.speed().max(0.0);
         let settings = Settings {
             lateness: shared.config.lateness,
             retention: shared.config.retention,
             rto: shared.config.rto,
-            ..Settings::default()
+            heartbeat: usual.heartbeat.max(HEARTBEAT_REAL_MIN.mul_f64(speed)),
+            ..usual
         };
         Self {
             engine: Engine::new(settings),

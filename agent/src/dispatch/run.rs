@@ -11,6 +11,7 @@ use bongsu_probes::{Context, RunOrder};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Lease;
+use crate::hurried;
 use crate::inflight::RunInFlight;
 use crate::plan::Planned;
 use crate::state::Shared;
@@ -82,8 +83,9 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
         tracing::error!(run = %in_flight.id, %error, "a run is not begun: its budget cannot be noted");
         return unnoted(in_flight, &shared).await;
     }
+    let (clock, self_check) = hurried::surroundings(&shared.clock, &shared.controls);
     let context = Context {
-        clock: shared.clock.clone(),
+        clock,
         order: RunOrder {
             id: in_flight.id,
             vantage: in_flight.vantage,
@@ -104,7 +106,7 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
         sessions: shared.sessions.clone(),
         compensation: shared.debts.clone(),
         cancel: order.cancel,
-        self_check: shared.controls.clone(),
+        self_check,
     };
     let journey = &order.planned.journey;
     let report = bongsu_probes::run(journey, &context).await;

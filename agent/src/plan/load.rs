@@ -21,6 +21,7 @@ use super::files::{
 use super::{Plan, Planned, PlannedPool};
 use crate::accounts::PoolKey;
 use crate::config::PlanConfig;
+use crate::hurried;
 use crate::schedule::{self, Lineage};
 use crate::units::{Slice, count};
 
@@ -237,8 +238,13 @@ impl Content {
     }
 }
 
-/// Loads the plan that the files make, for an agent whose self-check may take `self_check`.
-pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, PlanRefusal> {
+/// Loads the plan that the files make, for an agent whose self-check may take `self_check` and
+/// whose clock is `speed` times as fast as the machine's.
+pub(crate) fn load(
+    config: &PlanConfig,
+    self_check: Duration,
+    speed: f64,
+) -> Result<Plan, PlanRefusal> {
     let mut problems = Vec::new();
     let file = read_source(&config.catalogue).map_err(refused)?;
     let catalogue = bongsu_language::load_catalogue(&file)
@@ -269,6 +275,10 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
         all: journeys,
         files,
     } = journeys(config, options, &mut problems)?;
+    let journeys: Vec<_> = journeys
+        .into_iter()
+        .map(|journey| hurried::fit(journey, speed))
+        .collect();
     let content = Content {
         journeys: files,
         catalogue: digest(&file.text),
@@ -277,7 +287,7 @@ pub(crate) fn load(config: &PlanConfig, self_check: Duration) -> Result<Plan, Pl
     problems.extend(named_twice(&targets));
     problems.extend(too_short_cleanups(&journeys, self_check));
     problems.extend(with_cases(&journeys));
-    let planned = planned(&journeys, &targets, config, &mut problems);
+    let planned = planned(&journeys, &targets, (config, speed), &mut problems);
     let plan = Plan {
         revision: content.revision(config),
         planned,
@@ -360,7 +370,7 @@ fn tell(problems: &mut Vec<PlanProblem>, diagnostics: &[Diagnostic], files: &[So
 fn planned(
     journeys: &[Arc<Journey>],
     targets: &[LoadedTarget],
-    config: &PlanConfig,
+    (config, speed): (&PlanConfig, f64),
     problems: &mut Vec<PlanProblem>,
 ) -> Box<[Planned]> {
     let mut planned = Vec::with_capacity(journeys.len() * targets.len());
@@ -386,6 +396,7 @@ fn planned(
                         journey: journey.clone(),
                         target: loaded.target.clone(),
                         cadence,
+                        deadline: journey.deadline().mul_f64(speed),
                     });
                 }
             }

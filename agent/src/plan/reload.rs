@@ -55,6 +55,8 @@ pub(crate) struct Reloader {
     pub(crate) config: PlanConfig,
     /// How long the agent's self-check may take.
     pub(crate) self_check: Duration,
+    /// How much faster than the machine's the agent's clock is.
+    pub(crate) speed: f64,
     pub(crate) state: Arc<PlanState>,
     pub(crate) refused: Arc<crate::metrics::RunCounts>,
 }
@@ -109,8 +111,8 @@ impl Reloader {
     }
 
     async fn take_on(&self) {
-        let (config, self_check) = (self.config.clone(), self.self_check);
-        match tokio::task::spawn_blocking(move || load(&config, self_check)).await {
+        let (config, self_check, speed) = (self.config.clone(), self.self_check, self.speed);
+        match tokio::task::spawn_blocking(move || load(&config, self_check, speed)).await {
             Ok(Ok(plan)) => {
                 self.state.refuse(None);
                 // Also a plan of the same revision: its secrets or roots may be new.
