@@ -7,6 +7,7 @@
 
 mod demo;
 mod detect;
+mod replay;
 mod soak;
 
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use bongsu_probes::SystemClock;
 use bongsu_rehearsal::command::Command;
 use bongsu_rehearsal::console;
 use bongsu_rehearsal::detect::FaultClass;
-use bongsu_rehearsal::region::{Channel, Shape};
+use bongsu_rehearsal::region::{Channel, REGIONS, Shape};
 use clap::{Parser, Subcommand};
 
 /// A whole Bongsu fleet in one process: a stand-in platform, the collector, and nine agents in
@@ -119,6 +120,9 @@ enum Action {
         #[arg(long, default_value_t = 0, value_name = "FAULTS")]
         timelines: usize,
     },
+    /// Play an outage from a file, many times as fast as it was, and hold the measured board against
+    /// what must be measured and what was claimed. Fails when a difference is not explained.
+    Replay(replay::Replay),
     /// Break and mend random parts and kill and start random agents for a while; then mend all,
     /// let what is owed be paid, and hold the audit against the debts. Fails when money is missing
     /// or something is left that no agent owes.
@@ -186,6 +190,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 timelines,
             }) => {
                 let shape = Shape {
+                    regions: REGIONS.len(),
                     agents: usize::from(agents),
                     every,
                     channel: if without_channel {
@@ -202,6 +207,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 };
                 detect::run(trial, shape).await
             }
+            Some(Action::Replay(replay)) => replay::run(replay).await,
             Some(Action::Soak { duration, seed }) => {
                 // A failing source of randomness makes a fixed seed, which is printed.
                 let seed = seed.unwrap_or_else(|| getrandom::u64().unwrap_or(1));

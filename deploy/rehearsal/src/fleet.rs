@@ -1,20 +1,24 @@
 //! A whole fleet in one process: platforms, control responders, collector and agents, over real
 //! sockets and from real files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bongsu_agent::{Agent, Link};
 use bongsu_collector::process::Collector;
 use bongsu_model::{AgentId, Catalogue, Clock, PoolName, RegionId, TargetName};
 use bongsu_superapp::{Fault, Platform, PlatformConfig};
 
+use crate::cable::Cable;
+use crate::clock::ReplayClock;
 use crate::command::Command;
 use crate::controls::Controls;
-use crate::layout::{Journeys, Layout};
-use crate::region::{REGIONS, RehearsalAgent, Shape};
+use crate::layout::{Journeys, Layout, Tempo};
+use crate::region::Shape;
+use crate::scenario::FleetPart;
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
@@ -58,6 +62,9 @@ pub enum FleetError {
     /// The control responders could not listen.
     #[error("the control responders cannot listen: {0}")]
     Controls(std::io::Error),
+    /// The cable could not be laid.
+    #[error("the cable between agents and collector cannot be laid: {0}")]
+    Cable(std::io::Error),
     /// A stand-in platform did not start.
     #[error("the stand-in platform did not start: {0}")]
     Platform(#[from] bongsu_superapp::StartError),
@@ -116,6 +123,8 @@ pub struct Fleet {
     pub shape: Shape,
     default_target: TargetName,
     controls: Controls,
+    /// Between agents and collector, where it can be cut.
+    cable: Option<Cable>,
     agents: BTreeMap<AgentId, Agent>,
     /// The agents' files, also of those that are down.
     files: BTreeMap<AgentId, PathBuf>,
@@ -128,11 +137,50 @@ impl Fleet {
     /// # Errors
     /// When a port or a folder cannot be had.
     pub async fn start(config: FleetConfig, clock: Arc<dyn Clock>) -> Result<Self, FleetError> {
-        let layout = Layout::create(&config.folder, config.shape, config.journeys)?;
+        let platform = Arc::clone(&clock);
+        Self::start_in(
+            config,
+            Times {
+                clock,
+                platform,
+                tempo: Tempo::Usual,
+                wiring: Wiring::Direct,
+            },
+        )
+        .await
+    }
+
+    /// As [`Fleet::start`], in a time that passes faster than the machine's.
+    ///
+    /// # Errors
+    /// As [`Fleet::start`].
+    pub async fn start_hurried(
+        config: FleetConfig,
+        clock: &ReplayClock,
+        wiring: Wiring,
+    ) -> Result<Self, FleetError> {
+        let pace = pace(config.shape.every, clock.speed());
+        let times = Times {
+            platform: Arc::new(clock.of_platform(pace)),
+            tempo: Tempo::Hurried(clock.speed()),
+            clock: Arc::new(clock.clone()),
+            wiring,
+        };
+        Self::start_in(config, times).await
+    }
+
+    async fn start_in(config: FleetConfig, times: Times) -> Result<Self, FleetError> {
+        let Times {
+            clock,
+            platform,
+            tempo,
+            wiring,
+        } = times;
+        let layout = Layout::create(&config.folder, config.shape, config.journeys, tempo)?;
         let controls = Controls::start().await.map_err(FleetError::Controls)?;
         let mut platforms = BTreeMap::new();
         for (number, target) in (0_u64..).zip(&config.targets) {
-            let platform = start_platform(target, &config, config.seed + number, &clock).await?;
+            let platform = start_platform(target, &config, config.seed + number, &platform).await?;
             let pools: Vec<_> = pools(config.shape)
                 .into_iter()
                 .map(|(pool, _)| pool)
@@ -144,18 +192,27 @@ impl Fleet {
         let file = layout.write_collector(default_target.as_str(), config.otlp, config.web)?;
         let settings = bongsu_collector::config::Config::load(&file)?;
         let collector = Collector::start(settings, catalogue()?, Arc::clone(&clock)).await?;
+        let cable = match wiring {
+            Wiring::Direct => None,
+            Wiring::Cuttable => {
+                let laid = Cable::lay(collector.otlp_addr()).await;
+                Some(laid.map_err(FleetError::Cable)?)
+            }
+        };
         let mut fleet = Self {
             platforms,
             collector,
             shape: config.shape,
             default_target,
             controls,
+            cable,
             agents: BTreeMap::new(),
             files: BTreeMap::new(),
             clock,
         };
-        for agent in RehearsalAgent::all(config.shape.agents) {
-            let otlp = fleet.collector.otlp_addr();
+        for agent in config.shape.agents() {
+            let cable = fleet.cable.as_ref().map(Cable::address);
+            let otlp = cable.unwrap_or(fleet.collector.otlp_addr());
             let controls = fleet.controls.addresses();
             let file = layout.write_agent(&agent, &config.targets, otlp, controls)?;
             let id = AgentId::new(&agent.id()).expect("ids of the rehearsal are names");
@@ -198,6 +255,27 @@ impl Fleet {
         })?;
         self.agents.insert(id.clone(), started);
         Ok(())
+    }
+
+    /// Cuts exactly these parts off; the others are in reach.
+    pub fn cut(&self, parts: &BTreeSet<FleetPart>) {
+        for agent in self.shape.agents() {
+            let (id, region) = (agent.id(), agent.region.id);
+            let is_cut = parts.iter().any(|part| match part {
+                FleetPart::Agent(name) => *name == id,
+                FleetPart::Region(name) => name.as_str() == region,
+                FleetPart::Collector => false,
+            });
+            let link = if is_cut { Link::Cut } else { Link::Up };
+            if let Ok(agent) = self.agent(&id)
+                && agent.link() != link
+            {
+                agent.set_link(link);
+            }
+        }
+        if let Some(cable) = &self.cable {
+            cable.set_whole(!parts.contains(&FleetPart::Collector));
+        }
     }
 
     /// Stops every agent: what is going cleans up, what cannot be undone stays owed.
@@ -327,8 +405,40 @@ impl Fleet {
         for platform in self.platforms.into_values() {
             platform.shutdown().await;
         }
+        if let Some(cable) = self.cable {
+            cable.shutdown().await;
+        }
         self.controls.shutdown().await;
     }
+}
+
+/// The times that a fleet lives in.
+struct Times {
+    /// That of agents and collector.
+    clock: Arc<dyn Clock>,
+    /// That of the platforms.
+    platform: Arc<dyn Clock>,
+    tempo: Tempo,
+    wiring: Wiring,
+}
+
+/// How agents reach their collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wiring {
+    /// Straight.
+    Direct,
+    /// Over a cable that can be cut.
+    Cuttable,
+}
+
+/// The longest that a shipped journey may take.
+const LONGEST_RUN: Duration = Duration::from_secs(8);
+
+/// How much faster than the machine's time a platform must act so that a journey of the usual
+/// length fits into half a slot.
+pub(crate) fn pace(every: Duration, speed: f64) -> f64 {
+    let half = every.div_f64(speed.max(1.0)) / 2;
+    LONGEST_RUN.as_secs_f64() / half.as_secs_f64().max(f64::MIN_POSITIVE)
 }
 
 /// The target of the demo.
@@ -354,7 +464,8 @@ async fn start_platform(
     clock: &Arc<dyn Clock>,
 ) -> Result<Platform, bongsu_superapp::StartError> {
     let region = |id| RegionId::new(id).expect("ids of the rehearsal are names");
-    let regions = REGIONS.iter().map(|r| region(r.id)).collect();
+    let regions = fleet.shape.regions().iter();
+    let regions = regions.map(|r| region(r.id)).collect();
     let mut config = PlatformConfig::new(target.clone(), regions, Arc::clone(clock));
     config.pools = pools(fleet.shape);
     config.seed = seed;
@@ -365,6 +476,6 @@ fn pools(shape: Shape) -> Vec<(PoolName, usize)> {
     let pool = |name| PoolName::new(name).expect("pools of the rehearsal are names");
     POOLS
         .iter()
-        .map(|(name, each)| (pool(name), each * RehearsalAgent::count(shape.agents)))
+        .map(|(name, each)| (pool(name), each * shape.count()))
         .collect()
 }

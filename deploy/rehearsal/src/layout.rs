@@ -4,11 +4,12 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bongsu_model::TargetName;
 use sha2::Digest as _;
 
-use crate::region::{Channel, REGIONS, RehearsalAgent, Shape};
+use crate::region::{Channel, RehearsalAgent, Shape};
 
 /// The shipped journeys, embedded so that the binary needs no checkout beside it.
 const JOURNEYS: &[(&str, &str)] = &[
@@ -63,8 +64,51 @@ impl Journeys {
     }
 }
 
-/// The shipped journeys' cadence, as they write it.
-const SHIPPED_EVERY: &str = "every = \"10s\"";
+/// How fast a fleet's time passes, which some of its files must know.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tempo {
+    /// As the machine's.
+    Usual,
+    /// This many times as fast: nobody looks early, and what takes some of the machine's time is
+    /// not late for it.
+    Hurried(f64),
+}
+
+/// What a run's way to the journal takes of the machine's time, with room to spare.
+const SHIPPING_REAL: Duration = Duration::from_millis(150);
+
+/// The share of the cadence that an agent of a hurried fleet waits for its control responders:
+/// less than the cleanup of its runs gets.
+const SELF_CHECK_SHARE: f64 = 0.3;
+
+impl Tempo {
+    fn speed(self) -> f64 {
+        match self {
+            Self::Usual => 1.0,
+            Self::Hurried(speed) => speed.max(1.0),
+        }
+    }
+
+    /// L: how late a run may come, in the fleet's time.
+    pub fn lateness(self) -> Duration {
+        LATENESS.max(match self {
+            Self::Usual => Duration::ZERO,
+            Self::Hurried(speed) => SHIPPING_REAL.mul_f64(speed),
+        })
+    }
+
+    /// How long control responders may take to answer, in the machine's time.
+    fn self_check(self, every: Duration) -> Duration {
+        let usual = Duration::from_secs(2);
+        match self {
+            Self::Usual => usual,
+            Self::Hurried(_) => usual.min(every.div_f64(self.speed()).mul_f64(SELF_CHECK_SHARE)),
+        }
+    }
+}
+
+/// The collector's own default of L.
+const LATENESS: Duration = Duration::from_secs(5);
 
 /// What gives shipped journeys a warm variant. The rehearsal runs them cold alone: every service
 /// of the stand-in checks sessions with the component `account`, so that none outlives its outage.
@@ -83,6 +127,7 @@ pub struct LayoutError {
 pub struct Layout {
     root: PathBuf,
     shape: Shape,
+    tempo: Tempo,
 }
 
 impl Layout {
@@ -90,18 +135,22 @@ impl Layout {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub fn create(root: &Path, shape: Shape, journeys: Journeys) -> Result<Self, LayoutError> {
+    pub fn create(
+        root: &Path,
+        shape: Shape,
+        journeys: Journeys,
+        tempo: Tempo,
+    ) -> Result<Self, LayoutError> {
         let layout = Self {
             root: root.to_owned(),
             shape,
+            tempo,
         };
-        let every = format!("every = \"{}ms\"", shape.every.as_millis());
         for (name, text) in JOURNEYS.iter().filter(|(name, _)| journeys.has(name)) {
-            let text = text.replace(SHIPPED_EVERY, &every);
-            let text = text.replace(SHIPPED_WARM, "warm = false");
+            let text = with_cadence(text, shape.every).replace(SHIPPED_WARM, "warm = false");
             layout.write(&format!("journeys/{name}"), &text)?;
         }
-        for agent in RehearsalAgent::all(shape.agents) {
+        for agent in shape.agents() {
             layout.write(&format!("agents/{}/token", agent.id()), &token(&agent))?;
         }
         Ok(layout)
@@ -151,7 +200,10 @@ impl Layout {
              [spool]\n\
              bytes_max = \"64MiB\"\n\n\
              [controls]\n\
+             timeout = \"{self_check}ms\"\n\
              addresses = [{controls}]\n\n\
+             [limits]\n\
+             bursts = {bursts}\n\n\
              [listen]\n\
              address = \"127.0.0.1:0\"\n",
             network = agent.network(),
@@ -161,10 +213,12 @@ impl Layout {
                     .map(|name| format!("../../targets/{name}/target-{region}.toml"))
             ),
             control = self.shape.channel == Channel::Open,
+            self_check = self.tempo.self_check(self.shape.every).as_millis(),
+            bursts = self.tempo == Tempo::Usual,
             place = agent.place + 1,
             places = self.shape.agents,
             number = agent.number + 1,
-            count = RehearsalAgent::count(self.shape.agents),
+            count = self.shape.count(),
             controls = quoted(&mut controls.iter().map(SocketAddr::to_string)),
         );
         let path = format!("agents/{id}/agent.toml");
@@ -187,23 +241,25 @@ impl Layout {
              data = \"data\"\n\
              catalogue = \"../journeys/catalogue.toml\"\n\
              default_target = \"{default_target}\"\n\
-             zone = \"Asia/Seoul\"\n\n\
+             zone = \"Asia/Seoul\"\n\
+             lateness = \"{lateness}ms\"\n\n\
              [listen]\n\
              otlp = \"{otlp}\"\n\
              otlp_grpc = \"{}\"\n\
              web = \"{web}\"\n\n\
              [limits]\n\
              requests_per_second = 200\n",
-            SocketAddr::new(otlp.ip(), 0)
+            SocketAddr::new(otlp.ip(), 0),
+            lateness = self.tempo.lateness().as_millis(),
         );
-        for region in REGIONS {
+        for region in self.shape.regions() {
             let _ = write!(
                 text,
                 "\n[[region]]\nid = \"{}\"\nnames = {{ ko = \"{}\", en = \"{}\" }}\nweight = 1.0\n",
                 region.id, region.ko, region.en
             );
         }
-        for agent in RehearsalAgent::all(self.shape.agents) {
+        for agent in self.shape.agents() {
             let _ = write!(
                 text,
                 "\n[[agent]]\nid = \"{}\"\nregion = \"{}\"\nnetwork = \"{}\"\n\
@@ -226,6 +282,19 @@ impl Layout {
             .and_then(|()| std::fs::write(&path, text));
         written.map_err(|source| LayoutError { path, source })
     }
+}
+
+/// The journey with another cadence than it was shipped with.
+fn with_cadence(journey: &str, every: Duration) -> String {
+    let lines = journey.split_inclusive('\n');
+    let rewritten = lines.map(|line| {
+        if line.starts_with("every = ") {
+            format!("every = \"{}ms\"\n", every.as_millis())
+        } else {
+            line.to_owned()
+        }
+    });
+    rewritten.collect()
 }
 
 /// A token for an agent that speaks to a collector on the same loopback and nowhere else.

@@ -1,7 +1,10 @@
 //! A whole fleet in one process, over real sockets: stand-in platform, control responders,
 //! collector and nine agents in three regions. It serves as the demo, as the bench of the
-//! detection trial and the soak, and as the ground of end-to-end tests.
+//! detection trial and the soak, as the stage of outages that are replayed, and as the ground of
+//! end-to-end tests.
 
+pub mod cable;
+pub mod clock;
 pub mod command;
 pub mod console;
 pub mod controls;
@@ -10,5 +13,7 @@ pub mod distribution;
 pub mod fleet;
 pub mod layout;
 pub mod region;
+pub mod replay;
+pub mod scenario;
 pub mod soak;
 pub mod summary;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-/// How many agents a region has, and how they work.
+/// How many regions there are, how many agents each has, and how they work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
+    /// Regions, 1 to as many as [`REGIONS`] has: the first of them.
+    pub regions: usize,
     /// Agents of each region, 1 to [`AGENTS_MAX`].
     pub agents: usize,
     /// The cadence of every journey: at least 10 s, which the shipped ones need.
@@ -17,10 +19,29 @@ impl Default for Shape {
     /// The demo's.
     fn default() -> Self {
         Self {
+            regions: REGIONS.len(),
             agents: 3,
             every: Duration::from_secs(10),
             channel: Channel::Open,
         }
+    }
+}
+
+impl Shape {
+    /// The regions.
+    pub fn regions(&self) -> &'static [RehearsalRegion] {
+        &REGIONS[..self.regions.min(REGIONS.len())]
+    }
+
+    /// Every agent, region by region.
+    pub fn agents(&self) -> impl Iterator<Item = RehearsalAgent> + use<> {
+        let regions = self.regions();
+        RehearsalAgent::all(self.agents).take(regions.len() * self.agents)
+    }
+
+    /// How many agents there are.
+    pub fn count(&self) -> usize {
+        self.agents().count()
     }
 }
 
@@ -123,6 +144,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_shape_may_have_fewer_regions() {
+        let shape = Shape {
+            regions: 2,
+            agents: 2,
+            ..Shape::default()
+        };
+        let ids: Vec<_> = shape.agents().map(|agent| agent.id()).collect();
+        assert_eq!(ids, ["seoul-1", "seoul-2", "busan-1", "busan-2"]);
+        assert_eq!(shape.count(), 4);
+        assert_eq!(Shape::default().count(), 9);
+    }
 
     #[test]
     fn agents_have_ids_and_numbers_of_their_own() {

@@ -4,4 +4,6 @@
 mod ci;
 mod edges;
 mod fleet;
+mod replay;
+mod scenario;
 mod tidy;

@@ -1,0 +1,273 @@
+//! A replay's outcome for people and for programs.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bongsu_model::Timestamp;
+use serde_json::{Value, json};
+
+use super::{JudgedRow, JudgedWindow, Outage, Outcome};
+use crate::scenario::{Scenario, in_zone};
+
+/// As text: the table of rows, the outages, what could not be played, what it took.
+pub fn text(outcome: &Outcome, scenario: &Scenario) -> String {
+    let zone = scenario.zone.as_str();
+    let mut text = format!(
+        "{} at {} (board as of {})\n\n",
+        scenario.names.en,
+        in_zone(outcome.until, zone),
+        in_zone(outcome.as_of, zone)
+    );
+    text.push_str(&rows(&outcome.rows));
+    text.push_str(&legend(&outcome.rows));
+    text.push_str(&windows(outcome, zone));
+    for what in &outcome.unplayed {
+        let _ = writeln!(text, "not played: {what}");
+    }
+    text.push('\n');
+    text.push_str(&totals(outcome));
+    text
+}
+
+fn rows(rows: &[JudgedRow]) -> String {
+    let head = [
+        "feature", "expected", "measured", "claimed", "claim is", "", "why",
+    ];
+    let mut table = vec![head.map(str::to_owned)];
+    for row in rows {
+        let expected: Vec<_> = row.wanted.iter().map(|wanted| wanted.as_str()).collect();
+        let measured = row.measured.map_or("–", |state| state.as_str());
+        let measured = match &row.blocked_by {
+            Some(by) => format!("{measured}, blocked by {by}"),
+            None => measured.to_owned(),
+        };
+        let mut labels = vec![row.verdict.as_str()];
+        labels.extend(row.is_modelled.then_some("modelled"));
+        labels.extend(row.is_synthetic.then_some("synthetic"));
+        let claimed = row.claimed.map_or("–", |state| state.as_str());
+        let claimed = match row.observed {
+            Some(observed) => format!("{claimed} (observed {observed})"),
+            None => claimed.to_owned(),
+        };
+        table.push([
+            row.feature.to_string(),
+            if expected.is_empty() {
+                "–".to_owned()
+            } else {
+                expected.join("|")
+            },
+            measured,
+            claimed,
+            row.comparison
+                .map_or("–", |comparison| comparison.as_str())
+                .to_owned(),
+            labels.join(", "),
+            row.reason.clone(),
+        ]);
+    }
+    aligned(&table)
+}
+
+fn aligned<const COLUMNS: usize>(table: &[[String; COLUMNS]]) -> String {
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; COLUMNS] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut text = String::new();
+    for row in table {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let padding = width - cell.chars().count();
+            let _ = write!(line, "{cell}{:padding$}  ", "");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn legend(rows: &[JudgedRow]) -> String {
+    let mut text = String::from("\n");
+    if rows.iter().any(|row| row.is_modelled) {
+        text.push_str(
+            "modelled: the scenario's author made the state up from what was claimed and observed; \
+             it is not history\n",
+        );
+    }
+    if rows.iter().any(|row| row.is_synthetic) {
+        text.push_str("synthetic: nobody knows the time; it was drawn from the seed\n");
+    }
+    text
+}
+
+fn windows(outcome: &Outcome, zone: &str) -> String {
+    if outcome.windows.is_empty() {
+        return String::new();
+    }
+    let head = ["feature", "injected", "measured", ""];
+    let mut table = vec![head.map(str::to_owned)];
+    for window in &outcome.windows {
+        let mut labels = Vec::new();
+        labels.extend(window.injected.is_modelled.then(|| "modelled".to_owned()));
+        labels.extend(window.injected.is_synthetic.then(|| "synthetic".to_owned()));
+        labels.extend(
+            window
+                .problems
+                .iter()
+                .map(|problem| format!("UNEXPLAINED: {problem}")),
+        );
+        table.push([
+            window.feature.to_string(),
+            injected(window, outcome.until, zone),
+            window
+                .measured
+                .map_or_else(|| "–".to_owned(), |outage| measured(&outage, zone)),
+            labels.join(", "),
+        ]);
+    }
+    format!("\nOutages\n{}", aligned(&table))
+}
+
+fn injected(window: &JudgedWindow, until: Timestamp, zone: &str) -> String {
+    let from = short(window.injected.from, zone);
+    if window.injected.until >= until {
+        return format!("{from} –");
+    }
+    format!("{from} – {}", short(window.injected.until, zone))
+}
+
+fn measured(outage: &Outage, zone: &str) -> String {
+    let from = short(outage.onset.unwrap_or(outage.detected), zone);
+    match outage.recovered {
+        Some(at) => format!("{from} – {}", short(at, zone)),
+        None => format!("{from} –"),
+    }
+}
+
+/// Day and minute: `16 14:30`.
+fn short(at: Timestamp, zone: &str) -> String {
+    let whole = in_zone(at, zone);
+    let (day, time) = (whole.get(8..10), whole.get(11..16));
+    format!("{} {}", day.unwrap_or_default(), time.unwrap_or_default())
+}
+
+fn totals(outcome: &Outcome) -> String {
+    let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
+    let (lag, usage) = (outcome.lag, outcome.usage);
+    let runs: u64 = outcome.runs.iter().map(|(_, count)| count).sum();
+    let by_outcome: Vec<_> = outcome
+        .runs
+        .iter()
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect();
+    let mut text = format!(
+        "confirmation lag: down within {} min, up within {} min, {} min where it failed at times\n\
+         runs: {runs} ({})\n",
+        minutes(lag.down),
+        minutes(lag.up),
+        minutes(lag.up_partial),
+        by_outcome.join(", "),
+    );
+    if let Some(share) = skipped(outcome).filter(|share| *share > SKIPPED_MAX) {
+        let _ = writeln!(
+            text,
+            "{:.0} % of the slots were skipped: this machine is too slow for the speed; give a \
+             lower --speed",
+            share * 100.0
+        );
+    }
+    let money = &outcome.money;
+    if money.is_clean() {
+        let _ = writeln!(text, "money: {} won issued, none missing", money.issued);
+    }
+    for problem in &money.problems {
+        let _ = writeln!(text, "MONEY: {problem}");
+    }
+    if outcome.transitions_lost > 0 {
+        let _ = writeln!(
+            text,
+            "{} changes were lost: the outages are not whole",
+            outcome.transitions_lost
+        );
+    }
+    let _ = write!(text, "wall {:.1} s", usage.wall.as_secs_f64());
+    if let Some(cpu) = usage.cpu {
+        let _ = write!(text, ", CPU {:.1} s", cpu.as_secs_f64());
+    }
+    if let Some(bytes) = usage.peak_bytes {
+        let _ = write!(text, ", peak memory {} MiB", bytes >> 20);
+    }
+    text.push('\n');
+    let rows = outcome
+        .rows
+        .iter()
+        .filter(|row| !row.verdict.is_explained())
+        .count();
+    let outages = outcome
+        .windows
+        .iter()
+        .filter(|window| !window.is_explained())
+        .count();
+    if outcome.is_explained() {
+        text.push_str("no unexplained difference\n");
+    } else {
+        let _ = writeln!(text, "UNEXPLAINED: {rows} rows, {outages} outages");
+    }
+    text
+}
+
+/// Above this share of skipped slots a person is told.
+const SKIPPED_MAX: f64 = 0.05;
+
+/// The share of the runs that were skipped.
+#[expect(clippy::cast_precision_loss, reason = "a share of some thousands")]
+fn skipped(outcome: &Outcome) -> Option<f64> {
+    let all: u64 = outcome.runs.iter().map(|(_, count)| count).sum();
+    let skipped = outcome.runs.iter().find(|(word, _)| *word == "skipped")?.1;
+    (all > 0).then(|| skipped as f64 / all as f64)
+}
+
+/// As JSON, times in UTC as seconds since the epoch would lose the zone: RFC 3339.
+pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
+    let time = |at| in_zone(at, &scenario.zone);
+    let rows = outcome.rows.iter().map(|row| {
+        json!({
+            "feature": row.feature,
+            "expected": row.wanted.iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>(),
+            "measured": row.measured,
+            "blocked_by": row.blocked_by,
+            "claimed": row.claimed,
+            "observed": row.observed,
+            "comparison": row.comparison,
+            "verdict": row.verdict.as_str(),
+            "modelled": row.is_modelled,
+            "synthetic": row.is_synthetic,
+            "reason": row.reason,
+        })
+    });
+    let windows = outcome.windows.iter().map(|window| {
+        json!({
+            "feature": window.feature,
+            "injected": { "from": time(window.injected.from), "until": time(window.injected.until) },
+            "modelled": window.injected.is_modelled,
+            "synthetic": window.injected.is_synthetic,
+            "measured": window.measured.map(|outage| json!({
+                "onset": outage.onset.map(time),
+                "detected": time(outage.detected),
+                "recovered": outage.recovered.map(time),
+            })),
+            "problems": window.problems,
+        })
+    });
+    json!({
+        "scenario": scenario.name,
+        "until": time(outcome.until),
+        "as_of": time(outcome.as_of),
+        "explained": outcome.is_explained(),
+        "rows": rows.collect::<Vec<_>>(),
+        "outages": windows.collect::<Vec<_>>(),
+        "not_played": outcome.unplayed,
+        "runs": outcome.runs.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+        "wall_s": outcome.usage.wall.as_secs_f64(),
+        "cpu_s": outcome.usage.cpu.map(|cpu| cpu.as_secs_f64()),
+        "peak_bytes": outcome.usage.peak_bytes,
+    })
+}

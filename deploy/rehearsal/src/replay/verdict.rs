@@ -1,0 +1,199 @@
+//! Holds a board against what must be measured: row by row, with a reason for each.
+
+use bongsu_availability::Board;
+use bongsu_model::{Catalogue, ClaimedState, Comparison, FeatureId, FeatureState, Timestamp};
+
+use super::{Lag, rests_on};
+use crate::scenario::{Event, ExpectedRow, Happening, Lie, Span, Timeline, Wanted};
+
+/// What became of an expectation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// As expected.
+    Met,
+    /// Not so, but what is injected changed so shortly before that the rule cannot be sure yet.
+    WithinLag,
+    /// The stand-in platform does not offer the feature, or no journey measures it.
+    NotThere,
+    /// Nothing is expected of it: it fails at times.
+    Open,
+    /// Not as expected.
+    Unexplained,
+}
+
+impl Verdict {
+    /// Its words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "as expected",
+            Self::WithinLag => "within lag",
+            Self::NotThere => "not there",
+            Self::Open => "open",
+            Self::Unexplained => "UNEXPLAINED",
+        }
+    }
+
+    /// Whether there is nothing to look into.
+    pub const fn is_explained(self) -> bool {
+        !matches!(self, Self::Unexplained)
+    }
+}
+
+/// A row of the board, judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedRow {
+    /// Which feature.
+    pub feature: FeatureId,
+    /// What may be measured; empty where anything may.
+    pub wanted: Vec<Wanted>,
+    /// What is measured.
+    pub measured: Option<FeatureState>,
+    /// The feature that stands before it, where it is not seen.
+    pub blocked_by: Option<FeatureId>,
+    /// What is claimed.
+    pub claimed: Option<ClaimedState>,
+    /// What others observed.
+    pub observed: Option<ClaimedState>,
+    /// How claim and measurement stand to each other.
+    pub comparison: Option<Comparison>,
+    /// What became of the expectation.
+    pub verdict: Verdict,
+    /// Whether its state is made up by the scenario's author.
+    pub is_modelled: bool,
+    /// Whether a time was drawn that it depends on.
+    pub is_synthetic: bool,
+    /// Why it is expected so.
+    pub reason: String,
+}
+
+/// What rows are judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) timeline: &'a Timeline<'a>,
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) lag: Lag,
+    pub(super) at: Timestamp,
+}
+
+impl Judge<'_> {
+    /// The rows of the fixture for this instant; where there are none, a row for every feature of
+    /// the catalogue, by what is injected.
+    pub(super) fn rows(&self, board: &Board, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
+        let mut fixture = expected.iter().filter(|row| row.at == self.at).peekable();
+        if fixture.peek().is_some() {
+            return fixture.map(|row| self.row(board, row)).collect();
+        }
+        let features = self.catalogue.features().iter();
+        features
+            .map(|feature| self.row(board, &self.by_injection(&feature.id)))
+            .collect()
+    }
+
+    /// How the feature lies until `at`.
+    pub(super) fn spans(&self, feature: &FeatureId) -> Vec<Span> {
+        let mut spans = self.timeline.spans(&rests_on(self.catalogue, feature));
+        spans.retain(|span| span.from < self.at);
+        spans
+    }
+
+    fn by_injection(&self, feature: &FeatureId) -> ExpectedRow {
+        let spans = self.spans(feature);
+        let (measured, reason) = match spans.last().map(|span| span.lie) {
+            None | Some(Lie::Works) => (vec![Wanted::Up], "nothing is injected"),
+            Some(Lie::Impaired) => (Vec::new(), "fails at times, for some, or slowly"),
+            Some(Lie::Broken) => (vec![Wanted::Down], "broken by what is injected"),
+        };
+        ExpectedRow {
+            at: self.at,
+            feature: feature.clone(),
+            measured,
+            claimed: None,
+            comparison: None,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn row(&self, board: &Board, expected: &ExpectedRow) -> JudgedRow {
+        let feature = &expected.feature;
+        let view = board.features.iter().find(|view| view.feature == *feature);
+        let view = view.filter(|view| view.state != FeatureState::Unmeasured);
+        let claimed = self.said(bongsu_model::Track::Claim, feature);
+        let observed = self.said(bongsu_model::Track::Observed, feature);
+        let measured = view.map(|view| view.state);
+        let blocked_by = view.and_then(|view| view.blocked_by.clone());
+        let comparison = claimed.zip(measured).map(|(c, m)| Comparison::of(c, m));
+        let spans = self.spans(feature);
+        let newest = spans.last();
+        let is_wanted = measured.is_some_and(|state| {
+            let mut wanted = expected.measured.iter();
+            wanted.any(|wanted| wanted.is(state, blocked_by.is_some()))
+        });
+        let is_compared = expected
+            .comparison
+            .is_none_or(|wanted| comparison == Some(wanted));
+        let is_claimed = expected
+            .claimed
+            .is_none_or(|wanted| claimed == Some(wanted));
+        let verdict = if !is_claimed {
+            // What was claimed is in the files: no rule has to be sure of it.
+            Verdict::Unexplained
+        } else if measured.is_none() {
+            Verdict::NotThere
+        } else if expected.measured.is_empty() {
+            Verdict::Open
+        } else if is_wanted && is_compared {
+            Verdict::Met
+        } else if self.is_within_lag(&spans) {
+            Verdict::WithinLag
+        } else {
+            Verdict::Unexplained
+        };
+        JudgedRow {
+            feature: feature.clone(),
+            wanted: expected.measured.clone(),
+            measured,
+            blocked_by,
+            claimed,
+            observed,
+            comparison,
+            verdict,
+            is_modelled: newest.is_some_and(|span| span.is_modelled)
+                || spans.iter().any(|span| span.is_modelled),
+            is_synthetic: newest.is_some_and(|span| span.is_synthetic),
+            reason: expected.reason.clone(),
+        }
+    }
+
+    fn said(&self, track: bongsu_model::Track, feature: &FeatureId) -> Option<ClaimedState> {
+        let said: Option<Happening<'_>> = self.timeline.statement(track, feature, self.at);
+        said.and_then(|happening| match &happening.row.event {
+            Event::Statement { state, .. } => Some(*state),
+            Event::Condition { .. } | Event::Sight { .. } | Event::Annotation { .. } => None,
+        })
+    }
+
+    /// Whether what is injected changed so shortly before that the rule cannot be sure yet.
+    fn is_within_lag(&self, spans: &[Span]) -> bool {
+        let Some((newest, before)) = spans.split_last() else {
+            return false;
+        };
+        let since = self.at.since(newest.from);
+        !before.is_empty() && since < self.confirmed_after(newest, before)
+    }
+
+    /// How long after its beginning the rule may take to be sure of a stretch.
+    pub(super) fn confirmed_after(&self, span: &Span, before: &[Span]) -> std::time::Duration {
+        match span.lie {
+            Lie::Broken => self.lag.down,
+            // Passes were mixed in where it failed at times.
+            Lie::Works if before.iter().any(|span| span.lie == Lie::Impaired) => {
+                self.lag.up_partial
+            }
+            Lie::Works => self.lag.up,
+            Lie::Impaired => self.lag.up_partial,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,154 @@
+use bongsu_availability::{FeatureView, Windows};
+use bongsu_language::SourceFile;
+
+use super::*;
+use crate::layout::Tempo;
+use crate::region::Shape;
+use crate::replay::EVERY;
+use crate::scenario::{Scenario, instant, load};
+
+/// Money is down from 10:00 to 12:00; messages fail at times from 10:00 on.
+const ROWS: &str = "time,track,on,change,source,confidence\n\
+    2022-10-15T10:00Z,modelled,pay-core,down,,\n\
+    2022-10-15T12:00Z,modelled,pay-core,up,,\n\
+    2022-10-15T10:00Z,modelled,relay,degraded,,\n\
+    2022-10-15T11:00Z,claim,pay.transfer.account,up,notice,high\n";
+
+pub(in crate::replay) fn scenario() -> Scenario {
+    load(&[SourceFile::new("day.csv", ROWS)]).unwrap()
+}
+
+pub(in crate::replay) fn at(time: &str) -> Timestamp {
+    instant(&format!("2022-10-15T{time}Z"), "UTC").unwrap()
+}
+
+pub(in crate::replay) fn catalogue() -> Catalogue {
+    let text = include_str!("../../../../../probes/journeys/catalogue.toml");
+    bongsu_language::load_catalogue(&SourceFile::new("catalogue.toml", text)).unwrap()
+}
+
+pub(in crate::replay) fn lag() -> Lag {
+    let shape = Shape {
+        agents: 2,
+        every: EVERY,
+        ..Shape::default()
+    };
+    Lag::of(&shape, Tempo::Usual)
+}
+
+fn board(states: &[(&str, FeatureState)]) -> Board {
+    let view = |(id, state): &(&str, FeatureState)| FeatureView {
+        feature: FeatureId::new(id).unwrap(),
+        state: *state,
+        since: None,
+        blocked_by: None,
+        overlays: Vec::new(),
+        availability: Windows::default(),
+        regions: Vec::new(),
+        last_failure: None,
+        incident: None,
+    };
+    Board {
+        target: crate::fleet::superapp(),
+        as_of: at("12:00"),
+        features: states.iter().map(view).collect(),
+    }
+}
+
+/// The row of money at an instant, by what is injected.
+fn money(time: &str, state: FeatureState) -> JudgedRow {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at(time),
+    };
+    let rows = judge.rows(&board(&[("pay.transfer.account", state)]), &[]);
+    let mut rows = rows.into_iter();
+    rows.find(|row| row.feature.as_str() == "pay.transfer.account")
+        .unwrap()
+}
+
+#[test]
+fn what_is_broken_must_be_down_once_the_rule_can_be_sure() {
+    use FeatureState::{MajorOutage, Operational};
+    assert_eq!(money("09:30", Operational).verdict, Verdict::Met);
+    assert_eq!(money("09:30", MajorOutage).verdict, Verdict::Unexplained);
+    // 5 failures of one other agent, a period before and behind: 35 minutes and a little.
+    assert_eq!(money("10:30", Operational).verdict, Verdict::WithinLag);
+    assert_eq!(money("10:30", MajorOutage).verdict, Verdict::Met);
+    assert_eq!(money("11:00", Operational).verdict, Verdict::Unexplained);
+    assert_eq!(money("12:30", MajorOutage).verdict, Verdict::WithinLag);
+    assert_eq!(money("12:59", MajorOutage).verdict, Verdict::Unexplained);
+}
+
+#[test]
+fn a_claim_is_held_against_the_measurement() {
+    let row = money("11:30", FeatureState::MajorOutage);
+    assert_eq!(row.claimed, Some(ClaimedState::Up));
+    assert_eq!(row.comparison, Some(Comparison::MeasuredWorse));
+    assert!(row.is_modelled && !row.is_synthetic);
+    let before = money("10:30", FeatureState::MajorOutage);
+    assert_eq!((before.claimed, before.comparison), (None, None));
+}
+
+#[test]
+fn of_what_fails_at_times_nothing_is_expected_and_of_what_is_not_there_neither() {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at("11:30"),
+    };
+    let shown = board(&[("talk.message.text", FeatureState::Degraded)]);
+    let rows = judge.rows(&shown, &[]);
+    let verdict = |id: &str| {
+        let row = rows.iter().find(|row| row.feature.as_str() == id);
+        row.unwrap().verdict
+    };
+    assert_eq!(verdict("talk.message.text"), Verdict::Open);
+    assert_eq!(verdict("account.login"), Verdict::NotThere);
+}
+
+#[test]
+fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at("11:30"),
+    };
+    let feature = FeatureId::new("pay.transfer.account").unwrap();
+    let expected = |claimed, comparison| ExpectedRow {
+        at: at("11:30"),
+        feature: feature.clone(),
+        measured: vec![Wanted::Down],
+        claimed,
+        comparison,
+        reason: "because".to_owned(),
+    };
+    let shown = board(&[("pay.transfer.account", FeatureState::MajorOutage)]);
+    let verdict = |row: ExpectedRow| {
+        let rows = judge.rows(&shown, &[row]);
+        assert_eq!(rows.len(), 1);
+        rows[0].verdict
+    };
+    let worse = Some(Comparison::MeasuredWorse);
+    assert_eq!(
+        verdict(expected(Some(ClaimedState::Up), worse)),
+        Verdict::Met
+    );
+    let same = Some(Comparison::Same);
+    assert_eq!(verdict(expected(None, same)), Verdict::Unexplained);
+    let other = Some(ClaimedState::Down);
+    assert_eq!(verdict(expected(other, None)), Verdict::Unexplained);
+    let mut another_time = expected(None, None);
+    another_time.at = at("11:31");
+    assert_eq!(judge.rows(&shown, &[another_time]).len(), 5, "by injection");
+}

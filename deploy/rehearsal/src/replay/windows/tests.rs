@@ -1,0 +1,82 @@
+use super::super::verdict::tests::{at, catalogue, lag, scenario};
+use super::*;
+use crate::scenario::Timeline;
+
+fn change(time: &str, to: FeatureState, onset: Option<&str>) -> Transition {
+    Transition {
+        at: at(time),
+        change: Change::Feature {
+            target: crate::fleet::superapp(),
+            feature: FeatureId::new("pay.transfer.account").unwrap(),
+            from: FeatureState::Unknown,
+            to,
+            blocked_by: None,
+            onset: onset.map(at),
+        },
+        evidence: Vec::new(),
+    }
+}
+
+/// The windows of money, which is down from 10:00 to 12:00, as judged at `until`.
+fn windows(until: &str, transitions: &[Transition]) -> Vec<JudgedWindow> {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let mut measured = Measured::default();
+    for transition in transitions {
+        measured.take(transition);
+    }
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at(until),
+    };
+    let all = super::judge(&judge, &measured).into_iter();
+    all.filter(|window| window.feature.as_str() == "pay.transfer.account")
+        .collect()
+}
+
+/// The only window's problems.
+fn problems(until: &str, transitions: &[Transition]) -> Vec<String> {
+    let windows = windows(until, transitions);
+    assert_eq!(windows.len(), 1, "{windows:?}");
+    windows[0].problems.clone()
+}
+
+use FeatureState::{MajorOutage, Operational, Recovering};
+
+#[test]
+fn an_outage_that_lies_where_it_was_injected_is_explained() {
+    let story = [
+        change("10:25", MajorOutage, Some("10:04")),
+        change("12:10", Recovering, None),
+        change("12:40", Operational, None),
+    ];
+    assert_eq!(problems("13:00", &story), [] as [&str; 0]);
+    let window = &windows("13:00", &story)[0];
+    let outage = window.measured.unwrap();
+    assert_eq!(outage.onset, Some(at("10:04")));
+    assert_eq!(outage.recovered, Some(at("12:40")));
+    assert!(window.injected.is_modelled);
+}
+
+#[test]
+fn what_is_missed_late_early_or_false_is_told() {
+    let told = |until: &str, story: &[Transition]| problems(until, story).join("; ");
+    assert!(told("13:00", &[]).contains("never measured"));
+    let late = [change("11:00", MajorOutage, Some("10:50"))];
+    let text = told("11:30", &late);
+    assert!(text.contains("detected after 60.0 min"), "{text}");
+    assert!(text.contains("begun after 50.0 min"), "{text}");
+    let early = [
+        change("10:25", MajorOutage, Some("10:04")),
+        change("11:30", Operational, None),
+    ];
+    assert!(told("13:00", &early).contains("while it was broken"));
+    let stuck = [change("10:25", MajorOutage, Some("10:04"))];
+    assert_eq!(told("12:30", &stuck), "", "it is still being confirmed");
+    let false_one = [change("09:30", MajorOutage, Some("09:25"))];
+    let told = windows("09:45", &false_one);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].problems[0].contains("while nothing was injected"));
+}

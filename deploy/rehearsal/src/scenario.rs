@@ -1,0 +1,224 @@
+//! Outages as files: what happened to a platform, what its owner claimed, what others observed.
+//!
+//! A scenario is a TOML file whose rows stand in it or in CSV files that it names, or one CSV file
+//! alone. Reading is pure: text in, a [`Scenario`] or every mistake out, each with line, column and
+//! remedy. A scenario that exists can be played; [`Timeline`] says what holds in it at any instant.
+
+mod change;
+mod csv;
+mod document;
+mod expected;
+mod moment;
+mod read;
+mod shipped;
+mod text;
+mod timeline;
+
+use bongsu_language::Position;
+use bongsu_model::{ClaimConfidence, ClaimSubject, ClaimedState, Names, RegionId, Timestamp};
+use bongsu_superapp::{Fault, FaultPoint};
+
+pub use change::{CONDITIONS, DEGRADED_SHARE};
+pub use expected::{ExpectedRow, Wanted, load_expected};
+pub use moment::{in_zone, instant};
+pub use read::{ROWS_MAX, load, named_files};
+pub use shipped::{SHIPPED, Shipped, shipped};
+pub use timeline::{Happening, Lie, Span, Timeline, WINDOW};
+
+/// An outage that can be played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// Its name: `pangyo-2022`.
+    pub name: String,
+    /// What people call it.
+    pub names: Names,
+    /// What it is, in a paragraph.
+    pub about: String,
+    /// The zone that its times are shown in: `Asia/Seoul`.
+    pub zone: String,
+    /// Played from here on; the platform works until the first row.
+    pub from: Timestamp,
+    /// Played until here.
+    pub until: Timestamp,
+    /// In file order.
+    pub rows: Vec<Row>,
+}
+
+/// Whose a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Track {
+    /// What happened, by those who had to know: the facility's owner, an authority.
+    Fact,
+    /// What the platform's owner said.
+    Claim,
+    /// What others saw.
+    Observed,
+    /// A state that the scenario's author made up, so that features fail and recover as is claimed
+    /// or observed: never history.
+    Modelled,
+}
+
+impl Track {
+    /// Every track.
+    pub const ALL: &'static [Self] = &[Self::Fact, Self::Claim, Self::Observed, Self::Modelled];
+
+    /// Its word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fact => "fact",
+            Self::Claim => "claim",
+            Self::Observed => "observed",
+            Self::Modelled => "modelled",
+        }
+    }
+}
+
+/// When a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Then.
+    At(Timestamp),
+    /// Nobody knows: drawn between the two, and synthetic wherever it shows.
+    Between(Timestamp, Timestamp),
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// When it is.
+    pub when: When,
+    /// When a statement was made public, if not then.
+    pub published: Option<Timestamp>,
+    /// What it says.
+    pub event: Event,
+    /// Where it is known from.
+    pub source: String,
+    /// How sure it is.
+    pub confidence: ClaimConfidence,
+    /// What else is to be known.
+    pub note: String,
+    /// Where it stands.
+    pub position: Position,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A part of the platform is in another condition from then on.
+    Condition {
+        /// Which part.
+        on: FaultPoint,
+        /// In which condition.
+        condition: Condition,
+        /// Whether it is known or made up.
+        basis: Basis,
+    },
+    /// A part of the measuring fleet is cut off, or in reach again.
+    Sight {
+        /// Which part.
+        part: FleetPart,
+        /// Whether it is cut off.
+        is_cut: bool,
+        /// Whether it is known or made up.
+        basis: Basis,
+    },
+    /// Somebody said something of a feature.
+    Statement {
+        /// Whose it is.
+        track: bongsu_model::Track,
+        /// Of which feature, or of all.
+        subject: ClaimSubject,
+        /// What.
+        state: ClaimedState,
+    },
+    /// Something that is told and moves nothing.
+    Annotation {
+        /// Whose it is.
+        track: Track,
+        /// Of what.
+        subject: String,
+        /// What.
+        text: String,
+    },
+}
+
+/// A part of the measuring fleet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FleetPart {
+    /// One agent, cut off from everything: `agent:seoul-1`.
+    Agent(String),
+    /// Every agent of a region: `region:kr-busan`.
+    Region(RegionId),
+    /// The collector, out of the agents' reach: `collector`.
+    Collector,
+}
+
+impl FleetPart {
+    /// From its name; none if it is not the name of such a part.
+    fn named(name: &str) -> Option<Self> {
+        if name == "collector" {
+            return Some(Self::Collector);
+        }
+        if let Some(region) = name.strip_prefix("region:") {
+            return RegionId::new(region).ok().map(Self::Region);
+        }
+        let agent = name
+            .strip_prefix("agent:")
+            .filter(|agent| !agent.is_empty());
+        agent.map(|agent| Self::Agent(agent.to_owned()))
+    }
+}
+
+impl std::fmt::Display for FleetPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Agent(agent) => write!(f, "agent:{agent}"),
+            Self::Region(region) => write!(f, "region:{region}"),
+            Self::Collector => f.write_str("collector"),
+        }
+    }
+}
+
+/// Whether a condition is history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// It is known.
+    Fact,
+    /// The scenario's author made it up.
+    Modelled,
+}
+
+impl Basis {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fact => "fact",
+            Self::Modelled => "modelled",
+        }
+    }
+}
+
+/// How a part of the platform is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// It works.
+    Up,
+    /// It does not, in these ways at once; at least one.
+    Broken(Vec<Injection>),
+}
+
+/// One way in which something is broken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injection {
+    /// What is injected.
+    pub fault: Fault,
+    /// For which share of the time: above 0, at most 1. Which part of it is drawn from the seed.
+    pub share: f64,
+}
+
+impl Injection {
+    /// Whether it is there all the time.
+    pub fn is_constant(&self) -> bool {
+        self.share >= 1.0
+    }
+}

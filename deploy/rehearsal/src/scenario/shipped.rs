@@ -1,0 +1,92 @@
+//! The scenarios that come with the binary, embedded so that it needs no checkout beside it.
+
+use bongsu_language::SourceFile;
+
+/// A scenario's files.
+#[derive(Debug, Clone, Copy)]
+pub struct Shipped {
+    /// Its name.
+    pub name: &'static str,
+    /// The scenario, then the files that it names: each with its path and its text.
+    files: &'static [(&'static str, &'static str)],
+    /// The rows that its board is held against.
+    expected: Option<(&'static str, &'static str)>,
+}
+
+macro_rules! file {
+    ($name:literal) => {
+        (
+            concat!("scenarios/", $name),
+            include_str!(concat!("../../scenarios/", $name)),
+        )
+    };
+}
+
+/// Every shipped scenario, the outage of 2022 first.
+pub const SHIPPED: &[Shipped] = &[
+    Shipped {
+        name: "pangyo-2022",
+        files: &[
+            file!("pangyo-2022.toml"),
+            file!("pangyo-2022.csv"),
+            file!("pangyo-2022.modelled.csv"),
+        ],
+        expected: Some(file!("pangyo-2022.expected.csv")),
+    },
+    Shipped {
+        name: "dns-only",
+        files: &[file!("dns-only.toml")],
+        expected: None,
+    },
+    Shipped {
+        name: "wrong-content",
+        files: &[file!("wrong-content.toml")],
+        expected: None,
+    },
+    Shipped {
+        name: "claim-contradicted",
+        files: &[file!("claim-contradicted.toml")],
+        expected: Some(file!("claim-contradicted.expected.csv")),
+    },
+    Shipped {
+        name: "auth-down",
+        files: &[file!("auth-down.toml")],
+        expected: Some(file!("auth-down.expected.csv")),
+    },
+    Shipped {
+        name: "media-store-down",
+        files: &[file!("media-store-down.toml")],
+        expected: None,
+    },
+    Shipped {
+        name: "region-lost",
+        files: &[file!("region-lost.toml")],
+        expected: None,
+    },
+    Shipped {
+        name: "collector-lost",
+        files: &[file!("collector-lost.toml")],
+        expected: None,
+    },
+];
+
+/// The shipped scenario of this name.
+pub fn shipped(name: &str) -> Option<&'static Shipped> {
+    SHIPPED.iter().find(|shipped| shipped.name == name)
+}
+
+impl Shipped {
+    /// Its files, the scenario first.
+    pub fn files(&self) -> Vec<SourceFile> {
+        let files = self.files.iter();
+        files
+            .map(|(path, text)| SourceFile::new(*path, *text))
+            .collect()
+    }
+
+    /// The rows that its board is held against, if there are any.
+    pub fn expected(&self) -> Option<SourceFile> {
+        self.expected
+            .map(|(path, text)| SourceFile::new(path, text))
+    }
+}

@@ -1,0 +1,85 @@
+//! A short outage over real sockets, many times as fast as it was: what is measured lies where it
+//! was injected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bongsu_language::SourceFile;
+use bongsu_model::{ClaimedState, Clock, FeatureId, FeatureState};
+use bongsu_rehearsal::layout::Journeys;
+use bongsu_rehearsal::replay::{self, Play, Progress, Verdict};
+use bongsu_rehearsal::scenario;
+
+/// Money cannot be moved for three quarters of an hour; the owner says that it can after half.
+const OUTAGE: &str = "format = 1\nscenario = \"money\"\nzone = \"Asia/Seoul\"\n\
+    from = \"2022-10-15T15:00\"\nuntil = \"2022-10-15T16:45\"\nrows = [\"money.csv\"]\n";
+const ROWS: &str = "time,track,on,change,source,confidence\n\
+    2022-10-15T15:10,modelled,pay-core,down,,\n\
+    2022-10-15T15:40,claim,pay.transfer.account,up,notice,high\n\
+    2022-10-15T15:55,modelled,pay-core,up,,\n";
+/// A slot is more than a second: machines that build something else meanwhile hold that.
+const SPEED: f64 = 240.0;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replayed_outage_is_measured_where_it_was_injected() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        SourceFile::new("money.toml", OUTAGE),
+        SourceFile::new("money.csv", ROWS),
+    ];
+    let scenario = scenario::load(&files).unwrap();
+    let play = Play {
+        speed: SPEED,
+        until: None,
+        seed: 1,
+        regions: 1,
+        agents: 2,
+        web: "127.0.0.1:0".parse().unwrap(),
+        folder: folder.path().to_owned(),
+        journeys: Journeys::Only(&["login.toml", "transfer.toml"]),
+    };
+    let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
+    let mut happened = 0;
+    let played = replay::run(&play, &scenario, &[], machine, |progress| {
+        happened += usize::from(matches!(progress, Progress::Happened(_)));
+    });
+    let played = tokio::time::timeout(Duration::from_secs(120), played).await;
+    let outcome = played.unwrap().unwrap();
+    assert_eq!(happened, scenario.rows.len(), "every row's time came");
+    let text = replay::text(&outcome, &scenario);
+    assert!(outcome.money.is_clean(), "{text}");
+
+    let transfer = FeatureId::new("pay.transfer.account").unwrap();
+    let mut windows = outcome.windows.iter();
+    let window = windows
+        .find(|window| window.feature == transfer)
+        .expect(&text);
+    let outage = window.measured.expect(&text);
+    assert!(window.injected.is_modelled && !window.injected.is_synthetic);
+    // It begins within one cadence, and is told and over within the confirmation rule.
+    let (onset, lag) = (outage.onset.expect(&text), outcome.lag);
+    let (from, until) = (window.injected.from, window.injected.until);
+    assert!(onset >= from && onset <= from + lag.run, "{text}");
+    assert!(outage.detected <= from + lag.down, "{text}");
+    let recovered = outage.recovered.expect(&text);
+    assert!(recovered >= until && recovered <= until + lag.up, "{text}");
+
+    let row = |id: &str| {
+        let mut rows = outcome.rows.iter();
+        rows.find(|row| row.feature.as_str() == id).expect(&text)
+    };
+    assert_eq!(row("pay.transfer.account").verdict, Verdict::Met, "{text}");
+    assert_eq!(row("pay.transfer.account").claimed, Some(ClaimedState::Up));
+    assert_eq!(
+        row("account.login").measured,
+        Some(FeatureState::Operational)
+    );
+    assert_eq!(
+        row("talk.message.text").verdict,
+        Verdict::NotThere,
+        "no journey of it runs"
+    );
+    assert!(outcome.is_explained(), "{text}");
+    assert_eq!(replay::json(&outcome, &scenario)["explained"], true);
+}

@@ -1,0 +1,159 @@
+//! Scenario files: every mistake is told at once, as people read it; what is shipped can be played.
+
+use std::path::Path;
+
+use bongsu_language::{Colour, SourceFile};
+use bongsu_model::{ClaimedState, Comparison};
+use bongsu_rehearsal::scenario::{
+    self, Event, ExpectedRow, SHIPPED, Timeline, Track, Wanted, instant,
+};
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rehearsal/bad")
+}
+
+/// Every file of `bad/` with the mistakes that are told of it beside it: NAME.err.
+#[test]
+fn every_mistake_of_a_file_is_told_with_its_place_and_remedy() {
+    let regenerate = std::env::var_os("BONGSU_REGENERATE").is_some();
+    let mut names: Vec<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.ends_with(".err"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let text = std::fs::read_to_string(folder().join(&name)).unwrap();
+        let files = [SourceFile::new(name.as_str(), text)];
+        let mistakes = if name.ends_with(".expected.csv") {
+            scenario::load_expected(&files[0], "Asia/Seoul").err()
+        } else {
+            scenario::load(&files).err()
+        };
+        let mistakes = mistakes.unwrap_or_default();
+        let drawn = mistakes
+            .iter()
+            .map(|one| one.render(&files, Colour::Plain) + "\n");
+        let told = drawn.collect::<Vec<_>>().join("\n");
+        let golden = folder().join(format!("{name}.err"));
+        if regenerate {
+            std::fs::write(&golden, &told).unwrap();
+        }
+        let wanted = std::fs::read_to_string(&golden).unwrap_or_default();
+        assert!(!told.is_empty(), "{name} has no mistake");
+        assert!(mistakes.iter().all(|one| !one.help.is_empty()), "{told}");
+        assert_eq!(told, wanted, "{name}: BONGSU_REGENERATE=1 writes it anew");
+    }
+}
+
+#[test]
+fn every_shipped_scenario_can_be_played_and_knows_its_rows() {
+    for shipped in SHIPPED {
+        let files = shipped.files();
+        let scenario = scenario::load(&files).unwrap_or_else(|mistakes| {
+            let drawn = mistakes.iter().map(|one| one.render(&files, Colour::Plain));
+            panic!("{}", drawn.collect::<Vec<_>>().join("\n\n"))
+        });
+        assert_eq!(scenario.name, shipped.name);
+        assert_ne!(scenario.names.ko, scenario.names.en, "{}", shipped.name);
+        assert!(!scenario.about.is_empty(), "{}", shipped.name);
+        for row in &scenario.rows {
+            let is_modelled = matches!(
+                &row.event,
+                Event::Condition {
+                    basis: scenario::Basis::Modelled,
+                    ..
+                } | Event::Annotation {
+                    track: Track::Modelled,
+                    ..
+                }
+            );
+            assert!(is_modelled || !row.source.is_empty(), "{}", row.position);
+        }
+        if let Some(file) = shipped.expected() {
+            let rows = scenario::load_expected(&file, &scenario.zone).unwrap();
+            let ends = scenario.from..=scenario.until;
+            assert!(rows.iter().all(|row| ends.contains(&row.at)));
+        }
+    }
+}
+
+#[test]
+fn a_file_of_rows_that_is_named_and_not_there_is_told() {
+    let text = "format = 1\nscenario = \"a\"\nrows = [\"b.csv\"]\n";
+    let mistakes = scenario::load(&[SourceFile::new("a.toml", text)]).unwrap_err();
+    assert!(
+        mistakes[0].message.contains("`b.csv` is not there"),
+        "{mistakes:?}"
+    );
+}
+
+fn pangyo() -> (scenario::Scenario, Vec<ExpectedRow>) {
+    let shipped = scenario::shipped("pangyo-2022").unwrap();
+    let scenario = scenario::load(&shipped.files()).unwrap();
+    let expected = shipped.expected().unwrap();
+    let expected = scenario::load_expected(&expected, &scenario.zone).unwrap();
+    (scenario, expected)
+}
+
+#[test]
+fn the_board_of_half_past_two_is_that_of_the_article() {
+    let (scenario, expected) = pangyo();
+    let at = instant("2022-10-16T14:30+09:00", "UTC").unwrap();
+    let timeline = Timeline::new(&scenario, 1);
+    let rows: Vec<_> = expected.iter().filter(|row| row.at == at).collect();
+    let wanted = |measured: &[Wanted], claimed| {
+        let rows = rows
+            .iter()
+            .filter(|row| row.measured == measured && row.claimed == claimed);
+        rows.count()
+    };
+    let up = [Wanted::Up];
+    // Text messages and the two channels for complaints are claimed as up too.
+    assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2);
+    let recovering = [Wanted::Recovering, Wanted::Down];
+    assert_eq!(wanted(&recovering, Some(ClaimedState::Recovering)), 16);
+    assert_eq!(wanted(&up, Some(ClaimedState::Unmeasured)), 2);
+    assert_eq!(wanted(&[Wanted::Down], None), 1, "the kiosk");
+    // 43 features of the article, and the taxi of another paper.
+    assert_eq!(rows.len(), 43 + 1);
+    for row in &rows {
+        let said = timeline.statement(bongsu_model::Track::Claim, &row.feature, at);
+        let said = said.and_then(|happening| match happening.row.event {
+            Event::Statement { state, .. } => Some(state),
+            _ => None,
+        });
+        let expected = row.claimed.or(Some(ClaimedState::Down)); // What is said of all.
+        assert_eq!(said, expected, "{}", row.feature);
+    }
+    let later = instant("2022-10-16T15:05+09:00", "UTC").unwrap();
+    let taxi: Vec<_> = expected.iter().filter(|row| row.at == later).collect();
+    assert_eq!(taxi.len(), 1);
+    assert_eq!(taxi[0].comparison, Some(Comparison::MeasuredWorse));
+}
+
+#[test]
+fn what_is_unknown_is_drawn_between_its_bounds_and_no_other_time_is() {
+    let (scenario, _) = pangyo();
+    let bounds = instant("2022-10-16T14:31+09:00", "UTC").unwrap()
+        ..instant("2022-10-18T09:00+09:00", "UTC").unwrap();
+    for seed in 0..20 {
+        let timeline = Timeline::new(&scenario, seed);
+        let drawn = timeline.happenings().iter().filter(|one| one.is_synthetic);
+        let conditions: Vec<_> = drawn
+            .filter(|one| {
+                !matches!(
+                    one.row.event,
+                    Event::Annotation {
+                        track: Track::Claim,
+                        ..
+                    }
+                )
+            })
+            .collect();
+        // Images and videos, open chat rooms, calendar, wallet, push, kiosk.
+        assert_eq!(conditions.len(), 6);
+        assert!(conditions.iter().all(|one| bounds.contains(&one.at)));
+    }
+}
