@@ -165,9 +165,13 @@ fn broken(judge: &Judge<'_>, outages: &[Outage], spans: &[Span], at: usize) -> F
         let (stays, before) = stays.map_or((span, &spans[..at]), |at| (&spans[at], &spans[..at]));
         let lasts = stays.until.min(judge.at).since(works);
         let limit = judge.confirmed_after(stays, before);
-        let is_late = outage.recovered.is_none_or(|at| at > works + limit);
-        if is_late && lasts > limit {
-            problems.push(match outage.recovered {
+        // Also one that began again while it failed at times must be over by then.
+        let sure = works + limit;
+        let is_open =
+            |one: &&Outage| one.detected <= sure && one.recovered.is_none_or(|at| at > sure);
+        let open = outages.iter().find(is_open);
+        if let Some(open) = open.filter(|_| lasts > limit) {
+            problems.push(match open.recovered {
                 Some(at) => late("recovered", at, works, limit),
                 None => "it never counted as recovered".to_owned(),
             });

@@ -80,7 +80,7 @@ fn what_nobody_knows_is_drawn_from_the_seed_within_its_bounds() {
         only.at
     };
     assert_eq!(drawn(7), drawn(7));
-    let all: std::collections::BTreeSet<_> = (0..50).map(drawn).collect();
+    let all: BTreeSet<_> = (0..50).map(drawn).collect();
     assert!(all.len() > 30, "seeds differ");
     let bounds = at("13:00")..at("20:00");
     assert!(all.iter().all(|drawn| bounds.contains(drawn)));
