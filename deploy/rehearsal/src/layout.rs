@@ -75,7 +75,7 @@ pub enum Tempo {
 }
 
 /// What a run's way to the journal takes of the machine's time, with room to spare.
-const SHIPPING_REAL: Duration = Duration::from_millis(150);
+const SHIPPING_REAL: Duration = Duration::from_millis(300);
 
 /// The share of the cadence that an agent of a hurried fleet waits for its control responders:
 /// less than the cleanup of its runs gets.
@@ -270,6 +270,13 @@ impl Layout {
                 sha256_hex(&token(&agent)),
             );
         }
+        if self.tempo != Tempo::Usual {
+            let token = sha256_hex(&operator_token());
+            let _ = write!(
+                text,
+                "\n[[operator]]\nid = \"replay\"\ntoken_sha256 = \"{token}\"\n"
+            );
+        }
         self.write("collector/collector.toml", &text)?;
         Ok(self.root.join("collector/collector.toml"))
     }
@@ -300,6 +307,11 @@ fn with_cadence(journey: &str, every: Duration) -> String {
 /// A token for an agent that speaks to a collector on the same loopback and nowhere else.
 fn token(agent: &RehearsalAgent) -> String {
     format!("rehearsal-token-of-{}", agent.id())
+}
+
+/// The token of who hands claims in during a replay, to a collector on the same loopback.
+pub(crate) fn operator_token() -> String {
+    "rehearsal-token-of-the-desk".to_owned()
 }
 
 fn sha256_hex(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Plays an outage on a fleet: the platform is driven by what is known and modelled, and at the end
 //! the measured board is held against what must be measured and what was claimed.
 
+mod desk;
 mod drive;
 mod lag;
 mod report;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use bongsu_model::{Catalogue, Clock, FeatureId, Timestamp};
 use bongsu_superapp::MoneyAudit;
+use desk::Desk;
 use tokio::sync::broadcast;
 
 use crate::clock::ReplayClock;
@@ -22,6 +24,7 @@ use crate::layout::{Journeys, Tempo};
 use crate::region::{Channel, Shape};
 use crate::scenario::{Event, ExpectedRow, Scenario, Timeline};
 
+pub use desk::HandedIn;
 pub use lag::Lag;
 pub use report::{json, text};
 pub use usage::Usage;
@@ -96,6 +99,8 @@ pub struct Outcome {
     pub runs: Vec<(&'static str, u64)>,
     /// Conditions and statements that could not be played, by what they are of.
     pub unplayed: Vec<String>,
+    /// What became of the statements.
+    pub claims: HandedIn,
     /// Whether the money balances.
     pub money: MoneyAudit,
     /// What it took.
@@ -110,6 +115,7 @@ impl Outcome {
         self.rows.iter().all(|row| row.verdict.is_explained())
             && self.windows.iter().all(JudgedWindow::is_explained)
             && self.transitions_lost == 0
+            && self.claims.refused.is_empty()
             && self.money.is_clean()
     }
 }
@@ -152,8 +158,13 @@ pub async fn run(
     tell(Progress::Started(&fleet));
     let mut measuring = Measuring::begin(&fleet);
     clock.release();
-    let unplayed = drive::until(&fleet, &timeline, &clock, until, &mut measuring, &mut tell).await;
-    let board = drive::board_at(&fleet, until, &mut measuring, scenario).await?;
+    let desk = Desk::open(fleet.collector.web_addr());
+    let hands = (&desk, &mut measuring);
+    let unplayed = drive::until(&fleet, &timeline, &clock, until, hands, &mut tell).await;
+    let claims = desk.close().await;
+    let picture = drive::picture_at(&fleet, until, &mut measuring, scenario).await?;
+    let board = picture.boards.get(fleet.default_target());
+    let board = board.ok_or(ReplayError::Collector)?;
     let catalogue = fleet.collector.shared().catalogue.clone();
     let lag = Lag::of(&fleet.shape, Tempo::Hurried(play.speed));
     let runs = runs(&fleet);
@@ -171,11 +182,12 @@ pub async fn run(
     Ok(Outcome {
         until,
         as_of: board.as_of,
-        rows: judge.rows(&board, expected),
+        rows: judge.rows((board, &picture.claims), expected),
         windows: windows::judge(&judge, &measuring.measured),
         lag,
         runs,
         unplayed,
+        claims,
         money,
         usage,
         transitions_lost: measuring.lost,

@@ -10,9 +10,11 @@ mod document;
 mod expected;
 mod moment;
 mod read;
+mod row;
 mod shipped;
 mod text;
 mod timeline;
+mod whole;
 
 use bongsu_language::Position;
 use bongsu_model::{ClaimConfidence, ClaimSubject, ClaimedState, Names, RegionId, Timestamp};
@@ -20,7 +22,7 @@ use bongsu_superapp::{Fault, FaultPoint};
 
 pub use change::{CONDITIONS, DEGRADED_SHARE};
 pub use expected::{ExpectedRow, Wanted, load_expected};
-pub use moment::{in_zone, instant};
+pub use moment::{in_zone, instant, rfc3339};
 pub use read::{ROWS_MAX, load, named_files};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use timeline::{Happening, Lie, Span, Timeline, WINDOW};
@@ -140,6 +142,17 @@ pub enum Event {
         /// What.
         text: String,
     },
+}
+
+impl Event {
+    /// Whether the scenario's author made it up.
+    pub fn is_modelled(&self) -> bool {
+        match self {
+            Self::Condition { basis, .. } | Self::Sight { basis, .. } => *basis == Basis::Modelled,
+            Self::Statement { .. } => false,
+            Self::Annotation { track, .. } => *track == Track::Modelled,
+        }
+    }
 }
 
 /// A part of the measuring fleet.

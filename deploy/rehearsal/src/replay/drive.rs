@@ -1,16 +1,18 @@
 //! Keeps the platform in the condition that the timeline says, instant by instant.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_availability::Board;
+use bongsu_collector::published::Published;
 use bongsu_model::{Clock, Timestamp};
 use bongsu_superapp::{Fault, FaultId, FaultKind};
 
+use super::desk::Desk;
 use super::{EVERY, Measuring, Progress, ReplayError};
 use crate::clock::ReplayClock;
 use crate::fleet::{Fleet, pace};
-use crate::scenario::{Event, Scenario, Timeline, in_zone};
+use crate::scenario::{Event, Happening, Scenario, Timeline, in_zone};
 
 /// The longest that the collector may take to show an instant that has passed, in the machine's
 /// time: it looks ten times a second.
@@ -22,7 +24,7 @@ pub(super) async fn until(
     timeline: &Timeline<'_>,
     clock: &ReplayClock,
     until: Timestamp,
-    measuring: &mut Measuring,
+    (desk, measuring): (&Desk, &mut Measuring),
     tell: &mut impl FnMut(Progress<'_>),
 ) -> Vec<String> {
     let mut driver = Driver {
@@ -32,8 +34,14 @@ pub(super) async fn until(
         unplayed: unplayed(timeline),
     };
     let mut told = 0;
+    let mut public = public(timeline);
     loop {
         let now = clock.wall().min(until);
+        let still_secret = public.iter().position(|one| one.published() > now);
+        let out: Vec<_> = public
+            .drain(..still_secret.unwrap_or(public.len()))
+            .collect();
+        desk.hand_in(&out).await;
         for happening in &timeline.happenings()[told..] {
             if happening.at > now {
                 break;
@@ -46,9 +54,9 @@ pub(super) async fn until(
         if now >= until {
             return driver.unplayed.into_iter().collect();
         }
-        let next = timeline
-            .next_change(now)
-            .map_or(until, |next| next.min(until));
+        let next = timeline.next_change(now).into_iter();
+        let next = next.chain(public.first().map(|one| one.published()));
+        let next = next.min().map_or(until, |next| next.min(until));
         let rest = clock.on_machine(next.since(clock.wall()));
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -57,13 +65,22 @@ pub(super) async fn until(
     }
 }
 
-/// The first board that is as of `until` or later.
-pub(super) async fn board_at(
+/// What was said, in the order in which it became public.
+fn public<'a>(timeline: &Timeline<'a>) -> Vec<Happening<'a>> {
+    let said = timeline.happenings().iter();
+    let said = said.filter(|one| matches!(one.row.event, Event::Statement { .. }));
+    let mut said: Vec<_> = said.copied().collect();
+    said.sort_by_key(|one| (one.published(), one.at));
+    said
+}
+
+/// The first picture that is as of `until` or later.
+pub(super) async fn picture_at(
     fleet: &Fleet,
     until: Timestamp,
     measuring: &mut Measuring,
     scenario: &Scenario,
-) -> Result<Board, ReplayError> {
+) -> Result<Arc<Published>, ReplayError> {
     let mut pictures = fleet.collector.shared().watch();
     let reached = tokio::time::timeout(STANDSTILL, async {
         let reached = pictures.wait_for(|picture| picture.as_of >= until);
@@ -74,10 +91,7 @@ pub(super) async fn board_at(
         () = measuring.follow() => return Err(ReplayError::Collector),
     };
     match picture {
-        Ok(Ok(picture)) => {
-            let board = picture.boards.get(fleet.default_target());
-            board.cloned().ok_or(ReplayError::Collector)
-        }
+        Ok(Ok(picture)) => Ok(picture),
         Ok(Err(_)) => Err(ReplayError::Collector),
         Err(_) => {
             let shown = fleet.collector.shared().published().as_of;

@@ -24,6 +24,9 @@ pub fn text(outcome: &Outcome, scenario: &Scenario) -> String {
     for what in &outcome.unplayed {
         let _ = writeln!(text, "not played: {what}");
     }
+    for why in &outcome.claims.refused {
+        let _ = writeln!(text, "NOT TAKEN by the collector: {why}");
+    }
     text.push('\n');
     text.push_str(&totals(outcome));
     text
@@ -174,6 +177,7 @@ fn totals(outcome: &Outcome) -> String {
             share * 100.0
         );
     }
+    let _ = writeln!(text, "claims: {} handed in", outcome.claims.taken);
     let money = &outcome.money;
     if money.is_clean() {
         let _ = writeln!(text, "money: {} won issued, none missing", money.issued);
@@ -265,6 +269,7 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
         "rows": rows.collect::<Vec<_>>(),
         "outages": windows.collect::<Vec<_>>(),
         "not_played": outcome.unplayed,
+        "claims": { "taken": outcome.claims.taken, "refused": outcome.claims.refused },
         "runs": outcome.runs.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
         "wall_s": outcome.usage.wall.as_secs_f64(),
         "cpu_s": outcome.usage.cpu.map(|cpu| cpu.as_secs_f64()),

@@ -1,10 +1,16 @@
 //! Holds a board against what must be measured: row by row, with a reason for each.
 
 use bongsu_availability::Board;
-use bongsu_model::{Catalogue, ClaimedState, Comparison, FeatureId, FeatureState, Timestamp};
+use bongsu_collector::claims::ClaimBook;
+use bongsu_model::{
+    Catalogue, ClaimedState, Comparison, FeatureId, FeatureState, Timestamp, Track,
+};
 
 use super::{Lag, rests_on};
-use crate::scenario::{Event, ExpectedRow, Happening, Lie, Span, Timeline, Wanted};
+use crate::scenario::{ExpectedRow, Lie, Span, Timeline, Wanted};
+
+/// What the collector shows: what it measured and what it was told.
+pub(super) type Shown<'a> = (&'a Board, &'a ClaimBook);
 
 /// What became of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,14 +84,14 @@ pub(super) struct Judge<'a> {
 impl Judge<'_> {
     /// The rows of the fixture for this instant; where there are none, a row for every feature of
     /// the catalogue, by what is injected.
-    pub(super) fn rows(&self, board: &Board, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
+    pub(super) fn rows(&self, shown: Shown<'_>, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
         let mut fixture = expected.iter().filter(|row| row.at == self.at).peekable();
         if fixture.peek().is_some() {
-            return fixture.map(|row| self.row(board, row)).collect();
+            return fixture.map(|row| self.row(shown, row)).collect();
         }
         let features = self.catalogue.features().iter();
         features
-            .map(|feature| self.row(board, &self.by_injection(&feature.id)))
+            .map(|feature| self.row(shown, &self.by_injection(&feature.id)))
             .collect()
     }
 
@@ -113,12 +119,15 @@ impl Judge<'_> {
         }
     }
 
-    fn row(&self, board: &Board, expected: &ExpectedRow) -> JudgedRow {
+    fn row(&self, (board, claims): Shown<'_>, expected: &ExpectedRow) -> JudgedRow {
         let feature = &expected.feature;
         let view = board.features.iter().find(|view| view.feature == *feature);
         let view = view.filter(|view| view.state != FeatureState::Unmeasured);
-        let claimed = self.said(bongsu_model::Track::Claim, feature);
-        let observed = self.said(bongsu_model::Track::Observed, feature);
+        let said = |track| {
+            let said = claims.in_force(&board.target, track, feature, self.at);
+            said.map(|stated| stated.claim.state)
+        };
+        let (claimed, observed) = (said(Track::Claim), said(Track::Observed));
         let measured = view.map(|view| view.state);
         let blocked_by = view.and_then(|view| view.blocked_by.clone());
         let comparison = claimed.zip(measured).map(|(c, m)| Comparison::of(c, m));
@@ -162,14 +171,6 @@ impl Judge<'_> {
             is_synthetic: newest.is_some_and(|span| span.is_synthetic),
             reason: expected.reason.clone(),
         }
-    }
-
-    fn said(&self, track: bongsu_model::Track, feature: &FeatureId) -> Option<ClaimedState> {
-        let said: Option<Happening<'_>> = self.timeline.statement(track, feature, self.at);
-        said.and_then(|happening| match &happening.row.event {
-            Event::Statement { state, .. } => Some(*state),
-            Event::Condition { .. } | Event::Sight { .. } | Event::Annotation { .. } => None,
-        })
     }
 
     /// Whether what is injected changed so shortly before that the rule cannot be sure yet.

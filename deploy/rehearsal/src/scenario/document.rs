@@ -219,6 +219,7 @@ fn record(text: &mut Text<'_>, row: &Spanned<DeValue<'_>>) -> Record {
     let mut record = Record {
         span: header_line(text, &row.span()),
         cells: Vec::new(),
+        lacks: Vec::new(),
     };
     let DeValue::Table(table) = row.get_ref() else {
         text.wrong(

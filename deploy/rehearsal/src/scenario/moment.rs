@@ -45,6 +45,13 @@ pub(super) fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
+/// An instant in UTC as RFC 3339 writes it.
+pub fn rfc3339(at: Timestamp) -> String {
+    let nanos = i128::from(at.as_unix_nanos());
+    let instant = jiff::Timestamp::from_nanosecond(nanos).unwrap_or_default();
+    instant.to_string()
+}
+
 /// An instant as people of `zone` write it, to the minute: `2022-10-16T14:30+09:00`.
 pub fn in_zone(at: Timestamp, name: &str) -> String {
     let zone = zone(name).unwrap_or(TimeZone::UTC);

@@ -59,17 +59,8 @@ fn every_shipped_scenario_can_be_played_and_knows_its_rows() {
         assert_ne!(scenario.names.ko, scenario.names.en, "{}", shipped.name);
         assert!(!scenario.about.is_empty(), "{}", shipped.name);
         for row in &scenario.rows {
-            let is_modelled = matches!(
-                &row.event,
-                Event::Condition {
-                    basis: scenario::Basis::Modelled,
-                    ..
-                } | Event::Annotation {
-                    track: Track::Modelled,
-                    ..
-                }
-            );
-            assert!(is_modelled || !row.source.is_empty(), "{}", row.position);
+            let is_sourced = row.event.is_modelled() || !row.source.is_empty();
+            assert!(is_sourced, "{}", row.position);
         }
         if let Some(file) = shipped.expected() {
             let rows = scenario::load_expected(&file, &scenario.zone).unwrap();

@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use bongsu_availability::{FeatureView, Windows};
+use bongsu_collector::claims::Stated;
 use bongsu_language::SourceFile;
+use bongsu_model::{Claim, ClaimConfidence, ClaimText, OperatorId};
 
 use super::*;
 use crate::layout::Tempo;
@@ -55,6 +59,30 @@ fn board(states: &[(&str, FeatureState)]) -> Board {
     }
 }
 
+/// A collector that was told that money can be moved, as of eleven.
+fn told() -> ClaimBook {
+    let mut book = ClaimBook::default();
+    let claim = Claim {
+        target: crate::fleet::superapp(),
+        track: Track::Claim,
+        subject: "pay.transfer.account".parse().unwrap(),
+        state: ClaimedState::Up,
+        as_of: at("11:00"),
+        published: at("11:00"),
+        source: ClaimText::new("notice").unwrap(),
+        note: None,
+        confidence: ClaimConfidence::High,
+    };
+    book.add(Arc::new(Stated {
+        seq: 1,
+        received: at("11:00"),
+        by: OperatorId::new("replay").unwrap(),
+        id: claim.id(),
+        claim,
+    }));
+    book
+}
+
 /// The row of money at an instant, by what is injected.
 fn money(time: &str, state: FeatureState) -> JudgedRow {
     let (scenario, catalogue) = (scenario(), catalogue());
@@ -65,7 +93,7 @@ fn money(time: &str, state: FeatureState) -> JudgedRow {
         lag: lag(),
         at: at(time),
     };
-    let rows = judge.rows(&board(&[("pay.transfer.account", state)]), &[]);
+    let rows = judge.rows((&board(&[("pay.transfer.account", state)]), &told()), &[]);
     let mut rows = rows.into_iter();
     rows.find(|row| row.feature.as_str() == "pay.transfer.account")
         .unwrap()
@@ -105,7 +133,7 @@ fn of_what_fails_at_times_nothing_is_expected_and_of_what_is_not_there_neither()
         at: at("11:30"),
     };
     let shown = board(&[("talk.message.text", FeatureState::Degraded)]);
-    let rows = judge.rows(&shown, &[]);
+    let rows = judge.rows((&shown, &told()), &[]);
     let verdict = |id: &str| {
         let row = rows.iter().find(|row| row.feature.as_str() == id);
         row.unwrap().verdict
@@ -135,7 +163,7 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
     };
     let shown = board(&[("pay.transfer.account", FeatureState::MajorOutage)]);
     let verdict = |row: ExpectedRow| {
-        let rows = judge.rows(&shown, &[row]);
+        let rows = judge.rows((&shown, &told()), &[row]);
         assert_eq!(rows.len(), 1);
         rows[0].verdict
     };
@@ -150,5 +178,9 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
     assert_eq!(verdict(expected(other, None)), Verdict::Unexplained);
     let mut another_time = expected(None, None);
     another_time.at = at("11:31");
-    assert_eq!(judge.rows(&shown, &[another_time]).len(), 5, "by injection");
+    assert_eq!(
+        judge.rows((&shown, &told()), &[another_time]).len(),
+        5,
+        "by injection"
+    );
 }
