@@ -183,7 +183,7 @@ pub async fn run(
         until,
         as_of: board.as_of,
         rows: judge.rows((board, &picture.claims), expected),
-        windows: windows::judge(&judge, &measuring.measured),
+        windows: windows::judge(&judge, board, &measuring.measured),
         lag,
         runs,
         unplayed,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bongsu_availability::{Change, Transition};
+use bongsu_availability::{Board, Change, Transition};
 use bongsu_model::{FeatureId, FeatureState, Timestamp};
 
 use super::verdict::Judge;
@@ -92,12 +92,17 @@ impl JudgedWindow {
     }
 }
 
-/// Judges every broken stretch of every feature, and every outage that nothing explains.
-pub(super) fn judge(judge: &Judge<'_>, measured: &Measured) -> Vec<JudgedWindow> {
+/// Judges every broken stretch of every feature that is measured, and every outage that nothing
+/// explains.
+pub(super) fn judge(judge: &Judge<'_>, board: &Board, measured: &Measured) -> Vec<JudgedWindow> {
     let mut windows = Vec::new();
-    for feature in judge.catalogue.features() {
-        let spans = judge.spans(&feature.id);
-        let outages = measured.of(&feature.id);
+    for feature in board
+        .features
+        .iter()
+        .filter(|view| view.state != FeatureState::Unmeasured)
+    {
+        let spans = judge.spans(&feature.feature);
+        let outages = measured.of(&feature.feature);
         for (at, span) in spans.iter().enumerate() {
             let before = &spans[..at];
             let window = match span.lie {
@@ -106,7 +111,7 @@ pub(super) fn judge(judge: &Judge<'_>, measured: &Measured) -> Vec<JudgedWindow>
                 Lie::Impaired => None,
             };
             windows.extend(window.map(|(measured, problems)| JudgedWindow {
-                feature: feature.id.clone(),
+                feature: feature.feature.clone(),
                 injected: *span,
                 measured,
                 problems,

@@ -261,16 +261,11 @@ fn annotation(track: Track, on: &Cell, change: &Cell) -> Event {
 
 fn unknown_name(text: &mut Text<'_>, on: &Cell, message: &str) {
     // The message of a point may list a hundred names: the first sentence says what is wrong.
-    let message = message
-        .split("; known")
-        .next()
-        .unwrap_or(message)
-        .to_owned();
-    let shown = message.trim_end_matches('?').to_owned();
+    let message = message.split("; known").next().unwrap_or(message);
     text.wrong(
         &on.span,
         Rule::UnknownReference,
-        shown,
+        message,
         "name a component or a feature of the platform; `collector`, \
          `agent:NAME` or `region:ID` of the fleet; what neither has, such as a power supply, is \
          named in the scenario's `beside` first",

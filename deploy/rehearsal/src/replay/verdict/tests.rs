@@ -40,7 +40,7 @@ pub(in crate::replay) fn lag() -> Lag {
     Lag::of(&shape, Tempo::Usual)
 }
 
-fn board(states: &[(&str, FeatureState)]) -> Board {
+pub(in crate::replay) fn board(states: &[(&str, FeatureState)]) -> Board {
     let view = |(id, state): &(&str, FeatureState)| FeatureView {
         feature: FeatureId::new(id).unwrap(),
         state: *state,

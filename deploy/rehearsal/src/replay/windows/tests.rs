@@ -1,4 +1,4 @@
-use super::super::verdict::tests::{at, catalogue, lag, scenario};
+use super::super::verdict::tests::{at, board, catalogue, lag, scenario};
 use super::*;
 use crate::scenario::Timeline;
 
@@ -31,7 +31,8 @@ fn windows(until: &str, transitions: &[Transition]) -> Vec<JudgedWindow> {
         lag: lag(),
         at: at(until),
     };
-    let all = super::judge(&judge, &measured).into_iter();
+    let shown = board(&[("pay.transfer.account", Operational)]);
+    let all = super::judge(&judge, &shown, &measured).into_iter();
     all.filter(|window| window.feature.as_str() == "pay.transfer.account")
         .collect()
 }
