@@ -1,34 +1,69 @@
-//! What the platform is made of: services, features, the components under them, and who needs whom.
+//! What the platform is made of: services, the components under them, and what can be broken.
 //!
-//! A new component or feature is a variant here, with its row in `fronts`, `service` and `needs`;
+//! Features stand in `feature`. A new component or service is a variant here with its row;
 //! faults, the admin API and the topology follow from these tables.
 
-use bongsu_model::DependencyStrength;
+mod feature;
+
+pub use feature::PlatformFeature;
 
 /// A service with a host name of its own and one listener per calling region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Service {
     /// Sessions and profiles.
     Account,
-    /// Messages.
+    /// Messages, rooms, calls and what else is in the messenger.
     Talk,
-    /// Wallets and transfers.
+    /// Images, videos and files, as they are sent and fetched.
+    Media,
+    /// Places, ways, tiles and timetables.
+    Map,
+    /// Wallets, payments and transfers.
     Pay,
-    /// Taxis.
+    /// The bank: in a centre of its own, with accounts of its own.
+    Bank,
+    /// Taxis, drivers, parking and bikes.
     Mobility,
+    /// Webtoons and music.
+    Ent,
+    /// Static assets, images and media segments.
+    Cdn,
+    /// The gateways of the device makers, which bring pushes to devices.
+    Push,
+    /// The help centre: takes complaints by web, mail and phone.
+    Care,
 }
 
 impl Service {
     /// Every service, in the order of its ports.
-    pub const ALL: &'static [Self] = &[Self::Account, Self::Talk, Self::Pay, Self::Mobility];
+    pub const ALL: &'static [Self] = &[
+        Self::Account,
+        Self::Talk,
+        Self::Media,
+        Self::Map,
+        Self::Pay,
+        Self::Bank,
+        Self::Mobility,
+        Self::Ent,
+        Self::Cdn,
+        Self::Push,
+        Self::Care,
+    ];
 
     /// Its name in target profiles: `base.NAME`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Talk => "talk",
+            Self::Media => "media",
+            Self::Map => "map",
             Self::Pay => "pay",
+            Self::Bank => "bank",
             Self::Mobility => "mobility",
+            Self::Ent => "ent",
+            Self::Cdn => "cdn",
+            Self::Push => "push",
+            Self::Care => "care",
         }
     }
 
@@ -37,17 +72,21 @@ impl Service {
         match self {
             Self::Account => "account.superapp.test",
             Self::Talk => "talk.superapp.test",
+            Self::Media => "media.superapp.test",
+            Self::Map => "map.superapp.test",
             Self::Pay => "pay.superapp.test",
+            Self::Bank => "bank.superapp.test",
             Self::Mobility => "mobility.superapp.test",
+            Self::Ent => "ent.superapp.test",
+            Self::Cdn => "cdn.superapp.test",
+            Self::Push => "push.superapp.test",
+            Self::Care => "care.superapp.test",
         }
     }
 
     /// Whether it also speaks WebSocket.
     pub const fn streams(self) -> bool {
-        match self {
-            Self::Account | Self::Pay => false,
-            Self::Talk | Self::Mobility => true,
-        }
+        matches!(self, Self::Talk | Self::Bank | Self::Mobility | Self::Push)
     }
 }
 
@@ -56,34 +95,106 @@ impl Service {
 pub enum Component {
     /// Accounts and sessions.
     Account,
+    /// Keeps what is asked for often, sessions first of all.
+    Cache,
     /// Takes messages and delivers them on open streams.
     Relay,
+    /// Keeps images, videos and files.
+    MediaStore,
+    /// Hands what users miss to the gateways of the device makers.
+    Push,
+    /// The device makers' gateways: somebody else's.
+    PushGateway,
+    /// Messages of businesses to their customers.
+    BizMessage,
+    /// Notices and votes of chat rooms.
+    BoardDb,
+    /// Lets two phones agree on a call.
+    CallSignal,
+    /// Carries the sound and pictures of calls.
+    Turn,
+    /// Events and invitations.
+    CalendarDb,
+    /// Credentials of the wallet.
+    CertStore,
+    /// Finds things by words.
+    Search,
+    /// Charts and personal picks, computed over everybody.
+    BigData,
     /// Keeps the wallets and moves the money.
     PayCore,
+    /// The way to other banks and card companies: somebody else's.
+    BankNetwork,
+    /// The bank's own books.
+    BankCore,
     /// Places, ways and what they cost.
     MapCore,
+    /// Where buses and trains are: somebody else's.
+    TransitFeed,
     /// Finds drivers for riders.
     Dispatch,
+    /// The locks of bikes.
+    LockIot,
+    /// The machines at the gates of car parks.
+    ParkingEdge,
+    /// Brings static assets near to users.
+    Cdn,
 }
 
 impl Component {
     /// Every component.
     pub const ALL: &'static [Self] = &[
         Self::Account,
+        Self::Cache,
         Self::Relay,
+        Self::MediaStore,
+        Self::Push,
+        Self::PushGateway,
+        Self::BizMessage,
+        Self::BoardDb,
+        Self::CallSignal,
+        Self::Turn,
+        Self::CalendarDb,
+        Self::CertStore,
+        Self::Search,
+        Self::BigData,
         Self::PayCore,
+        Self::BankNetwork,
+        Self::BankCore,
         Self::MapCore,
+        Self::TransitFeed,
         Self::Dispatch,
+        Self::LockIot,
+        Self::ParkingEdge,
+        Self::Cdn,
     ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Cache => "cache",
             Self::Relay => "relay",
+            Self::MediaStore => "media-store",
+            Self::Push => "push",
+            Self::PushGateway => "push-gateway",
+            Self::BizMessage => "biz-message",
+            Self::BoardDb => "board-db",
+            Self::CallSignal => "call-signal",
+            Self::Turn => "turn",
+            Self::CalendarDb => "calendar-db",
+            Self::CertStore => "cert-store",
+            Self::Search => "search",
+            Self::BigData => "big-data",
             Self::PayCore => "pay-core",
+            Self::BankNetwork => "bank-network",
+            Self::BankCore => "bank-core",
             Self::MapCore => "map-core",
+            Self::TransitFeed => "transit-feed",
             Self::Dispatch => "dispatch",
+            Self::LockIot => "lock-iot",
+            Self::ParkingEdge => "parking-edge",
+            Self::Cdn => "cdn",
         }
     }
 
@@ -91,75 +202,58 @@ impl Component {
     pub const fn fronts(self) -> Option<Service> {
         match self {
             Self::Account => Some(Service::Account),
+            Self::MediaStore => Some(Service::Media),
+            Self::PushGateway => Some(Service::Push),
             Self::PayCore => Some(Service::Pay),
-            Self::Relay | Self::MapCore | Self::Dispatch => None,
-        }
-    }
-}
-
-/// A feature that the platform offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PlatformFeature {
-    /// Signing in and reading one's own profile.
-    AccountLogin,
-    /// Sending, listening for and receiving text messages.
-    TalkMessageText,
-    /// Sending money in a chat and receiving it there.
-    TalkTransferInChat,
-    /// Sending money to an account number.
-    PayTransferAccount,
-    /// Calling a taxi, seeing it come, and cancelling.
-    MobilityTaxiCall,
-}
-
-impl PlatformFeature {
-    /// Every feature.
-    pub const ALL: &'static [Self] = &[
-        Self::AccountLogin,
-        Self::TalkMessageText,
-        Self::TalkTransferInChat,
-        Self::PayTransferAccount,
-        Self::MobilityTaxiCall,
-    ];
-
-    /// Its id in the catalogue.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AccountLogin => "account.login",
-            Self::TalkMessageText => "talk.message.text",
-            Self::TalkTransferInChat => "talk.transfer.in-chat",
-            Self::PayTransferAccount => "pay.transfer.account",
-            Self::MobilityTaxiCall => "mobility.taxi.call",
+            Self::BankCore => Some(Service::Bank),
+            Self::MapCore => Some(Service::Map),
+            Self::Cdn => Some(Service::Cdn),
+            Self::Cache
+            | Self::Relay
+            | Self::Push
+            | Self::BizMessage
+            | Self::BoardDb
+            | Self::CallSignal
+            | Self::Turn
+            | Self::CalendarDb
+            | Self::CertStore
+            | Self::Search
+            | Self::BigData
+            | Self::BankNetwork
+            | Self::TransitFeed
+            | Self::Dispatch
+            | Self::LockIot
+            | Self::ParkingEdge => None,
         }
     }
 
-    /// The service that offers it.
-    pub const fn service(self) -> Service {
+    /// Whether something is accepted by it and delivered later, so that it can get lost in it: a
+    /// message, an offer, or money that never settles.
+    pub const fn delivers(self) -> bool {
         match self {
-            Self::AccountLogin => Service::Account,
-            Self::TalkMessageText | Self::TalkTransferInChat => Service::Talk,
-            Self::PayTransferAccount => Service::Pay,
-            Self::MobilityTaxiCall => Service::Mobility,
-        }
-    }
-
-    /// The components that it rests on.
-    pub const fn needs(self) -> &'static [(Component, DependencyStrength)] {
-        use DependencyStrength::Hard;
-        match self {
-            Self::AccountLogin => &[(Component::Account, Hard)],
-            Self::TalkMessageText => &[(Component::Account, Hard), (Component::Relay, Hard)],
-            Self::TalkTransferInChat => &[
-                (Component::Account, Hard),
-                (Component::Relay, Hard),
-                (Component::PayCore, Hard),
-            ],
-            Self::PayTransferAccount => &[(Component::Account, Hard), (Component::PayCore, Hard)],
-            Self::MobilityTaxiCall => &[
-                (Component::Account, Hard),
-                (Component::MapCore, Hard),
-                (Component::Dispatch, Hard),
-            ],
+            Self::Relay
+            | Self::Push
+            | Self::PushGateway
+            | Self::BizMessage
+            | Self::CallSignal
+            | Self::Turn
+            | Self::PayCore
+            | Self::BankNetwork
+            | Self::Dispatch
+            | Self::LockIot
+            | Self::ParkingEdge => true,
+            Self::Account
+            | Self::Cache
+            | Self::MediaStore
+            | Self::BoardDb
+            | Self::CalendarDb
+            | Self::CertStore
+            | Self::Search
+            | Self::BigData
+            | Self::BankCore
+            | Self::MapCore
+            | Self::TransitFeed
+            | Self::Cdn => false,
         }
     }
 }
@@ -203,15 +297,15 @@ impl FaultPoint {
         }
     }
 
-    /// Whether something is accepted by it and delivered later, so that it can get lost in it: a
-    /// message, an offer, or money that never settles.
-    pub const fn delivers(self) -> bool {
+    /// Whether something is accepted by it and delivered later, so that it can get lost in it.
+    /// A feature delivers if a component that it rests on does.
+    pub fn delivers(self) -> bool {
         match self {
-            Self::Component(component) => match component {
-                Component::Relay | Component::PayCore | Component::Dispatch => true,
-                Component::Account | Component::MapCore => false,
-            },
-            Self::Feature(feature) => !matches!(feature, PlatformFeature::AccountLogin),
+            Self::Component(component) => component.delivers(),
+            Self::Feature(feature) => {
+                let mut needs = feature.needs().iter();
+                needs.any(|(component, _)| component.delivers())
+            }
         }
     }
 }
