@@ -122,7 +122,7 @@ enum LogFormat {
 
 #[derive(Debug, clap::Args)]
 struct CheckArguments {
-    /// Files, or folders of them; `fragments/` beside a file is read too.
+    /// Files, or folders of them; `fragments/` beside a file or one folder up is read too.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Journeys may name no feature that this catalogue does not have.
@@ -151,7 +151,7 @@ struct FmtArguments {
 
 #[derive(Debug, clap::Args)]
 struct PlanArguments {
-    /// Journey files, or folders of them; `fragments/` beside a file is read too.
+    /// Journey files, or folders of them; `fragments/` beside a file or one folder up is read too.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The target profile: a file, or a name to be looked up in `--targets`.
@@ -271,13 +271,16 @@ fn colour() -> Colour {
     }
 }
 
-/// The files as given, and the folder `fragments` beside each of them.
+/// The files as given, and for each the folder `fragments` beside it, else one folder up.
 fn with_fragments(files: &[PathBuf]) -> Vec<PathBuf> {
     let mut all = files.to_vec();
     for file in files.iter().filter(|file| file.is_file()) {
-        let beside = file.with_file_name("fragments");
-        if beside.is_dir() && !all.contains(&beside) {
-            all.push(beside);
+        let folders = file.ancestors().skip(1).take(2);
+        let mut found = folders.map(|folder| folder.join("fragments"));
+        if let Some(near) = found.find(|folder| folder.is_dir())
+            && !all.contains(&near)
+        {
+            all.push(near);
         }
     }
     all

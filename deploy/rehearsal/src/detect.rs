@@ -26,7 +26,7 @@ use crate::region::REGIONS;
 
 /// What the trial runs: the journeys of the features that it breaks, so that the load of others
 /// does not blur its figures.
-pub const JOURNEYS: &[&str] = &["login.toml", "send-message.toml"];
+pub const JOURNEYS: &[&str] = &["account/login.toml", "talk/send-message.toml"];
 /// The features that they measure.
 pub const FEATURES: [&str; 2] = ["account.login", "talk.message.text"];
 /// A fault that is not found within this is counted as missed.

@@ -11,36 +11,22 @@ use sha2::Digest as _;
 
 use crate::region::{Channel, RehearsalAgent, Shape};
 
-/// The shipped journeys, embedded so that the binary needs no checkout beside it.
-const JOURNEYS: &[(&str, &str)] = &[
-    (
-        "login.toml",
-        include_str!("../../../probes/journeys/login.toml"),
-    ),
-    (
-        "send-message.toml",
-        include_str!("../../../probes/journeys/send-message.toml"),
-    ),
-    (
-        "transfer.toml",
-        include_str!("../../../probes/journeys/transfer.toml"),
-    ),
-    (
-        "transfer-in-chat.toml",
-        include_str!("../../../probes/journeys/transfer-in-chat.toml"),
-    ),
-    (
-        "call-taxi.toml",
-        include_str!("../../../probes/journeys/call-taxi.toml"),
-    ),
-    (
-        "fragments/sign-in.toml",
-        include_str!("../../../probes/journeys/fragments/sign-in.toml"),
-    ),
-    (
-        "catalogue.toml",
-        include_str!("../../../probes/journeys/catalogue.toml"),
-    ),
+/// Embeds files of `probes/journeys`, so that the binary needs no checkout beside it.
+macro_rules! shipped {
+    ($($file:literal),+ $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../probes/journeys/", $file)))),+]
+    };
+}
+
+/// The shipped journeys by service, with what they use: one line each.
+const JOURNEYS: &[(&str, &str)] = shipped![
+    "catalogue.toml",
+    "fragments/sign-in.toml",
+    "account/login.toml",
+    "talk/send-message.toml",
+    "talk/transfer-in-chat.toml",
+    "pay/transfer.toml",
+    "mobility/call-taxi.toml",
 ];
 
 /// Which of the shipped journeys a fleet runs.
@@ -58,7 +44,7 @@ impl Journeys {
         match self {
             Self::Shipped => true,
             Self::Only(names) => {
-                names.contains(&file) || file == "catalogue.toml" || file.contains('/')
+                names.contains(&file) || file == "catalogue.toml" || file.starts_with("fragments/")
             }
         }
     }

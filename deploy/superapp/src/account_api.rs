@@ -9,6 +9,8 @@ use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::http::{self, Answer, Caller, Content, Cut, Refusal};
 use crate::world::World;
 
+/// What a session is remembered with; without it signing in is slow.
+const REMEMBERS: &[FaultPoint] = &[FaultPoint::Component(Component::Cache)];
 /// Everything here rests on the component and belongs to the feature.
 const NEEDS: &[FaultPoint] = &[
     FaultPoint::Component(Component::Account),
@@ -47,6 +49,9 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         Ok(content) => content,
         Err(refusal) => return Ok(refusal.into()),
     };
+    if let Route::SignIn = route {
+        let _goes_without = http::pass_soft(&caller, REMEMBERS).await;
+    }
     let world = &*caller.world;
     Ok(http::either(match route {
         Route::SignIn => sign_in(world, request, content).await,

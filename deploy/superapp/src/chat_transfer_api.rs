@@ -11,15 +11,13 @@ use crate::outlet::{Delivery, Topic};
 use crate::pay_api::{checked_reference, made, refusal, transfer_json, wallet};
 use crate::pay_core::{Channel, Order, Payee, Refused, Transfer, Wish};
 
-/// Every act checks the session and moves or shows money.
+/// Every act moves or shows money; open sessions need no component.
 const NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::PayCore),
     FaultPoint::Feature(PlatformFeature::TalkTransferInChat),
 ];
 /// Sending also puts a card into the chat.
 const SENDING_NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::Relay),
     FaultPoint::Component(Component::PayCore),
     FaultPoint::Feature(PlatformFeature::TalkTransferInChat),

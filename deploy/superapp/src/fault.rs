@@ -352,7 +352,7 @@ mod tests {
         for (text, wanted) in [
             ("account", "NAME:KIND"),
             ("acount:refuse", "did you mean `account`?"),
-            ("zzz:refuse", "known: account, relay, pay-core"),
+            ("zzz:refuse", "known: account, cache, relay"),
             ("account:refused", "did you mean `refuse`?"),
             ("account:slow=fast", "it takes a delay"),
             ("account:slow=99999999s", "it takes a delay"),
@@ -361,7 +361,7 @@ mod tests {
             ("account:dns-failure=maybe", "servfail"),
             ("account:bad-certificate=ugly", "untrusted"),
             ("account:refuse@Seoul", "not a region id"),
-            ("account:lost-delivery", "acts on relay, pay-core"),
+            ("account:lost-delivery", "acts on relay, push, push-gateway"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");

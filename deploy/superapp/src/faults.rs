@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::component::{FaultPoint, Service};
 use crate::fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach};
 
-/// Most faults at once: every kind on every point in 11 regions (9 × 10 × 11 = 990), rounded up.
+/// Most faults at once: every kind on every point (9 × 70 = 630), rounded up.
 pub const FAULTS_MAX: usize = 1024;
 
 /// Names one active fault.
@@ -262,6 +262,7 @@ mod tests {
     use super::*;
     use crate::component::{Component, PlatformFeature};
 
+    /// Something behind which the host of `account` is asked.
     const TALK: &[FaultPoint] = &[
         FaultPoint::Component(Component::Account),
         FaultPoint::Component(Component::Relay),

@@ -24,6 +24,9 @@ use crate::{account_api, mobility_api, pay_api, talk_api};
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Longest reference, note or idempotency key.
 pub(crate) const REFERENCE_BYTES_MAX: usize = 200;
+/// How long a component is waited for, with what is tried again meanwhile, that can be done without:
+/// above every `slow` limit of the shipped journeys, so that going without shows.
+const SOFT_MAX: Duration = Duration::from_millis(1_200);
 /// Longest wait for a request's body.
 const BODY_MAX: Duration = Duration::from_secs(10);
 
@@ -68,6 +71,13 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         Service::Talk => talk_api::answer(caller, request).await,
         Service::Pay => pay_api::answer(caller, request).await,
         Service::Mobility => mobility_api::answer(caller, request).await,
+        Service::Media
+        | Service::Map
+        | Service::Bank
+        | Service::Ent
+        | Service::Cdn
+        | Service::Push
+        | Service::Care => Ok(nothing_yet(&request)),
     }?;
     if is_http2 {
         // There is no upgrade to offer (RFC 9113, section 8.6).
@@ -107,6 +117,18 @@ pub(crate) async fn pass_faults(
             Err(Cut)
         }
     }
+}
+
+/// Asks a component that can be done without: it is waited for a little, and then gone on without.
+/// Whether it was there.
+pub(crate) async fn pass_soft(caller: &Caller, points: &[FaultPoint]) -> bool {
+    let effect = caller.effect(points);
+    let is_there = effect.then == Then::Answer && effect.delay <= SOFT_MAX;
+    let wait = if is_there { effect.delay } else { SOFT_MAX };
+    if !wait.is_zero() {
+        tokio::time::sleep(machine_time(&*caller.world.clock, wait)).await;
+    }
+    is_there
 }
 
 /// The session of the request's bearer token.
@@ -286,6 +308,14 @@ pub(crate) fn not_allowed() -> Refusal {
 /// The answer of `/healthz`: the service runs; what it rests on is not asked.
 pub(crate) fn healthy() -> Answer {
     json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}
+
+/// The answer of a service that offers nothing beside its health.
+fn nothing_yet(request: &Request<Incoming>) -> Answer {
+    match (request.uri().path(), request.method()) {
+        ("/healthz", &hyper::Method::GET) => healthy(),
+        (path, _) => not_found(path).into(),
+    }
 }
 
 /// Unwraps whichever answer there is.

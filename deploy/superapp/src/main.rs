@@ -65,8 +65,8 @@ const POOLS: [&str; 6] = [
 ];
 
 const AFTER_HELP: &str = "\
-Names: the components account, relay, pay-core, map-core and dispatch; the features account.login,
-talk.message.text, talk.transfer.in-chat, pay.transfer.account and mobility.taxi.call.
+Names: components such as account, relay and pay-core; features such as talk.message.text and
+pay.transfer.account. A name that is not known is answered with all that are.
 Kinds:
   refuse             connections are refused
   reset              connections are reset

@@ -17,13 +17,11 @@ use crate::world::World;
 
 /// A quote needs the map and nobody who drives.
 const QUOTE_NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::MapCore),
     FaultPoint::Feature(PlatformFeature::MobilityTaxiCall),
 ];
 /// Everything else is between riders and drivers.
 const NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::Dispatch),
     FaultPoint::Feature(PlatformFeature::MobilityTaxiCall),
 ];

@@ -9,9 +9,8 @@ use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::http::{self, Answer, Caller, Content, Cut, REFERENCE_BYTES_MAX, Refusal};
 use crate::pay_core::{Channel, Order, Payee, Refused, Sent, Transfer, Wish};
 
-/// Every act checks the session with the account component and looks into the wallets.
+/// Every act looks into the wallets; open sessions need no component.
 const NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::PayCore),
     FaultPoint::Feature(PlatformFeature::PayTransferAccount),
 ];

@@ -12,19 +12,20 @@ use crate::outlet::{Delivery, Topic};
 use crate::relay::{Accepted, Draft, Message};
 use crate::{chat_transfer_api, stream};
 
-/// Every act checks the session with the account component and goes through the relay.
+/// Every act goes through the relay; open sessions need no component.
 pub(crate) const NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::Relay),
     FaultPoint::Feature(PlatformFeature::TalkMessageText),
 ];
 
 /// A stream of cards stays when text messages are broken, and goes with money in chats.
 const CARDS_NEED: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Account),
     FaultPoint::Component(Component::Relay),
     FaultPoint::Feature(PlatformFeature::TalkTransferInChat),
 ];
+
+/// Who is not there is told by a push that there is a message; without it nobody is told.
+const TELLS: &[FaultPoint] = &[FaultPoint::Component(Component::Push)];
 
 /// Longest text of a message.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -110,6 +111,7 @@ async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Ref
             world
                 .outlets
                 .deliver(&message.to, Topic::Texts, &delivery, &world.counts);
+            let _goes_without = http::pass_soft(caller, TELLS).await;
             Ok(http::json(StatusCode::CREATED, &receipt))
         }
         Accepted::Before(message) => Ok(http::json(StatusCode::OK, &receipt(&message))),

@@ -29,19 +29,20 @@ fn write(folder: &Path, count: usize) -> std::io::Result<()> {
     for file in ["catalogue.toml", "fragments/sign-in.toml"] {
         let _ = std::fs::copy(shipped.join(file), folder.join(file))?;
     }
-    let names = [
-        "login",
-        "send-message",
-        "transfer",
-        "transfer-in-chat",
-        "call-taxi",
+    let files = [
+        "account/login",
+        "talk/send-message",
+        "pay/transfer",
+        "talk/transfer-in-chat",
+        "mobility/call-taxi",
     ];
-    let texts = names
+    let texts = files
         .iter()
-        .map(|name| std::fs::read_to_string(shipped.join(format!("{name}.toml"))))
+        .map(|file| std::fs::read_to_string(shipped.join(format!("{file}.toml"))))
         .collect::<Result<Vec<_>, _>>()?;
     for n in 0..count {
-        let (name, text) = (names[n % names.len()], &texts[n % names.len()]);
+        let (file, text) = (files[n % files.len()], &texts[n % files.len()]);
+        let name = file.rsplit('/').next().unwrap_or(file);
         let text = text
             .replacen(
                 &format!("journey = \"{name}\""),

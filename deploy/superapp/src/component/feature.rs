@@ -1,7 +1,7 @@
 //! The features that the platform offers, and what each rests on.
 //!
-//! Hard: without the component the feature fails. Soft: it degrades. Journeys sign in first, so
-//! that what needs `account` is blocked when nobody can; sessions that are open live on.
+//! Hard: without the component the feature fails. Soft: it degrades. Who signs in first needs
+//! `account`: without it nobody gets in anew, and sessions that are open live on.
 
 use bongsu_model::DependencyStrength::{self, Hard, Soft};
 

@@ -108,6 +108,7 @@ async fn topology_and_audit_tell_what_there_is() {
     let needs = json!([
         { "on": "account", "strength": "hard" },
         { "on": "relay", "strength": "hard" },
+        { "on": "push", "strength": "soft" },
     ]);
     assert_eq!(topology["features"][1]["needs"], needs);
     assert_eq!(topology["regions"].as_array().unwrap().len(), 2);

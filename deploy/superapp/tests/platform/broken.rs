@@ -133,7 +133,8 @@ async fn wrong_content_looks_well() {
     assert_eq!((status, body.get("token")), (201, None));
     let (status, me) = chat.client.me(&chat.alice).await.unwrap();
     assert_eq!((status, me["id"].as_str()), (200, Some("u-someone-else")));
-    assert_eq!(chat.send("behind").await.unwrap(), 502);
+    assert_eq!(chat.send("behind").await.unwrap(), 201);
+    assert!(frame(&mut chat.inbox).await.is_some());
     mended(&platform).await;
 
     broken(&platform, "relay:wrong-content@kr-seoul").await;
@@ -159,19 +160,30 @@ async fn a_lost_message_was_accepted_and_never_comes() {
 }
 
 #[tokio::test]
-async fn a_broken_account_is_talks_5xx_and_open_streams_stay() {
+async fn sessions_and_streams_outlive_the_account_component() {
     let platform = platform().await;
     let mut chat = Chat::new(&platform, SEOUL, 0).await;
     for kind in ["refuse", "reset", "error", "dns-failure", "bad-certificate"] {
         broken(&platform, &format!("account:{kind}")).await;
-        assert_eq!(chat.send(kind).await.unwrap(), 503, "{kind}");
-        platform.mend_all();
-        platform.settle().await;
         assert_eq!(chat.send(kind).await.unwrap(), 201, "{kind}");
         assert_eq!(chat.received().await.as_deref(), Some(kind));
+        platform.mend_all();
+        platform.settle().await;
     }
-    broken(&platform, "account.login:refuse").await;
-    assert_eq!(chat.send("session").await.unwrap(), 201);
+}
+
+#[tokio::test]
+async fn a_broken_cache_makes_signing_in_slow_and_nothing_else() {
+    let platform = platform().await;
+    let chat = Chat::new(&platform, SEOUL, 0).await;
+    for kind in ["refuse", "error", "hang", "slow=60s", "wrong-content"] {
+        broken(&platform, &format!("cache:{kind}@kr-seoul")).await;
+        let begun = tokio::time::Instant::now();
+        assert_eq!(sign_in(&platform, SEOUL).await.unwrap(), 201, "{kind}");
+        assert!(begun.elapsed() >= Duration::from_secs(1), "{kind}");
+        assert_eq!(chat.send(kind).await.unwrap(), 201, "{kind}");
+        platform.mend_all();
+    }
 }
 
 #[tokio::test]

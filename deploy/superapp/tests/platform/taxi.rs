@@ -231,7 +231,7 @@ async fn a_ride_that_no_driver_takes_says_so() {
 async fn wrong_words_about_taxis_look_well() {
     let platform = platform().await;
     let mut cab = Cab::new(&platform, SEOUL, 0).await;
-    broken(&platform, "map-core:wrong-content").await;
+    broken(&platform, "mobility.taxi.call:wrong-content").await;
     let price = cab.quote().await["price"]["amount"].as_u64().unwrap();
     assert!(price > 1_000_000, "{price}");
     platform.mend_all();
