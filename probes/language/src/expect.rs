@@ -48,6 +48,8 @@ pub enum Subject {
     Json(JsonPath),
     /// The whole body, or the whole frame, as text.
     Text,
+    /// The SHA-256 of the body's bytes, in lower-case hexadecimal digits.
+    Sha256,
     /// How long the step took, in seconds.
     Time,
     /// A fact of an exchange below HTTP.

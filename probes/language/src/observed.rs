@@ -214,6 +214,13 @@ impl<'a> Observed<'a> {
         rows.into_iter().any(|digits| digits.len() >= LONG_DIGITS)
     }
 
+    /// The SHA-256 of the content's bytes, in lower-case hexadecimal digits.
+    pub(crate) fn sha256(&self) -> String {
+        let hash = ring::digest::digest(&ring::digest::SHA256, self.content);
+        let digits = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        digits.collect()
+    }
+
     /// The content as JSON, read once.
     pub(crate) fn json(&self) -> Option<&Value> {
         self.json

@@ -37,7 +37,7 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
         agents: 2,
         web: "127.0.0.1:0".parse().unwrap(),
         folder: folder.path().to_owned(),
-        journeys: Journeys::Only(&["login.toml", "transfer.toml"]),
+        journeys: Journeys::Only(&["account/login.toml", "pay/transfer.toml"]),
     };
     let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
     let mut happened = 0;

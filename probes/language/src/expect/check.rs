@@ -85,7 +85,7 @@ impl Expectations {
         self.all
             .iter()
             .any(|expectation| match expectation.subject {
-                Subject::Json(_) | Subject::Text => true,
+                Subject::Json(_) | Subject::Text | Subject::Sha256 => true,
                 Subject::Status | Subject::GrpcStatus | Subject::Header(_) | Subject::Time => false,
                 Subject::Fact(fact) => fact == Fact::Hex,
             })
@@ -100,6 +100,7 @@ impl std::fmt::Display for Subject {
             Self::Header(name) => write!(f, "header {name}"),
             Self::Json(path) => write!(f, "json {}", path.text()),
             Self::Text => f.write_str("content"),
+            Self::Sha256 => f.write_str("sha256"),
             Self::Time => f.write_str("time"),
             Self::Fact(fact) => write!(f, "{fact}"),
         }
@@ -147,6 +148,7 @@ impl Judge<'_> {
                     Subject::Header(_)
                     | Subject::Json(_)
                     | Subject::Text
+                    | Subject::Sha256
                     | Subject::Time
                     | Subject::Fact(_) => About::Content,
                 },
@@ -167,6 +169,7 @@ impl Judge<'_> {
                 .collect(),
             Subject::Header(name) => observed.header(name).map(Value::from).into_iter().collect(),
             Subject::Text => vec![Value::from(observed.text().into_owned())],
+            Subject::Sha256 => vec![Value::from(observed.sha256())],
             Subject::Time => vec![Value::from(observed.elapsed().as_secs_f64())],
             Subject::Json(path) => match observed.json() {
                 Some(body) => path.select(body).into_iter().cloned().collect(),

@@ -284,6 +284,11 @@ pub(crate) static EXPECT: Section = Section {
         optional("header", Shape::Table, "headers by name"),
         optional("json", Shape::Table, "values by JSONPath"),
         optional("body", Shape::Any, "the whole body as text"),
+        optional(
+            "sha256",
+            Shape::Any,
+            "the SHA-256 of the body's bytes, in hexadecimal",
+        ),
         optional("frame", Shape::Any, "the first frame of a socket"),
         optional("time", Shape::Table, "how long the step may take"),
         optional("rcode", Shape::Any, "the code of a DNS answer"),

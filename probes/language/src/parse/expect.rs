@@ -82,13 +82,16 @@ impl Parser<'_> {
                 "body" if of == Of::Answer => {
                     all.extend(self.expectation(Subject::Text, &entry.node));
                 }
+                "sha256" if of == Of::Answer => {
+                    all.extend(self.expectation(Subject::Sha256, &entry.node));
+                }
                 "frame" if matches!(of, Of::Frame | Of::Opening) => {
                     self.frame_expectations(&entry.node, &mut all)
                 }
                 "time" if key == "expect" => all.extend(self.time(&entry.node, &entry.key_span)),
                 known if keys::EXPECT.names().any(|name| name == known) => {
                     let help = match of {
-                        Of::Answer => "an answer has status, header, json, body",
+                        Of::Answer => "an answer has status, header, json, body, sha256",
                         Of::Call => "an answer of gRPC has grpc_status, header, json",
                         Of::Opening => "an opened socket has frame, as in frame.json.\"$.type\"",
                         Of::Frame | Of::Net(_) => "a frame has json and frame",

@@ -1,5 +1,6 @@
 //! What is sent, what is judged and what is kept, for journeys loaded from text.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bongsu_language::{
@@ -294,6 +295,7 @@ fn expectations_that_hold_say_nothing() {
         "expect.json.\"$.a[*]\" = { count = { min = 1, max = 2 } }",
         "expect.json.\"$.o\" = { is = \"object\" }",
         "expect.body = { contains = \"m-1\" }",
+        "expect.sha256 = \"ac0564f6bbdbfbd135d1fc20507e4058766f8a9ddc0747b2132eea7bb0fdb9ad\"",
         "expect.time = { min = \"1s\", max = \"2s\" }",
     ] {
         let told = mismatches(expect, 201, &[("Content-Type", "application/json")], body);
@@ -549,9 +551,16 @@ const ALL_SERVICES: &str = r#"
 format = 1
 target = "all"
 hosts = ["*.all.test"]
-base = { account = "https://a.all.test", talk = "https://t.all.test", pay = "https://p.all.test", mobility = "https://m.all.test" }
-ws = { talk = "wss://t.all.test", mobility = "wss://m.all.test" }
+base = { account = "https://account.all.test", talk = "https://talk.all.test", media = "https://media.all.test", map = "https://map.all.test", pay = "https://pay.all.test", bank = "https://bank.all.test", mobility = "https://mobility.all.test", ent = "https://ent.all.test", cdn = "https://cdn.all.test", push = "https://push.all.test", care = "https://care.all.test" }
+ws = { talk = "wss://talk.all.test", bank = "wss://bank.all.test", mobility = "wss://mobility.all.test", push = "wss://push.all.test" }
 "#;
+
+/// The shipped journeys and the good ones among the tests.
+static ALL_JOURNEYS: LazyLock<Vec<Journey>> = LazyLock::new(|| {
+    let mut files = files_below("probes/journeys");
+    files.extend(files_below("probes/language/tests/journeys/good"));
+    load(&files, CheckOptions::default()).journeys
+});
 
 fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -568,11 +577,9 @@ proptest! {
 
     #[test]
     fn a_step_whose_needs_are_set_never_lacks_a_name(value in any_value(), frame in "\\PC{0,40}") {
-        let mut files = files_below("probes/journeys");
-        files.extend(files_below("probes/language/tests/journeys/good"));
-        for journey in load(&files, CheckOptions::default()).journeys {
-            let target = load_target(&SourceFile::new("all.toml", ALL_SERVICES)).unwrap();
-            let empty = Environment::new(&journey, &target, words(), Timestamp::EPOCH);
+        let target = load_target(&SourceFile::new("all.toml", ALL_SERVICES)).unwrap();
+        for journey in ALL_JOURNEYS.iter() {
+            let empty = Environment::new(journey, &target, words(), Timestamp::EPOCH);
             for step in journey.steps.iter().chain(&journey.cleanup) {
                 for actor in &step.actors {
                     let mut environment = empty.clone();
