@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bongsu_availability::Change;
 use bongsu_model::{CellKey, CellState, Clock, FeatureId, RegionId, TargetName, Timestamp};
-use bongsu_superapp::{Fault, FaultKind, Reach};
+use bongsu_superapp::{Fault, FaultKind, Reach, Share};
 use tokio::sync::{broadcast, watch};
 
 use crate::distribution::Distribution;
@@ -90,6 +90,7 @@ impl FaultClass {
             on,
             kind,
             reach: Reach::Only(region.clone()),
+            share: Share::All,
         }
     }
 }

@@ -22,13 +22,16 @@ use crate::scenario::FleetPart;
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
-const POOLS: [(&str, usize); 6] = [
+const POOLS: [(&str, usize); 8] = [
     ("login-users", 2),
     ("chat-users", 4),
     ("wallet-users", 4),
     ("chat-wallet-users", 4),
     ("taxi-riders", 2),
     ("taxi-drivers", 2),
+    // The journeys of the messenger have 34 actors together, those of the help centre three.
+    ("talk-users", 68),
+    ("care-visitors", 6),
 ];
 
 /// What a fleet is made of.

@@ -156,7 +156,9 @@ fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outc
         faults,
         kills,
         runs: fleet.collector.shared().counters.runs_accepted.get(),
-        forgotten: audit.count(Count::TransfersExpired) + audit.count(Count::RidesAbandoned),
+        forgotten: audit.count(Count::TransfersExpired)
+            + audit.count(Count::RidesAbandoned)
+            + audit.count(Count::RecordsExpired),
         counts: audit.counts,
         money: audit.money,
         leftovers,
@@ -191,10 +193,15 @@ fn leftovers(audit: &Audit, debts: &BTreeMap<AgentId, Vec<String>>) -> Vec<Lefto
         let what = format!("ride {} ({})", one.id, one.state);
         left(what, &one.client_ref)
     });
+    let records = audit.records_open.iter().map(|one| {
+        let what = format!("{} ({})", one.id, one.state);
+        left(what, &one.client_ref)
+    });
     sessions
         .chain(messages)
         .chain(transfers)
         .chain(rides)
+        .chain(records)
         .collect()
 }
 
@@ -245,6 +252,7 @@ mod tests {
                 problems: Vec::new(),
             },
             rides_open: Vec::new(),
+            records_open: Vec::new(),
             drivers_online: 0,
             streams_open: 0,
             idempotency_conflicts: 0,

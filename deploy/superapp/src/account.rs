@@ -265,7 +265,8 @@ pub(crate) fn make_accounts(pools: &[(PoolName, usize)], seed: u64) -> Vec<TestA
     pools.iter().flat_map(numbered).collect()
 }
 
-fn token() -> String {
+/// A random text that nobody guesses.
+pub(crate) fn token() -> String {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).expect("the system's random source works once it is up");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -25,7 +25,6 @@ struct SignIn {
 }
 
 enum Route {
-    SignIn,
     SignOutByRef,
     SignOut,
     Me,
@@ -36,7 +35,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
     let method = request.method();
     let route = match (path, method) {
         ("/healthz", &Method::GET) => return Ok(http::healthy()),
-        ("/v1/sessions", &Method::POST) => Route::SignIn,
+        ("/v1/sessions", &Method::POST) => return sign_in(caller, request).await,
         ("/v1/sessions", &Method::DELETE) => Route::SignOutByRef,
         ("/v1/sessions/current", &Method::DELETE) => Route::SignOut,
         ("/v1/me", &Method::GET) => Route::Me,
@@ -49,28 +48,39 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         Ok(content) => content,
         Err(refusal) => return Ok(refusal.into()),
     };
-    if let Route::SignIn = route {
-        let _goes_without = http::pass_soft(&caller, REMEMBERS).await;
-    }
     let world = &*caller.world;
     Ok(http::either(match route {
-        Route::SignIn => sign_in(world, request, content).await,
         Route::SignOutByRef => sign_out_by_ref(world, &request),
         Route::SignOut => sign_out(world, &request),
         Route::Me => me(world, &request, content),
     }))
 }
 
-async fn sign_in(
-    world: &World,
-    request: Request<Incoming>,
-    content: Content,
-) -> Result<Answer, Refusal> {
+/// Who signs in is known by what the request says, also to faults that hit some and not others.
+async fn sign_in(mut caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
+    let asked: Result<SignIn, Refusal> = http::read_json(request.into_body()).await;
+    caller.user = asked
+        .as_ref()
+        .ok()
+        .map(|asked| format!("u-{}", asked.login));
+    let content = match http::pass_faults(&caller, NEEDS).await? {
+        Ok(content) => content,
+        Err(refusal) => return Ok(refusal.into()),
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(refusal.into()),
+    };
+    let _goes_without = http::pass_soft(&caller, REMEMBERS).await;
+    Ok(http::either(open_session(&caller.world, asked, content)))
+}
+
+fn open_session(world: &World, asked: SignIn, content: Content) -> Result<Answer, Refusal> {
     let SignIn {
         login,
         password,
         client_ref,
-    } = http::read_json(request.into_body()).await?;
+    } = asked;
     let context = (world.clock.monotonic(), &world.counts);
     let opened = world
         .accounts

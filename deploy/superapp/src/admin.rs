@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::component::{Component, FaultPoint, PlatformFeature};
-use crate::fault::{Fault, FaultError, FaultKind, Reach};
+use crate::fault::{Fault, FaultError, FaultKind, Reach, Share};
 use crate::faults::FaultId;
 use crate::http::{self, Answer, Refusal};
 use crate::platform::Parts;
@@ -32,6 +32,8 @@ struct FaultRequest {
     kind: String,
     value: Option<Value>,
     region: Option<String>,
+    /// `accounts=8%` or `requests=20%`.
+    share: Option<String>,
 }
 
 /// Serves until the platform stops.
@@ -136,10 +138,12 @@ fn lower(asked: &FaultRequest) -> Result<Fault, FaultError> {
     });
     let on: FaultPoint = asked.on.parse()?;
     let kind = FaultKind::parse(&asked.kind, value.as_deref())?;
-    match asked.region.as_deref() {
-        None | Some("all") => Fault::everywhere(on, kind).applicable(),
-        Some(region) => Fault::only_in(on, kind, RegionId::new(region)?).applicable(),
-    }
+    let share = asked.share.as_deref().map_or(Ok(Share::All), str::parse)?;
+    let fault = match asked.region.as_deref() {
+        None | Some("all") => Fault::everywhere(on, kind),
+        Some(region) => Fault::only_in(on, kind, RegionId::new(region)?),
+    };
+    fault.with_share(share).applicable()
 }
 
 async fn mend_one(parts: &Parts, id: &str) -> Result<Answer, Refusal> {
@@ -187,6 +191,7 @@ fn fault_json(id: FaultId, fault: &Fault) -> Value {
             Reach::Everywhere => "all",
             Reach::Only(region) => region.as_str(),
         },
+        "share": fault.share.to_string(),
     })
 }
 
@@ -225,6 +230,7 @@ fn topology(parts: &Parts) -> Value {
                 "base": endpoints.base,
                 "ws": endpoints.ws,
                 "hosts": endpoints.hosts,
+                "mail": endpoints.mail,
             })
         })
         .collect();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::dispatch::OpenRide;
 use crate::pay_core::{MoneyAudit, OpenTransfer};
+use crate::record::OpenRecord;
 
 macro_rules! counts {
     ($( $(#[$meta:meta])* $variant:ident = $word:literal ),+ $(,)?) => {
@@ -48,6 +49,8 @@ counts! {
     MessagesDelivered = "messages_delivered",
     /// Of these, lost by a fault.
     MessagesLost = "messages_lost",
+    /// Of these, delivered twice by a fault.
+    MessagesDoubled = "messages_doubled",
     /// Of these, dropped because a stream's queue was full.
     MessagesOverflowed = "messages_overflowed",
     /// Messages dropped by age or because their sender had too many.
@@ -68,6 +71,16 @@ counts! {
     TransfersExpired = "transfers_expired",
     /// Idempotency keys of transfers forgotten by age or because their sender had too many.
     PayKeysForgotten = "pay_keys_forgotten",
+    /// Rooms, notices, calls, events and other things made.
+    RecordsMade = "records_made",
+    /// Of these, forgotten by age or because their maker had too many, and never ended.
+    RecordsExpired = "records_expired",
+    /// Contents of images and videos dropped because all together were too large.
+    ContentsCrowdedOut = "contents_crowded_out",
+    /// Notices of the bank that nobody heard in the messenger, so that a text message would go.
+    SmsFallbacks = "sms_fallbacks",
+    /// Datagrams that came.
+    Datagrams = "datagrams",
     /// Rides called.
     RidesCalled = "rides_called",
     /// Rides that a driver accepted.
@@ -81,8 +94,14 @@ counts! {
 }
 
 /// The counters of one platform.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts([AtomicU64; Count::ALL.len()]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; Count::ALL.len()])
+    }
+}
 
 impl Counts {
     pub(crate) fn add(&self, count: Count) {
@@ -106,6 +125,8 @@ pub struct Audit {
     pub sessions_open: Vec<OpenSession>,
     /// Messages that nobody deleted.
     pub messages_undeleted: Vec<UndeletedMessage>,
+    /// Rooms, notices, calls, contents and whatever else was made and not ended.
+    pub records_open: Vec<OpenRecord>,
     /// Transfers that are not finished, or whose money was not given back.
     pub transfers_open: Vec<OpenTransfer>,
     /// Whether any won was made or lost.

@@ -84,6 +84,11 @@ impl Service {
         }
     }
 
+    /// Whether it also takes datagrams: packets of calls, and the phone line's signalling.
+    pub const fn takes_datagrams(self) -> bool {
+        matches!(self, Self::Talk | Self::Care)
+    }
+
     /// Whether it also speaks WebSocket.
     pub const fn streams(self) -> bool {
         matches!(self, Self::Talk | Self::Bank | Self::Mobility | Self::Push)

@@ -12,6 +12,8 @@ use crate::tls::CertificateError;
 
 /// Ports set aside for one region: its DNS server, then its services, with room for more.
 const PORTS_PER_REGION: u16 = 100;
+/// The port of mail is so far behind that of DNS, behind all services.
+const MAIL_BEHIND_DNS: u16 = 50;
 /// Most accounts of one platform: each costs a few hundred bytes and a line in a profile.
 pub const ACCOUNTS_MAX: usize = 10_000;
 /// Most regions of one platform.
@@ -23,7 +25,7 @@ pub enum Ports {
     /// Free ports, chosen by the system.
     Free,
     /// From this port on: the admin API one below it; for region i the DNS server at
-    /// base + 100·i and its services, in their order, behind it.
+    /// base + 100·i, its services, in their order, behind it, and SMTP at base + 100·i + 50.
     From(u16),
 }
 
@@ -42,6 +44,13 @@ impl Ports {
                 let region = u16::try_from(region).unwrap_or(u16::MAX);
                 base.saturating_add(region.saturating_mul(PORTS_PER_REGION))
             }
+        }
+    }
+
+    pub(crate) fn mail(self, region: usize) -> u16 {
+        match self {
+            Self::Free => 0,
+            Self::From(_) => self.dns(region).saturating_add(MAIL_BEHIND_DNS),
         }
     }
 
@@ -84,7 +93,8 @@ impl PlatformConfig {
     /// pools that the shipped journeys use: 18 accounts for each who plays alone in
     /// a pool (signing in, riding, driving), 36 where two who chat or pay are of one pool.
     ///
-    /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2.
+    /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2; `talk-users` are shared
+    /// by the journeys of the messenger, with 34 actors together, `care-visitors` by three of one.
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
         let pool = |name| PoolName::new(name).expect("a literal pool name");
         Self {
@@ -97,6 +107,8 @@ impl PlatformConfig {
                 (pool("chat-wallet-users"), 36),
                 (pool("taxi-riders"), 18),
                 (pool("taxi-drivers"), 18),
+                (pool("talk-users"), 612),
+                (pool("care-visitors"), 54),
             ],
             seed: 1,
             ports: Ports::Free,
@@ -167,6 +179,9 @@ pub enum StartError {
     /// No certificates.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
+    /// No key for credentials.
+    #[error(transparent)]
+    Key(#[from] crate::credential::NoKey),
     /// A fault to start with makes no sense.
     #[error(transparent)]
     Fault(#[from] crate::faults::InjectError),

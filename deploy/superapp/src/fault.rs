@@ -1,4 +1,5 @@
-//! What can be wrong with the platform, and how it is written: `account:slow=3s@kr-seoul`.
+//! What can be wrong with the platform, and how it is written: `account:slow=3s@kr-seoul`,
+//! `relay:error=503@requests=20%`, `talk.message.text:hang@jp-tokyo@accounts=8%`.
 
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Fault {
     pub kind: FaultKind,
     /// For callers from where.
     pub reach: Reach,
+    /// For how many of them.
+    pub share: Share,
 }
 
 impl Fault {
@@ -30,6 +33,7 @@ impl Fault {
             on,
             kind,
             reach: Reach::Everywhere,
+            share: Share::All,
         }
     }
 
@@ -39,16 +43,35 @@ impl Fault {
             on,
             kind,
             reach: Reach::Only(region),
+            share: Share::All,
         }
     }
 
-    /// Whether the kind can act on this point at all.
+    /// The same fault for a share of the callers or of their requests.
+    #[must_use]
+    pub fn with_share(self, share: Share) -> Self {
+        Self { share, ..self }
+    }
+
+    /// Whether the kind can act on this point, and on a share, at all.
     ///
     /// # Errors
-    /// When deliveries shall get lost where nothing is delivered.
+    /// When deliveries shall get lost or come twice where nothing is delivered, and when a share
+    /// is to meet what all meet who look up a name or shake hands.
     pub(crate) fn applicable(self) -> Result<Self, FaultError> {
-        if self.kind == FaultKind::LostDelivery && !self.on.delivers() {
-            return Err(FaultError::NothingDelivered(self.on));
+        let is_of_delivery = matches!(self.kind, FaultKind::LostDelivery | FaultKind::Duplicate);
+        if is_of_delivery && !self.on.delivers() {
+            return Err(FaultError::NothingDelivered {
+                kind: self.kind.as_str(),
+                on: self.on,
+            });
+        }
+        let is_of_host = matches!(
+            self.kind,
+            FaultKind::DnsFailure(_) | FaultKind::BadCertificate(_)
+        );
+        if is_of_host && self.share != Share::All {
+            return Err(FaultError::NoShare(self.kind.as_str()));
         }
         Ok(self)
     }
@@ -73,6 +96,91 @@ impl Reach {
     }
 }
 
+/// A share in per cent: 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// A share of so many hundredths; None below 1 and above 100.
+    pub const fn new(hundredths: u8) -> Option<Self> {
+        if hundredths >= 1 && hundredths <= 100 {
+            Some(Self(hundredths))
+        } else {
+            None
+        }
+    }
+}
+
+/// How many are hit of those whom a fault reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// All.
+    All,
+    /// A share of the accounts, always the same ones: those whose user id falls into it.
+    Accounts(Percent),
+    /// A share of the requests and deliveries, evenly spread in their order.
+    Requests(Percent),
+}
+
+impl Share {
+    /// Whether an account is hit. Who is not known yet is not.
+    pub(crate) fn has_account(self, user_id: Option<&str>) -> bool {
+        match self {
+            Self::All | Self::Requests(_) => true,
+            Self::Accounts(Percent(share)) => {
+                user_id.is_some_and(|user_id| shard(user_id) < u64::from(share))
+            }
+        }
+    }
+
+    /// Whether the request of this number, counted from 1, is hit.
+    pub(crate) fn has_request(self, number: u64) -> bool {
+        match self {
+            Self::All | Self::Accounts(_) => true,
+            Self::Requests(Percent(share)) => {
+                let hit_until = |number: u64| number.saturating_mul(u64::from(share)) / 100;
+                hit_until(number) > hit_until(number.saturating_sub(1))
+            }
+        }
+    }
+}
+
+/// The hundredth of all users that a user id falls into, 0 to 99: FNV-1a of its bytes
+/// (`draft-eastlake-fnv`), mixed so that ids that differ in their last digit lie apart.
+fn shard(user_id: &str) -> u64 {
+    let hash = user_id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    (hash ^ (hash >> 32)) % 100
+}
+
+impl std::fmt::Display for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Accounts(Percent(share)) => write!(f, "accounts={share}%"),
+            Self::Requests(Percent(share)) => write!(f, "requests={share}%"),
+        }
+    }
+}
+
+impl std::str::FromStr for Share {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let (of, share) = text.split_once('=').unwrap_or((text, ""));
+        let share = share.strip_suffix('%').and_then(|share| share.parse().ok());
+        match (of, share.and_then(Percent::new)) {
+            ("all", None) if text == "all" => Ok(Self::All),
+            ("accounts", Some(share)) => Ok(Self::Accounts(share)),
+            ("requests", Some(share)) => Ok(Self::Requests(share)),
+            _ => Err(FaultError::Share(text.chars().take(80).collect())),
+        }
+    }
+}
+
 /// How something is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
@@ -90,6 +198,10 @@ pub enum FaultKind {
     WrongContent,
     /// What is accepted is never delivered: a message never arrives, money never settles.
     LostDelivery,
+    /// What is delivered comes twice.
+    Duplicate,
+    /// What is longer than 1,400 bytes does not get through, and what is shorter does.
+    LargePayloads,
     /// The host's name does not resolve.
     DnsFailure(DnsFailure),
     /// The host shows a certificate that must not be trusted.
@@ -125,6 +237,8 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
     ("error", "a status from 500 to 599 (default 503)"),
     ("wrong-content", ""),
     ("lost-delivery", ""),
+    ("duplicate", ""),
+    ("large-payloads", ""),
     ("dns-failure", "servfail (default) or nxdomain"),
     (
         "bad-certificate",
@@ -143,6 +257,8 @@ impl FaultKind {
             Self::Error(_) => "error",
             Self::WrongContent => "wrong-content",
             Self::LostDelivery => "lost-delivery",
+            Self::Duplicate => "duplicate",
+            Self::LargePayloads => "large-payloads",
             Self::DnsFailure(_) => "dns-failure",
             Self::BadCertificate(_) => "bad-certificate",
         }
@@ -158,9 +274,13 @@ impl FaultKind {
             Self::BadCertificate(CertificateFlaw::Expired) => Some("expired".to_owned()),
             Self::BadCertificate(CertificateFlaw::WrongName) => Some("wrong-name".to_owned()),
             Self::BadCertificate(CertificateFlaw::Untrusted) => Some("untrusted".to_owned()),
-            Self::Refuse | Self::Reset | Self::Hang | Self::WrongContent | Self::LostDelivery => {
-                None
-            }
+            Self::Refuse
+            | Self::Reset
+            | Self::Hang
+            | Self::WrongContent
+            | Self::LostDelivery
+            | Self::Duplicate
+            | Self::LargePayloads => None,
         }
     }
 
@@ -179,6 +299,8 @@ impl FaultKind {
             ("hang", _) => return plain(Self::Hang),
             ("wrong-content", _) => return plain(Self::WrongContent),
             ("lost-delivery", _) => return plain(Self::LostDelivery),
+            ("duplicate", _) => return plain(Self::Duplicate),
+            ("large-payloads", _) => return plain(Self::LargePayloads),
             ("slow", None) => Some(Self::Slow(SLOW_DEFAULT)),
             ("slow", Some(delay)) => parse_delay(delay).map(Self::Slow),
             ("error", None) => Some(Self::Error(503)),
@@ -221,7 +343,8 @@ fn parse_delay(text: &str) -> Option<Duration> {
 pub enum FaultError {
     /// It is not of the form `on:kind`.
     #[error(
-        "`{0}` is not a fault: write NAME:KIND[=VALUE][@REGION], as in account:slow=3s@kr-seoul"
+        "`{0}` is not a fault: write NAME:KIND[=VALUE][@REGION][@SHARE], as in \
+         account:slow=3s@kr-seoul or relay:error@accounts=8%"
     )]
     Shape(String),
     /// What shall be broken is not there.
@@ -251,8 +374,19 @@ pub enum FaultError {
     #[error(transparent)]
     RegionName(#[from] bongsu_model::NameError),
     /// Nothing is delivered there.
-    #[error("nothing is delivered by `{0}`: lost-delivery acts on {deliver}", deliver = deliver())]
-    NothingDelivered(FaultPoint),
+    #[error("nothing is delivered by `{on}`: {kind} acts on {deliver}", deliver = deliver())]
+    NothingDelivered {
+        /// The kind of fault.
+        kind: &'static str,
+        /// What it was to act on.
+        on: FaultPoint,
+    },
+    /// It is no share.
+    #[error("`{0}` is no share: write accounts=8% or requests=20%, from 1% to 100%")]
+    Share(String),
+    /// Nobody is known yet where the fault acts.
+    #[error("`{0}` acts before anybody is known: it takes a region and no share")]
+    NoShare(&'static str),
 }
 
 /// What delivers, as words.
@@ -288,10 +422,16 @@ impl std::str::FromStr for Fault {
     type Err = FaultError;
 
     fn from_str(text: &str) -> Result<Self, FaultError> {
-        let (what, region) = match text.split_once('@') {
-            Some((what, region)) => (what, Some(region)),
-            None => (text, None),
-        };
+        let mut parts = text.split('@');
+        let what = parts.next().unwrap_or_default();
+        let (mut reach, mut share) = (Reach::Everywhere, Share::All);
+        for part in parts {
+            match part {
+                "all" => (),
+                part if part.contains('=') => share = part.parse()?,
+                region => reach = Reach::Only(RegionId::new(region)?),
+            }
+        }
         let (on, kind) = what
             .split_once(':')
             .ok_or_else(|| FaultError::Shape(text.chars().take(80).collect()))?;
@@ -302,10 +442,8 @@ impl std::str::FromStr for Fault {
         Self {
             on: on.parse()?,
             kind: FaultKind::parse(kind, value)?,
-            reach: match region {
-                None | Some("all") => Reach::Everywhere,
-                Some(region) => Reach::Only(RegionId::new(region)?),
-            },
+            reach,
+            share,
         }
         .applicable()
     }
@@ -317,9 +455,12 @@ impl std::fmt::Display for Fault {
         if let Some(value) = self.kind.value() {
             write!(f, "={value}")?;
         }
-        match &self.reach {
-            Reach::Everywhere => Ok(()),
-            Reach::Only(region) => write!(f, "@{region}"),
+        if let Reach::Only(region) = &self.reach {
+            write!(f, "@{region}")?;
+        }
+        match self.share {
+            Share::All => Ok(()),
+            share => write!(f, "@{share}"),
         }
     }
 }
@@ -338,6 +479,9 @@ mod tests {
             "account.login:error=502",
             "account:dns-failure=nxdomain",
             "account:bad-certificate=wrong-name",
+            "relay:duplicate@accounts=8%",
+            "relay:large-payloads@kr-seoul",
+            "media-store:error=503@kr-seoul@requests=20%",
         ] {
             let fault: Fault = text.parse().unwrap();
             assert_eq!(fault.to_string(), text);
@@ -361,10 +505,32 @@ mod tests {
             ("account:dns-failure=maybe", "servfail"),
             ("account:bad-certificate=ugly", "untrusted"),
             ("account:refuse@Seoul", "not a region id"),
+            ("account:slow@accounts=0%", "from 1% to 100%"),
+            ("account:slow@users=8%", "write accounts=8%"),
+            ("account:dns-failure@accounts=8%", "no share"),
+            ("account:duplicate", "duplicate acts on relay"),
             ("account:lost-delivery", "acts on relay, push, push-gateway"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_share_of_accounts_is_stable_and_about_as_large_as_it_says() {
+        let share: Share = "accounts=8%".parse().unwrap();
+        let is_hit = |n: &u32| share.has_account(Some(&format!("u-chat-users-{n:03}")));
+        let hit: Vec<_> = (1..=1_000).filter(is_hit).collect();
+        assert!((40..=120).contains(&hit.len()), "{}", hit.len());
+        assert!(hit.iter().all(is_hit));
+        assert!(!share.has_account(None));
+    }
+
+    #[test]
+    fn a_share_of_requests_is_evenly_spread_and_exact() {
+        let share: Share = "requests=20%".parse().unwrap();
+        let hit: Vec<_> = (1..=20).filter(|n| share.has_request(*n)).collect();
+        assert_eq!(hit, [5, 10, 15, 20]);
+        assert!((1..=9).all(|n| Share::All.has_request(n)));
     }
 }

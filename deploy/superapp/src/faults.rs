@@ -1,5 +1,6 @@
 //! The faults that are active, and what they do to a host, a request or a delivery.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,9 +9,9 @@ use bongsu_model::RegionId;
 use tokio::sync::watch;
 
 use crate::component::{FaultPoint, Service};
-use crate::fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach};
+use crate::fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach, Share};
 
-/// Most faults at once: every kind on every point (9 × 70 = 630), rounded up.
+/// Most faults at once: every kind on every point (11 × 70 = 770), rounded up.
 pub const FAULTS_MAX: usize = 1024;
 
 /// Names one active fault.
@@ -55,6 +56,54 @@ pub(crate) enum Door {
 pub(crate) struct Effect {
     pub(crate) delay: Duration,
     pub(crate) then: Then,
+    /// What is longer than [`LARGE_BYTES`] does not get through, either way.
+    pub(crate) loses_large: bool,
+}
+
+/// Longest that gets through where large payloads are lost: what fits a packet of an Ethernet with
+/// its headers.
+pub(crate) const LARGE_BYTES: usize = 1_400;
+
+/// Who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) service: Service,
+    pub(crate) region: &'a RegionId,
+    /// Who it is, where that is known.
+    pub(crate) user: Option<&'a str>,
+    pub(crate) asks: Asks,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// A request: it counts where a share of them is hit.
+    Request,
+    /// The same request as before.
+    Again,
+    /// Whether a stream may stay open: no share of requests hits it.
+    Stream,
+}
+
+/// What becomes of something on its way to its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Passing {
+    pub(crate) is_lost: bool,
+    pub(crate) is_altered: bool,
+    is_doubled: bool,
+    loses_large: bool,
+}
+
+impl Passing {
+    /// How often it arrives.
+    pub(crate) const fn times(self) -> usize {
+        if self.is_doubled { 2 } else { 1 }
+    }
+
+    /// Whether so many bytes do not get through.
+    pub(crate) const fn is_too_large(self, bytes: usize) -> bool {
+        self.loses_large && bytes > LARGE_BYTES
+    }
 }
 
 /// What comes after the delay. Later variants win over earlier ones.
@@ -69,11 +118,28 @@ pub(crate) enum Then {
     Hang,
 }
 
+/// A fault that is active.
+#[derive(Debug)]
+struct Active {
+    fault: Fault,
+    /// Requests and deliveries that a share of them was taken of.
+    seen: Cell<u64>,
+}
+
+impl Active {
+    /// Whether the next request is hit.
+    fn hits_next(&self) -> bool {
+        let number = self.seen.get().saturating_add(1);
+        self.seen.set(number);
+        self.fault.share.has_request(number)
+    }
+}
+
 /// The active faults of one platform.
 #[derive(Debug)]
 pub(crate) struct Faults {
     regions: Vec<RegionId>,
-    active: Mutex<(u64, BTreeMap<FaultId, Fault>)>,
+    active: Mutex<(u64, BTreeMap<FaultId, Active>)>,
     version: watch::Sender<u64>,
 }
 
@@ -102,7 +168,8 @@ impl Faults {
                 return Err(InjectError::TooMany);
             }
             *last += 1;
-            active.insert(FaultId(*last), fault);
+            let seen = Cell::new(0);
+            active.insert(FaultId(*last), Active { fault, seen });
             Ok(FaultId(*last))
         })
     }
@@ -111,13 +178,13 @@ impl Faults {
     pub(crate) fn mend(&self, which: impl Fn(FaultId, &Fault) -> bool) -> usize {
         self.change(|_, active| {
             let before = active.len();
-            active.retain(|id, fault| !which(*id, fault));
+            active.retain(|id, active| !which(*id, &active.fault));
             before - active.len()
         })
     }
 
     pub(crate) fn list(&self) -> Vec<(FaultId, Fault)> {
-        self.read(|(id, fault)| Some((*id, fault.clone())))
+        self.read(|(id, active)| Some((*id, active.fault.clone())))
     }
 
     /// Counts the changes; who waits on it looks again after each.
@@ -127,7 +194,7 @@ impl Faults {
 
     pub(crate) fn door(&self, service: Service, region: &RegionId) -> Door {
         let hit_by = |kind| {
-            let hits = self.read(|(_, fault)| {
+            let hits = self.read(|(_, Active { fault, .. })| {
                 (fault.kind == kind && fault.hits_host(service, region)).then_some(())
             });
             !hits.is_empty()
@@ -146,7 +213,7 @@ impl Faults {
         service: Service,
         region: &RegionId,
     ) -> Option<CertificateFlaw> {
-        let flaws = self.read(|(_, fault)| {
+        let flaws = self.read(|(_, Active { fault, .. })| {
             if let FaultKind::BadCertificate(flaw) = fault.kind {
                 fault.hits_host(service, region).then_some(flaw)
             } else {
@@ -157,7 +224,7 @@ impl Faults {
     }
 
     pub(crate) fn dns(&self, service: Service, region: &RegionId) -> Option<DnsFailure> {
-        let failures = self.read(|(_, fault)| {
+        let failures = self.read(|(_, Active { fault, .. })| {
             if let FaultKind::DnsFailure(failure) = fault.kind {
                 fault.hits_host(service, region).then_some(failure)
             } else {
@@ -167,50 +234,74 @@ impl Faults {
         failures.last().copied()
     }
 
-    /// What happens to a request at `service` from `region` that needs `needs`.
-    pub(crate) fn effect(
-        &self,
-        needs: &[FaultPoint],
-        service: Service,
-        region: &RegionId,
-    ) -> Effect {
-        self.read(|(_, fault)| {
-            let hit = needs.contains(&fault.on) && fault.reach.covers(region);
-            hit.then(|| fault.effect_at(service))
+    /// What happens to a request that needs `needs`.
+    pub(crate) fn effect(&self, needs: &[FaultPoint], asker: &Asker<'_>) -> Effect {
+        self.read(|(_, active)| {
+            let fault = &active.fault;
+            let is_hit = needs.contains(&fault.on)
+                && fault.reach.covers(asker.region)
+                && fault.share.has_account(asker.user)
+                && match asker.asks {
+                    Asks::Request => active.hits_next(),
+                    Asks::Again => true,
+                    Asks::Stream => !matches!(fault.share, Share::Requests(_)),
+                };
+            is_hit.then(|| fault.effect_at(asker.service))
         })
         .into_iter()
         .fold(Effect::default(), |sum, one| Effect {
             delay: sum.delay.saturating_add(one.delay),
             then: sum.then.max(one.then),
+            loses_large: sum.loses_large || one.loses_large,
         })
     }
 
-    /// Whether what goes between callers from these regions gets lost in `points`.
+    /// What becomes of something that `user` is to get and that goes between callers from these
+    /// regions through `points`.
+    pub(crate) fn passing(
+        &self,
+        points: &[FaultPoint],
+        regions: [&RegionId; 2],
+        user: &str,
+    ) -> Passing {
+        let strikes = |kind| self.strikes((points, regions, Some(user)), kind);
+        Passing {
+            is_lost: strikes(FaultKind::LostDelivery),
+            is_altered: strikes(FaultKind::WrongContent),
+            is_doubled: strikes(FaultKind::Duplicate),
+            loses_large: strikes(FaultKind::LargePayloads),
+        }
+    }
+
+    /// Whether what goes between callers from these regions gets lost in `points`, whoever it is
+    /// for.
     pub(crate) fn loses(&self, points: &[FaultPoint], regions: [&RegionId; 2]) -> bool {
-        self.strikes(points, regions, FaultKind::LostDelivery)
+        self.strikes((points, regions, None), FaultKind::LostDelivery)
     }
 
-    /// Whether a message between callers from these regions is altered in `points`.
-    pub(crate) fn alters(&self, points: &[FaultPoint], regions: [&RegionId; 2]) -> bool {
-        self.strikes(points, regions, FaultKind::WrongContent)
-    }
-
-    fn strikes(&self, points: &[FaultPoint], regions: [&RegionId; 2], kind: FaultKind) -> bool {
-        let hits = self.read(|(_, fault)| {
+    fn strikes(
+        &self,
+        (points, regions, user): (&[FaultPoint], [&RegionId; 2], Option<&str>),
+        kind: FaultKind,
+    ) -> bool {
+        let hits = self.read(|(_, active)| {
+            let fault = &active.fault;
             let hit = fault.kind == kind
                 && points.contains(&fault.on)
-                && regions.iter().any(|region| fault.reach.covers(region));
+                && regions.iter().any(|region| fault.reach.covers(region))
+                && fault.share.has_account(user)
+                && active.hits_next();
             hit.then_some(())
         });
         !hits.is_empty()
     }
 
-    fn read<T>(&self, pick: impl Fn((&FaultId, &Fault)) -> Option<T>) -> Vec<T> {
+    fn read<T>(&self, pick: impl Fn((&FaultId, &Active)) -> Option<T>) -> Vec<T> {
         let active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         active.1.iter().filter_map(pick).collect()
     }
 
-    fn change<T>(&self, act: impl FnOnce(&mut u64, &mut BTreeMap<FaultId, Fault>) -> T) -> T {
+    fn change<T>(&self, act: impl FnOnce(&mut u64, &mut BTreeMap<FaultId, Active>) -> T) -> T {
         let mut active = self.active.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, faults) = &mut *active;
         let result = act(last, faults);
@@ -221,8 +312,9 @@ impl Faults {
 }
 
 impl Fault {
+    /// Whether it acts on the host itself, where all are hit and nobody is known yet.
     fn hits_host(&self, service: Service, region: &RegionId) -> bool {
-        self.on.fronts() == Some(service) && self.reach.covers(region)
+        self.on.fronts() == Some(service) && self.reach.covers(region) && self.share == Share::All
     }
 
     /// What this fault does to a request at `service` that needs its point. A point that fronts
@@ -234,11 +326,17 @@ impl Fault {
             FaultKind::Slow(delay) => {
                 return Effect {
                     delay,
-                    then: Then::Answer,
+                    ..Effect::default()
+                };
+            }
+            FaultKind::LargePayloads => {
+                return Effect {
+                    loses_large: true,
+                    ..Effect::default()
                 };
             }
             FaultKind::Hang => Then::Hang,
-            FaultKind::LostDelivery => Then::Answer,
+            FaultKind::LostDelivery | FaultKind::Duplicate => Then::Answer,
             FaultKind::Refuse | FaultKind::Reset if behind => Then::Fail(503),
             FaultKind::Refuse => Then::Close,
             FaultKind::Reset => Then::Reset,
@@ -251,8 +349,8 @@ impl Fault {
             FaultKind::DnsFailure(_) | FaultKind::BadCertificate(_) => Then::Fail(503),
         };
         Effect {
-            delay: Duration::ZERO,
             then,
+            ..Effect::default()
         }
     }
 }
@@ -271,6 +369,16 @@ mod tests {
 
     fn region(name: &str) -> RegionId {
         RegionId::new(name).unwrap()
+    }
+
+    fn asked(faults: &Faults, region: &RegionId) -> Effect {
+        let asker = Asker {
+            service: Service::Talk,
+            region,
+            user: Some("u-a"),
+            asks: Asks::Request,
+        };
+        faults.effect(TALK, &asker)
     }
 
     fn faults(texts: &[&str]) -> Faults {
@@ -292,14 +400,14 @@ mod tests {
             "bad-certificate",
         ] {
             let faults = faults(&[&format!("account:{kind}")]);
-            let effect = faults.effect(TALK, Service::Talk, &seoul);
+            let effect = asked(&faults, &seoul);
             assert_eq!(effect.then, Then::Fail(503), "{kind}");
             assert_eq!(faults.door(Service::Talk, &seoul), Door::Open, "{kind}");
         }
         let refused = faults(&["account:refuse"]);
         assert_eq!(refused.door(Service::Account, &seoul), Door::Refusing);
         let hung = faults(&["account:hang"]);
-        assert_eq!(hung.effect(TALK, Service::Talk, &seoul).then, Then::Hang);
+        assert_eq!(asked(&hung, &seoul).then, Then::Hang);
     }
 
     #[test]
@@ -307,10 +415,7 @@ mod tests {
         let faults = faults(&["account.login:refuse"]);
         let seoul = region("kr-seoul");
         assert_eq!(faults.door(Service::Account, &seoul), Door::Refusing);
-        assert_eq!(
-            faults.effect(TALK, Service::Talk, &seoul),
-            Effect::default()
-        );
+        assert_eq!(asked(&faults, &seoul), Effect::default());
     }
 
     #[test]
@@ -321,7 +426,7 @@ mod tests {
             "relay:error=500@kr-seoul",
             "relay:refuse@jp-tokyo",
         ]);
-        let at = |name| faults.effect(TALK, Service::Talk, &region(name));
+        let at = |name| asked(&faults, &region(name));
         assert_eq!(at("kr-seoul").delay, Duration::from_secs(3));
         assert_eq!(at("kr-seoul").then, Then::Fail(500));
         assert_eq!(at("jp-tokyo").delay, Duration::from_secs(2));
@@ -341,5 +446,38 @@ mod tests {
         let one_more = faults.inject("relay:slow".parse().unwrap());
         assert_eq!(one_more, Err(InjectError::TooMany));
         assert_eq!(faults.mend(|_, _| true), FAULTS_MAX);
+    }
+
+    #[test]
+    fn a_share_of_requests_or_accounts_is_hit_and_never_the_host() {
+        let seoul = region("kr-seoul");
+        let faults = faults(&["account:refuse@requests=50%", "relay:error@accounts=100%"]);
+        assert_eq!(faults.door(Service::Account, &seoul), Door::Open);
+        assert_eq!(asked(&faults, &seoul).then, Then::Fail(503));
+        let nobody = Asker {
+            service: Service::Account,
+            region: &seoul,
+            user: None,
+            asks: Asks::Request,
+        };
+        let ends = [(); 4].map(|()| faults.effect(TALK, &nobody).then);
+        assert_eq!(ends, [Then::Close, Then::Answer, Then::Close, Then::Answer]);
+        let stream = Asker {
+            asks: Asks::Stream,
+            ..nobody
+        };
+        assert_eq!(faults.effect(TALK, &stream).then, Then::Answer);
+    }
+
+    #[test]
+    fn what_passes_may_be_lost_altered_doubled_or_too_large() {
+        let seoul = region("kr-seoul");
+        let faults = faults(&["relay:duplicate", "relay:large-payloads@jp-tokyo"]);
+        let passing = faults.passing(TALK, [&seoul, &seoul], "u-a");
+        assert_eq!((passing.times(), passing.is_too_large(9_000)), (2, false));
+        let tokyo = region("jp-tokyo");
+        let passing = faults.passing(TALK, [&seoul, &tokyo], "u-a");
+        assert!(passing.is_too_large(LARGE_BYTES + 1) && !passing.is_too_large(LARGE_BYTES));
+        assert!(!passing.is_lost && !passing.is_altered);
     }
 }

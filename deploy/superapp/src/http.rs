@@ -1,6 +1,7 @@
 //! HTTP on a service's connection: faults first, then the service's own API.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +16,10 @@ use crate::account::SignedIn;
 use crate::audit::Count;
 use crate::clock::machine_time;
 use crate::component::{FaultPoint, Service};
-use crate::faults::{Effect, Then};
+use crate::faults::{Asker, Asks, Effect, LARGE_BYTES, Then};
 use crate::line::HardCut;
 use crate::world::{Place, World};
-use crate::{account_api, mobility_api, pay_api, talk_api};
+use crate::{account_api, cdn_api, mobility_api, pay_api, push_gateway, record_api, talk_api};
 
 /// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -39,14 +40,69 @@ pub(crate) struct Caller {
     pub(crate) world: Arc<World>,
     pub(crate) place: Place,
     pub(crate) hard: HardCut,
+    /// The user id of who calls, where it is known.
+    pub(crate) user: Option<String>,
+    /// How long the request's body says it is.
+    request_bytes: usize,
+    /// Whether a fault lets no long answer through.
+    loses_large: Arc<AtomicBool>,
 }
 
 impl Caller {
+    /// Somebody who has asked for nothing yet.
+    pub(crate) fn new(world: Arc<World>, place: Place, hard: HardCut) -> Self {
+        Self {
+            world,
+            place,
+            hard,
+            user: None,
+            request_bytes: 0,
+            loses_large: Arc::default(),
+        }
+    }
+
+    /// Who asks for this.
+    fn asking(self, request: &Request<Incoming>) -> Self {
+        let who = signed_in(&self.world, request).ok();
+        let body = hyper::body::Body::size_hint(request.body()).lower();
+        Self {
+            user: who.map(|who| who.user_id),
+            request_bytes: usize::try_from(body).unwrap_or(usize::MAX),
+            loses_large: Arc::default(),
+            ..self
+        }
+    }
+
     /// What the faults do to a request that needs `needs`.
     pub(crate) fn effect(&self, needs: &[FaultPoint]) -> Effect {
-        self.world
-            .faults
-            .effect(needs, self.place.service, &self.place.region)
+        self.effect_on(needs, Asks::Request)
+    }
+
+    /// What they do to a stream that passes `needs`.
+    pub(crate) fn stream_effect(&self, needs: &[FaultPoint]) -> Effect {
+        self.effect_on(needs, Asks::Stream)
+    }
+
+    fn effect_on(&self, needs: &[FaultPoint], asks: Asks) -> Effect {
+        let asker = Asker {
+            service: self.place.service,
+            region: &self.place.region,
+            user: self.user.as_deref(),
+            asks,
+        };
+        self.world.faults.effect(needs, &asker)
+    }
+
+    /// Waits while something that the request needs hangs, or loses what is long.
+    async fn hang(&self, needs: &[FaultPoint]) -> Cut {
+        let mut changes = self.world.faults.watch();
+        let hangs = |effect: Effect| effect.then == Then::Hang || effect.loses_large;
+        while hangs(self.effect_on(needs, Asks::Again)) {
+            if changes.changed().await.is_err() {
+                break;
+            }
+        }
+        Cut
     }
 }
 
@@ -65,25 +121,44 @@ pub(crate) struct Cut;
 /// Answers a request of a service, or cuts its connection.
 pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
     caller.world.counts.add(Count::Requests);
+    let caller = caller.asking(&request);
+    let loses_large = Arc::clone(&caller.loses_large);
+    let mut watch = caller.world.faults.watch();
     let is_http2 = request.version() == hyper::Version::HTTP_2;
-    let mut answer = match caller.place.service {
-        Service::Account => account_api::answer(caller, request).await,
-        Service::Talk => talk_api::answer(caller, request).await,
-        Service::Pay => pay_api::answer(caller, request).await,
-        Service::Mobility => mobility_api::answer(caller, request).await,
-        Service::Media
-        | Service::Map
-        | Service::Bank
-        | Service::Ent
-        | Service::Cdn
-        | Service::Push
-        | Service::Care => Ok(nothing_yet(&request)),
+    let service = caller.place.service;
+    let record = record_api::kind_of(service, request.uri().path());
+    let mut answer = match (record, service) {
+        (Some(place), _) => record_api::answer(caller, request, place).await,
+        (None, service) => answer_of(service, caller, request).await,
     }?;
+    let length = hyper::body::Body::size_hint(answer.body()).lower();
+    if loses_large.load(Ordering::Relaxed) && length > LARGE_BYTES as u64 {
+        let _changed_or_over = watch.changed().await;
+        return Err(Cut);
+    }
     if is_http2 {
         // There is no upgrade to offer (RFC 9113, section 8.6).
         answer.headers_mut().remove(UPGRADE);
     }
     Ok(answer)
+}
+
+/// Answers what is not about things that users make and end.
+async fn answer_of(
+    service: Service,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Result<Answer, Cut> {
+    match service {
+        Service::Account => account_api::answer(caller, request).await,
+        Service::Talk => talk_api::answer(caller, request).await,
+        Service::Pay => pay_api::answer(caller, request).await,
+        Service::Mobility => mobility_api::answer(caller, request).await,
+        Service::Cdn => cdn_api::answer(caller, request).await,
+        Service::Push => push_gateway::answer(caller, request).await,
+        Service::Care => Ok(care(&caller, &request)),
+        Service::Media | Service::Map | Service::Bank | Service::Ent => Ok(nothing_more(&request)),
+    }
 }
 
 /// Lets the faults act on a request: it may be delayed, hang, be cut, or be answered here.
@@ -94,6 +169,12 @@ pub(crate) async fn pass_faults(
     let effect = caller.effect(needs);
     if !effect.delay.is_zero() {
         tokio::time::sleep(machine_time(&*caller.world.clock, effect.delay)).await;
+    }
+    if effect.loses_large {
+        if caller.request_bytes > LARGE_BYTES {
+            return Err(caller.hang(needs).await);
+        }
+        caller.loses_large.store(true, Ordering::Relaxed);
     }
     match effect.then {
         Then::Answer => Ok(Ok(Content::Right)),
@@ -107,15 +188,7 @@ pub(crate) async fn pass_faults(
             caller.hard.set();
             Err(Cut)
         }
-        Then::Hang => {
-            let mut changes = caller.world.faults.watch();
-            while caller.effect(needs).then == Then::Hang {
-                if changes.changed().await.is_err() {
-                    break;
-                }
-            }
-            Err(Cut)
-        }
+        Then::Hang => Err(caller.hang(needs).await),
     }
 }
 
@@ -187,11 +260,16 @@ pub(crate) async fn read_json<T: serde::de::DeserializeOwned>(
 
 /// Reads a whole body, bounded in size and time.
 pub(crate) async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
-    let limited = Limited::new(body, BODY_BYTES_MAX).collect();
+    read_body_up_to(body, BODY_BYTES_MAX).await
+}
+
+/// Reads a whole body of at most `most` bytes, bounded in time.
+pub(crate) async fn read_body_up_to(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
+    let limited = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_MAX, limited).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(failure)) if failure.is::<http_body_util::LengthLimitError>() => {
-            let text = format!("a body may have {BODY_BYTES_MAX} bytes");
+            let text = format!("a body may have {most} bytes here");
             Err(error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text))
         }
         Ok(Err(_)) | Err(_) => {
@@ -263,7 +341,7 @@ impl From<Refusal> for Answer {
             code,
             message,
         } = refusal;
-        let body = serde_json::json!({ "error": { "code": code, "message": message } });
+        let body = serde_json::json!({ "error": told(code, &message) });
         let mut answer = json(status, &body);
         let headers = answer.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
@@ -275,6 +353,17 @@ impl From<Refusal> for Answer {
         }
         answer
     }
+}
+
+impl Refusal {
+    /// As it is told where there is no status.
+    pub(crate) fn told(&self) -> serde_json::Value {
+        told(self.code, &self.message)
+    }
+}
+
+fn told(code: &str, message: &str) -> serde_json::Value {
+    serde_json::json!({ "code": code, "message": message })
 }
 
 /// Refuses with a status, a code for programs and a message for people.
@@ -310,8 +399,19 @@ pub(crate) fn healthy() -> Answer {
     json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
-/// The answer of a service that offers nothing beside its health.
-fn nothing_yet(request: &Request<Incoming>) -> Answer {
+/// What the help centre says beside taking cases: where else it can be reached.
+fn care(caller: &Caller, request: &Request<Incoming>) -> Answer {
+    match (request.uri().path(), request.method()) {
+        ("/v1/contacts", &(hyper::Method::GET | hyper::Method::POST)) => {
+            let mail = caller.world.mail.get(&caller.place.region);
+            json(StatusCode::OK, &serde_json::json!({ "mail": mail }))
+        }
+        _ => nothing_more(request),
+    }
+}
+
+/// The answer of a service that offers nothing else beside its health.
+fn nothing_more(request: &Request<Incoming>) -> Answer {
     match (request.uri().path(), request.method()) {
         ("/healthz", &hyper::Method::GET) => healthy(),
         (path, _) => not_found(path).into(),

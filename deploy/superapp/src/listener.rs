@@ -177,11 +177,7 @@ impl Listener {
             self.world.counts.add(Count::HandshakesFailed);
             return;
         };
-        let caller = Caller {
-            world: Arc::clone(&self.world),
-            place: self.place.clone(),
-            hard,
-        };
+        let caller = Caller::new(Arc::clone(&self.world), self.place.clone(), hard);
         let ended = CancellationToken::new();
         let _ends_its_streams = ended.clone().drop_guard();
         tokio::select! {

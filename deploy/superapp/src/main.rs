@@ -46,7 +46,7 @@ struct Arguments {
     seed: u64,
 
     /// What is broken from the start; may be given many times.
-    #[arg(long = "fault", value_name = "NAME:KIND[=VALUE][@REGION]")]
+    #[arg(long = "fault", value_name = "NAME:KIND[=VALUE][@REGION][@SHARE]")]
     faults: Vec<Fault>,
 
     /// Write ca.pem, a target profile per region and the accounts' password files here.
@@ -55,13 +55,15 @@ struct Arguments {
 }
 
 /// What the shipped journeys need for nine agents: see [`PlatformConfig::new`].
-const POOLS: [&str; 6] = [
+const POOLS: [&str; 8] = [
     "login-users=18",
     "chat-users=36",
     "wallet-users=36",
     "chat-wallet-users=36",
     "taxi-riders=18",
     "taxi-drivers=18",
+    "talk-users=612",
+    "care-visitors=54",
 ];
 
 const AFTER_HELP: &str = "\
@@ -75,13 +77,19 @@ Kinds:
   error[=STATUS]     answers are errors, 500 to 599 (default 503)
   wrong-content      answers look well and say something wrong
   lost-delivery      messages, offers or money are accepted and never arrive
+  duplicate          messages and other deliveries come twice
+  large-payloads     what is longer than 1,400 bytes does not get through
   dns-failure[=HOW]  the name does not resolve: servfail (default) or nxdomain
   bad-certificate[=FLAW]  expired (default), wrong-name or untrusted
+
+Behind a kind: @REGION for callers from there alone; @accounts=8% for a stable share of the
+accounts, @requests=20% for a share of requests and deliveries, evenly spread.
 
 Examples:
   superapp --dir /tmp/superapp
   superapp --fault account:refuse
-  superapp --fault talk.message.text:lost-delivery@kr-seoul --fault relay:slow=3s";
+  superapp --fault talk.message.text:lost-delivery@kr-seoul --fault relay:slow=3s
+  superapp --fault relay:error=503@requests=20% --fault account:hang@accounts=8%";
 
 fn pool(text: &str) -> Result<(PoolName, usize), String> {
     let (name, count) = text

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Count, Counts};
 use crate::component::{Component, FaultPoint, PlatformFeature};
+use crate::record::Kind;
 
 /// Most open streams of one user and topic; the oldest is closed.
 const STREAMS_PER_USER_MAX: usize = 8;
@@ -27,11 +28,13 @@ pub(crate) enum Topic {
     Rides,
     /// What a driver is offered.
     Offers,
+    /// Things of one kind that one made or has a part in.
+    Records(Kind),
 }
 
 impl Topic {
     /// What a frame passes through on its way to a stream.
-    pub(crate) const fn passes(self) -> &'static [FaultPoint] {
+    pub(crate) fn passes(self) -> &'static [FaultPoint] {
         match self {
             Self::Texts => &[
                 FaultPoint::Component(Component::Relay),
@@ -41,6 +44,7 @@ impl Topic {
                 FaultPoint::Component(Component::Relay),
                 FaultPoint::Feature(PlatformFeature::TalkTransferInChat),
             ],
+            Self::Records(kind) => kind.needs(),
             Self::Rides | Self::Offers => &[
                 FaultPoint::Component(Component::Dispatch),
                 FaultPoint::Feature(PlatformFeature::MobilityTaxiCall),
@@ -118,21 +122,25 @@ impl Outlets {
         }
     }
 
-    /// Hands a frame to every open stream of `user_id` about `topic`.
+    /// Hands a frame to every open stream of `user_id` about `topic`; says how many took it.
     pub(crate) fn deliver(
         &self,
         user_id: &str,
         topic: Topic,
         delivery: &Delivery,
         counts: &Counts,
-    ) {
+    ) -> usize {
         let state = self.state();
         let outlets = state.outlets.get(&(user_id.to_owned(), topic));
+        let mut taken = 0;
         for outlet in outlets.into_iter().flatten() {
-            if outlet.deliveries.try_send(delivery.clone()).is_err() {
+            if outlet.deliveries.try_send(delivery.clone()).is_ok() {
+                taken += 1;
+            } else {
                 counts.add(Count::MessagesOverflowed);
             }
         }
+        taken
     }
 
     /// Forgets the queue of a stream that is over.

@@ -15,19 +15,24 @@ use crate::account::{Accounts, TestAccount, make_accounts};
 use crate::audit::{Audit, Counts};
 use crate::component::{FaultPoint, Service};
 use crate::config::{PlatformConfig, Ports, StartError};
+use crate::credential::Signer;
+use crate::datagram::Packets;
 use crate::dispatch::Dispatch;
 use crate::fault::Fault;
 use crate::faults::{FaultId, Faults, InjectError};
 use crate::listener::{Listener, bound, listen};
+use crate::media_store::Blobs;
 use crate::outlet::Outlets;
 use crate::pay_core::PayCore;
+use crate::push_gateway::Gateway;
+use crate::record::Records;
 use crate::relay::Relay;
 use crate::tls::Authority;
 use crate::world::{DNS_CONNECTIONS_MAX, Place, World};
-use crate::{admin, dns};
+use crate::{admin, datagram, dns, smtp};
 
 /// How often a free port is asked for until it is free for UDP and TCP both.
-const DNS_PORT_TRIES: usize = 16;
+const PORT_TRIES: usize = 16;
 /// Longest wait until every listener follows a change of the faults, and until all tasks end.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
@@ -41,6 +46,8 @@ pub struct RegionEndpoints {
     pub base: BTreeMap<String, String>,
     /// WebSocket URL by service: `wss://talk.superapp.test:PORT`.
     pub ws: BTreeMap<String, String>,
+    /// Where the help centre takes mail: `care.superapp.test:PORT`.
+    pub mail: String,
     /// The host names behind them.
     pub hosts: Vec<String>,
     /// The listener of each service, for callers that resolve names by themselves.
@@ -72,19 +79,6 @@ impl Platform {
     pub async fn start(config: PlatformConfig) -> Result<Self, StartError> {
         config.check()?;
         let accounts = make_accounts(&config.pools, config.seed);
-        let world = Arc::new(World {
-            clock: Arc::clone(&config.clock),
-            faults: Faults::new(config.regions.clone()),
-            unsettled: PayCore::new(accounts.iter().map(|one| one.user_id.clone())),
-            accounts: Accounts::new(accounts, config.session_lifetime),
-            relay: Relay::new(config.message_retention),
-            outlets: Outlets::default(),
-            unadvanced: Dispatch::default(),
-            counts: Counts::default(),
-            dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_MAX)),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        });
         let authority = Authority::new()?;
         let mut certificates = BTreeMap::new();
         for service in Service::ALL {
@@ -94,6 +88,32 @@ impl Platform {
         for (index, region) in config.regions.iter().enumerate() {
             regions.push(RegionSockets::bind(index, region, config.ports).await?);
         }
+        let world = Arc::new(World {
+            clock: Arc::clone(&config.clock),
+            faults: Faults::new(config.regions.clone()),
+            unsettled: PayCore::new(accounts.iter().map(|one| one.user_id.clone())),
+            accounts: Accounts::new(accounts, config.session_lifetime),
+            relay: Relay::new(config.message_retention),
+            outlets: Outlets::default(),
+            records: Records::new(config.message_retention),
+            blobs: Blobs::default(),
+            gateway: Gateway::default(),
+            packets: Packets::default(),
+            signer: Signer::new()?,
+            bases: regions
+                .iter()
+                .map(|sockets| (sockets.region.clone(), sockets.endpoints().base))
+                .collect(),
+            mail: regions
+                .iter()
+                .map(|sockets| (sockets.region.clone(), sockets.endpoints().mail))
+                .collect(),
+            unadvanced: Dispatch::default(),
+            counts: Counts::default(),
+            dns_connections: Arc::new(Semaphore::new(DNS_CONNECTIONS_MAX)),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
         let (admin_listener, admin) = tcp("the admin API", config.ports.admin())?;
 
         let mut endpoints = BTreeMap::new();
@@ -111,15 +131,26 @@ impl Platform {
                 region.clone(),
                 sockets.dns_tcp,
             ));
+            let place = |service| Place {
+                service,
+                region: region.clone(),
+            };
+            for (service, socket) in sockets.datagrams {
+                world
+                    .tasks
+                    .spawn(datagram::serve(Arc::clone(&world), place(service), socket));
+            }
+            world.tasks.spawn(smtp::serve(
+                Arc::clone(&world),
+                place(Service::Care),
+                sockets.mail.0,
+            ));
             for (service, listener, address) in sockets.services {
                 let follow = watch::Sender::new(0);
                 followed.push(follow.subscribe());
                 let one = Listener {
                     world: Arc::clone(&world),
-                    place: Place {
-                        service,
-                        region: region.clone(),
-                    },
+                    place: place(service),
                     certificates: certificates[&service].clone(),
                     followed: follow,
                 };
@@ -259,41 +290,55 @@ struct RegionSockets {
     dns_udp: UdpSocket,
     dns_tcp: TcpListener,
     services: Vec<(Service, TcpListener, SocketAddr)>,
+    /// UDP on the ports of services that have it.
+    datagrams: Vec<(Service, UdpSocket)>,
+    /// SMTP.
+    mail: (TcpListener, SocketAddr),
 }
 
 impl RegionSockets {
     async fn bind(index: usize, region: &RegionId, ports: Ports) -> Result<Self, StartError> {
-        let (dns_udp, dns_tcp, dns) = Self::bind_dns(region, ports.dns(index)).await?;
-        let mut services = Vec::new();
+        let what = format!("DNS from {region}");
+        let (dns_udp, dns_tcp, dns) = Self::bind_both(&what, ports.dns(index)).await?;
+        let (mut services, mut datagrams) = (Vec::new(), Vec::new());
         for service in Service::ALL {
             let what = format!("{} from {region}", service.as_str());
-            let (listener, address) = tcp(&what, ports.service(index, *service))?;
-            services.push((*service, listener, address));
+            let port = ports.service(index, *service);
+            if service.takes_datagrams() {
+                let (socket, listener, address) = Self::bind_both(&what, port).await?;
+                datagrams.push((*service, socket));
+                services.push((*service, listener, address));
+            } else {
+                let (listener, address) = tcp(&what, port)?;
+                services.push((*service, listener, address));
+            }
         }
+        let mail = tcp(&format!("mail from {region}"), ports.mail(index))?;
         Ok(Self {
             region: region.clone(),
             dns,
             dns_udp,
             dns_tcp,
             services,
+            datagrams,
+            mail,
         })
     }
 
-    /// A free TCP port need not be free for UDP: then another one is tried.
-    async fn bind_dns(
-        region: &RegionId,
+    /// UDP and TCP on one port. A free TCP port need not be free for UDP: then another is tried.
+    async fn bind_both(
+        what: &str,
         port: u16,
     ) -> Result<(UdpSocket, TcpListener, SocketAddr), StartError> {
-        let what = format!("DNS from {region}");
-        let mut tries = if port == 0 { DNS_PORT_TRIES } else { 1 };
+        let mut tries = if port == 0 { PORT_TRIES } else { 1 };
         loop {
             tries -= 1;
-            let (listener, address) = tcp(&what, port)?;
+            let (listener, address) = tcp(what, port)?;
             match UdpSocket::bind(address).await {
                 Ok(socket) => return Ok((socket, listener, address)),
                 Err(source) if tries == 0 => {
                     return Err(StartError::Listen {
-                        what,
+                        what: what.to_owned(),
                         address,
                         source,
                     });
@@ -316,6 +361,7 @@ impl RegionSockets {
                 .filter(|(s, _, _)| s.streams())
                 .map(|(s, _, a)| url("wss", s, a))
                 .collect(),
+            mail: format!("{}:{}", Service::Care.host(), self.mail.1.port()),
             hosts: services().map(|(s, _, _)| s.host().to_owned()).collect(),
             listeners: services()
                 .map(|(s, _, a)| (s.as_str().to_owned(), *a))

@@ -133,6 +133,14 @@ impl Relay {
             .collect()
     }
 
+    /// How many messages to `user_id` are not deleted.
+    pub(crate) fn received(&self, user_id: &str, now: Monotonic) -> usize {
+        let state = self.state();
+        let kept = state.by_sender.values().flatten();
+        let to = kept.filter(|k| k.message.to == user_id);
+        to.filter(|k| self.is_there(k, now)).count()
+    }
+
     /// Deletes a message of `from`; false if there is none of this id.
     pub(crate) fn delete(&self, from: &str, id: &str, now: Monotonic) -> bool {
         let mut state = self.state();

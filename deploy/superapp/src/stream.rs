@@ -22,9 +22,11 @@ use crate::faults::Then;
 use crate::http::{self, Answer, Caller, Refusal};
 use crate::mobility_api::position_delivery;
 use crate::outlet::{Delivery, Inbox, Topic};
+use crate::record::{Kind, Record};
+use crate::record_api::call;
 use crate::world::World;
 
-/// Longest frame from a client: clients have nothing to say but pings and close.
+/// Longest frame from a client: of those who call, signals; of others, pings and close.
 const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Longest wait until a frame is taken from us; below the platform's patience when it stops.
 const SEND_MAX: Duration = Duration::from_secs(3);
@@ -129,9 +131,12 @@ async fn converse(
         &json!({ "type": "ready", "user_id": inbox.user_id }),
     )
     .await?;
+    if let Some(missed) = missed(caller, inbox) {
+        hand_over(caller, socket, inbox, missed).await?;
+    }
     loop {
         changes.mark_unchanged();
-        match caller.effect(inbox.topic.passes()).then {
+        match caller.stream_effect(inbox.topic.passes()).then {
             Then::Reset => {
                 caller.hard.set();
                 return Ok(());
@@ -146,15 +151,21 @@ async fn converse(
             () = inbox.crowded_out.cancelled() => return bye(socket, "too many streams").await,
             changed = changes.changed() => if changed.is_err() { return Ok(()) },
             () = next(&mut ticks) => for delivery in due(world, inbox) {
-                hand_over(caller, socket, inbox.topic, delivery).await?;
+                hand_over(caller, socket, inbox, delivery).await?;
             },
             delivery = inbox.deliveries.recv() => match delivery {
-                Some(delivery) => hand_over(caller, socket, inbox.topic, delivery).await?,
+                Some(delivery) => hand_over(caller, socket, inbox, delivery).await?,
                 None => return Ok(()),
             },
             frame = socket.next() => match frame {
                 None | Some(Ok(Frame::Close(_))) => return Ok(()),
                 Some(Err(error)) => return Err(error),
+                Some(Ok(Frame::Text(text))) => if let Topic::Records(kind) = inbox.topic
+                    && kind.is_call()
+                    && let Some(back) = call::heard(caller, &who.user_id, (kind, text.as_str())).await
+                {
+                    say(socket, &back).await?;
+                },
                 // Pings are answered by the library; a client has nothing else to say.
                 Some(Ok(_)) => (),
             },
@@ -166,7 +177,7 @@ async fn converse(
 /// whom rides can be offered to.
 fn ticks(world: &World, topic: Topic) -> Option<tokio::time::Interval> {
     match topic {
-        Topic::Texts | Topic::Cards => None,
+        Topic::Texts | Topic::Cards | Topic::Records(_) => None,
         Topic::Rides | Topic::Offers => {
             let every = machine_time(&*world.clock, TICK).max(TICK_MIN);
             let mut ticks = tokio::time::interval(every);
@@ -191,29 +202,57 @@ fn due(world: &World, inbox: &Inbox) -> Vec<Delivery> {
             let positions = dispatch.positions(&inbox.user_id, world.clock.monotonic());
             positions.into_iter().map(position_delivery).collect()
         }
-        Topic::Texts | Topic::Cards | Topic::Offers => Vec::new(),
+        Topic::Texts | Topic::Cards | Topic::Offers | Topic::Records(_) => Vec::new(),
     }
+}
+
+/// What a computer that was just signed in from gets first: which computers there are, and how
+/// much was said meanwhile.
+fn missed(caller: &Caller, inbox: &Inbox) -> Option<Delivery> {
+    if inbox.topic != Topic::Records(Kind::Device) {
+        return None;
+    }
+    let world = &*caller.world;
+    let now = world.clock.monotonic();
+    let devices = world
+        .records
+        .find((Kind::Device, &inbox.user_id), None, now);
+    let confirmed = devices.iter().filter(|device| device.state == "confirmed");
+    let unread = world.relay.received(&inbox.user_id, now);
+    let frame =
+        |devices: Vec<Value>| json!({ "type": "sync", "unread": unread, "devices": devices });
+    Some(Delivery {
+        frame: frame(confirmed.clone().map(Record::shown).collect()),
+        altered: frame(confirmed.map(Record::altered).collect()),
+        region: caller.place.region.clone(),
+    })
 }
 
 async fn hand_over(
     caller: &Caller,
     socket: &mut Socket,
-    topic: Topic,
+    inbox: &Inbox,
     delivery: Delivery,
 ) -> Result<(), tungstenite::Error> {
     let regions = [&caller.place.region, &delivery.region];
-    if caller.world.faults.loses(topic.passes(), regions) {
-        caller.world.counts.add(Count::MessagesLost);
-        return Ok(());
-    }
-    let is_altered = caller.world.faults.alters(topic.passes(), regions);
-    let frame = if is_altered {
+    let counts = &caller.world.counts;
+    let faults = &caller.world.faults;
+    let passing = faults.passing(inbox.topic.passes(), regions, &inbox.user_id);
+    let frame = if passing.is_altered {
         delivery.altered
     } else {
         delivery.frame
     };
-    say(socket, &frame).await?;
-    caller.world.counts.add(Count::MessagesDelivered);
+    let frame = frame.to_string();
+    if passing.is_lost || passing.is_too_large(frame.len()) {
+        counts.add(Count::MessagesLost);
+        return Ok(());
+    }
+    for _ in 0..passing.times() {
+        in_time(socket.send(Frame::text(frame.clone()))).await?;
+    }
+    counts.add(Count::MessagesDelivered);
+    counts.add_many(Count::MessagesDoubled, passing.times() - 1);
     Ok(())
 }
 

@@ -9,8 +9,9 @@ use crate::audit::Count;
 use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::http::{self, Answer, Caller, Cut, REFERENCE_BYTES_MAX, Refusal};
 use crate::outlet::{Delivery, Topic};
+use crate::record::Kind;
 use crate::relay::{Accepted, Draft, Message};
-use crate::{chat_transfer_api, stream};
+use crate::{cdn_api, chat_transfer_api, stream};
 
 /// Every act goes through the relay; open sessions need no component.
 pub(crate) const NEEDS: &[FaultPoint] = &[
@@ -49,6 +50,9 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
     if chat_transfer_api::is_path(path) {
         return chat_transfer_api::answer(caller, request).await;
     }
+    if let (Some(name), &Method::GET) = (path.strip_prefix("/v1/emoticons/"), request.method()) {
+        return picture(&caller, name).await;
+    }
     let one = path
         .strip_prefix("/v1/messages/")
         .filter(|id| !id.is_empty());
@@ -69,6 +73,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
     // Wrong content shows where a message arrives, so that sending and cleaning up still work.
     let needs = match route {
         Route::Stream(Topic::Cards) => CARDS_NEED,
+        Route::Stream(Topic::Records(kind)) => kind.needs(),
         _ => NEEDS,
     };
     if let Err(refusal) = http::pass_faults(&caller, needs).await? {
@@ -80,6 +85,17 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         Route::Find => find(&caller, &request),
         Route::Delete(id) => delete(&caller, &request, &id),
     }))
+}
+
+/// The picture of an emoticon, for whoever got one.
+async fn picture(caller: &Caller, name: &str) -> Result<Answer, Cut> {
+    const NEEDS: &[FaultPoint] = &[FaultPoint::Feature(PlatformFeature::TalkEmoticonExchange)];
+    match http::pass_faults(caller, NEEDS).await? {
+        Ok(_) => Ok(http::either(
+            cdn_api::from_the_messenger(caller, name).await,
+        )),
+        Err(refusal) => Ok(refusal.into()),
+    }
 }
 
 async fn send(caller: &Caller, request: Request<Incoming>) -> Result<Answer, Refusal> {
@@ -151,10 +167,13 @@ fn topic(request: &Request<Incoming>) -> Result<Topic, Refusal> {
     match http::query_value(request, "kind").as_deref() {
         None | Some("text") => Ok(Topic::Texts),
         Some("transfer") => Ok(Topic::Cards),
-        Some(_) => {
-            let text = "a stream has the kind text or transfer";
-            Err(http::error(StatusCode::BAD_REQUEST, "no_such_kind", text))
-        }
+        Some(kind) => Kind::streamed(kind).map(Topic::Records).ok_or_else(|| {
+            let kinds = Kind::ALL.iter().map(|kind| kind.collection());
+            let kinds = kinds.filter(|kind| Kind::streamed(kind).is_some());
+            let kinds: Vec<_> = kinds.collect();
+            let text = format!("a stream is about text, transfer, {}", kinds.join(", "));
+            http::error(StatusCode::BAD_REQUEST, "no_such_kind", text)
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every listener of one platform shares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bongsu_model::{Clock, RegionId};
@@ -10,10 +11,15 @@ use tokio_util::task::TaskTracker;
 use crate::account::Accounts;
 use crate::audit::{Audit, Count, Counts};
 use crate::component::Service;
+use crate::credential::Signer;
+use crate::datagram::Packets;
 use crate::dispatch::Dispatch;
 use crate::faults::Faults;
+use crate::media_store::Blobs;
 use crate::outlet::Outlets;
 use crate::pay_core::{Channel, PayCore};
+use crate::push_gateway::Gateway;
+use crate::record::Records;
 use crate::relay::Relay;
 use crate::{chat_transfer_api, mobility_api, pay_api};
 
@@ -28,6 +34,15 @@ pub(crate) struct World {
     pub(crate) accounts: Accounts,
     pub(crate) relay: Relay,
     pub(crate) outlets: Outlets,
+    pub(crate) records: Records,
+    pub(crate) blobs: Blobs,
+    pub(crate) gateway: Gateway,
+    pub(crate) packets: Packets,
+    pub(crate) signer: Signer,
+    /// The base URL of each service by name, as each region calls it.
+    pub(crate) bases: BTreeMap<RegionId, BTreeMap<String, String>>,
+    /// Where mail is taken, as each region reaches it.
+    pub(crate) mail: BTreeMap<RegionId, String>,
     /// Reached through [`World::pay_core`], which settles first what is due.
     pub(crate) unsettled: PayCore,
     /// Reached through [`World::dispatch`], which lets first happen what is due.
@@ -70,6 +85,7 @@ impl World {
             drivers_online: self.dispatch().drivers_online(),
             sessions_open: self.accounts.open_sessions(now),
             messages_undeleted: self.relay.undeleted(now),
+            records_open: self.records.open(now),
             streams_open: self.outlets.count(),
             idempotency_conflicts: self.counts.get(Count::IdempotencyConflicts),
             counts: Count::ALL

@@ -12,5 +12,7 @@ mod platform {
     mod money;
     mod multiplexed;
     mod names;
+    mod shares;
     mod taxi;
+    mod things;
 }

@@ -100,6 +100,8 @@ pub enum PlatformFeature {
     CareIntakeMail,
     /// Complaints by phone.
     CareIntakePhone,
+    /// Complaints by the form on the web.
+    CareIntakeWeb,
 }
 
 /// One row of the table: id, service, components.
@@ -157,6 +159,7 @@ impl PlatformFeature {
         Self::EntMelonPersonalization,
         Self::CareIntakeMail,
         Self::CareIntakePhone,
+        Self::CareIntakeWeb,
     ];
 
     /// Its id in the catalogue.
@@ -442,6 +445,7 @@ impl PlatformFeature {
             ),
             Self::CareIntakeMail => ("care.intake.mail", Service::Care, &[]),
             Self::CareIntakePhone => ("care.intake.phone", Service::Care, &[]),
+            Self::CareIntakeWeb => ("care.intake.web", Service::Care, &[]),
         }
     }
 }
