@@ -201,11 +201,21 @@ impl Accounts {
         }
     }
 
-    /// The account that others know by `user_id`.
+    /// The place of the account that others know by `user_id`.
+    pub(crate) fn by_user_id(&self, user_id: &str) -> Option<usize> {
+        self.by_login.get(user_id.strip_prefix("u-")?).copied()
+    }
+
+    /// The place of the account with this login and password: how machines prove who they are, at
+    /// every request and without a session.
+    pub(crate) fn by_key(&self, login: &str, password: &str) -> Option<usize> {
+        let index = *self.by_login.get(login)?;
+        (self.accounts[index].password.expose() == password).then_some(index)
+    }
+
+    /// Whether there is an account that others know by `user_id`.
     pub(crate) fn knows_user(&self, user_id: &str) -> bool {
-        user_id
-            .strip_prefix("u-")
-            .is_some_and(|login| self.by_login.contains_key(login))
+        self.by_user_id(user_id).is_some()
     }
 
     pub(crate) fn open_sessions(&self, now: Monotonic) -> Vec<OpenSession> {
@@ -265,7 +275,7 @@ pub(crate) fn make_accounts(pools: &[(PoolName, usize)], seed: u64) -> Vec<TestA
     pools.iter().flat_map(numbered).collect()
 }
 
-/// A random text that nobody guesses.
+/// A text that nobody guesses.
 pub(crate) fn token() -> String {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).expect("the system's random source works once it is up");

@@ -1,4 +1,4 @@
-//! The admin API, on a loopback listener of its own: faults, topology, audit.
+//! The admin API, on a loopback listener of its own: faults, data centres, topology, audit.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::component::{Component, FaultPoint, PlatformFeature};
+use crate::facility::{Facility, FacilityAct, Standing};
 use crate::fault::{Fault, FaultError, FaultKind, Reach, Share};
 use crate::faults::FaultId;
 use crate::http::{self, Answer, Refusal};
@@ -86,6 +87,10 @@ async fn answer(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Ref
     let path = request.uri().path();
     let one = path.strip_prefix("/admin/faults/");
     match (path, one, request.method()) {
+        ("/admin/facilities", _, &Method::GET) => {
+            Ok(http::json(StatusCode::OK, &facilities_json(parts)))
+        }
+        ("/admin/facilities", _, &Method::POST) => facility(parts, request).await,
         ("/admin/faults", _, &Method::GET) => Ok(list(parts)),
         ("/admin/faults", _, &Method::POST) => inject(parts, request).await,
         ("/admin/faults", _, &Method::DELETE) => mend_on(parts, &request).await,
@@ -99,9 +104,8 @@ async fn answer(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Ref
             })?;
             Ok(http::json(StatusCode::OK, &audit))
         }
-        ("/admin/faults" | "/admin/topology" | "/admin/audit", _, _) | (_, Some(_), _) => {
-            Err(http::not_allowed())
-        }
+        ("/admin/facilities" | "/admin/faults" | "/admin/topology" | "/admin/audit", _, _)
+        | (_, Some(_), _) => Err(http::not_allowed()),
         (path, None, _) => Err(http::not_found(path)),
     }
 }
@@ -193,6 +197,55 @@ fn fault_json(id: FaultId, fault: &Fault) -> Value {
         },
         "share": fault.share.to_string(),
     })
+}
+
+/// What is done to a data centre, as [`FacilityAct`] is written.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FacilityRequest {
+    act: String,
+}
+
+async fn facility(parts: &Parts, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let body = http::read_body(request.into_body()).await?;
+    let asked: FacilityRequest = serde_json::from_slice(&body).map_err(|wrong| bad_act(&wrong))?;
+    let act: FacilityAct = asked.act.parse().map_err(|wrong| bad_act(&wrong))?;
+    let now = parts.world.clock.wall();
+    let done = parts.world.faults.facility(act, now);
+    done.map_err(|wrong| bad_act(&wrong))?;
+    parts.settle().await;
+    tracing::info!(%act, "done to a data centre");
+    Ok(http::json(StatusCode::OK, &facilities_json(parts)))
+}
+
+fn bad_act(wrong: &dyn std::error::Error) -> Refusal {
+    http::error(StatusCode::BAD_REQUEST, "bad_act", wrong.to_string())
+}
+
+/// The data centres: their power, and where each component runs.
+fn facilities_json(parts: &Parts) -> Value {
+    let state = parts.world.faults.facilities();
+    let facilities: Vec<Value> = Facility::ALL
+        .iter()
+        .map(|one| json!({ "name": one.as_str(), "power": state.has_power(*one) }))
+        .collect();
+    let components: Vec<Value> = Component::ALL
+        .iter()
+        .map(|component| {
+            let (standing, turned_away) = match state.standing(*component) {
+                Standing::Whole => ("whole", 0.0),
+                Standing::Gone => ("gone", 1.0),
+                Standing::StandingBy { turned_away } => ("standing-by", turned_away),
+            };
+            json!({
+                "name": component.as_str(),
+                "runs_in": state.runs_in(*component).map(Facility::as_str),
+                "standing": standing,
+                "turned_away": turned_away,
+            })
+        })
+        .collect();
+    json!({ "facilities": facilities, "components": components })
 }
 
 fn topology(parts: &Parts) -> Value {

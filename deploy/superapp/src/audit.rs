@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::bikes::BikeOut;
 use crate::dispatch::OpenRide;
+use crate::errands::OpenErrand;
+use crate::parking::ParkedCar;
 use crate::pay_core::{MoneyAudit, OpenTransfer};
 use crate::record::OpenRecord;
 
@@ -131,6 +134,18 @@ pub struct Audit {
     pub transfers_open: Vec<OpenTransfer>,
     /// Whether any won was made or lost.
     pub money: MoneyAudit,
+    /// Transfers between accounts of the bank that are not finished, or not given back.
+    pub bank_transfers_open: Vec<OpenTransfer>,
+    /// Whether any won was made or lost at the bank.
+    pub bank_money: MoneyAudit,
+    /// Cards that are stored.
+    pub cards_stored: usize,
+    /// Cars that are inside.
+    pub cars_parked: Vec<ParkedCar>,
+    /// Rides on bikes that are not over.
+    pub bikes_out: Vec<BikeOut>,
+    /// Errands that are not over.
+    pub errands_open: Vec<OpenErrand>,
     /// Rides that are not over.
     pub rides_open: Vec<OpenRide>,
     /// Drivers that can be offered rides.

@@ -1,4 +1,5 @@
-//! The service `cdn`: the pictures of emoticons, near to users, by their names.
+//! The service `cdn`: the pictures of emoticons, near to users, by their names; what else is there is
+//! `ent_cdn_api`'s.
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -6,6 +7,7 @@ use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Method, Request, StatusCode};
 
 use crate::component::{Component, FaultPoint, Service};
+use crate::ent_cdn_api;
 use crate::http::{self, Answer, Caller, Content, Cut, Refusal};
 use crate::media_api::raw;
 
@@ -39,7 +41,7 @@ pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result
         (_, &Method::GET) if path == "/healthz" => return Ok(http::healthy()),
         (Some(name), &Method::GET) => name,
         (Some(_), _) => return Ok(http::not_allowed().into()),
-        (None, _) => return Ok(http::not_found(path).into()),
+        (None, _) => return ent_cdn_api::answer(caller, request).await,
     };
     match http::pass_faults(&caller, NEEDS).await? {
         Ok(content) => Ok(http::either(picture(name, content))),

@@ -91,7 +91,10 @@ impl Service {
 
     /// Whether it also speaks WebSocket.
     pub const fn streams(self) -> bool {
-        matches!(self, Self::Talk | Self::Bank | Self::Mobility | Self::Push)
+        matches!(
+            self,
+            Self::Talk | Self::Pay | Self::Bank | Self::Mobility | Self::Push
+        )
     }
 }
 

@@ -93,8 +93,9 @@ impl PlatformConfig {
     /// pools that the shipped journeys use: 18 accounts for each who plays alone in
     /// a pool (signing in, riding, driving), 36 where two who chat or pay are of one pool.
     ///
-    /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2; `talk-users` are shared
-    /// by the journeys of the messenger, with 34 actors together, `care-visitors` by three of one.
+    /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2. Several journeys share
+    /// `talk-users` (34 actors together), `care-visitors` (3), `pay-users` (7), `merchants` (4),
+    /// `visitors` of the map (3), `movers` (11) and `fans` of webtoons and music (5).
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
         let pool = |name| PoolName::new(name).expect("a literal pool name");
         Self {
@@ -109,6 +110,12 @@ impl PlatformConfig {
                 (pool("taxi-drivers"), 18),
                 (pool("talk-users"), 612),
                 (pool("care-visitors"), 54),
+                (pool("pay-users"), 126),
+                (pool("merchants"), 72),
+                (pool("bank-users"), 18),
+                (pool("visitors"), 54),
+                (pool("movers"), 198),
+                (pool("fans"), 90),
             ],
             seed: 1,
             ports: Ports::Free,

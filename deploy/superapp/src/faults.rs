@@ -1,14 +1,17 @@
-//! The faults that are active, and what they do to a host, a request or a delivery.
+//! The faults that are active, with the data centres and their power, and what both do to a host, a
+//! request or a delivery.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bongsu_model::RegionId;
+use bongsu_model::{RegionId, Timestamp};
 use tokio::sync::watch;
 
-use crate::component::{FaultPoint, Service};
+use crate::component::{Component, FaultPoint, Service};
+use crate::facility::{Facilities, FacilityAct, FacilityError, Standing};
 use crate::fault::{CertificateFlaw, DnsFailure, Fault, FaultError, FaultKind, Reach, Share};
 
 /// Most faults at once: every kind on every point (11 × 70 = 770), rounded up.
@@ -140,6 +143,9 @@ impl Active {
 pub(crate) struct Faults {
     regions: Vec<RegionId>,
     active: Mutex<(u64, BTreeMap<FaultId, Active>)>,
+    facilities: Mutex<Facilities>,
+    /// Requests that were asked about, so that a share of them can be turned away evenly.
+    asked: AtomicU64,
     version: watch::Sender<u64>,
 }
 
@@ -148,6 +154,8 @@ impl Faults {
         Self {
             regions,
             active: Mutex::new((0, BTreeMap::new())),
+            facilities: Mutex::default(),
+            asked: AtomicU64::new(0),
             version: watch::Sender::new(0),
         }
     }
@@ -172,6 +180,20 @@ impl Faults {
             active.insert(FaultId(*last), Active { fault, seen });
             Ok(FaultId(*last))
         })
+    }
+
+    /// Does something to a data centre, at `now` of the platform's clock.
+    pub(crate) fn facility(&self, act: FacilityAct, now: Timestamp) -> Result<(), FacilityError> {
+        self.facilities().act(act, now)?;
+        self.version.send_modify(|version| *version += 1);
+        Ok(())
+    }
+
+    /// The data centres as they are.
+    pub(crate) fn facilities(&self) -> MutexGuard<'_, Facilities> {
+        self.facilities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the faults for which `which` holds; says how many there were.
@@ -199,13 +221,20 @@ impl Faults {
             });
             !hits.is_empty()
         };
-        if hit_by(FaultKind::Refuse) {
+        if hit_by(FaultKind::Refuse) || self.is_dark(service) {
             Door::Refusing
         } else if hit_by(FaultKind::Reset) {
             Door::Resetting
         } else {
             Door::Open
         }
+    }
+
+    /// Whether the component that is the service's host has no power.
+    fn is_dark(&self, service: Service) -> bool {
+        let host = Component::ALL.iter().copied();
+        let mut host = host.filter(|component| component.fronts() == Some(service));
+        host.any(|component| self.facilities().standing(component) == Standing::Gone)
     }
 
     pub(crate) fn certificate(
@@ -236,7 +265,7 @@ impl Faults {
 
     /// What happens to a request that needs `needs`.
     pub(crate) fn effect(&self, needs: &[FaultPoint], asker: &Asker<'_>) -> Effect {
-        self.read(|(_, active)| {
+        let mut effects = self.read(|(_, active)| {
             let fault = &active.fault;
             let is_hit = needs.contains(&fault.on)
                 && fault.reach.covers(asker.region)
@@ -247,12 +276,32 @@ impl Faults {
                     Asks::Stream => !matches!(fault.share, Share::Requests(_)),
                 };
             is_hit.then(|| fault.effect_at(asker.service))
-        })
-        .into_iter()
-        .fold(Effect::default(), |sum, one| Effect {
-            delay: sum.delay.saturating_add(one.delay),
-            then: sum.then.max(one.then),
-            loses_large: sum.loses_large || one.loses_large,
+        });
+        effects.extend(self.standing(needs));
+        effects
+            .into_iter()
+            .fold(Effect::default(), |sum, one| Effect {
+                delay: sum.delay.saturating_add(one.delay),
+                then: sum.then.max(one.then),
+                loses_large: sum.loses_large || one.loses_large,
+            })
+    }
+
+    /// What the centres do to a request that needs `needs`.
+    fn standing(&self, needs: &[FaultPoint]) -> Option<Effect> {
+        let n = self.asked.fetch_add(1, Ordering::Relaxed);
+        let facilities = self.facilities();
+        let components = needs.iter().filter_map(|point| match point {
+            FaultPoint::Component(component) => Some(*component),
+            FaultPoint::Feature(_) => None,
+        });
+        let served = components.map(|component| facilities.serves(component, n));
+        // The slowest of them decides; one that is missing decides more.
+        let delay = served.reduce(|one, other| Some(one?.max(other?)))?;
+        Some(Effect {
+            delay: delay.unwrap_or_default(),
+            then: delay.map_or(Then::Fail(503), |_| Then::Answer),
+            loses_large: false,
         })
     }
 

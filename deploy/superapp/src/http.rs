@@ -19,7 +19,10 @@ use crate::component::{FaultPoint, Service};
 use crate::faults::{Asker, Asks, Effect, LARGE_BYTES, Then};
 use crate::line::HardCut;
 use crate::world::{Place, World};
-use crate::{account_api, cdn_api, mobility_api, pay_api, push_gateway, record_api, talk_api};
+use crate::{
+    account_api, bank_api, cdn_api, ent_api, map_api, mobility_api, pay_api, push_gateway,
+    record_api, talk_api,
+};
 
 /// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -157,7 +160,10 @@ async fn answer_of(
         Service::Cdn => cdn_api::answer(caller, request).await,
         Service::Push => push_gateway::answer(caller, request).await,
         Service::Care => Ok(care(&caller, &request)),
-        Service::Media | Service::Map | Service::Bank | Service::Ent => Ok(nothing_more(&request)),
+        Service::Map => map_api::answer(caller, request).await,
+        Service::Bank => bank_api::answer(caller, request).await,
+        Service::Ent => ent_api::answer(caller, request).await,
+        Service::Media => Ok(nothing_more(&request)),
     }
 }
 
@@ -211,6 +217,19 @@ pub(crate) fn signed_in<B>(world: &World, request: &Request<B>) -> Result<Signed
         .ok_or_else(|| {
             let text = "sign in first: there is no open session for this token";
             error(StatusCode::UNAUTHORIZED, "no_session", text)
+        })
+}
+
+/// The merchant of a request, who shows login and key: `Authorization: SECRET_KEY login:key`.
+pub(crate) fn merchant<B>(world: &World, request: &Request<B>) -> Result<usize, Refusal> {
+    let value = request.headers().get(AUTHORIZATION);
+    value
+        .and_then(|value| value.to_str().ok()?.strip_prefix("SECRET_KEY "))
+        .and_then(|pair| pair.trim().split_once(':'))
+        .and_then(|(login, key)| world.accounts.by_key(login, key))
+        .ok_or_else(|| {
+            let text = "merchants show `Authorization: SECRET_KEY login:password`";
+            error(StatusCode::UNAUTHORIZED, "no_merchant", text)
         })
 }
 

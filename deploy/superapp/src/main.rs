@@ -55,7 +55,7 @@ struct Arguments {
 }
 
 /// What the shipped journeys need for nine agents: see [`PlatformConfig::new`].
-const POOLS: [&str; 8] = [
+const POOLS: [&str; 14] = [
     "login-users=18",
     "chat-users=36",
     "wallet-users=36",
@@ -64,6 +64,12 @@ const POOLS: [&str; 8] = [
     "taxi-drivers=18",
     "talk-users=612",
     "care-visitors=54",
+    "pay-users=126",
+    "merchants=72",
+    "bank-users=18",
+    "visitors=54",
+    "movers=198",
+    "fans=90",
 ];
 
 const AFTER_HELP: &str = "\
@@ -204,6 +210,10 @@ fn summary(platform: &Platform, profiles: &[PathBuf]) -> String {
         "\nBreak and mend ({}):
   curl http://{admin}/admin/faults -d '{{\"on\":\"account\",\"kind\":\"refuse\"}}'
   curl -X DELETE 'http://{admin}/admin/faults?on=account'
+Take power from a data centre, and fail a component over (then fail-back, power-on):
+  curl http://{admin}/admin/facilities -d '{{\"act\":\"dc-a:power-off\"}}'
+  curl http://{admin}/admin/facilities -d '{{\"act\":\"relay:fail-over\"}}'
+Look:
   curl http://{admin}/admin/topology    curl http://{admin}/admin/audit
 Ctrl-C stops it.\n",
         names.join(", ")

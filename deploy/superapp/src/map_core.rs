@@ -1,6 +1,8 @@
 //! The component `map-core`: places, the way between them, and what a taxi costs for it. Keeps
 //! nothing and knows no HTTP.
 
+pub(crate) mod places;
+
 /// The area that is served, in degrees: Korea and its waters.
 const LATITUDES: std::ops::RangeInclusive<f64> = 33.0..=39.0;
 const LONGITUDES: std::ops::RangeInclusive<f64> = 124.0..=132.0;
@@ -43,11 +45,14 @@ pub(crate) enum NoWay {
     TooFar,
 }
 
+/// Whether a place is in the area that is served.
+pub(crate) fn is_served(place: Place) -> bool {
+    LATITUDES.contains(&place.lat) && LONGITUDES.contains(&place.lon)
+}
+
 /// The way between two places.
 pub(crate) fn way(from: Place, to: Place) -> Result<Way, NoWay> {
-    let is_inside =
-        |place: Place| LATITUDES.contains(&place.lat) && LONGITUDES.contains(&place.lon);
-    if !is_inside(from) || !is_inside(to) {
+    if !is_served(from) || !is_served(to) {
         return Err(NoWay::Outside);
     }
     let metres = straight_m(from, to) * DETOUR;

@@ -1,5 +1,6 @@
 //! The HTTP API of the service `mobility`: quotes and rides for riders, offers for drivers, and a
-//! stream for each of them.
+//! stream for each of them. What the apps show before anyone rides, the apps of drivers,
+//! errands, parking and bikes have files of their own.
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -12,8 +13,8 @@ use crate::http::{self, Answer, Caller, Content, Cut, REFERENCE_BYTES_MAX, Refus
 use crate::map_core::{self, NoWay, Place};
 use crate::outlet::{Delivery, Topic};
 use crate::pay_api::checked_reference;
-use crate::stream;
 use crate::world::World;
+use crate::{bike_api, driver_api, errand_api, mobility_app_api, parking_api, stream};
 
 /// A quote needs the map and nobody who drives.
 const QUOTE_NEEDS: &[FaultPoint] = &[
@@ -80,6 +81,22 @@ fn route(path: &str, method: &Method) -> Result<Route, Refusal> {
 pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
     if request.uri().path() == "/healthz" && request.method() == Method::GET {
         return Ok(http::healthy());
+    }
+    let path = request.uri().path();
+    if mobility_app_api::is_path(path) {
+        return mobility_app_api::answer(caller, request).await;
+    }
+    if driver_api::is_path(path) {
+        return driver_api::answer(caller, request).await;
+    }
+    if errand_api::is_path(path) {
+        return errand_api::answer(caller, request).await;
+    }
+    if parking_api::is_path(path) {
+        return parking_api::answer(caller, request).await;
+    }
+    if bike_api::is_path(path) {
+        return bike_api::answer(caller, request).await;
     }
     let route = match route(request.uri().path(), request.method()) {
         Ok(route) => route,
@@ -325,7 +342,7 @@ fn won(amount: u64) -> Value {
     json!({ "amount": amount, "currency": "KRW" })
 }
 
-fn no_way(no_way: NoWay) -> Refusal {
+pub(crate) fn no_way(no_way: NoWay) -> Refusal {
     let (code, text) = match no_way {
         NoWay::Outside => ("outside", "taxis go between places in Korea"),
         NoWay::TooNear => ("too_near", "this is nearer than a taxi goes: 100 m"),

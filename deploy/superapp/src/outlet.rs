@@ -24,12 +24,20 @@ pub(crate) enum Topic {
     Texts,
     /// Money sent in a chat.
     Cards,
+    /// The same, in the app of the service `pay`.
+    PayCards,
     /// A rider's rides, and where the taxis are.
     Rides,
     /// What a driver is offered.
     Offers,
     /// Things of one kind that one made or has a part in.
     Records(Kind),
+    /// What a taxi driver's app gets.
+    TaxiDriver,
+    /// What a designated driver's app gets.
+    Chauffeur,
+    /// What a parcel picker's app gets.
+    Picker,
 }
 
 impl Topic {
@@ -45,9 +53,25 @@ impl Topic {
                 FaultPoint::Feature(PlatformFeature::TalkTransferInChat),
             ],
             Self::Records(kind) => kind.needs(),
+            Self::PayCards => &[
+                FaultPoint::Component(Component::Relay),
+                FaultPoint::Feature(PlatformFeature::PayTransferInTalk),
+            ],
             Self::Rides | Self::Offers => &[
                 FaultPoint::Component(Component::Dispatch),
                 FaultPoint::Feature(PlatformFeature::MobilityTaxiCall),
+            ],
+            Self::TaxiDriver => &[
+                FaultPoint::Component(Component::Dispatch),
+                FaultPoint::Feature(PlatformFeature::MobilityTaxiDriverApp),
+            ],
+            Self::Chauffeur => &[
+                FaultPoint::Component(Component::Dispatch),
+                FaultPoint::Feature(PlatformFeature::MobilityChauffeurApp),
+            ],
+            Self::Picker => &[
+                FaultPoint::Component(Component::Dispatch),
+                FaultPoint::Feature(PlatformFeature::MobilityPickerApp),
             ],
         }
     }
@@ -153,6 +177,12 @@ impl Outlets {
                 state.outlets.remove(&key);
             }
         }
+    }
+
+    /// Whether `user_id` has a stream about `topic`.
+    pub(crate) fn is_open(&self, user_id: &str, topic: Topic) -> bool {
+        let state = self.state();
+        state.outlets.contains_key(&(user_id.to_owned(), topic))
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -1,4 +1,6 @@
 //! The HTTP API of the service `pay`: one's own wallet, who has an account number, and transfers.
+//! Balance and statement are in `wallet_api`, payments to merchants in `payment_api`, money in a
+//! chat in `chat_transfer_api`.
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -8,16 +10,19 @@ use crate::audit::Count;
 use crate::component::{Component, FaultPoint, PlatformFeature};
 use crate::http::{self, Answer, Caller, Content, Cut, REFERENCE_BYTES_MAX, Refusal};
 use crate::pay_core::{Channel, Order, Payee, Refused, Sent, Transfer, Wish};
+use crate::{chat_transfer_api, payment_api, wallet_api};
 
-/// Every act looks into the wallets; open sessions need no component.
+/// Every act looks into the wallets, and asks the banks whose an account number is.
 const NEEDS: &[FaultPoint] = &[
     FaultPoint::Component(Component::PayCore),
+    FaultPoint::Component(Component::BankNetwork),
     FaultPoint::Feature(PlatformFeature::PayTransferAccount),
 ];
 
 /// What a transfer to an account number passes through until it is settled.
 pub(crate) const SETTLES: &[FaultPoint] = &[
     FaultPoint::Component(Component::PayCore),
+    FaultPoint::Component(Component::BankNetwork),
     FaultPoint::Feature(PlatformFeature::PayTransferAccount),
 ];
 
@@ -41,6 +46,15 @@ enum Route {
 
 pub(crate) async fn answer(caller: Caller, request: Request<Incoming>) -> Result<Answer, Cut> {
     let path = request.uri().path();
+    if wallet_api::is_path(path) {
+        return wallet_api::answer(caller, request).await;
+    }
+    if payment_api::is_path(path) {
+        return payment_api::answer(caller, request).await;
+    }
+    if chat_transfer_api::is_pay_path(path) {
+        return chat_transfer_api::answer(caller, request).await;
+    }
     let one = path
         .strip_prefix("/v1/transfers/")
         .filter(|id| !id.is_empty());
@@ -77,10 +91,7 @@ pub(crate) fn wallet(
 ) -> Result<Answer, Refusal> {
     let who = http::signed_in(&caller.world, request)?;
     let wallet = caller.world.pay_core().wallet(who.account);
-    let wallet = wallet.ok_or_else(|| {
-        let text = "this account has no wallet";
-        http::error(StatusCode::NOT_FOUND, "no_wallet", text)
-    })?;
+    let wallet = wallet.ok_or_else(no_wallet)?;
     let available = match content {
         Content::Right => wallet.available,
         Content::Wrong => wallet.available / 2,
@@ -94,6 +105,12 @@ pub(crate) fn wallet(
         "incoming": wallet.incoming,
     });
     Ok(http::json(StatusCode::OK, &body))
+}
+
+/// The refusal to who has no wallet.
+pub(crate) fn no_wallet() -> Refusal {
+    let text = "this account has no wallet";
+    http::error(StatusCode::NOT_FOUND, "no_wallet", text)
 }
 
 /// Who has an account number: what a sender looks at before the money goes.
@@ -249,6 +266,7 @@ pub(crate) fn refusal(refused: Refused) -> Refusal {
             "too_many_open",
             "too many of your transfers are not finished",
         ),
+        Refused::PocketEmpty => (rule, "pocket_empty", "there is less in your pocket"),
     };
     http::error(status, code, text)
 }
@@ -267,8 +285,8 @@ pub(crate) fn checked_reference(reference: Option<String>) -> Result<Option<Stri
 /// A transfer as answers and cards show it.
 pub(crate) fn transfer_json(transfer: &Transfer, content: Content) -> Value {
     let reference = match transfer.channel {
-        Channel::Account => "note",
-        Channel::Chat => "client_ref",
+        Channel::Account | Channel::IntoPocket | Channel::OutOfPocket => "note",
+        Channel::Chat | Channel::Payment(_) => "client_ref",
     };
     let amount = match content {
         Content::Right => transfer.amount,

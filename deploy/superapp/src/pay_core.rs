@@ -1,10 +1,13 @@
-//! The component `pay-core`: wallets of whole won and transfers between them. Knows no HTTP.
+//! Books of whole won: accounts and transfers between them. Knows no HTTP. The component `pay-core`
+//! keeps its wallets in them, the bank its accounts in books of its own.
 //!
 //! Every movement is two entries that cancel each other out, so that no won is made or lost; the
 //! proof of it is in `proof`. Nothing runs by itself: whoever asks settles first what is due.
 
 mod books;
+mod payments;
 mod proof;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +18,12 @@ use bongsu_model::{Monotonic, RegionId, Timestamp};
 
 use crate::audit::{Count, Counts};
 use books::{Books, Request};
+pub(crate) use payments::{
+    Asked, BARCODE_LASTS, Foreign, Paid, Payment, PaymentKind, PaymentRefused, PaymentState,
+    Payments,
+};
 pub use proof::{MoneyAudit, OpenTransfer};
+pub(crate) use statement::Line;
 
 /// What every wallet begins with, in won.
 pub(crate) const OPENING_WON: u64 = 1_000_000;
@@ -31,6 +39,8 @@ pub(crate) const WALLET_MAX_WON: u64 = 2_000_000;
 const SETTLES_AFTER: Duration = Duration::from_millis(300);
 /// How long a transfer in a chat waits to be received before its money goes back.
 const WAITS_FOR: Duration = Duration::from_secs(24 * 3600);
+/// How long an approved payment waits to be confirmed by the merchant.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// The time of an act: on the wall and since the start.
 pub(crate) type Now = (Timestamp, Monotonic);
@@ -42,6 +52,28 @@ pub(crate) enum Channel {
     Account,
     /// In a chat: the receiver has to receive it.
     Chat,
+    /// To a merchant, who has to confirm it.
+    Payment(PaymentKind),
+    /// Into one's own pocket, where it is kept apart.
+    IntoPocket,
+    /// Out of one's own pocket.
+    OutOfPocket,
+}
+
+impl Channel {
+    /// How long its money waits for the receiver's word; None if it needs none.
+    const fn waits(self) -> Option<Duration> {
+        match self {
+            Self::Chat => Some(WAITS_FOR),
+            Self::Payment(_) => Some(CONFIRMED_WITHIN),
+            Self::Account | Self::IntoPocket | Self::OutOfPocket => None,
+        }
+    }
+
+    /// Whether money stays with its owner.
+    const fn is_pocket(self) -> bool {
+        matches!(self, Self::IntoPocket | Self::OutOfPocket)
+    }
 }
 
 /// Whom a transfer goes to.
@@ -49,6 +81,8 @@ pub(crate) enum Channel {
 pub(crate) enum Payee {
     Number(String),
     User(String),
+    /// The place among the wallets.
+    Place(usize),
 }
 
 /// What is asked for.
@@ -58,6 +92,8 @@ pub(crate) enum Wish {
     Pay { to: Payee, amount: i64 },
     /// The money of this transfer back to who sent it.
     GiveBack { transfer: String },
+    /// Money into one's own pocket, or out of it, as the channel says.
+    Pocket { amount: i64 },
 }
 
 /// A transfer that someone wants to make.
@@ -126,6 +162,8 @@ pub(crate) enum Refused {
     NotReceivable,
     /// Too many transfers of the sender are unfinished.
     TooManyOpen,
+    /// There is less in the pocket than that.
+    PocketEmpty,
 }
 
 /// What became of an order.
@@ -159,6 +197,8 @@ pub(crate) struct Transfer {
 /// A wallet as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WalletView {
+    /// Kept apart by its owner.
+    pub(crate) pocket: u64,
     pub(crate) number: String,
     pub(crate) available: u64,
     /// Sent and not settled.
@@ -174,9 +214,10 @@ pub(crate) struct PayCore {
 }
 
 impl PayCore {
-    pub(crate) fn new(user_ids: impl Iterator<Item = String>) -> Self {
+    /// A wallet for each of these users, in their order; account numbers begin with `prefix`.
+    pub(crate) fn new(prefix: &'static str, user_ids: impl Iterator<Item = String>) -> Self {
         Self {
-            books: Mutex::new(Books::open(user_ids)),
+            books: Mutex::new(Books::open(prefix, user_ids)),
         }
     }
 
@@ -269,6 +310,21 @@ impl PayCore {
 
     pub(crate) fn wallet(&self, who: usize) -> Option<WalletView> {
         self.books().wallet(who)
+    }
+
+    /// The latest entries of a wallet, newest first.
+    pub(crate) fn statement(&self, who: usize, most: usize) -> Vec<Line> {
+        self.books().statement(who, most)
+    }
+
+    /// Whether `who` is the receiver of a transfer.
+    pub(crate) fn received(&self, who: usize, id: &str) -> bool {
+        self.books().received(who, id)
+    }
+
+    /// A transfer, whoever asks.
+    fn look(&self, id: &str) -> Option<Transfer> {
+        self.books().look(id)
     }
 
     /// Who has the account of this number.

@@ -11,28 +11,39 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::account::{Accounts, TestAccount, make_accounts};
+use crate::account::{Accounts, TestAccount, make_accounts, token};
 use crate::audit::{Audit, Counts};
-use crate::component::{FaultPoint, Service};
+use crate::bank_core::BankCore;
+use crate::bikes::Bikes;
+use crate::component::{Component, FaultPoint, Service};
 use crate::config::{PlatformConfig, Ports, StartError};
 use crate::credential::Signer;
 use crate::datagram::Packets;
 use crate::dispatch::Dispatch;
+use crate::errands::Errands;
+use crate::facility::{Facility, FacilityAct, FacilityError, Standing};
 use crate::fault::Fault;
 use crate::faults::{FaultId, Faults, InjectError};
 use crate::listener::{Listener, bound, listen};
 use crate::media_store::Blobs;
 use crate::outlet::Outlets;
-use crate::pay_core::PayCore;
+use crate::parking::Parking;
+use crate::pay_core::{PayCore, Payments};
 use crate::push_gateway::Gateway;
 use crate::record::Records;
 use crate::relay::Relay;
+use crate::test_offers::TestOffers;
 use crate::tls::Authority;
 use crate::world::{DNS_CONNECTIONS_MAX, Place, World};
 use crate::{admin, datagram, dns, smtp};
 
 /// How often a free port is asked for until it is free for UDP and TCP both.
 const PORT_TRIES: usize = 16;
+/// What numbers of wallets begin with, and who owns the platform's own one.
+const WALLETS: &str = "1015";
+const HOUSE: &str = "the-platform";
+/// The pool whose accounts are customers of the bank as well.
+const BANK_POOL: &str = "bank-users";
 /// Longest wait until every listener follows a change of the faults, and until all tasks end.
 const SETTLE_MAX: Duration = Duration::from_secs(5);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
@@ -79,6 +90,10 @@ impl Platform {
     pub async fn start(config: PlatformConfig) -> Result<Self, StartError> {
         config.check()?;
         let accounts = make_accounts(&config.pools, config.seed);
+        let owners = accounts.iter().map(|one| one.user_id.clone());
+        let owners = owners.chain([HOUSE.to_owned()]);
+        let customers = accounts.iter().filter(|one| one.pool.as_str() == BANK_POOL);
+        let customers = customers.cloned().collect();
         let authority = Authority::new()?;
         let mut certificates = BTreeMap::new();
         for service in Service::ALL {
@@ -91,7 +106,15 @@ impl Platform {
         let world = Arc::new(World {
             clock: Arc::clone(&config.clock),
             faults: Faults::new(config.regions.clone()),
-            unsettled: PayCore::new(accounts.iter().map(|one| one.user_id.clone())),
+            unsettled: PayCore::new(WALLETS, owners),
+            payments: Payments::default(),
+            house: accounts.len(),
+            bank: BankCore::new(customers, config.session_lifetime),
+            unopened: Parking::default(),
+            unlocked: Bikes::default(),
+            test_offers: TestOffers::default(),
+            errands: Errands::default(),
+            stream_secret: token(),
             accounts: Accounts::new(accounts, config.session_lifetime),
             relay: Relay::new(config.message_retention),
             outlets: Outlets::default(),
@@ -229,6 +252,26 @@ impl Platform {
     /// Ends every fault; says how many there were.
     pub fn mend_all(&self) -> usize {
         self.parts.world.faults.mend(|_, _| true)
+    }
+
+    /// Takes or gives power, or fails a component over or back. Requests see it at once; ports are
+    /// refused a moment later, when [`Platform::settle`] comes back.
+    ///
+    /// # Errors
+    /// When a component has no place in the standby centre, or is there already.
+    pub fn facility(&self, act: FacilityAct) -> Result<(), FacilityError> {
+        let world = &self.parts.world;
+        world.faults.facility(act, world.clock.wall())
+    }
+
+    /// Whether a data centre has power.
+    pub fn has_power(&self, facility: Facility) -> bool {
+        self.parts.world.faults.facilities().has_power(facility)
+    }
+
+    /// How a component stands, as far as its data centre is concerned.
+    pub fn standing(&self, component: Component) -> Standing {
+        self.parts.world.faults.facilities().standing(component)
     }
 
     /// The active faults.

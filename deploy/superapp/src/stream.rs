@@ -177,7 +177,13 @@ async fn converse(
 /// whom rides can be offered to.
 fn ticks(world: &World, topic: Topic) -> Option<tokio::time::Interval> {
     match topic {
-        Topic::Texts | Topic::Cards | Topic::Records(_) => None,
+        Topic::Texts
+        | Topic::Cards
+        | Topic::PayCards
+        | Topic::Records(_)
+        | Topic::TaxiDriver
+        | Topic::Chauffeur
+        | Topic::Picker => None,
         Topic::Rides | Topic::Offers => {
             let every = machine_time(&*world.clock, TICK).max(TICK_MIN);
             let mut ticks = tokio::time::interval(every);
@@ -202,7 +208,14 @@ fn due(world: &World, inbox: &Inbox) -> Vec<Delivery> {
             let positions = dispatch.positions(&inbox.user_id, world.clock.monotonic());
             positions.into_iter().map(position_delivery).collect()
         }
-        Topic::Texts | Topic::Cards | Topic::Offers | Topic::Records(_) => Vec::new(),
+        Topic::Texts
+        | Topic::Cards
+        | Topic::PayCards
+        | Topic::Offers
+        | Topic::Records(_)
+        | Topic::TaxiDriver
+        | Topic::Chauffeur
+        | Topic::Picker => Vec::new(),
     }
 }
 

@@ -7,11 +7,13 @@ mod platform {
     mod api;
     mod binary;
     mod broken;
+    mod city;
     mod client;
     mod many;
     mod money;
     mod multiplexed;
     mod names;
+    mod payments;
     mod shares;
     mod taxi;
     mod things;

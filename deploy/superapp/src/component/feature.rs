@@ -76,6 +76,12 @@ pub enum PlatformFeature {
     MobilityTaxiCall,
     /// Ways with traffic, found anew while driving.
     MobilityNaviApp,
+    /// Ordering somebody who drives one's own car home.
+    MobilityChauffeurCall,
+    /// Having a parcel fetched at once.
+    MobilityQuickParcel,
+    /// Parcel pickers: going online and getting offers.
+    MobilityPickerApp,
     /// Taxi drivers: going online and getting offers.
     MobilityTaxiDriverApp,
     /// Designated drivers: going online and getting offers.
@@ -147,6 +153,9 @@ impl PlatformFeature {
         Self::MobilityTApp,
         Self::MobilityTaxiCall,
         Self::MobilityNaviApp,
+        Self::MobilityChauffeurCall,
+        Self::MobilityQuickParcel,
+        Self::MobilityPickerApp,
         Self::MobilityTaxiDriverApp,
         Self::MobilityChauffeurApp,
         Self::MobilityTParking,
@@ -383,6 +392,21 @@ impl PlatformFeature {
                 "mobility.navi-app",
                 Service::Mobility,
                 &[(C::Account, Hard), (C::MapCore, Hard)],
+            ),
+            Self::MobilityChauffeurCall => (
+                "mobility.chauffeur.call",
+                Service::Mobility,
+                &[(C::Account, Hard), (C::MapCore, Hard), (C::Dispatch, Hard)],
+            ),
+            Self::MobilityQuickParcel => (
+                "mobility.quick-parcel",
+                Service::Mobility,
+                &[(C::Account, Hard), (C::MapCore, Hard), (C::Dispatch, Hard)],
+            ),
+            Self::MobilityPickerApp => (
+                "mobility.picker-app",
+                Service::Mobility,
+                &[(C::Account, Hard), (C::Dispatch, Hard)],
             ),
             Self::MobilityTaxiDriverApp => (
                 "mobility.taxi-driver-app",

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bongsu_model::{Monotonic, RegionId, Timestamp};
 
+use super::statement::{self, Line};
 use super::{
     Channel, DAY_MAX_WON, Now, OPENING_WON, Order, Payee, Refused, SETTLES_AFTER, TRANSFER_MAX_WON,
-    Transfer, TransferState, WAITS_FOR, WALLET_MAX_WON, WalletView, Wish,
+    Transfer, TransferState, WALLET_MAX_WON, WalletView, Wish,
 };
 use crate::audit::{Count, Counts};
 
@@ -26,7 +27,11 @@ pub(super) type TransferId = u64;
 pub(super) enum Side {
     Available,
     Held,
+    Pocket,
 }
+
+/// What there is on each side of a wallet, in won.
+pub(super) type Sides<T> = [T; 3];
 
 /// One half of a movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +72,20 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Wallet {
     pub(super) user_id: String,
-    pub(super) available: u64,
-    pub(super) held: u64,
-    /// What it had before the entries that are still kept: (available, held).
-    pub(super) carried: (i64, i64),
+    pub(super) has: Sides<u64>,
+    /// What it had before the entries that are still kept.
+    pub(super) carried: Sides<i64>,
+    /// The latest entries of what is available, oldest first.
+    pub(super) statement: VecDeque<Line>,
     pub(super) records: VecDeque<Record>,
     /// The day that was last sent on, and how much.
     sent_on: (u64, u64),
+}
+
+impl Wallet {
+    pub(super) const fn on(&self, side: Side) -> u64 {
+        self.has[side as usize]
+    }
 }
 
 #[derive(Debug)]
@@ -99,7 +111,7 @@ impl Kept {
     pub(super) fn is_finished(&self) -> bool {
         match self.state {
             TransferState::Waiting | TransferState::Accepted => false,
-            TransferState::Settled => self.reverses.is_some(),
+            TransferState::Settled => self.reverses.is_some() || self.channel.is_pocket(),
             TransferState::Reversed
             | TransferState::Rejected
             | TransferState::Cancelled
@@ -121,18 +133,20 @@ pub(super) struct Books {
     pub(super) transfers: BTreeMap<TransferId, Kept>,
     /// Won that were put in circulation.
     pub(super) issued: u64,
+    /// What account numbers begin with.
+    prefix: &'static str,
     by_user: HashMap<String, usize>,
     due: BTreeSet<(Monotonic, TransferId)>,
     last_id: TransferId,
 }
 
 impl Books {
-    pub(super) fn open(user_ids: impl Iterator<Item = String>) -> Self {
+    pub(super) fn open(prefix: &'static str, user_ids: impl Iterator<Item = String>) -> Self {
         let wallet = |user_id| Wallet {
             user_id,
-            available: OPENING_WON,
-            held: 0,
-            carried: (signed(OPENING_WON), 0),
+            has: [OPENING_WON, 0, 0],
+            carried: [signed(OPENING_WON), 0, 0],
+            statement: VecDeque::new(),
             records: VecDeque::new(),
             sent_on: (0, 0),
         };
@@ -141,6 +155,7 @@ impl Books {
         Self {
             by_user: users.map(|(i, w)| (w.user_id.clone(), i)).collect(),
             issued: OPENING_WON * wallets.len() as u64,
+            prefix,
             wallets,
             transfers: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -209,11 +224,7 @@ impl Books {
             return;
         };
         for entry in kept.entries.iter().flatten() {
-            let carried = &mut self.wallets[entry.wallet].carried;
-            match entry.side {
-                Side::Available => carried.0 += entry.won,
-                Side::Held => carried.1 += entry.won,
-            }
+            self.wallets[entry.wallet].carried[entry.side as usize] += entry.won;
         }
     }
 
@@ -225,12 +236,13 @@ impl Books {
                 let to = match to {
                     Payee::Number(number) => self.by_number(number),
                     Payee::User(user_id) => self.by_user.get(user_id).copied(),
+                    Payee::Place(place) => (*place < self.wallets.len()).then_some(*place),
                 }
                 .ok_or(Refused::NoSuchPayee)?;
                 if to == order.from {
                     return Err(Refused::OwnAccount);
                 }
-                if self.wallets[order.from].available < amount {
+                if self.wallets[order.from].on(Side::Available) < amount {
                     return Err(Refused::InsufficientFunds);
                 }
                 self.count_for_the_day(order.from, amount, now.0)?;
@@ -249,7 +261,7 @@ impl Books {
                 if !is_whole {
                     return Err(Refused::NotReversible);
                 }
-                if self.wallets[order.from].available < amount {
+                if self.wallets[order.from].on(Side::Available) < amount {
                     return Err(Refused::InsufficientFunds);
                 }
                 let back = self.begin(order, (to, amount, Some(id)), now);
@@ -257,6 +269,18 @@ impl Books {
                     kept.reversed_by = Some(back);
                 }
                 Ok(back)
+            }
+            Wish::Pocket { amount } => {
+                let amount = checked_amount(*amount)?;
+                let (source, _) = sides(order.channel);
+                if self.wallets[order.from].on(source) < amount {
+                    return Err(match source {
+                        Side::Pocket => Refused::PocketEmpty,
+                        Side::Available | Side::Held => Refused::InsufficientFunds,
+                    });
+                }
+                let from = order.from;
+                Ok(self.begin(order, (from, amount, None), now))
             }
         }
     }
@@ -272,18 +296,22 @@ impl Books {
         Ok(())
     }
 
+    /// Keeps a transfer whose money is held until it is settled, or goes back.
     fn begin(
         &mut self,
         order: Order,
         (to, amount, reverses): (usize, u64, Option<TransferId>),
         (made_at, made): Now,
     ) -> TransferId {
+        let waits = order.channel.waits().filter(|_| reverses.is_none());
+        let (state, due) = match waits {
+            Some(waits) => (TransferState::Waiting, made + waits),
+            None => (TransferState::Accepted, made + SETTLES_AFTER),
+        };
+        let (source, _) = sides(order.channel);
         self.last_id += 1;
         let id = self.last_id;
-        let (state, due) = match order.channel {
-            Channel::Chat if reverses.is_none() => (TransferState::Waiting, made + WAITS_FOR),
-            Channel::Account | Channel::Chat => (TransferState::Accepted, made + SETTLES_AFTER),
-        };
+        let from = order.from;
         let kept = Kept {
             from: order.from,
             to,
@@ -301,8 +329,7 @@ impl Books {
         };
         self.transfers.insert(id, kept);
         self.due.insert((due, id));
-        let from = order.from;
-        self.post(id, (from, Side::Available), (from, Side::Held));
+        self.post(id, (from, source), (from, Side::Held));
         id
     }
 
@@ -327,14 +354,16 @@ impl Books {
                 TransferState::Waiting => self.give_held_back(id, TransferState::Expired),
                 TransferState::Accepted if stuck(kept.channel, &kept.region) => continue,
                 TransferState::Accepted => {
-                    let would_have = self.wallets[to].available + kept.amount;
+                    let would_have = self.wallets[to].on(Side::Available) + kept.amount;
+                    let (_, target) = sides(kept.channel);
                     // Who gives money back must not fail because the other is rich.
-                    if would_have > WALLET_MAX_WON && kept.reverses.is_none() {
+                    let is_free = kept.reverses.is_some() || kept.channel.is_pocket();
+                    if would_have > WALLET_MAX_WON && !is_free {
                         counts.add(Count::TransfersRejected);
                         self.give_held_back(id, TransferState::Rejected);
                     } else {
                         counts.add(Count::TransfersSettled);
-                        self.post(id, (from, Side::Held), (to, Side::Available));
+                        self.post(id, (from, Side::Held), (to, target));
                         self.end(id, TransferState::Settled);
                     }
                 }
@@ -351,7 +380,7 @@ impl Books {
     ) -> Result<Transfer, Refused> {
         let id = self.own(who, id).ok_or(Refused::NoSuchTransfer)?;
         let kept = self.transfers.get_mut(&id).ok_or(Refused::NoSuchTransfer)?;
-        let is_for_them = kept.to == who && kept.channel == Channel::Chat;
+        let is_for_them = kept.to == who && kept.channel.waits().is_some();
         match kept.state {
             TransferState::Waiting if is_for_them => {
                 kept.state = TransferState::Accepted;
@@ -394,15 +423,23 @@ impl Books {
         let entry = |(wallet, side), won| Entry { wallet, side, won };
         let entries = [entry(giver, -won), entry(taker, won)];
         kept.entries.push(entries);
+        let (made_at, reference) = (kept.made_at, kept.reference.clone());
         for Entry { wallet, side, won } in entries {
             let wallet = &mut self.wallets[wallet];
-            let balance = match side {
-                Side::Available => &mut wallet.available,
-                Side::Held => &mut wallet.held,
-            };
+            let balance = &mut wallet.has[side as usize];
             *balance = balance
                 .checked_add_signed(won)
                 .expect("what is taken was checked to be there, and all won together fit");
+            if side == Side::Available {
+                let line = Line {
+                    transfer: named(id),
+                    won,
+                    balance: *balance,
+                    reference: reference.clone(),
+                    made_at,
+                };
+                statement::push(&mut wallet.statement, line);
+            }
         }
     }
 
@@ -455,9 +492,10 @@ impl Books {
         let wallet = self.wallets.get(who)?;
         let coming = self.due.iter().filter_map(|(_, id)| self.transfers.get(id));
         Some(WalletView {
-            number: number(who),
-            available: wallet.available,
-            held: wallet.held,
+            number: self.number(who),
+            available: wallet.on(Side::Available),
+            held: wallet.on(Side::Held),
+            pocket: wallet.on(Side::Pocket),
             incoming: coming
                 .filter(|kept| kept.to == who && kept.state == TransferState::Accepted)
                 .map(|kept| kept.amount)
@@ -466,9 +504,27 @@ impl Books {
     }
 
     pub(super) fn by_number(&self, text: &str) -> Option<usize> {
-        let place: usize = text.strip_prefix("1015-")?.parse().ok()?;
+        let place: usize = text
+            .strip_prefix(self.prefix)?
+            .strip_prefix('-')?
+            .parse()
+            .ok()?;
         let index = place.checked_sub(1)?;
-        (index < self.wallets.len() && number(index) == text).then_some(index)
+        (index < self.wallets.len() && self.number(index) == text).then_some(index)
+    }
+
+    /// The number of a wallet's account: `1015-000001`.
+    fn number(&self, index: usize) -> String {
+        format!("{}-{:06}", self.prefix, index + 1)
+    }
+
+    pub(super) fn received(&self, who: usize, id: &str) -> bool {
+        self.own(who, id)
+            .is_some_and(|id| self.transfers[&id].to == who)
+    }
+
+    pub(super) fn look(&self, id: &str) -> Option<Transfer> {
+        self.view(id.strip_prefix("t-")?.parse().ok()?)
     }
 
     pub(super) fn user_id(&self, index: usize) -> Option<String> {
@@ -476,17 +532,23 @@ impl Books {
     }
 }
 
-fn checked_amount(amount: i64) -> Result<u64, Refused> {
+/// From which side of the sender's wallet money goes, and to which of the receiver's.
+pub(super) const fn sides(channel: Channel) -> (Side, Side) {
+    match channel {
+        Channel::IntoPocket => (Side::Available, Side::Pocket),
+        Channel::OutOfPocket => (Side::Pocket, Side::Available),
+        Channel::Account | Channel::Chat | Channel::Payment(_) => {
+            (Side::Available, Side::Available)
+        }
+    }
+}
+
+pub(super) fn checked_amount(amount: i64) -> Result<u64, Refused> {
     match u64::try_from(amount) {
         Ok(0) | Err(_) => Err(Refused::BadAmount),
         Ok(amount) if amount > TRANSFER_MAX_WON => Err(Refused::AmountTooLarge),
         Ok(amount) => Ok(amount),
     }
-}
-
-/// The number of a wallet's account: `1015-000001`.
-fn number(index: usize) -> String {
-    format!("1015-{:06}", index + 1)
 }
 
 pub(super) fn named(id: TransferId) -> String {

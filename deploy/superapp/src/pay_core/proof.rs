@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use bongsu_model::Monotonic;
 
 use super::TransferState;
-use super::books::{Books, Entry, Kept, Side, named, signed};
+use super::books::{Books, Entry, Kept, Side, Sides, named, sides, signed};
+use super::statement;
 
 /// Most problems that are told; one already says that the books are wrong.
 const PROBLEMS_MAX: usize = 20;
@@ -20,6 +21,8 @@ pub struct MoneyAudit {
     pub available: u64,
     /// What is on its way.
     pub held: u64,
+    /// What owners keep apart in their pockets.
+    pub pocketed: u64,
     /// How many transfers were checked.
     pub transfers: usize,
     /// How many idempotency keys were checked.
@@ -31,7 +34,7 @@ pub struct MoneyAudit {
 impl MoneyAudit {
     /// Whether no won was made or lost and no key was executed twice.
     pub fn is_clean(&self) -> bool {
-        self.problems.is_empty() && self.available + self.held == self.issued
+        self.problems.is_empty() && self.available + self.held + self.pocketed == self.issued
     }
 }
 
@@ -57,11 +60,16 @@ pub struct OpenTransfer {
 impl Books {
     pub(super) fn proof(&self) -> MoneyAudit {
         let mut problems = Vec::new();
-        let available = self.wallets.iter().map(|wallet| wallet.available).sum();
-        let held = self.wallets.iter().map(|wallet| wallet.held).sum();
-        if available + held != self.issued {
+        let all = |side| {
+            self.wallets
+                .iter()
+                .map(|wallet| wallet.on(side))
+                .sum::<u64>()
+        };
+        let [available, held, pocketed] = [Side::Available, Side::Held, Side::Pocket].map(all);
+        if available + held + pocketed != self.issued {
             problems.push(format!(
-                "{available} available and {held} held are not the {} issued",
+                "{available} available, {held} held and {pocketed} pocketed are not the {} issued",
                 self.issued
             ));
         }
@@ -75,6 +83,7 @@ impl Books {
             issued: self.issued,
             available,
             held,
+            pocketed,
             transfers: self.transfers.len(),
             keys,
             problems,
@@ -83,31 +92,35 @@ impl Books {
 
     /// A wallet has what it carries and what its entries say, and holds what is on its way.
     fn check_wallets(&self, problems: &mut Vec<String>) {
-        let mut counted: Vec<(i64, i64)> = self.wallets.iter().map(|w| w.carried).collect();
+        let mut counted: Vec<Sides<i64>> = self.wallets.iter().map(|w| w.carried).collect();
         let mut moving = vec![0_u64; self.wallets.len()];
         for kept in self.transfers.values() {
             for entry in kept.entries.iter().flatten() {
-                match entry.side {
-                    Side::Available => counted[entry.wallet].0 += entry.won,
-                    Side::Held => counted[entry.wallet].1 += entry.won,
-                }
+                counted[entry.wallet][entry.side as usize] += entry.won;
             }
             if matches!(kept.state, TransferState::Waiting | TransferState::Accepted) {
                 moving[kept.from] += kept.amount;
             }
         }
         for ((wallet, counted), moving) in self.wallets.iter().zip(counted).zip(moving) {
-            let has = (signed(wallet.available), signed(wallet.held));
+            let has = wallet.has.map(signed);
             if has != counted {
                 problems.push(format!(
                     "the wallet of {} has {has:?}, its entries say {counted:?}",
                     wallet.user_id
                 ));
             }
-            if wallet.held != moving {
+            if wallet.on(Side::Held) != moving {
                 problems.push(format!(
                     "the wallet of {} holds {}, its open transfers say {moving}",
-                    wallet.user_id, wallet.held
+                    wallet.user_id,
+                    wallet.on(Side::Held)
+                ));
+            }
+            if !statement::holds(&wallet.statement, wallet.on(Side::Available)) {
+                problems.push(format!(
+                    "the statement of {} does not lead to its balance",
+                    wallet.user_id
                 ));
             }
         }
@@ -116,9 +129,10 @@ impl Books {
     /// A transfer has the entries that its state says, and each pair cancels out.
     fn check_transfer(&self, id: u64, kept: &Kept, problems: &mut Vec<String>) {
         let (from, to) = (kept.from, kept.to);
-        let hold = pair((from, Side::Available), (from, Side::Held), kept.amount);
-        let settle = pair((from, Side::Held), (to, Side::Available), kept.amount);
-        let give_back = pair((from, Side::Held), (from, Side::Available), kept.amount);
+        let (source, target) = sides(kept.channel);
+        let hold = pair((from, source), (from, Side::Held), kept.amount);
+        let settle = pair((from, Side::Held), (to, target), kept.amount);
+        let give_back = pair((from, Side::Held), (from, source), kept.amount);
         let wanted = match kept.state {
             TransferState::Waiting | TransferState::Accepted => vec![hold],
             TransferState::Settled | TransferState::Reversed => vec![hold, settle],
@@ -180,7 +194,25 @@ impl Books {
                 age_s: now.since(kept.made).as_secs_f64(),
             })
         })
+        .chain(self.pockets())
         .collect()
+    }
+
+    /// What is left in pockets: nobody else gets it, and its owner misses it.
+    fn pockets(&self) -> impl Iterator<Item = OpenTransfer> {
+        let full = self
+            .wallets
+            .iter()
+            .filter(|wallet| wallet.on(Side::Pocket) > 0);
+        full.map(|wallet| OpenTransfer {
+            id: "pocket".to_owned(),
+            from: wallet.user_id.clone(),
+            to: wallet.user_id.clone(),
+            amount: wallet.on(Side::Pocket),
+            state: "pocketed",
+            client_ref: None,
+            age_s: 0.0,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ fn at(millis: u64) -> Now {
 }
 
 fn core(wallets: usize) -> PayCore {
-    PayCore::new((0..wallets).map(|n| format!("u-{n}")))
+    PayCore::new("1015", (0..wallets).map(|n| format!("u-{n}")))
 }
 
 fn seoul() -> RegionId {
@@ -303,13 +303,13 @@ fn a_full_wallet_forgets_what_is_finished_and_refuses_when_all_is_held() {
 fn the_proof_finds_planted_corruption() {
     type Plant = fn(&mut Books);
     let plants: [(&str, Plant, &str); 7] = [
-        ("made", |b| b.wallets[1].available += 1, "are not the"),
-        ("lost", |b| b.wallets[0].held -= 1, "are not the"),
+        ("made", |b| b.wallets[1].has[0] += 1, "are not the"),
+        ("lost", |b| b.wallets[0].has[1] -= 1, "are not the"),
         (
             "moved",
             |b| {
-                b.wallets[0].available -= 1;
-                b.wallets[1].available += 1;
+                b.wallets[0].has[0] -= 1;
+                b.wallets[1].has[0] += 1;
             },
             "its entries say",
         ),
@@ -371,6 +371,12 @@ enum Act {
         transfer: u64,
         key: u8,
     },
+    Pocket {
+        who: usize,
+        amount: i64,
+        is_out: bool,
+        key: u8,
+    },
     Receive {
         who: usize,
         transfer: u64,
@@ -390,7 +396,11 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     let who = 0..3_usize;
     let transfer = 1..40_u64;
-    let channel = prop_oneof![Just(Channel::Account), Just(Channel::Chat)];
+    let channel = prop_oneof![
+        Just(Channel::Account),
+        Just(Channel::Chat),
+        Just(Channel::Payment(PaymentKind::Offline))
+    ];
     let amount = prop_oneof![
         1..2_000_i64,
         -5..5_i64,
@@ -405,6 +415,8 @@ fn act() -> impl Strategy<Value = Act> {
         ),
         3 => (who.clone(), transfer.clone(), any::<u8>())
             .prop_map(|(who, transfer, key)| Act::GiveBack { who, transfer, key }),
+        2 => (who.clone(), -1..2_000_i64, any::<bool>(), any::<u8>())
+            .prop_map(|(who, amount, is_out, key)| Act::Pocket { who, amount, is_out, key }),
         2 => (who.clone(), transfer.clone())
             .prop_map(|(who, transfer)| Act::Receive { who, transfer }),
         1 => (who, transfer).prop_map(|(who, transfer)| Act::Cancel { who, transfer }),
@@ -429,6 +441,10 @@ proptest! {
                 Act::GiveBack { who, transfer, key } => {
                     let wish = Wish::GiveBack { transfer: format!("t-{transfer}") };
                     order(who, wish, Channel::Account, &key.to_string())
+                }
+                Act::Pocket { who, amount, is_out, key } => {
+                    let channel = if is_out { Channel::OutOfPocket } else { Channel::IntoPocket };
+                    order(who, Wish::Pocket { amount }, channel, &key.to_string())
                 }
                 Act::Receive { who, transfer } => {
                     let _ = core.receive(who, &format!("t-{transfer}"), at(time).1);
