@@ -22,7 +22,7 @@ use crate::scenario::FleetPart;
 use crate::summary;
 
 /// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
-const POOLS: [(&str, usize); 8] = [
+const POOLS: [(&str, usize); 14] = [
     ("login-users", 2),
     ("chat-users", 4),
     ("wallet-users", 4),
@@ -32,6 +32,12 @@ const POOLS: [(&str, usize); 8] = [
     // The journeys of the messenger have 34 actors together, those of the help centre three.
     ("talk-users", 68),
     ("care-visitors", 6),
+    ("pay-users", 14),
+    ("merchants", 8),
+    ("bank-users", 2),
+    ("visitors", 6),
+    ("movers", 22),
+    ("fans", 10),
 ];
 
 /// What a fleet is made of.

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub counts: BTreeMap<&'static str, u64>,
     /// Whether the money balances.
     pub money: MoneyAudit,
+    /// Whether it does at the bank.
+    pub bank: MoneyAudit,
     /// What is left on the platform.
     pub leftovers: Vec<Leftover>,
     /// The runs that each agent owes cleanup for; those that owe nothing are left out.
@@ -65,7 +67,8 @@ impl Outcome {
     /// Whether no won is missing and everything that is left is owed by somebody.
     pub fn is_accounted_for(&self) -> bool {
         let is_owed = |left: &Leftover| left.owed_by.is_some();
-        self.money.is_clean() && self.forgotten == 0 && self.leftovers.iter().all(is_owed)
+        let is_clean = self.money.is_clean() && self.bank.is_clean();
+        is_clean && self.forgotten == 0 && self.leftovers.iter().all(is_owed)
     }
 }
 
@@ -136,8 +139,11 @@ async fn settled(fleet: &Fleet) -> Audit {
     let settling = async {
         loop {
             let audit = fleet.platform().audit();
-            let open = &audit.transfers_open;
-            if !open.iter().any(|transfer| transfer.state == "accepted") {
+            let mut open = audit
+                .transfers_open
+                .iter()
+                .chain(&audit.bank_transfers_open);
+            if !open.any(|transfer| transfer.state == "accepted") {
                 return audit;
             }
             tokio::time::sleep(LOOK_EVERY / 10).await;
@@ -161,6 +167,7 @@ fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outc
             + audit.count(Count::RecordsExpired),
         counts: audit.counts,
         money: audit.money,
+        bank: audit.bank_money,
         leftovers,
         debts,
     }
@@ -185,7 +192,11 @@ fn leftovers(audit: &Audit, debts: &BTreeMap<AgentId, Vec<String>>) -> Vec<Lefto
     let sessions = sessions.map(|one| left(format!("session of {}", one.user_id), &one.client_ref));
     let messages = audit.messages_undeleted.iter();
     let messages = messages.map(|one| left(format!("message {}", one.id), &one.client_ref));
-    let transfers = audit.transfers_open.iter().map(|one| {
+    let transfers = audit
+        .transfers_open
+        .iter()
+        .chain(&audit.bank_transfers_open);
+    let transfers = transfers.map(|one| {
         let what = format!("{} won in transfer {} ({})", one.amount, one.id, one.state);
         left(what, &one.client_ref)
     });
@@ -197,11 +208,24 @@ fn leftovers(audit: &Audit, debts: &BTreeMap<AgentId, Vec<String>>) -> Vec<Lefto
         let what = format!("{} ({})", one.id, one.state);
         left(what, &one.client_ref)
     });
+    let named = |what: String, client_ref: &str| left(what, &Some(client_ref.to_owned()));
+    let cards = audit.cards_stored.iter();
+    let cards = cards.map(|one| named("stored card".to_owned(), one));
+    let cars = audit.cars_parked.iter();
+    let cars = cars.map(|one| named(format!("car {} ({})", one.plate, one.state), &one.plate));
+    let bikes = audit.bikes_out.iter();
+    let bikes = bikes.map(|one| named(format!("ride {} on a bike", one.id), &one.client_ref));
+    let errands = audit.errands_open.iter();
+    let errands = errands.map(|one| named(format!("errand {}", one.id), &one.client_ref));
     sessions
         .chain(messages)
         .chain(transfers)
         .chain(rides)
         .chain(records)
+        .chain(cards)
+        .chain(cars)
+        .chain(bikes)
+        .chain(errands)
         .collect()
 }
 
@@ -222,6 +246,7 @@ mod tests {
             counts: BTreeMap::new(),
             leftovers: leftovers(&audit, &debts),
             money: audit.money,
+            bank: audit.bank_money,
             debts,
         }
     }
@@ -233,7 +258,6 @@ mod tests {
                 client_ref: Some("01a218a3-a070-8f98-86f7-d6f691d5d7ce".to_owned()),
                 age_s: 1.0,
             }],
-            messages_undeleted: Vec::new(),
             transfers_open: vec![OpenTransfer {
                 id: "t-1".to_owned(),
                 from: "u-a".to_owned(),
@@ -246,17 +270,11 @@ mod tests {
             money: MoneyAudit {
                 issued: 2,
                 available: 2,
-                held: 0,
                 transfers: 1,
                 keys: 1,
-                problems: Vec::new(),
+                ..MoneyAudit::default()
             },
-            rides_open: Vec::new(),
-            records_open: Vec::new(),
-            drivers_online: 0,
-            streams_open: 0,
-            idempotency_conflicts: 0,
-            counts: BTreeMap::new(),
+            ..Audit::default()
         }
     }
 

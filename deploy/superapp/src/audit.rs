@@ -122,7 +122,7 @@ impl Counts {
 }
 
 /// What is left on the platform now.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub struct Audit {
     /// Sessions that are neither ended nor expired.
     pub sessions_open: Vec<OpenSession>,
@@ -138,8 +138,8 @@ pub struct Audit {
     pub bank_transfers_open: Vec<OpenTransfer>,
     /// Whether any won was made or lost at the bank.
     pub bank_money: MoneyAudit,
-    /// Cards that are stored.
-    pub cards_stored: usize,
+    /// Cards that are stored: what their owners call them.
+    pub cards_stored: Vec<String>,
     /// Cars that are inside.
     pub cars_parked: Vec<ParkedCar>,
     /// Rides on bikes that are not over.

@@ -176,7 +176,8 @@ fn end(caller: &Caller, (rider, payer): (&str, usize), id: &str) -> Result<BikeR
         merchant: world.house,
         won: i64::try_from(ride.fee).unwrap_or(i64::MAX),
         foreign: None,
-        reference: ride.id.clone(),
+        // What the rider calls the ride tells whose debt it is, its own id that it is this one.
+        reference: format!("{} {}", ride.id, ride.client_ref),
         region: caller.place.region.clone(),
     };
     let books = (world.pay_core(), now(world), &world.counts);

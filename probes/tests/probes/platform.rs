@@ -209,7 +209,9 @@ impl Scene {
     /// Nothing is left behind, once the money that goes back has settled.
     async fn assert_clean(&self) {
         let settled = async {
-            while !self.platform.audit().transfers_open.is_empty() {
+            while !self.platform.audit().transfers_open.is_empty()
+                || !self.platform.audit().bank_transfers_open.is_empty()
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -220,8 +222,13 @@ impl Scene {
         assert!(audit.messages_undeleted.is_empty(), "{audit:?}");
         assert_eq!(audit.idempotency_conflicts, 0, "{audit:?}");
         assert!(audit.money.is_clean(), "{audit:?}");
+        assert!(audit.bank_money.is_clean(), "{audit:?}");
         assert!(audit.rides_open.is_empty(), "{audit:?}");
         assert!(audit.records_open.is_empty(), "{audit:?}");
+        assert!(audit.cards_stored.is_empty(), "{audit:?}");
+        assert!(audit.cars_parked.is_empty(), "{audit:?}");
+        assert!(audit.bikes_out.is_empty(), "{audit:?}");
+        assert!(audit.errands_open.is_empty(), "{audit:?}");
         assert!(self.log.debts().is_empty(), "{:?}", self.log.debts());
     }
 }
@@ -237,6 +244,7 @@ async fn the_shipped_journeys_pass_and_leave_nothing_behind() {
     for journey in SHIPPED.iter() {
         let report = scene.run(journey.name.as_str()).await;
         assert_eq!(verdict(&report), "pass", "{report:#?}");
+        // Who only looks at the map leaves nothing to be undone.
         let cleaned = if journey.cleanup.is_empty() {
             CleanupState::None
         } else {
@@ -540,7 +548,12 @@ async fn check_all((points, kind, running): Breakage) {
         let is_blocked = blocker.is_some_and(|by| expected(&points, by) != Fares::Well);
         let is_there = verdict == "pass" || verdict == "slow";
         let is_as_wanted = match wanted {
-            Fares::Badly => verdict.starts_with("fail(") || is_blocked,
+            // A feature fares as badly as the worst of its journeys.
+            Fares::Badly => {
+                let of_it = reports.iter().zip(&journeys);
+                let mut of_it = of_it.filter(|(_, other)| other.feature == journey.feature);
+                is_blocked || of_it.any(|(report, _)| self::verdict(report).starts_with("fail("))
+            }
             // What is lost on its way is not noticed by whoever can do without it.
             Fares::Slowly if kind == FaultKind::LostDelivery => is_there,
             Fares::Slowly => verdict == "slow",

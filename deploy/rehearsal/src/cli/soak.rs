@@ -71,13 +71,15 @@ fn print(outcome: &Outcome) {
         "  {} faults, {} agents killed, {} runs at the collector",
         outcome.faults, outcome.kills, outcome.runs
     );
-    let money = &outcome.money;
-    println!(
-        "  money: {} won issued, {} available, {} held; {} transfers and {} keys checked",
-        money.issued, money.available, money.held, money.transfers, money.keys
-    );
-    for problem in &money.problems {
-        println!("  MONEY: {problem}");
+    for (whose, money) in [("money", &outcome.money), ("at the bank", &outcome.bank)] {
+        println!(
+            "  {whose}: {} won issued, {} available, {} held, {} in pockets; {} transfers and {} \
+             keys checked",
+            money.issued, money.available, money.held, money.pocketed, money.transfers, money.keys
+        );
+        for problem in &money.problems {
+            println!("  MONEY: {problem}");
+        }
     }
     if outcome.forgotten > 0 {
         println!("  FORGOTTEN before they were undone: {}", outcome.forgotten);

@@ -345,8 +345,8 @@ impl Payments {
         self.state().means.forget_card(owner, reference);
     }
 
-    /// How many cards are stored.
-    pub(crate) fn cards_stored(&self) -> usize {
+    /// The cards that are stored: what their owners call them.
+    pub(crate) fn cards_stored(&self) -> Vec<String> {
         self.state().means.cards_stored()
     }
 

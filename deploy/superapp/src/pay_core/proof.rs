@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use bongsu_model::Monotonic;
 
-use super::TransferState;
 use super::books::{Books, Entry, Kept, Side, Sides, named, sides, signed};
 use super::statement;
+use super::{Channel, TransferState};
 
 /// Most problems that are told; one already says that the books are wrong.
 const PROBLEMS_MAX: usize = 20;
 
 /// Whether the money balances. Every figure is in won.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct MoneyAudit {
     /// What was put in circulation.
     pub issued: u64,
@@ -200,18 +200,20 @@ impl Books {
 
     /// What is left in pockets: nobody else gets it, and its owner misses it.
     fn pockets(&self) -> impl Iterator<Item = OpenTransfer> {
-        let full = self
-            .wallets
-            .iter()
-            .filter(|wallet| wallet.on(Side::Pocket) > 0);
-        full.map(|wallet| OpenTransfer {
-            id: "pocket".to_owned(),
-            from: wallet.user_id.clone(),
-            to: wallet.user_id.clone(),
-            amount: wallet.on(Side::Pocket),
-            state: "pocketed",
-            client_ref: None,
-            age_s: 0.0,
+        let wallets = self.wallets.iter().enumerate();
+        let full = wallets.filter(|(_, wallet)| wallet.on(Side::Pocket) > 0);
+        full.map(|(who, wallet)| {
+            let mut moved = self.transfers.values().rev();
+            let last = moved.find(|one| one.from == who && one.channel == Channel::IntoPocket);
+            OpenTransfer {
+                id: "pocket".to_owned(),
+                from: wallet.user_id.clone(),
+                to: wallet.user_id.clone(),
+                amount: wallet.on(Side::Pocket),
+                state: "pocketed",
+                client_ref: last.and_then(|last| last.reference.clone()),
+                age_s: 0.0,
+            }
         })
     }
 }

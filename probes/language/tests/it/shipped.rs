@@ -177,7 +177,7 @@ fn a_revision_follows_the_text_of_journey_and_fragments() {
     let before = revision(&files);
     for (path, changes) in [
         ("login.toml", true),
-        ("sign-in.toml", true),
+        ("fragments/sign-in.toml", true),
         ("send-message.toml", false),
     ] {
         let mut changed = files.clone();

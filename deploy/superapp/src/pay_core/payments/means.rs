@@ -93,9 +93,10 @@ impl Means {
         found.map(|(owner, _)| *owner)
     }
 
-    /// How many cards are stored.
-    pub(super) fn cards_stored(&self) -> usize {
-        self.cards.values().map(Vec::len).sum()
+    /// The cards that are stored: what their owners call them.
+    pub(super) fn cards_stored(&self) -> Vec<String> {
+        let cards = self.cards.values().flatten();
+        cards.map(|(_, reference)| reference.clone()).collect()
     }
 }
 
