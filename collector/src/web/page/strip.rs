@@ -11,7 +11,7 @@ use super::{Lang, figures};
 use crate::web::answer::{
     BucketAnswer, ClaimsAnswer, StripAnswer, StripIncidentAnswer, Time, to_jiff,
 };
-use said::said_rows;
+use said::{announcements, said_rows};
 
 /// Heads narrower than this many buckets stay empty: their text would not fit.
 const HEAD_MIN: usize = 4;
@@ -54,6 +54,7 @@ pub(super) fn strip_section(
                         div.scroll.strip-scroll tabindex="0" role="region" aria-labelledby="h-strip" {
                             (strip_table(context, window, strip, said))
                         }
+                        (announcements(context, strip))
                     }
                 }
             }

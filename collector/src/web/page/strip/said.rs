@@ -1,12 +1,17 @@
-//! Under the measured strip: what was being said of the feature meanwhile, a row for each track.
+//! Under the measured strip: what was being said of the feature meanwhile, a row for each track,
+//! and when its incidents were announced.
 
 use bongsu_model::{ClaimedState, Track};
 use maud::{Markup, html};
 
+use super::super::claims::lag_text;
 use super::super::figures;
 use super::super::layout::PageContext;
 use super::stretches;
-use crate::web::answer::{BucketAnswer, ClaimsAnswer, StatementAnswer};
+use crate::web::answer::{BucketAnswer, ClaimsAnswer, StatementAnswer, StripAnswer};
+
+/// Incidents that are told of under a strip.
+const ANNOUNCEMENTS_SHOWN: usize = 3;
 
 /// The rows of the tracks on which something was said; `log` is the feature's own.
 pub(super) fn said_rows(
@@ -48,6 +53,30 @@ fn said_row(
                         }
                     },
                     None => td colspan=(stretch.count) {},
+                }
+            }
+        }
+    }
+}
+
+/// Under the strip: when each of its newest incidents began, and when it was announced.
+pub(super) fn announcements(context: &PageContext, strip: &StripAnswer) -> Markup {
+    let lang = context.lang;
+    let time = |at| figures::time(at, context.now, &context.zone);
+    html! {
+        @for incident in strip.incidents.iter().take(ANNOUNCEMENTS_SHOWN) {
+            p.hint {
+                (lang.pick("사고: 측정된 시작", "Incident: measured onset")) " "
+                (time(incident.onset)) " · "
+                @match &incident.announcement {
+                    Some(told) => {
+                        (lang.pick("첫 발표", "first announced")) " " (time(told.published))
+                        " (" (lag_text(lang, told)) ")"
+                    }
+                    None if incident.closed.is_some() => {
+                        (lang.pick("발표 없었음", "never announced"))
+                    }
+                    None => (lang.pick("아직 발표 없음", "not announced yet")),
                 }
             }
         }
