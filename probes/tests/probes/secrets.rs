@@ -48,12 +48,12 @@ expect.json."$.you" = "{{ password }}""#,
     for status in [200, 500] {
         for text in steps {
             let server = echo(status).await;
-            let journey = short(&format!("[[step]]\nname = \"ask\"\n{text}\n"));
+            let journey = short(&format!("[[step]]\nname = 'ask {SENTINEL}'\n{text}\n"));
             let report = run(&journey, &context(target(&server.base()))).await;
             check_sane(&report);
             assert_eq!(server.seen().len(), 1, "{text}: {report:#?}");
             assert_no_secret(&format!("{report:#?}"));
-            let ask = step(&report, "ask");
+            let ask = step(&report, "ask ***");
             if let Some(evidence) = &ask.evidence {
                 let shown = |name: &str| {
                     let found = evidence.headers.iter().find(|(header, _)| header == name);

@@ -391,3 +391,47 @@ async fn a_failure_of_its_own_is_told_though_no_time_is_left_to_try_again() {
 pub(crate) fn hog(time: Duration) {
     std::thread::sleep(time);
 }
+
+/// Remembers which steps began.
+#[derive(Debug, Default)]
+struct Watcher(std::sync::Mutex<Vec<u32>>);
+
+impl bongsu_probes::StepWatch for Watcher {
+    fn begins(&self, step: &bongsu_language::Step) {
+        self.0.lock().unwrap().push(step.index);
+    }
+}
+
+#[tokio::test]
+async fn who_watches_is_told_every_step_that_begins_and_no_other() {
+    let server = Server::start(|request| {
+        let is_gone = request.starts_with("GET /gone");
+        Behaviour::Answer(json(if is_gone { 404 } else { 200 }, "{}"))
+    })
+    .await;
+    let journey = short(
+        r#"
+[[step]]
+name = "make"
+post = "/x"
+[[step]]
+name = "never"
+when = "1 > 2"
+get = "/x"
+[[step]]
+name = "look"
+get = "/gone"
+[[step]]
+name = "not reached"
+get = "/x"
+[[cleanup]]
+name = "undo"
+delete = "/x"
+"#,
+    );
+    let watcher = Watcher::default();
+    let context = context(target(&server.base()));
+    let report = bongsu_probes::run_watched(&journey, &context, &watcher).await;
+    check_sane(&report);
+    assert_eq!(*watcher.0.lock().unwrap(), [0, 2, 4]);
+}
