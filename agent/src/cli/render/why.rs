@@ -10,19 +10,21 @@ pub(super) fn why(journey: &Journey, step: &Step, report: &StepReport) -> Option
         return None;
     };
     let detail = report.detail.as_deref()?;
+    let (word, rest) = detail.split_once(' ').unwrap_or((detail, ""));
     let host = report.network.server_address.as_deref();
     let host = host.unwrap_or("the server");
     let place = place(report);
-    Some(match (class, detail) {
+    Some(match (class, word) {
         (FailClass::Dns, "nxdomain") => format!("DNS knows no name {host}"),
         (FailClass::Dns, "servfail" | "refused") => {
-            format!("the DNS server says {detail} to the question for {host}")
+            format!("the DNS server says {word} to the question for {host}")
         }
         (FailClass::Dns, "no_address") => format!("DNS has no address for {host}"),
-        (FailClass::Dns, "private_address") => format!(
-            "{host} is at a private address, which is refused unless the target says \
-             `allow_private = true`"
-        ),
+        // The target and what it would have to say stand there as well.
+        (FailClass::Dns, "private_address") => format!("{host} is at the private address {rest}"),
+        (FailClass::Dns, "metadata_address") => {
+            format!("{host} is at {rest}, which hands out credentials of a cloud")
+        }
         (FailClass::Dns, "timeout") => {
             format!("the DNS server did not answer the question for {host} in time")
         }
@@ -81,7 +83,26 @@ pub(super) fn why(journey: &Journey, step: &Step, report: &StepReport) -> Option
         }
         (FailClass::BodyTooLarge, "headers") => "the answer's headers are too long".to_owned(),
         (FailClass::RedirectRefused, "limit") => {
-            "it was redirected once more than `follow` allows".to_owned()
+            format!("it was redirected more often than `follow` = {rest} allows")
+        }
+        (FailClass::RedirectRefused, "location") => {
+            "it was redirected, and not to a URL".to_owned()
+        }
+        (FailClass::RedirectRefused, "scheme") => {
+            format!("it was redirected to {rest}:, which is not HTTP")
+        }
+        (FailClass::RedirectRefused, "credentials") => {
+            "it was redirected to a URL with a user name or password".to_owned()
+        }
+        (FailClass::RedirectRefused, "body") => {
+            "it was told to send its body to another origin".to_owned()
+        }
+        (FailClass::RedirectRefused, "host") => format!("it was redirected: {detail}"),
+        (FailClass::RedirectRefused, "private_address") => {
+            format!("it was redirected to the private address {rest}")
+        }
+        (FailClass::RedirectRefused, "metadata_address") => {
+            format!("it was redirected to {rest}, which hands out credentials of a cloud")
         }
         _ => return None,
     })
@@ -152,6 +173,18 @@ mod tests {
         };
         let cases = [
             (0, FailClass::Dns, "nxdomain", "DNS knows no name a.test"),
+            (
+                0,
+                FailClass::RedirectRefused,
+                "limit 2",
+                "it was redirected more often than `follow` = 2 allows",
+            ),
+            (
+                0,
+                FailClass::RedirectRefused,
+                "host `b.test` is not in `hosts` of target `t`",
+                "it was redirected: host `b.test` is not in `hosts` of target `t`",
+            ),
             (
                 0,
                 FailClass::Connect,
