@@ -15,10 +15,19 @@ const ERASED: &str = "A\r\u{1b}[J";
 
 /// Runs `bongsu` in a terminal of 100 columns and gives what the terminal was sent.
 async fn in_a_terminal(arguments: Vec<String>, variables: &[(&str, &str)]) -> String {
+    as_a_shell_does(arguments, "", variables).await
+}
+
+/// The same, with more words of the shell behind it.
+async fn as_a_shell_does(
+    arguments: Vec<String>,
+    behind: &str,
+    variables: &[(&str, &str)],
+) -> String {
     let quoted = |word: &String| format!("'{}'", word.replace('\'', "'\\''"));
     let words: Vec<String> = arguments.iter().map(quoted).collect();
     let line = format!(
-        "stty cols 100 rows 30; '{}' {}",
+        "stty cols 100 rows 30; '{}' {} {behind}",
         env!("CARGO_BIN_EXE_bongsu"),
         words.join(" ")
     );
@@ -104,4 +113,20 @@ async fn a_terminal_without_colours_or_of_a_ci_job_gets_none_or_nothing() {
         assert!(!sent.contains("/3 runs"), "{quiet:?}: {sent:?}");
         assert!(sent.contains("3 runs in "), "{quiet:?}: {sent:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_in_a_file_leave_the_terminal_to_it_and_results_in_a_pipe_do_not() {
+    let stage = slow_stage().await;
+    let journeys = || run_all(&stage, &["--jobs", "3"]);
+    let file = stage.path("results");
+    let behind = format!("> '{}'", file.display());
+    let sent = as_a_shell_does(journeys(), &behind, &[]).await;
+    assert!(sent.contains("0/3 runs"), "{sent:?}");
+    assert!(!sent.contains("passed"), "{sent:?}");
+    let results = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(results.matches("passed: ").count(), 3, "{results}");
+    let sent = as_a_shell_does(journeys(), "| cat", &[]).await;
+    assert!(!sent.contains("/3 runs"), "{sent:?}");
+    assert_eq!(sent.matches("passed: ").count(), 3, "{sent:?}");
 }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use bongsu_language::Colour;
+use rustix::fs::FileType;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Of a terminal that does not say its size.
@@ -37,12 +38,13 @@ pub(super) struct Line {
 
 impl Screen {
     /// Standard error, if a person looks at it: it is a terminal that can be redrawn, and not the
-    /// log of a CI job, which has the variable `CI`.
+    /// log of a CI job, which has the variable `CI`. Nor if results go into a pipe: whatever reads
+    /// it may print them to the same terminal at any time, as `tee` does, and both would be mixed.
     pub(super) fn of_a_person() -> Option<Self> {
         let variable = |name| std::env::var(name).unwrap_or_default();
         let is_ci = !matches!(variable("CI").as_str(), "" | "0" | "false");
         let is_plain = matches!(variable("TERM").as_str(), "" | "dumb");
-        if is_ci || is_plain || !std::io::stderr().is_terminal() {
+        if is_ci || is_plain || is_piped() || !std::io::stderr().is_terminal() {
             return None;
         }
         let colour = if std::env::var_os("NO_COLOR").is_none() {
@@ -96,6 +98,12 @@ impl Screen {
             self.standing.clear();
         }
     }
+}
+
+/// Whether standard output is a pipe.
+fn is_piped() -> bool {
+    let status = rustix::fs::fstat(std::io::stdout());
+    status.is_ok_and(|status| FileType::from_raw_mode(status.st_mode).is_fifo())
 }
 
 /// What takes lines of these widths away from above the cursor. Where the terminal has become
