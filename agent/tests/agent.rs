@@ -24,6 +24,8 @@ mod collector;
 mod control;
 #[path = "agent/crash.rs"]
 mod crash;
+#[path = "agent/examples.rs"]
+mod examples;
 #[path = "agent/import.rs"]
 mod import;
 #[path = "agent/recorder.rs"]

@@ -23,7 +23,8 @@ enum From {
     /// A recording: HTTP Archive 1.2 (HAR), as browsers and proxies save it.
     ///
     /// Values that come from earlier answers become captures, hosts become names of the target
-    /// profile. Images, fonts, styles and scripts are left out.
+    /// profile. Redirects are followed where the browser followed them; files that were sent are
+    /// generated at their size. Images, fonts, styles and scripts are left out.
     Har {
         /// The recording; `-` for standard input.
         file: PathBuf,
