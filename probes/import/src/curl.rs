@@ -280,6 +280,11 @@ impl Asked {
 
     fn request(&self, url: &str) -> Result<Request, ImportError> {
         let mut url = absolute(url)?;
+        // What is sent to a folder is named after the file, as curl does it.
+        if let Some(name) = self.upload.as_deref().filter(|_| url.path().ends_with('/')) {
+            let path = format!("{}{name}", url.path());
+            url.set_path(&path);
+        }
         let data = self.data.as_deref().filter(|_| !self.get);
         let query = self
             .query

@@ -98,6 +98,10 @@ fn what_the_language_can_do_is_done() {
             ],
         ),
         (
+            "curl -T x/cat.png https://a.test/photos/",
+            &["put = \"/photos/cat.png\""],
+        ),
+        (
             "curl -F 'photo=@x/cat.png;type=image/png' --form-string 'a=@b' https://a.test/x",
             &[
                 r#"multipart = { photo = { file = "cat.png", type = "image/png", size = 1024 }, a = "@b" }"#,
