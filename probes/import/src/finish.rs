@@ -1,5 +1,7 @@
 //! What is decided once all steps stand: headers that all have, what is cleanup, what is told.
 
+use bongsu_language::{SourceFile, format};
+
 use crate::draft::{Act, Draft, Harmless, Step};
 use crate::lowering::is_sign_out;
 use crate::phrase::Phrase;
@@ -26,6 +28,8 @@ pub(crate) fn finish(mut draft: Draft, names: &Names) -> Imported {
     }
     tell_of_target(&mut draft, names);
     let text = write::journey(&draft, names);
+    // The one layout that every file has; what cannot be laid out is no journey, which shows anyway.
+    let text = format(&SourceFile::new("imported.toml", text.clone())).unwrap_or(text);
     if text.contains("***") {
         draft.notes.push(
             "`***` stands where a credential stood, or a word that is the same as one: say there \

@@ -1,7 +1,7 @@
 //! What every import keeps to: its text is a journey.
 
 use bongsu_import::{Imported, Names};
-use bongsu_language::{CheckOptions, Colour, Journey, SourceFile, load};
+use bongsu_language::{CheckOptions, Colour, Journey, SourceFile, format, load};
 use bongsu_model::JourneyName;
 
 pub(crate) fn unnamed() -> Names {
@@ -15,6 +15,7 @@ pub(crate) fn unnamed() -> Names {
 /// The journey of an import's text; the language has nothing to refuse in it.
 pub(crate) fn journey(imported: &Imported) -> Journey {
     let files = [SourceFile::new("imported.toml", imported.text.clone())];
+    assert_eq!(format(&files[0]).as_ref(), Ok(&imported.text), "its layout");
     let mut loaded = load(&files, CheckOptions::default());
     let errors: Vec<String> = loaded
         .diagnostics
