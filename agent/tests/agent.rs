@@ -28,6 +28,8 @@ mod crash;
 mod examples;
 #[path = "agent/import.rs"]
 mod import;
+#[path = "agent/parity.rs"]
+mod parity;
 #[path = "agent/recorder.rs"]
 mod recorder;
 #[path = "agent/secrets.rs"]

@@ -10,9 +10,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use bongsu_model::{PlanRecord, RunFacts};
+use bongsu_model::{PlanRecord, RunFacts, RunReport};
 use bongsu_wire::opamp::{AgentToServer, ServerToAgent, decode, encode};
-use bongsu_wire::{AgentRecord, PartialSuccess, decode_logs, decode_traces};
+use bongsu_wire::{AgentRecord, PartialSuccess, decode_logs, decode_report, decode_traces};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ type Answer = Box<dyn Fn(AgentToServer) -> ServerToAgent + Send>;
 #[derive(Default)]
 struct Kept {
     taken: Vec<Taken>,
+    reports: Vec<RunReport>,
     heartbeats: Vec<bongsu_model::Heartbeat>,
     script: VecDeque<Scripted>,
     /// Requests that were answered from the script.
@@ -124,6 +125,11 @@ impl FakeCollector {
         self.kept.lock().unwrap().taken.clone()
     }
 
+    /// Runs with their steps, in order of arrival.
+    pub(crate) fn reports(&self) -> Vec<RunReport> {
+        self.kept.lock().unwrap().reports.clone()
+    }
+
     pub(crate) fn runs(&self) -> Vec<RunFacts> {
         let taken = self.taken();
         let runs = taken.into_iter().filter_map(|one| match one {
@@ -178,7 +184,9 @@ async fn traces(State(kept): Shared, headers: HeaderMap, body: Bytes) -> Respons
     let body = unpacked(&headers, &body);
     kept.bodies.push(body.clone());
     for run in decode_traces(&body).unwrap() {
-        kept.taken.push(Taken::Run(Box::new(run.unwrap().facts)));
+        let run = run.unwrap();
+        kept.reports.push(decode_report(&run.spans).unwrap());
+        kept.taken.push(Taken::Run(Box::new(run.facts)));
     }
     bongsu_wire::trace_response(partial).into_response()
 }
