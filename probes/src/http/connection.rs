@@ -231,9 +231,27 @@ impl Connection {
         if error.is_parse() {
             return malformed();
         }
+        if let Some(fault) = misframed(error) {
+            return fault;
+        }
         multiplexed::fault(error, stage, self.meter.bytes_read())
             .unwrap_or_else(|| cut_off(&self.meter))
     }
+}
+
+/// Chunks that are none, or more lines behind them than are read: the library tells these as errors
+/// of input, with no kind of their own for the latter.
+fn misframed(error: &hyper::Error) -> Option<Fault> {
+    let cause = std::error::Error::source(error)?.downcast_ref::<std::io::Error>()?;
+    match cause.kind() {
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {}
+        _ => return None,
+    }
+    Some(if cause.to_string().contains("trailers") {
+        Fault::platform(FailClass::BodyTooLarge, "headers")
+    } else {
+        malformed()
+    })
 }
 
 /// The connection ended. The stream knows best how; hyper calls an early end an incomplete message.

@@ -30,6 +30,14 @@ async fn check(behaviour: Behaviour, expected: &str) {
     assert_eq!(server.seen().len(), 1, "nothing is sent twice: {shown}");
 }
 
+async fn brotli(bytes: &[u8]) -> Vec<u8> {
+    use tokio::io::AsyncReadExt as _;
+    let mut encoder = async_compression::tokio::bufread::BrotliEncoder::new(bytes);
+    let mut encoded = Vec::new();
+    encoder.read_to_end(&mut encoded).await.unwrap();
+    encoded
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -69,6 +77,10 @@ async fn wrong_answers_have_their_class_and_detail() {
     .await;
     let no_gzip = with_headers(200, "content-encoding: gzip\r\n", b"this is no gzip");
     check(Behaviour::Answer(no_gzip), "fail(expectation): malformed").await;
+    let mut no_chunk = head("transfer-encoding: chunked\r\n");
+    no_chunk.extend(b"no size\r\n{}\r\n0\r\n\r\n");
+    let no_chunk = Behaviour::Answer(no_chunk);
+    check(no_chunk, "fail(expectation): malformed").await;
     let unknown = with_headers(200, "content-encoding: zstd\r\n", b"...");
     check(Behaviour::Answer(unknown), "fail(expectation): encoding").await;
 }
@@ -85,15 +97,23 @@ async fn broken_connections_are_told_apart_from_wrong_answers() {
 async fn answers_without_end_or_measure_stop_at_their_cap() {
     let bomb = with_headers(200, "content-encoding: gzip\r\n", &gzip(&vec![0; 50 << 20]));
     check(Behaviour::Answer(bomb), "fail(body_too_large): body").await;
-    let endless = Server::start(|_| {
-        let mut bytes = head("transfer-encoding: chunked\r\n");
-        bytes.extend(b"1000\r\n");
-        Behaviour::Endless(bytes)
-    })
+    let bomb = with_headers(
+        200,
+        "content-encoding: br\r\n",
+        &brotli(&vec![0; 50 << 20]).await,
+    );
+    assert!(bomb.len() < 1024, "{} bytes", bomb.len());
+    check(Behaviour::Answer(bomb), "fail(body_too_large): body").await;
+    // Proper chunks without end, plain and as ever more streams of zeros.
+    let mut chunk = b"1000\r\n".to_vec();
+    chunk.extend([b'x'; 0x1000]);
+    chunk.extend(b"\r\n");
+    let chunked = head("transfer-encoding: chunked\r\n");
+    check(
+        Behaviour::EndlessAfter(chunked, chunk),
+        "fail(body_too_large): body",
+    )
     .await;
-    let report = run(&short(GET), &context(target(&endless.base()))).await;
-    // The second head inside the body is what it trips over, unless the cap comes first.
-    assert!(verdict(&report).starts_with("fail("), "{report:#?}");
     // A body that only the end of the connection would end, plain and as one stream of zeros.
     let mut plain = head("");
     plain.extend([b'x'; 4096]);
@@ -133,6 +153,23 @@ async fn answers_without_end_or_measure_stop_at_their_cap() {
     let many: String = (0..10_000).map(|n| format!("x-{n}: y\r\n")).collect();
     check(
         Behaviour::Answer(with_headers(200, &many, b"")),
+        "fail(body_too_large): headers",
+    )
+    .await;
+    // The same behind the body, and without end.
+    let trailed = [
+        head("transfer-encoding: chunked\r\n"),
+        b"2\r\n{}\r\n0\r\n".to_vec(),
+        many.clone().into_bytes(),
+        b"\r\n".to_vec(),
+    ];
+    check(
+        Behaviour::Answer(trailed.concat()),
+        "fail(body_too_large): headers",
+    )
+    .await;
+    check(
+        Behaviour::EndlessAfter(b"HTTP/1.1 200 OK\r\n".to_vec(), b"x: y\r\n".to_vec()),
         "fail(body_too_large): headers",
     )
     .await;

@@ -22,6 +22,8 @@ pub(crate) enum Behaviour {
     Drip(Vec<u8>, Duration),
     /// These bytes, then more of the same for ever.
     Endless(Vec<u8>),
+    /// The first bytes once, then the others again and again for ever.
+    EndlessAfter(Vec<u8>, Vec<u8>),
     /// These bytes after a while.
     After(Duration, Vec<u8>),
     /// These bytes, then a reset.
@@ -133,6 +135,12 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Behaviour::Endless(bytes) => loop {
                 stream.write_all(&bytes).await.ok()?;
             },
+            Behaviour::EndlessAfter(first, bytes) => {
+                stream.write_all(&first).await.ok()?;
+                loop {
+                    stream.write_all(&bytes).await.ok()?;
+                }
+            }
             Behaviour::Reset(bytes) => {
                 stream.write_all(&bytes).await.ok()?;
                 stream.flush().await.ok()?;
