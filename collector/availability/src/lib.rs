@@ -10,6 +10,11 @@
 //! of receipt, [`Engine::advance`] at [`Engine::next_wakeup`], [`Engine::poll_transition`] until
 //! it is empty, [`Engine::board`] to look. [`Engine::ask`] says which agents are to look early.
 //!
+//! Above incidents stand outages: what all incidents of a target affected, from the first that opens
+//! to the last that is closed. [`Engine::recoveries`] tells how far each affected feature is, how
+//! much is back, and what its recovery clock reads; [`IncidentClocks`] are the limits that duties
+//! and manuals set on one incident.
+//!
 //! How often the rule errs is measured with a [`Trial`]:
 //! `cargo run --release -p bongsu-availability --example false_alarms -- --cell-years 900`.
 

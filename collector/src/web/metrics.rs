@@ -4,6 +4,7 @@
 //! picture is not of now, and a ratio that is not known is NaN. An agent label is only on `bongsu_agent_*`.
 
 mod exposition;
+mod recovery;
 
 use bongsu_availability::{FleetState, IncidentPhase, Presence};
 use bongsu_model::{CellState, FeatureState};
@@ -47,6 +48,7 @@ pub fn write(sight: &Sight<'_>, format: Format) -> String {
     let mut out = Exposition::new(format);
     features(&mut out, sight);
     claims(&mut out, sight);
+    recovery::recovery(&mut out, sight);
     cells(&mut out, sight);
     runs(&mut out, sight.runs);
     // Before the replay nothing is known of the fleet, and 0 would say that it is gone.

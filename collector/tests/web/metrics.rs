@@ -66,6 +66,43 @@ async fn every_state_of_every_feature_has_its_series() {
 }
 
 #[tokio::test]
+async fn an_outage_is_measured_weighted_counted_and_against_the_clock() {
+    let of = |text: &str, name: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let text = get("/metrics").await.text;
+    let ratio = of(&text, "bongsu_outage_recovered_ratio{target=\"superapp\"");
+    assert!((0.44..0.45).contains(&ratio), "{ratio}");
+    assert!(of(&text, "bongsu_outage_recovered_ratio{target=\"staging\"").is_nan());
+    let counted = |name: &str| of(&text, &format!("bongsu_outage_{name}{{target=\"superapp\""));
+    assert_eq!(counted("affected_features"), 6.0);
+    assert_eq!(counted("restored_features"), 2.0);
+    let clock = |feature: &str| {
+        let labels = format!("{{target=\"superapp\",feature=\"{feature}\"");
+        of(
+            &text,
+            &format!("bongsu_feature_recovery_clock_seconds{labels}"),
+        )
+    };
+    assert_eq!(clock("account.login"), 1_399.2);
+    assert_eq!(clock("talk.call.voice"), 0.0, "it has stopped");
+    assert_eq!(clock("map.core"), 0.0, "it was not affected");
+    let stale = get_of(
+        Fixture::with_picture(Some(Duration::from_secs(900))),
+        "/metrics",
+    )
+    .await;
+    assert!(
+        of(
+            &stale.text,
+            "bongsu_outage_recovered_ratio{target=\"superapp\""
+        )
+        .is_nan()
+    );
+}
+
+#[tokio::test]
 async fn openmetrics_is_given_to_those_who_ask() {
     let accept = [("accept", "application/openmetrics-text; version=1.0.0")];
     let answer = ask(Method::GET, "/metrics", &accept).await;

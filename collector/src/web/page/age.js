@@ -8,7 +8,8 @@
     const text =
       seconds < 60 ? seconds + data.second
         : seconds < 3600 ? Math.floor(seconds / 60) + data.minute
-          : Math.floor(seconds / 3600) + data.hour;
+          : seconds < 172800 ? Math.floor(seconds / 3600) + data.hour
+            : Math.floor(seconds / 86400) + data.day;
     age.textContent = " · " + text + " " + data.ago;
     age.hidden = false;
     document.getElementById("old").hidden = seconds < Number(data.oldAfter);

@@ -109,7 +109,8 @@ fn as_of(context: &PageContext, board: &BoardAnswer) -> Markup {
             @if is_real {
                 span #age hidden data-as-of=(board.as_of) data-old-after=(OLD_AFTER_S)
                     data-ago=(lang.pick("전", "ago")) data-second=(lang.pick("초", " s"))
-                    data-minute=(lang.pick("분", " min")) data-hour=(lang.pick("시간", " h")) {}
+                    data-minute=(lang.pick("분", " min")) data-hour=(lang.pick("시간", " h"))
+                    data-day=(lang.pick("일", " days")) {}
             } @else {
                 " · " (simulated(lang))
             }
