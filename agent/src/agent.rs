@@ -234,6 +234,15 @@ impl Agent {
         let (controls, end) = (shared.controls.clone(), flush());
         self.background
             .spawn(async move { controls.watch(end).await });
+        let plan = shared.plan.current();
+        let period = plan
+            .planned
+            .iter()
+            .map(|planned| planned.cadence.period())
+            .min();
+        let (starvation, clock, end) = (shared.starvation.clone(), shared.clock.clone(), flush());
+        self.background
+            .spawn(async move { starvation.watch(clock, period, end).await });
         let reloader = Reloader {
             config: config.plan.clone(),
             self_check: config.controls.timeout,

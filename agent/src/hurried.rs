@@ -1,13 +1,14 @@
 //! Runs under a clock that is faster than the machine's: a network cannot be hurried, so that a run
 //! keeps the machine's pace, and its journey is cut to fit into its slot.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bongsu_language::{Journey, Step};
 use bongsu_model::{BlindReason, Clock, Monotonic, Timestamp};
 use bongsu_probes::SelfCheck;
 use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
 use crate::controls::Controls;
 
@@ -55,6 +56,7 @@ fn quicken(step: &mut Step, pace: f64) {
 pub(crate) fn surroundings(
     clock: &Arc<dyn Clock>,
     controls: &Arc<Controls>,
+    starvation: &Arc<Starvation>,
 ) -> (Arc<dyn Clock>, Arc<dyn SelfCheck>) {
     match RunClock::of(clock) {
         None => (clock.clone(), controls.clone()),
@@ -62,9 +64,65 @@ pub(crate) fn surroundings(
             let check = RunCheck {
                 clock: run.clone(),
                 controls: controls.clone(),
+                starvation: starvation.clone(),
             };
             (Arc::new(run), Arc::new(check))
         }
+    }
+}
+
+/// Whether this process got no time to run lately. What a hurried run then misses is no sign of
+/// the platform: its deadlines are short.
+#[derive(Debug, Default)]
+pub(crate) struct Starvation {
+    /// The agent's instant at which a timer was last too late.
+    newest: Mutex<Option<Monotonic>>,
+}
+
+/// Between two looks at how late timers are.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The share of a run's time that timers may be late.
+const LATE_SHARE: f64 = 0.2;
+
+impl Starvation {
+    /// Watches until `stop`; nothing under a clock of the machine's speed. `period` is the
+    /// shortest cadence of the plan.
+    pub(crate) async fn watch(
+        &self,
+        clock: Arc<dyn Clock>,
+        period: Option<Duration>,
+        stop: CancellationToken,
+    ) {
+        let speed = speed(&*clock);
+        let Some(period) = period.filter(|_| speed > 1.0) else {
+            return;
+        };
+        // In the time of the clock, as everything here.
+        let punctual = LOOK_EVERY.mul_f64(speed) + period.mul_f64(RUN_SHARE * LATE_SHARE);
+        loop {
+            let began = clock.monotonic();
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stop.cancelled() => return,
+            }
+            self.looked(began, clock.monotonic(), punctual);
+        }
+    }
+
+    fn looked(&self, began: Monotonic, ended: Monotonic, punctual: Duration) {
+        if ended.since(began) > punctual {
+            *self.newest() = Some(ended);
+        }
+    }
+
+    /// Whether timers were too late at `since` or later.
+    fn was_there(&self, since: Monotonic) -> bool {
+        self.newest().is_some_and(|newest| newest >= since)
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<Monotonic>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,11 +175,16 @@ impl Clock for RunClock {
 struct RunCheck {
     clock: RunClock,
     controls: Arc<Controls>,
+    starvation: Arc<Starvation>,
 }
 
 impl SelfCheck for RunCheck {
     fn own_fault(&self, since: Monotonic) -> BoxFuture<'_, Option<BlindReason>> {
-        self.controls.own_fault(self.clock.of_agent(since))
+        let since = self.clock.of_agent(since);
+        if self.starvation.was_there(since) {
+            return Box::pin(std::future::ready(Some(BlindReason::Starved)));
+        }
+        self.controls.own_fault(since)
     }
 }
 
@@ -210,6 +273,18 @@ mod tests {
             agent.monotonic(),
             "and the agent's instant is found again"
         );
+    }
+
+    #[test]
+    fn a_late_timer_speaks_for_the_runs_that_went_on_and_not_for_later_ones() {
+        let at = |seconds| Monotonic::from_origin(Duration::from_secs(seconds));
+        let starvation = Starvation::default();
+        let punctual = Duration::from_secs(42);
+        starvation.looked(at(0), at(42), punctual);
+        assert!(!starvation.was_there(at(0)));
+        starvation.looked(at(42), at(100), punctual);
+        assert!(starvation.was_there(at(0)) && starvation.was_there(at(99)));
+        assert!(!starvation.was_there(at(101)));
     }
 
     #[test]

@@ -183,7 +183,8 @@ fn context(
     accounts: Vec<Account>,
     cancel: CancellationToken,
 ) -> Context {
-    let (clock, self_check) = hurried::surroundings(&shared.clock, &shared.controls);
+    let (clock, self_check) =
+        hurried::surroundings(&shared.clock, &shared.controls, &shared.starvation);
     Context {
         clock,
         order: RunOrder {

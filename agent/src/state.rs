@@ -15,6 +15,7 @@ use crate::compensation::Debts;
 use crate::control_channel::ChannelCounts;
 use crate::controls::Controls;
 use crate::gate::NetworkGate;
+use crate::hurried::Starvation;
 use crate::metrics::{self, RunCounts, Snapshot};
 use crate::plan::{Plan, PlanDoubts, PlanState};
 use crate::ship::{ClockOffset, ShipCounts};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) debts: Arc<Debts>,
     pub(crate) budgets: Budgets,
     pub(crate) controls: Arc<Controls>,
+    pub(crate) starvation: Arc<Starvation>,
     pub(crate) counts: Arc<RunCounts>,
     pub(crate) ships: Vec<(String, Arc<ShipCounts>)>,
     pub(crate) channels: Vec<(String, Arc<ChannelCounts>)>,
@@ -99,6 +101,7 @@ impl Shared {
             debts: parts.debts,
             budgets: parts.budgets,
             controls: parts.controls,
+            starvation: Arc::default(),
             counts: Arc::default(),
             ships: parts.ships,
             accounts: Mutex::default(),

@@ -158,7 +158,10 @@ pub async fn run(
     tell(Progress::Started(&fleet));
     let mut measuring = Measuring::begin(&fleet);
     clock.release();
-    let desk = Desk::open(fleet.collector.web_addr());
+    let desk = Desk::open(
+        fleet.collector.web_addr(),
+        &fleet.collector.shared().catalogue,
+    );
     let hands = (&desk, &mut measuring);
     let unplayed = drive::until(&fleet, &timeline, &clock, until, hands, &mut tell).await;
     let claims = desk.close().await;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bongsu_model::{Catalogue, ClaimSubject, FeatureId};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -28,21 +29,31 @@ pub struct HandedIn {
 pub(super) struct Desk {
     statements: mpsc::Sender<Vec<Value>>,
     working: JoinHandle<HandedIn>,
+    /// The features that the collector knows: of others it takes nothing in.
+    known: Vec<FeatureId>,
 }
 
 impl Desk {
-    pub(super) fn open(web: SocketAddr) -> Self {
+    pub(super) fn open(web: SocketAddr, catalogue: &Catalogue) -> Self {
         // No more rows than a scenario has can wait.
         let (statements, waiting) = mpsc::channel(ROWS_MAX);
         Self {
             statements,
             working: tokio::spawn(work(web, waiting)),
+            known: catalogue
+                .features()
+                .iter()
+                .map(|known| known.id.clone())
+                .collect(),
         }
     }
 
     /// Hands in what became public together.
     pub(super) async fn hand_in(&self, happenings: &[Happening<'_>]) {
-        let statements: Vec<_> = happenings.iter().filter_map(claim).collect();
+        let statements: Vec<_> = happenings
+            .iter()
+            .filter_map(|one| self.claim(one))
+            .collect();
         if !statements.is_empty() {
             // The desk works until this handle is gone.
             let _ = self.statements.send(statements).await;
@@ -57,33 +68,38 @@ impl Desk {
             refused: vec![format!("the desk broke off: {error}")],
         })
     }
-}
 
-/// A statement as the collector takes it.
-fn claim(happening: &Happening<'_>) -> Option<Value> {
-    let Event::Statement {
-        track,
-        subject,
-        state,
-    } = &happening.row.event
-    else {
-        return None;
-    };
-    let row = happening.row;
-    let mut note = row.note.clone();
-    if happening.is_synthetic {
-        note = format!("synthetic time. {note}");
+    /// A statement as the collector takes it; none of what it does not know.
+    fn claim(&self, happening: &Happening<'_>) -> Option<Value> {
+        let Event::Statement {
+            track,
+            subject,
+            state,
+        } = &happening.row.event
+        else {
+            return None;
+        };
+        if let ClaimSubject::Feature(feature) = subject
+            && !self.known.contains(feature)
+        {
+            return None;
+        }
+        let row = happening.row;
+        let mut note = row.note.clone();
+        if happening.is_synthetic {
+            note = format!("synthetic time. {note}");
+        }
+        Some(json!({
+            "track": track,
+            "feature": subject,
+            "state": state,
+            "as_of": rfc3339(happening.at),
+            "published": rfc3339(happening.published()),
+            "source": row.source,
+            "note": (!note.trim().is_empty()).then(|| note.trim().to_owned()),
+            "confidence": row.confidence,
+        }))
     }
-    Some(json!({
-        "track": track,
-        "feature": subject,
-        "state": state,
-        "as_of": rfc3339(happening.at),
-        "published": rfc3339(happening.published()),
-        "source": row.source,
-        "note": (!note.trim().is_empty()).then(|| note.trim().to_owned()),
-        "confidence": row.confidence,
-    }))
 }
 
 async fn work(web: SocketAddr, mut waiting: mpsc::Receiver<Vec<Value>>) -> HandedIn {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bongsu_model::Timestamp;
+use bongsu_model::{FeatureState, Timestamp};
 use serde_json::{Value, json};
 
 use super::{JudgedRow, JudgedWindow, Outage, Outcome};
@@ -40,9 +40,11 @@ fn rows(rows: &[JudgedRow]) -> String {
     for row in rows {
         let expected: Vec<_> = row.wanted.iter().map(|wanted| wanted.as_str()).collect();
         let measured = row.measured.map_or("–", |state| state.as_str());
-        let measured = match &row.blocked_by {
-            Some(by) => format!("{measured}, blocked by {by}"),
-            None => measured.to_owned(),
+        let is_well = row.measured == Some(FeatureState::Operational);
+        let measured = match (&row.blocked_by, row.last_failure) {
+            (Some(by), _) => format!("{measured}, blocked by {by}"),
+            (None, Some(class)) if !is_well => format!("{measured} ({class})"),
+            (None, _) => measured.to_owned(),
         };
         let mut labels = vec![row.verdict.as_str()];
         labels.extend(row.is_modelled.then_some("modelled"));
@@ -238,6 +240,7 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
             "expected": row.wanted.iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>(),
             "measured": row.measured,
             "blocked_by": row.blocked_by,
+            "last_failure": row.last_failure,
             "claimed": row.claimed,
             "observed": row.observed,
             "comparison": row.comparison,

@@ -3,7 +3,7 @@
 use bongsu_availability::Board;
 use bongsu_collector::claims::ClaimBook;
 use bongsu_model::{
-    Catalogue, ClaimedState, Comparison, FeatureId, FeatureState, Timestamp, Track,
+    Catalogue, ClaimedState, Comparison, FailClass, FeatureId, FeatureState, Timestamp, Track,
 };
 
 use super::{Lag, rests_on};
@@ -56,6 +56,8 @@ pub struct JudgedRow {
     pub measured: Option<FeatureState>,
     /// The feature that stands before it, where it is not seen.
     pub blocked_by: Option<FeatureId>,
+    /// Why its newest failed run failed.
+    pub last_failure: Option<FailClass>,
     /// What is claimed.
     pub claimed: Option<ClaimedState>,
     /// What others observed.
@@ -143,11 +145,11 @@ impl Judge<'_> {
         let is_claimed = expected
             .claimed
             .is_none_or(|wanted| claimed == Some(wanted));
-        let verdict = if !is_claimed {
+        let verdict = if measured.is_none() {
+            Verdict::NotThere
+        } else if !is_claimed {
             // What was claimed is in the files: no rule has to be sure of it.
             Verdict::Unexplained
-        } else if measured.is_none() {
-            Verdict::NotThere
         } else if expected.measured.is_empty() {
             Verdict::Open
         } else if is_wanted && is_compared {
@@ -162,6 +164,7 @@ impl Judge<'_> {
             wanted: expected.measured.clone(),
             measured,
             blocked_by,
+            last_failure: view.and_then(|view| Some(view.last_failure.as_ref()?.class)),
             claimed,
             observed,
             comparison,

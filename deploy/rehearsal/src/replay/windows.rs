@@ -102,7 +102,7 @@ pub(super) fn judge(judge: &Judge<'_>, board: &Board, measured: &Measured) -> Ve
         .filter(|view| view.state != FeatureState::Unmeasured)
     {
         let spans = judge.spans(&feature.feature);
-        let outages = measured.of(&feature.feature);
+        let outages = &joined(measured.of(&feature.feature), judge.lag.down);
         for (at, span) in spans.iter().enumerate() {
             let before = &spans[..at];
             let window = match span.lie {
@@ -119,6 +119,24 @@ pub(super) fn judge(judge: &Judge<'_>, board: &Board, measured: &Measured) -> Ve
         }
     }
     windows
+}
+
+/// Outages with no more than `gap` between them are one: a feature that is in sight again, and
+/// fails, counts as working until the rule is sure.
+fn joined(outages: &[Outage], gap: Duration) -> Vec<Outage> {
+    let mut joined: Vec<Outage> = Vec::new();
+    for outage in outages {
+        let before = joined.last_mut().filter(|before| {
+            before
+                .recovered
+                .is_none_or(|at| outage.detected.since(at) <= gap)
+        });
+        match before {
+            Some(before) => before.recovered = outage.recovered,
+            None => joined.push(*outage),
+        }
+    }
+    joined
 }
 
 type Found = Option<(Option<Outage>, Vec<String>)>;

@@ -65,7 +65,10 @@ impl<'a> Text<'a> {
     }
 
     fn boundary(&self, at: usize) -> usize {
-        self.text.floor_char_boundary(at)
+        let at = at.min(self.text.len());
+        let mut before = (0..=at).rev();
+        let found = before.find(|at| self.text.is_char_boundary(*at));
+        found.unwrap_or(0)
     }
 }
 
