@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bongsu_model::{DependencyStrength, FeatureId, Timestamp};
-use bongsu_superapp::{Fault, FaultKind, FaultPoint, PlatformFeature, Reach};
+use bongsu_superapp::{Fault, FaultKind, FaultPoint, PlatformFeature};
 use sha2::Digest as _;
 
 use super::{Basis, Condition, Event, FleetPart, Injection, Row, Scenario, When};
@@ -304,7 +304,7 @@ fn needs(feature: PlatformFeature, on: FaultPoint) -> Option<DependencyStrength>
 
 fn lie_of(injection: &Injection, strength: DependencyStrength) -> Lie {
     let is_whole = injection.is_constant()
-        && injection.fault.reach == Reach::Everywhere
+        && injection.fault == Fault::everywhere(injection.fault.on, injection.fault.kind)
         && strength == DependencyStrength::Hard
         && breaks_every_call(injection.fault.kind);
     if is_whole { Lie::Broken } else { Lie::Impaired }
