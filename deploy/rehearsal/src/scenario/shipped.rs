@@ -34,6 +34,16 @@ pub const SHIPPED: &[Shipped] = &[
         expected: Some(file!("pangyo-2022.expected.csv")),
     },
     Shipped {
+        name: "small-outage",
+        files: &[file!("small-outage.toml")],
+        expected: None,
+    },
+    Shipped {
+        name: "large-payloads",
+        files: &[file!("large-payloads.toml")],
+        expected: None,
+    },
+    Shipped {
         name: "dns-only",
         files: &[file!("dns-only.toml")],
         expected: None,

@@ -178,9 +178,6 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
     assert_eq!(verdict(expected(other, None)), Verdict::Unexplained);
     let mut another_time = expected(None, None);
     another_time.at = at("11:31");
-    assert_eq!(
-        judge.rows((&shown, &told()), &[another_time]).len(),
-        5,
-        "by injection"
-    );
+    let by_injection = judge.rows((&shown, &told()), &[another_time]);
+    assert_eq!(by_injection.len(), catalogue.features().len());
 }
