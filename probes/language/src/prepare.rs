@@ -272,9 +272,7 @@ impl<'a> Renderer<'a> {
             secrecy: Secrecy::Public,
         }
     }
-}
 
-impl Renderer<'_> {
     fn request(&mut self, act: &HttpAct) -> Result<PreparedRequest, RenderError> {
         let mut url = self.url(&act.url, &["http://", "https://"])?;
         self.add_query(&mut url, &act.query)?;
