@@ -243,7 +243,7 @@ pub struct RecoveryRow {
     pub blocked_by: Option<FeatureId>,
     /// How much it counts.
     pub weight: FeatureWeight,
-    /// The regions in which it was affected, by id.
+    /// The regions in which it was affected, in the roster's order.
     pub regions: Vec<RegionRecovery>,
     /// The fewest passes in a row of its regions.
     pub passes: u32,

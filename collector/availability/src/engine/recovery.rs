@@ -148,7 +148,8 @@ impl Engine {
             passes: spot.passes,
             relapses: spot.relapses,
         });
-        let regions: Vec<RegionRecovery> = regions.collect();
+        let mut regions: Vec<RegionRecovery> = regions.collect();
+        regions.sort_by_key(|region| self.region_order(&region.region));
         let rto = self.settings.rto;
         RecoveryRow {
             feature: feature.clone(),
