@@ -44,7 +44,6 @@ pub use clock::SystemClock;
 pub use compensation::{CompensationError, CompensationLog, Debt, NoCompensationLog, OwedVariable};
 pub use context::{Account, Context, NoSelfCheck, RunOrder, SelfCheck, StepWatch, Unwatched};
 pub use dns::ResolverError;
-pub use runner::{pay, run};
 pub use runner::{pay, run, run_watched};
 pub use session::{SessionCounts, Sessions};
 pub use target::{Link, Target, TargetError};

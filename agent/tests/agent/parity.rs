@@ -12,7 +12,7 @@ use crate::cli::bongsu_with;
 use crate::cli_run::run_all;
 use crate::stage::{LOGIN, Stage, until};
 
-const SEND_MESSAGE: &str = include_str!("../../../probes/journeys/send-message.toml");
+const SEND_MESSAGE: &str = include_str!("../../../probes/journeys/talk/send-message.toml");
 
 /// What a run came to: all that a reader of it acts upon.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

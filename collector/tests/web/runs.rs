@@ -74,6 +74,7 @@ fn step(name: &str, index: u32, actor: (&str, u32), from: u64, took: u64) -> Ste
             http_status: Some(200),
             http_version: Some("1.1".to_owned()),
             body_bytes: Some(212),
+            tunnel: None,
             dns_answers: vec!["127.0.0.1".parse().unwrap()],
             tls_version: Some("1.3".to_owned()),
             tls_cipher: Some("TLS_AES_128_GCM_SHA256".to_owned()),
