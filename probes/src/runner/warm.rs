@@ -170,7 +170,7 @@ impl Run<'_> {
         let mut performed = self.performances.iter();
         performed
             .find(|p| p.index() == step.index && p.actor() == actor)
-            .map_or(step.when.is_some(), Performance::is_passed)
+            .map_or_else(|| step.when.is_some(), Performance::is_passed)
     }
 
     fn is_warm(&self) -> bool {

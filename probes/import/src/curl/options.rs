@@ -44,7 +44,7 @@ use Meaning::{
 };
 
 const REDIRECTS: &str = "a redirect of 301 to 303 becomes a GET, one of 307 or 308 stays as it was";
-const PROXY: &str = "an agent reaches the target without a proxy";
+const PROXY: &str = "a proxy is named by the target's `proxy`, or with `bongsu run --proxy`";
 const ROOTS: &str = "`ca` of the target profile names a root to be trusted";
 const CLIENT: &str = "there are no client certificates";
 const RETRIES: &str = "`retry` of the step says how often and after what";
