@@ -20,8 +20,17 @@ struct Seen {
     journey: String,
     verdict: String,
     outcomes: Vec<(String, String, bool)>,
-    /// Name, actor, end, HTTP status and what did not hold, of the steps that measure.
-    steps: Vec<(String, String, String, Option<u64>, Vec<String>)>,
+    /// Of the steps that measure.
+    steps: Vec<SeenStep>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct SeenStep {
+    name: String,
+    actor: String,
+    ended: String,
+    status: Option<u64>,
+    failed_expectations: Vec<String>,
 }
 
 /// A busy machine may be slow by itself.
@@ -50,13 +59,13 @@ impl Seen {
                 .filter(|step| step["kind"] == "step")
                 .map(|step| {
                     let failed = list(&step["failed_expectations"]);
-                    (
-                        text(&step["name"]),
-                        text(&step["actor"]),
-                        word(&text(&step["outcome"])),
-                        step["status"].as_u64(),
-                        failed.iter().map(text).collect(),
-                    )
+                    SeenStep {
+                        name: text(&step["name"]),
+                        actor: text(&step["actor"]),
+                        ended: word(&text(&step["outcome"])),
+                        status: step["status"].as_u64(),
+                        failed_expectations: failed.iter().map(text).collect(),
+                    }
                 })
                 .collect(),
         };
@@ -85,14 +94,12 @@ impl Seen {
                 .collect(),
             steps: steps
                 .filter(|step| step.kind == StepKind::Step)
-                .map(|step| {
-                    (
-                        step.name.clone(),
-                        step.actor.to_string(),
-                        ended(step),
-                        step.network.http_status.map(u64::from),
-                        step.failed_expectations.clone(),
-                    )
+                .map(|step| SeenStep {
+                    name: step.name.clone(),
+                    actor: step.actor.to_string(),
+                    ended: ended(step),
+                    status: step.network.http_status.map(u64::from),
+                    failed_expectations: step.failed_expectations.clone(),
                 })
                 .collect(),
         };

@@ -95,7 +95,12 @@ pub struct Journey {
     /// fails. Where a step is answered with 401 (gRPC: `UNAUTHENTICATED`) the session has ended:
     /// the actor signs in again within the run, which is measured as signing in always is, and
     /// the step is performed once more; a 401 to the new session is the step's own failure.
-    /// The cleanup of a session's fragment is not performed while the session is kept.
+    /// After any other answer that a session may be the cause of (redirects, 4xx, content that is
+    /// not as expected) the next run signs in anew; after 5xx, or no answer, it does not.
+    ///
+    /// The cleanup of a session's fragment is not performed while the session is kept. Sessions are
+    /// in memory alone, and end with the agent or the command: nobody is signed out then, and the
+    /// platform ends them in its own time.
     pub variants: Vec<Variant>,
     /// The file that it stands in.
     pub path: Arc<str>,

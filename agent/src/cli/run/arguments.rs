@@ -41,7 +41,8 @@ pub(in crate::cli) struct RunArguments {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(super) repeat: NonZero<u64>,
     /// Runs journeys that say `warm = true` as their warm variant, the others cold: the first run
-    /// of an account signs in, and those behind it (`--repeat`) begin with its session.
+    /// of an account signs in, and those behind it (`--repeat`) begin with its session, which is
+    /// left open at the end.
     #[arg(long)]
     pub(super) warm: bool,
     /// Runs this many at the same time; no account is ever in two of them.
