@@ -12,11 +12,12 @@ use bongsu_model::Monotonic;
 
 use crate::pay_core::PaymentRefused;
 
-/// Most rides kept; what is over is forgotten first, then the oldest.
+/// Most rides kept. What is over and owes nothing is forgotten first, then what was not paid; where
+/// all were paid, no more begin.
 const RIDES_MAX: usize = 1024;
 /// Most rides of one rider that are not over.
 const RIDES_OPEN_MAX: usize = 4;
-/// How long a ride is known.
+/// How long a ride is known that is owed nothing.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long a lock takes to do what it is told.
 const LOCK_TAKES: Duration = Duration::from_millis(200);
@@ -120,6 +121,13 @@ struct Kept {
     paid: Option<(u64, String)>,
 }
 
+impl Kept {
+    /// Whether money was paid that goes back when support ends the ride.
+    fn is_owed(&self) -> bool {
+        self.paid.is_some() && self.state != BikeState::Voided
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     last_id: u64,
@@ -145,7 +153,7 @@ impl Bikes {
         }
         state
             .rides
-            .retain(|_, kept| now.since(kept.began) < KNOWN_FOR);
+            .retain(|_, kept| kept.is_owed() || now.since(kept.began) < KNOWN_FOR);
     }
 
     /// Unlocks a bike, once per rider and reference. True if it was unlocked now.
@@ -170,7 +178,7 @@ impl Bikes {
         {
             return Err(BikeRefused::TooManyRides);
         }
-        state.make_room();
+        state.make_room()?;
         state.last_id += 1;
         let id = state.last_id;
         let kept = Kept {
@@ -315,17 +323,15 @@ impl State {
         kept.map(|kept| (id, kept)).ok_or(BikeRefused::NoSuchRide)
     }
 
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Result<(), BikeRefused> {
         if self.rides.len() < RIDES_MAX {
-            return;
+            return Ok(());
         }
-        let is_over = |kept: &Kept| kept.state != BikeState::Riding;
-        let mut rides = self.rides.iter();
-        let over = rides.find(|(_, kept)| is_over(kept)).map(|(id, _)| *id);
-        let goes = over.or_else(|| self.rides.keys().next().copied());
-        if let Some(id) = goes {
-            self.rides.remove(&id);
-        }
+        let free = self.rides.iter().filter(|(_, kept)| !kept.is_owed());
+        let first = free.min_by_key(|(_, kept)| kept.state == BikeState::Riding);
+        let id = first.map(|(id, _)| *id);
+        self.rides.remove(&id.ok_or(BikeRefused::TooManyRides)?);
+        Ok(())
     }
 }
 

@@ -11,9 +11,10 @@ use bongsu_model::{Monotonic, Timestamp};
 
 use crate::pay_core::PaymentKind;
 
-/// Most cars that are known; who has left is forgotten first, then who came first.
+/// Most cars that are known. Who was taken out is forgotten first, then who has not paid and came
+/// first; where all have paid, no more come in.
 const CARS_MAX: usize = 1024;
-/// How long a car is known.
+/// How long a car is known that is owed nothing.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How long a gate takes to open.
 const OPENS_AFTER: Duration = Duration::from_millis(200);
@@ -72,6 +73,8 @@ pub(crate) enum ParkingRefused {
     GateStaysShut,
     /// It was paid for already, or it is out.
     NotNow,
+    /// No more cars are known.
+    Full,
 }
 
 /// A car that is inside.
@@ -98,6 +101,13 @@ struct Kept {
     opens: Option<Monotonic>,
 }
 
+impl Kept {
+    /// Whether money was paid that goes back when the car is taken out.
+    fn is_owed(&self) -> bool {
+        self.paid.is_some() && self.state != StayState::Voided
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     cars: BTreeMap<String, Kept>,
@@ -121,7 +131,7 @@ impl Parking {
         }
         state
             .cars
-            .retain(|_, kept| now.since(kept.entered) < KNOWN_FOR);
+            .retain(|_, kept| kept.is_owed() || now.since(kept.entered) < KNOWN_FOR);
     }
 
     /// A test car drives in.
@@ -139,7 +149,7 @@ impl Parking {
                 .then_some(stay)
                 .ok_or(ParkingRefused::AlreadyInside);
         }
-        state.make_room();
+        state.make_room()?;
         let kept = Kept {
             kind,
             entered,
@@ -283,18 +293,15 @@ impl Parking {
 }
 
 impl State {
-    fn make_room(&mut self) {
+    fn make_room(&mut self) -> Result<(), ParkingRefused> {
         if self.cars.len() < CARS_MAX {
-            return;
+            return Ok(());
         }
-        let is_out = |kept: &Kept| matches!(kept.state, StayState::Left | StayState::Voided);
-        let first = self
-            .cars
-            .iter()
-            .min_by_key(|(_, kept)| (!is_out(kept), kept.entered));
-        if let Some(plate) = first.map(|(plate, _)| plate.clone()) {
-            self.cars.remove(&plate);
-        }
+        let free = self.cars.iter().filter(|(_, kept)| !kept.is_owed());
+        let first = free.min_by_key(|(_, kept)| (kept.state != StayState::Voided, kept.entered));
+        let plate = first.map(|(plate, _)| plate.clone());
+        self.cars.remove(&plate.ok_or(ParkingRefused::Full)?);
+        Ok(())
     }
 }
 
@@ -371,8 +378,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_cars_push_out_who_has_left() {
+    fn too_many_cars_push_out_who_is_owed_nothing() {
         let parking = parked();
+        let paid = (1, "p-1".to_owned());
+        parking
+            .enter("paid", APP, (Timestamp::EPOCH, at(0)))
+            .unwrap();
+        parking.paid("paid", paid, "g".to_owned(), at(0)).unwrap();
         for car in 0..CARS_MAX {
             let plate = format!("car-{car}");
             parking
@@ -381,6 +393,9 @@ mod tests {
         }
         assert_eq!(parking.inside(at(1)).len(), CARS_MAX);
         assert!(parking.get("12", APP, at(1)).is_err());
+        parking.advance(at(48 * 3600), |_| false);
+        assert_eq!(parking.inside(at(48 * 3600)).len(), 1);
+        assert!(parking.get("paid", APP, at(1)).is_ok());
     }
 
     #[test]

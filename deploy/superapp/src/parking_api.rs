@@ -297,6 +297,11 @@ fn refusal(refused: ParkingRefused) -> Refusal {
             "gate_stays_shut",
             "pay first, and show the token that this gave",
         ),
+        ParkingRefused::Full => (
+            StatusCode::CONFLICT,
+            "full",
+            "too many cars are known: take some out first",
+        ),
         ParkingRefused::NotNow => (
             StatusCode::CONFLICT,
             "not_now",

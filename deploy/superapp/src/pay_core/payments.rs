@@ -15,7 +15,8 @@ use crate::component::{Component, FaultPoint, PlatformFeature};
 pub(crate) use means::BARCODE_LASTS;
 use means::{Barcode, Means};
 
-/// Most payments kept of one merchant; what is over goes first, then the oldest.
+/// Most payments kept of one merchant. What moves no money any more is forgotten for a new one; where
+/// there is nothing such, no more are taken.
 const PAYMENTS_PER_MERCHANT_MAX: usize = 256;
 
 /// By what means something is paid: each is a feature of its own.
@@ -112,9 +113,12 @@ impl PaymentState {
         }
     }
 
-    /// Whether nothing more will or should happen with it.
-    const fn is_over(self) -> bool {
-        matches!(self, Self::Refunded | Self::Cancelled | Self::Failed)
+    /// Whether no money is held or owed for it.
+    const fn is_idle(self) -> bool {
+        matches!(
+            self,
+            Self::Ready | Self::Refunded | Self::Cancelled | Self::Failed
+        )
     }
 }
 
@@ -407,7 +411,7 @@ impl State {
             return Ok((Paid::Before(before), id));
         }
         let won = super::books::checked_amount(asked.won).map_err(PaymentRefused::Money)?;
-        self.make_room(asked.merchant, core);
+        self.make_room(asked.merchant, core)?;
         self.last_id += 1;
         let id = self.last_id;
         let kept = Kept {
@@ -489,22 +493,21 @@ impl State {
         }
     }
 
-    /// Forgets the oldest payment of a merchant that has too many: one that is over if there is.
-    fn make_room(&mut self, merchant: usize, core: &PayCore) {
-        let own: Vec<u64> = self
+    /// Forgets the oldest payment of a merchant that has too many, if one moves no money any more.
+    fn make_room(&mut self, merchant: usize, core: &PayCore) -> Result<(), PaymentRefused> {
+        let own = self
             .kept
             .iter()
-            .filter(|(_, kept)| kept.merchant == merchant)
-            .map(|(id, _)| *id)
-            .collect();
+            .filter(|(_, kept)| kept.merchant == merchant);
+        let own: Vec<u64> = own.map(|(id, _)| *id).collect();
         if own.len() < PAYMENTS_PER_MERCHANT_MAX {
-            return;
+            return Ok(());
         }
-        let is_over = |id: &&u64| self.view(**id, core).is_ok_and(|one| one.state.is_over());
-        let goes = own.iter().find(is_over).or_else(|| own.first()).copied();
-        if let Some(id) = goes {
-            self.kept.remove(&id);
-        }
+        let is_idle = |id: &u64| self.view(*id, core).is_ok_and(|one| one.state.is_idle());
+        let idle = own.into_iter().find(is_idle);
+        let idle = idle.ok_or(PaymentRefused::Money(Refused::TooManyOpen))?;
+        self.kept.remove(&idle);
+        Ok(())
     }
 
     fn number(&self, id: &str) -> Result<u64, PaymentRefused> {

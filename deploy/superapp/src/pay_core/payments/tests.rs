@@ -223,6 +223,17 @@ fn payments_of_one_merchant_are_bounded_and_the_proof_finds_a_wrong_one() {
         .payments
         .find((PaymentKind::Online, SHOP), None, &scene.core);
     assert_eq!(kept.len(), PAYMENTS_PER_MERCHANT_MAX);
+    let busy = Scene::new();
+    let charge = |n: usize| {
+        let asked = asked(PaymentKind::Bike, 1, &n.to_string());
+        busy.payments.charge(asked, ALICE, busy.books(0))
+    };
+    for n in 0..PAYMENTS_PER_MERCHANT_MAX {
+        charge(n).unwrap();
+    }
+    // Money that is owed back is not forgotten for more of it.
+    let full = Err(PaymentRefused::Money(Refused::TooManyOpen));
+    assert_eq!(charge(PAYMENTS_PER_MERCHANT_MAX), full);
 
     let id = &kept[9].id;
     scene.payments.approve(id, ALICE, scene.books(0)).unwrap();
