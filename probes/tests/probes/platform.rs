@@ -745,6 +745,27 @@ async fn money_and_taxis_of_a_run_that_crashed_are_given_back_at_any_stage() {
     .await;
 }
 
+#[tokio::test]
+async fn payments_parking_bikes_and_errands_of_a_run_that_crashed_are_undone() {
+    let orders: [(&str, fn(&Audit) -> bool); 10] = [
+        ("balance", |audit| in_state(audit, "pocketed")),
+        ("pay-online", |audit| in_state(audit, "waiting")),
+        ("pay-offline", |audit| in_state(audit, "accepted")),
+        ("pay-overseas", |audit| in_state(audit, "settled")),
+        ("pay-ride", |audit| !audit.cards_stored.is_empty()),
+        ("own-accounts", |audit| {
+            !audit.bank_transfers_open.is_empty()
+        }),
+        ("park", |audit| !audit.cars_parked.is_empty()),
+        ("pay-at-gate", |audit| in_state(audit, "settled")),
+        ("end-bike-ride", |audit| !audit.bikes_out.is_empty()),
+        ("send-parcel", |audit| !audit.errands_open.is_empty()),
+    ];
+    for (name, is_left) in orders {
+        crash(name, None, is_left).await;
+    }
+}
+
 fn in_state(audit: &Audit, state: &str) -> bool {
     audit.transfers_open.iter().any(|open| open.state == state)
 }
