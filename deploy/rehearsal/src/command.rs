@@ -1,5 +1,6 @@
 //! What a person can tell a running rehearsal, on its terminal or from another one.
 
+use bongsu_superapp::{Component, PlatformFeature};
 use serde::{Deserialize, Serialize};
 
 /// A thing to do to the fleet.
@@ -40,17 +41,52 @@ pub enum Line {
     Empty,
 }
 
+/// Widest line of the help, in characters.
+const WIDTH: usize = 78;
+
 /// The words that are understood on the terminal.
-pub const HELP: &str = "\
-break WHAT [KIND] [in REGION]   WHAT: a component: account, relay, pay-core, map-core, dispatch;
-                                      a feature: account.login, talk.message.text,
-                                      talk.transfer.in-chat, pay.transfer.account,
-                                      mobility.taxi.call; an agent: agent:seoul-1
-                                KIND: refuse (default), reset, hang, slow, error, wrong-content,
-                                      lost-delivery, dns-failure, bad-certificate
+pub fn help() -> String {
+    let components = Component::ALL.iter().copied().map(Component::as_str);
+    let features = PlatformFeature::ALL
+        .iter()
+        .copied()
+        .map(PlatformFeature::as_str);
+    format!(
+        "break WHAT [KIND] [in REGION]   WHAT: a component, a feature, or an agent: agent:seoul-1
+                                KIND: refuse (default), reset, hang, slow, error,
+                                      wrong-content, lost-delivery, duplicate,
+                                      large-payloads, dns-failure, bad-certificate;
+                                      behind it @accounts=8% or @requests=20% for some
 mend [WHAT]                     mends WHAT, or everything
 status                          what is broken, what the board shows
-quit                            ends the rehearsal";
+quit                            ends the rehearsal
+components:
+{}
+features:
+{}",
+        wrapped(components),
+        wrapped(features)
+    )
+}
+
+/// Names on indented lines.
+fn wrapped<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut lines = vec!["  ".to_owned()];
+    for name in names {
+        let is_full = lines
+            .last()
+            .is_some_and(|line| line.len() + name.len() > WIDTH);
+        if is_full {
+            lines.push("  ".to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(name);
+            line.push(' ');
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
+}
 
 /// A line was not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,9 +160,14 @@ mod tests {
     #[test]
     fn help_names_everything_that_can_be_broken() {
         let points = bongsu_superapp::FaultPoint::all();
+        let help = help();
         for name in points.map(bongsu_superapp::FaultPoint::as_str) {
-            assert!(HELP.contains(name), "{name}");
+            assert!(help.contains(name), "{name}");
         }
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 92),
+            "{help}"
+        );
     }
 
     #[test]

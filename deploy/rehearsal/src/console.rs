@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Command, HELP, Line, parse_line};
+use crate::command::{Command, Line, help, parse_line};
 use crate::fleet::Fleet;
 
 /// The only path of the listener.
@@ -96,7 +96,7 @@ pub async fn read_terminal(
         let Ok(Some(line)) = line else { return false };
         match parse_line(&line) {
             Ok(Line::Empty) => {}
-            Ok(Line::Help) => print(HELP),
+            Ok(Line::Help) => print(&help()),
             Ok(Line::Quit) => return true,
             Ok(Line::Do(command)) => match fleet.act(&command).await {
                 Ok(done) => print(&done),

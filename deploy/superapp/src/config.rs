@@ -94,8 +94,8 @@ impl PlatformConfig {
     /// a pool (signing in, riding, driving), 36 where two who chat or pay are of one pool.
     ///
     /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2. Several journeys share
-    /// `talk-users` (34 actors together), `care-visitors` (3), `pay-users` (7), `merchants` (4),
-    /// `visitors` of the map (3), `movers` (11) and `fans` of webtoons and music (5).
+    /// `talk-users` (42 actors), `care-visitors` (3), `pay-users` (7), `merchants` (4), `visitors` of
+    /// the map (3), `movers` (11) and `fans` of webtoons and music (5).
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
         let pool = |name| PoolName::new(name).expect("a literal pool name");
         Self {
@@ -108,14 +108,14 @@ impl PlatformConfig {
                 (pool("chat-wallet-users"), 36),
                 (pool("taxi-riders"), 18),
                 (pool("taxi-drivers"), 18),
-                (pool("talk-users"), 612),
-                (pool("care-visitors"), 54),
                 (pool("pay-users"), 126),
                 (pool("merchants"), 72),
                 (pool("bank-users"), 18),
                 (pool("visitors"), 54),
                 (pool("movers"), 198),
                 (pool("fans"), 90),
+                (pool("talk-users"), 756),
+                (pool("care-visitors"), 54),
             ],
             seed: 1,
             ports: Ports::Free,

@@ -97,7 +97,7 @@ impl Caller {
     }
 
     /// Waits while something that the request needs hangs, or loses what is long.
-    async fn hang(&self, needs: &[FaultPoint]) -> Cut {
+    pub(crate) async fn hang(&self, needs: &[FaultPoint]) -> Cut {
         let mut changes = self.world.faults.watch();
         let hangs = |effect: Effect| effect.then == Then::Hang || effect.loses_large;
         while hangs(self.effect_on(needs, Asks::Again)) {

@@ -62,14 +62,14 @@ const POOLS: [&str; 14] = [
     "chat-wallet-users=36",
     "taxi-riders=18",
     "taxi-drivers=18",
-    "talk-users=612",
-    "care-visitors=54",
     "pay-users=126",
     "merchants=72",
     "bank-users=18",
     "visitors=54",
     "movers=198",
     "fans=90",
+    "talk-users=756",
+    "care-visitors=54",
 ];
 
 const AFTER_HELP: &str = "\

@@ -94,11 +94,8 @@ pub(crate) fn complete(asking: &Asking<'_>, id: &str) -> Result<Record, Refusal>
 
 /// What a message says of a content of its sender's.
 pub(crate) fn reference(asking: &Asking<'_>, object: &str) -> Result<Value, Refusal> {
-    let kind = match asking.kind {
-        Kind::VideoMessage => Kind::Video,
-        _ => Kind::Image,
-    };
     let world = &*asking.caller.world;
+    let kind = asking.kind.refers_to();
     let record = world.records.get(kind, object, world.clock.monotonic());
     let record = record
         .filter(|record| record.owner == asking.who)

@@ -359,7 +359,7 @@ mod tests {
             panic!("new")
         };
         let found = records.find((Kind::Room, "u-b"), Some("r"), at(1).1);
-        assert_eq!(found, [room.clone()]);
+        assert_eq!(found, std::slice::from_ref(&room));
         assert!(records.find((Kind::Room, "u-c"), None, at(1).1).is_empty());
         assert!(records.get(Kind::Notice, &room.id, at(1).1).is_none());
         assert_eq!(records.open(at(2).1).len(), 1);

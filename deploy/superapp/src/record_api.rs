@@ -181,7 +181,9 @@ impl Asking<'_> {
                 self.tell(&record, &record.owner, "greeting");
                 self.tell(&record, &record.owner, "queued");
             }
-            Kind::Notice if record.detail["announced"] == json!(false) => (),
+            Kind::Notice | Kind::Vote if record.detail["announced"] == json!(false) => (),
+            // What was put away shows on the user's other devices.
+            Kind::DrawerItem => _ = self.tell(&record, &record.owner, "made"),
             Kind::Alimtalk => {
                 let heard: usize = record
                     .others(&record.owner)
@@ -249,7 +251,7 @@ impl Asking<'_> {
         let world = &*self.caller.world;
         let record = world.records.end(self.kind, id, self.now())?;
         match self.kind {
-            Kind::Image | Kind::Video => world.blobs.remove(id),
+            kind if kind.is_content() => world.blobs.remove(id),
             Kind::PushDevice => world.gateway.forget(record.detail["address"].as_str()),
             _ => (),
         }

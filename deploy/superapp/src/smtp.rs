@@ -13,7 +13,7 @@ use crate::audit::Count;
 use crate::clock::machine_time;
 use crate::component::{FaultPoint, PlatformFeature};
 use crate::faults::{Effect, LARGE_BYTES, Then};
-use crate::http::{Caller, Content};
+use crate::http::{Caller, Content, Cut};
 use crate::line::{HardCut, reset_on_close};
 use crate::record::Kind;
 use crate::record_api::{Asking, VISITOR};
@@ -81,7 +81,10 @@ async fn converse(caller: &Caller, mut stream: TcpStream) -> std::io::Result<()>
             reset_on_close(&stream);
             return Ok(());
         }
-        Then::Hang => return std::future::pending().await,
+        Then::Hang => {
+            let Cut = caller.hang(NEEDS).await;
+            return Ok(());
+        }
     }
     let host = caller.place.service.host();
     let (read, mut write) = stream.split();
@@ -179,7 +182,8 @@ async fn read_mail(read: &mut Reader<'_>) -> std::io::Result<Option<String>> {
 /// Makes a case of a mail and says what became of it.
 async fn take(caller: &Caller, effect: Effect, (sender, mail): (String, &str)) -> String {
     if effect.loses_large && mail.len() > LARGE_BYTES {
-        return std::future::pending().await;
+        let Cut = caller.hang(NEEDS).await;
+        return "421 4.3.2 the mail did not get through".to_owned();
     }
     let (head, text) = mail.split_once("\n\n").unwrap_or((mail, ""));
     let header = |wanted: &str| {

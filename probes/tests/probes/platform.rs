@@ -7,30 +7,23 @@ use std::time::Duration;
 
 use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
 use bongsu_model::{
-    CleanupState, Clock as _, DependencyStrength, PoolName, RegionId, RunReport, StepOutcome,
-    TargetName, Variant, Verb,
+    CleanupState, Clock as _, PoolName, RegionId, RunReport, StepOutcome, TargetName, Variant, Verb,
 };
 use bongsu_probes::{Account, Context, NoSelfCheck, Sessions, SystemClock, Target, pay, run};
 use bongsu_superapp::{
     Audit, CertificateFlaw, Component, Count, DnsFailure, Fault, FaultKind, FaultPoint, Platform,
     PlatformConfig, PlatformFeature, TestAccount,
 };
-use futures_util::StreamExt as _;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{RecordingLog, check_sane, ending, order, other, verdict};
+
+mod tables;
 
 const REGION: &str = "kr-seoul";
 
 /// Most actors of a shipped journey.
 const ACTORS_MAX: usize = 4;
-
-/// Platforms that are broken at the same time.
-const SCENES: usize = 3;
-
-/// Runs at the same time, of all tests together: a busy machine must not make them fail.
-static RUNS: Semaphore = Semaphore::const_new(6);
 
 /// Every `.toml` below a folder of the shipped journeys.
 fn files_below(folder: &Path, found: &mut Vec<SourceFile>) {
@@ -71,13 +64,6 @@ fn place(name: &str) -> usize {
 
 fn shipped(name: &str) -> &'static Journey {
     &SHIPPED[place(name)]
-}
-
-/// The feature of the platform that a journey measures.
-fn measured(journey: &Journey) -> PlatformFeature {
-    let mut features = PlatformFeature::ALL.iter();
-    let found = features.find(|feature| feature.as_str() == journey.feature.as_str());
-    *found.unwrap()
 }
 
 struct Scene {
@@ -478,165 +464,6 @@ async fn while_login_is_broken_warm_runs_pass_and_cold_ones_are_blocked() {
     );
 }
 
-/// How a feature fares while something is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fares {
-    /// It works; a busy machine may be slow by itself.
-    Well,
-    /// It works slowly.
-    Slowly,
-    /// Users miss it.
-    Badly,
-}
-
-/// How `feature` has to fare while `points` are broken, by the platform's own tables.
-fn expected(points: &[FaultPoint], feature: PlatformFeature) -> Fares {
-    let is_broken = |component: Component| points.contains(&FaultPoint::Component(component));
-    let hit = |strength| {
-        let mut needs = feature.needs().iter();
-        needs.any(|(need, how)| *how == strength && is_broken(*need))
-    };
-    if points.contains(&FaultPoint::Feature(feature)) || hit(DependencyStrength::Hard) {
-        Fares::Badly
-    } else if hit(DependencyStrength::Soft) {
-        Fares::Slowly
-    } else {
-        Fares::Well
-    }
-}
-
-/// Which journeys are run while something is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Running {
-    /// All, to see that no other feature suffers.
-    All,
-    /// Those of the features that have to suffer.
-    Affected,
-}
-
-/// What is broken, how, and which journeys are run meanwhile.
-type Breakage = (Vec<FaultPoint>, FaultKind, Running);
-
-/// Breaks something, runs journeys at the same time, and holds what came of it against the tables.
-async fn check_all((points, kind, running): Breakage) {
-    let wanted = |journey: &Journey| expected(&points, measured(journey));
-    let is_run = |journey: &&Journey| running == Running::All || wanted(journey) != Fares::Well;
-    let journeys: Vec<&Journey> = SHIPPED.iter().filter(is_run).collect();
-    if journeys.is_empty() {
-        return;
-    }
-    let scene = Scene::start().await;
-    for point in &points {
-        scene.inject(*point, kind).await;
-    }
-    let runs = journeys.iter().map(async |journey| {
-        let _permit = RUNS.acquire().await.unwrap();
-        scene.run(journey.name.as_str()).await
-    });
-    let reports = futures_util::future::join_all(runs).await;
-    for (report, journey) in reports.iter().zip(&journeys) {
-        let verdict = verdict(report);
-        let wanted = wanted(journey);
-        // Another feature's step was in the way: it is that feature which is charged.
-        let blocker = verdict
-            .strip_prefix("blocked(")
-            .map(|rest| rest.trim_end_matches(')'));
-        let blocker = blocker.map(|id| {
-            let mut features = PlatformFeature::ALL.iter();
-            *features.find(|feature| feature.as_str() == id).unwrap()
-        });
-        let is_blocked = blocker.is_some_and(|by| expected(&points, by) != Fares::Well);
-        let is_there = verdict == "pass" || verdict == "slow";
-        let is_as_wanted = match wanted {
-            // A feature fares as badly as the worst of its journeys.
-            Fares::Badly => {
-                let of_it = reports.iter().zip(&journeys);
-                let mut of_it = of_it.filter(|(_, other)| other.feature == journey.feature);
-                is_blocked || of_it.any(|(report, _)| self::verdict(report).starts_with("fail("))
-            }
-            // What is lost on its way is not noticed by whoever can do without it.
-            Fares::Slowly if kind == FaultKind::LostDelivery => is_there,
-            Fares::Slowly => verdict == "slow",
-            Fares::Well => is_there || is_blocked,
-        };
-        let shown = format!(
-            "{kind:?} on {points:?}: {} should fare {wanted:?}, and is {verdict}",
-            journey.name
-        );
-        assert!(is_as_wanted, "{shown}: {report:#?}");
-    }
-    scene.mend().await;
-    scene.pay_debts().await;
-    scene.assert_clean().await;
-}
-
-/// Checks many breakages, a few at the same time.
-async fn check_each(breakages: impl IntoIterator<Item = Breakage>) {
-    let checks = breakages.into_iter().map(check_all);
-    let mut checks = std::pin::pin!(futures_util::stream::iter(checks).buffer_unordered(SCENES));
-    while checks.next().await.is_some() {}
-}
-
-/// Features to be broken together, so that every feature is broken in some group that any other
-/// given one is not in: those whose number has, or has not, a given bit.
-fn groups() -> Vec<Vec<FaultPoint>> {
-    let features = PlatformFeature::ALL
-        .iter()
-        .filter(|feature| **feature != PlatformFeature::AccountLogin);
-    let numbered: Vec<_> = features.enumerate().collect();
-    let bits = usize::BITS - numbered.len().leading_zeros();
-    let chosen = (0..bits).flat_map(|bit| [0, 1].map(|wanted| (bit, wanted)));
-    chosen
-        .map(|(bit, wanted)| {
-            let members = numbered
-                .iter()
-                .filter(|(number, _)| (number >> bit) & 1 == wanted);
-            members
-                .map(|(_, feature)| FaultPoint::Feature(**feature))
-                .collect()
-        })
-        .collect()
-}
-
-/// Every component but the way to other banks, which the stand-in's transfers do not pass yet.
-fn components() -> impl Iterator<Item = FaultPoint> {
-    let all = Component::ALL.iter().copied();
-    let passed = all.filter(|component| *component != Component::BankNetwork);
-    passed.map(FaultPoint::Component)
-}
-
-#[tokio::test]
-async fn a_broken_component_breaks_the_features_that_rest_on_it_and_no_other() {
-    check_each(components().map(|point| (vec![point], FaultKind::Error(500), Running::All))).await;
-}
-
-#[tokio::test]
-async fn a_component_breaks_the_features_that_rest_on_it_in_whichever_way_it_breaks() {
-    let kinds = [
-        FaultKind::Refuse,
-        FaultKind::WrongContent,
-        FaultKind::LostDelivery,
-    ];
-    check_each(components().flat_map(|point| {
-        let fit = move |kind: &FaultKind| *kind != FaultKind::LostDelivery || point.delivers();
-        let fit = kinds.into_iter().filter(fit);
-        fit.map(move |kind| (vec![point], kind, Running::Affected))
-    }))
-    .await;
-}
-
-#[tokio::test]
-async fn a_broken_feature_breaks_itself_and_no_other() {
-    let kinds = [
-        FaultKind::Refuse,
-        FaultKind::Error(500),
-        FaultKind::WrongContent,
-    ];
-    let groups = groups().into_iter().zip(kinds.into_iter().cycle());
-    check_each(groups.map(|(group, kind)| (group, kind, Running::All))).await;
-    check_each(kinds.map(|kind| (vec![LOGIN], kind, Running::Affected))).await;
-}
-
 #[tokio::test]
 async fn wrong_words_fail_expectations() {
     for (on, name) in [(LOGIN, "login"), (TALK, "send-message")] {
@@ -763,6 +590,40 @@ async fn payments_parking_bikes_and_errands_of_a_run_that_crashed_are_undone() {
     ];
     for (name, is_left) in orders {
         crash(name, None, is_left).await;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_twice_or_is_long_is_found_out_by_whoever_looks_for_it() {
+    let scene = Scene::start().await;
+    for (kind, outcome) in [
+        (FaultKind::Duplicate, "fail(expectation)"),
+        (FaultKind::LargePayloads, "fail(timeout)"),
+    ] {
+        scene.inject(RELAY, kind).await;
+        let (short, long) = tokio::join!(scene.run("send-message"), scene.run("send-long-message"));
+        let short = verdict(&short);
+        assert!(short == "pass" || short == "slow", "{kind:?}: {short}");
+        assert_eq!(verdict(&long), outcome, "{kind:?}: {long:#?}");
+        scene.mend().await;
+        scene.pay_debts().await;
+        scene.assert_clean().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_run_that_crashed_has_made_is_ended() {
+    for name in [
+        "room-create",
+        "board-notice",
+        "send-video",
+        "call-voice",
+        "push",
+        "channel",
+        "consult",
+        "intake-mail",
+    ] {
+        crash(name, None, |audit| !audit.records_open.is_empty()).await;
     }
 }
 

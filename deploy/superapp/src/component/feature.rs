@@ -44,6 +44,16 @@ pub enum PlatformFeature {
     TalkCalendar,
     /// Credentials in the wallet.
     TalkWallet,
+    /// Votes on a chat room's board.
+    TalkBoardVote,
+    /// Sending files.
+    TalkMessageFile,
+    /// Keeping what was sent, to find it again.
+    TalkDrawer,
+    /// Changing one's own profile.
+    TalkProfileEdit,
+    /// Getting sets of emoticons.
+    TalkEmoticonStore,
     /// Searching places, finding ways, seeing tiles.
     MapCore,
     /// Ways by bus and train, and when they come.
@@ -137,6 +147,11 @@ impl PlatformFeature {
         Self::TalkOpenchatRoomCreate,
         Self::TalkCalendar,
         Self::TalkWallet,
+        Self::TalkBoardVote,
+        Self::TalkMessageFile,
+        Self::TalkDrawer,
+        Self::TalkProfileEdit,
+        Self::TalkEmoticonStore,
         Self::MapCore,
         Self::MapTransit,
         Self::MapRoadview,
@@ -290,6 +305,27 @@ impl PlatformFeature {
                 "talk.wallet",
                 Service::Talk,
                 &[(C::Account, Hard), (C::CertStore, Hard)],
+            ),
+            Self::TalkBoardVote => (
+                "talk.board.vote",
+                Service::Talk,
+                &[(C::Account, Hard), (C::BoardDb, Hard), (C::Relay, Soft)],
+            ),
+            Self::TalkMessageFile => (
+                "talk.message.file",
+                Service::Talk,
+                &[(C::Account, Hard), (C::Relay, Hard), (C::MediaStore, Hard)],
+            ),
+            Self::TalkDrawer => (
+                "talk.drawer",
+                Service::Talk,
+                &[(C::Account, Hard), (C::Relay, Hard), (C::MediaStore, Hard)],
+            ),
+            Self::TalkProfileEdit => ("talk.profile.edit", Service::Talk, &[(C::Account, Hard)]),
+            Self::TalkEmoticonStore => (
+                "talk.emoticon.store",
+                Service::Talk,
+                &[(C::Account, Hard), (C::Cdn, Soft)],
             ),
             Self::MapCore => ("map.core", Service::Map, &[(C::MapCore, Hard)]),
             Self::MapTransit => (

@@ -49,6 +49,20 @@ kinds! {
     Image = "images", Media, TalkMessageImage, without Relay;
     /// A video as it is stored.
     Video = "videos", Media, TalkMessageVideo, without Relay;
+    /// A message that refers to a file.
+    FileMessage = "file-messages", Talk, TalkMessageFile;
+    /// A file as it is stored.
+    File = "files", Media, TalkMessageFile, without Relay;
+    /// Something that was put into the drawer.
+    DrawerItem = "drawer-items", Talk, TalkDrawer;
+    /// What lies in the drawer, as it is stored.
+    DrawerFile = "drawer-files", Media, TalkDrawer, without Relay;
+    /// A vote on the board of a chat.
+    Vote = "votes", Talk, TalkBoardVote;
+    /// How a user shows to others.
+    Profile = "profiles", Talk, TalkProfileEdit;
+    /// A set of emoticons that a user got.
+    EmoticonPack = "emoticon-packs", Talk, TalkEmoticonStore;
     /// A computer that its user signed in from.
     Device = "devices", Talk, TalkLoginPc;
     /// A call by voice. What is said goes over `turn`, not here.
@@ -127,10 +141,7 @@ impl Kind {
 
     /// Whether what happens to it is told on streams.
     const fn is_streamed(self) -> bool {
-        !matches!(
-            self,
-            Self::Image | Self::Video | Self::PushDevice | Self::MailCase | Self::WebCase
-        )
+        !self.is_content() && !matches!(self, Self::PushDevice | Self::MailCase | Self::WebCase)
     }
 
     /// Its name in paths, streams and the audit.
@@ -159,6 +170,24 @@ impl Kind {
             FaultPoint::Component(Component::Turn),
             FaultPoint::Feature(self.row().feature),
         ]
+    }
+
+    /// Whether it is bytes that are stored.
+    pub(crate) const fn is_content(self) -> bool {
+        matches!(
+            self,
+            Self::Image | Self::Video | Self::File | Self::DrawerFile
+        )
+    }
+
+    /// The kind of what it refers to.
+    pub(crate) const fn refers_to(self) -> Self {
+        match self {
+            Self::VideoMessage => Self::Video,
+            Self::FileMessage => Self::File,
+            Self::DrawerItem => Self::DrawerFile,
+            _ => Self::Image,
+        }
     }
 
     /// Whether it is a call.

@@ -23,6 +23,12 @@ struct Confirming {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Voting {
+    option: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Joining {
     link: String,
 }
@@ -58,7 +64,8 @@ pub(super) async fn perform(
         (Kind::Following, "ask") => ask(asking, id, &body),
         (Kind::Following, "reply") => reply(asking, id, &body),
         (Kind::Consult, "say") => say(asking, id, &body),
-        (Kind::Image | Kind::Video, "complete") => media_api::complete(asking, id),
+        (Kind::Vote, "vote") => vote(asking, id, &body),
+        (kind, "complete") if kind.is_content() => media_api::complete(asking, id),
         _ => Err(http::not_found(act)),
     }?;
     Ok(asking.answered(StatusCode::OK, &changed))
@@ -87,6 +94,21 @@ fn accept(asking: &Asking<'_>, id: &str, state: &'static str) -> Result<Record, 
     })?;
     asking.tell(&changed, &changed.owner, state);
     Ok(changed)
+}
+
+/// Who votes once more has changed their mind.
+fn vote(asking: &Asking<'_>, id: &str, body: &Value) -> Result<Record, Refusal> {
+    let Voting { option } = fields(body)?;
+    asking.change(id, |vote| {
+        vote.member(&asking.who).ok_or_else(gone)?.state = "voted";
+        let options = vote.detail["options"].as_array();
+        if !options.is_some_and(|options| options.contains(&json!(option))) {
+            let text = "this is not one of the vote's options";
+            return Err(http::error(StatusCode::BAD_REQUEST, "no_such_option", text));
+        }
+        vote.detail["votes"][&asking.who] = json!(option);
+        Ok(())
+    })
 }
 
 fn confirm(asking: &Asking<'_>, id: &str, body: &Value) -> Result<Record, Refusal> {

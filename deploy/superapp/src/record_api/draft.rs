@@ -14,6 +14,8 @@ use crate::{cdn_api, media_api};
 
 /// Longest text of a notice, a push or a complaint.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Most options of a vote.
+const OPTIONS_MAX: usize = 20;
 /// Longest title or name.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -59,6 +61,24 @@ struct Showing {
 #[serde(deny_unknown_fields)]
 struct Storing {
     bytes: usize,
+    #[serde(rename = "client_ref")]
+    _reference: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keeping {
+    object: String,
+    #[serde(rename = "client_ref")]
+    _reference: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Polling {
+    to: Vec<String>,
+    question: String,
+    options: Vec<String>,
     #[serde(rename = "client_ref")]
     _reference: Option<String>,
 }
@@ -143,12 +163,48 @@ pub(super) fn draft(
             });
             stays(asking.members(vec![to], "receiver")?, "sent", says)
         }
-        Kind::ImageMessage | Kind::VideoMessage => {
+        Kind::ImageMessage | Kind::VideoMessage | Kind::FileMessage => {
             let Showing { to, object, .. } = fields(body)?;
             let says = media_api::reference(asking, &object)?;
             stays(asking.members(vec![to], "receiver")?, "sent", says)
         }
-        Kind::Image | Kind::Video => {
+        Kind::DrawerItem => {
+            let Keeping { object, .. } = fields(body)?;
+            stays(Vec::new(), "kept", media_api::reference(asking, &object)?)
+        }
+        Kind::Vote => {
+            let Polling {
+                to,
+                question,
+                options,
+                ..
+            } = fields(body)?;
+            if options.len() < 2 || options.len() > OPTIONS_MAX {
+                let text = format!("a vote has 2 to {OPTIONS_MAX} options");
+                return Err(http::error(StatusCode::BAD_REQUEST, "options", text));
+            }
+            let options: Result<Vec<_>, _> = options.into_iter().map(short).collect();
+            let says = json!({
+                "question": short(question)?,
+                "options": options?,
+                "votes": {},
+                "announced": there(Component::Relay),
+            });
+            stays(asking.members(to, "asked")?, "open", says)
+        }
+        Kind::Profile => {
+            let Naming { title, members, .. } = fields(body)?;
+            stays(
+                asking.members(members, "friend")?,
+                "shown",
+                json!({ "title": short(title)? }),
+            )
+        }
+        Kind::EmoticonPack => {
+            let Naming { title, .. } = fields(body)?;
+            stays(Vec::new(), "owned", json!({ "title": short(title)? }))
+        }
+        Kind::Image | Kind::Video | Kind::File | Kind::DrawerFile => {
             let Storing { bytes, .. } = fields(body)?;
             stays(
                 Vec::new(),
@@ -237,7 +293,7 @@ pub(super) fn draft(
             let says = json!({
                 "title": short(title)?,
                 "greeting": "This is the bank's support. Somebody will be with you soon.",
-                "queue_number": asking.caller.world.records.open(asking.now()).len() + 1,
+                "queue_number": asking.waiting() + 1,
             });
             stays(Vec::new(), "queued", says)
         }
@@ -287,6 +343,13 @@ fn stays(members: Vec<Member>, state: &'static str, says: Value) -> Result<Draft
 }
 
 impl Asking<'_> {
+    /// How many things of this kind nobody ended.
+    fn waiting(&self) -> usize {
+        let open = self.caller.world.records.open(self.now());
+        let name = self.kind.collection();
+        open.iter().filter(|record| record.kind == name).count()
+    }
+
     /// Users who are to have a part in something.
     fn members(&self, users: Vec<String>, state: &'static str) -> Result<Vec<Member>, Refusal> {
         let world = &*self.caller.world;

@@ -77,6 +77,10 @@ async fn wrong_faults_are_refused_with_a_remedy() {
             "called from kr-seoul, jp-tokyo",
         ),
         (
+            "{\"on\":\"relay\",\"kind\":\"hang\",\"share\":\"8%\"}",
+            "write accounts=8%",
+        ),
+        (
             "{\"on\":\"account\",\"kind\":\"lost-delivery\"}",
             "nothing is delivered",
         ),
