@@ -67,12 +67,12 @@ const CONSOLE: &str = "127.0.0.1:8399";
 enum Action {
     /// Break a component, a feature or an agent of the running rehearsal.
     Break {
-        /// A component (account, relay, pay-core, map-core, dispatch), a feature (account.login,
-        /// talk.message.text, talk.transfer.in-chat, pay.transfer.account, mobility.taxi.call), or
-        /// agent:seoul-1 to cut an agent off.
+        /// A component (account, relay, pay-core …), a feature (talk.message.text …), or
+        /// agent:seoul-1 to cut an agent off; `help` on the rehearsal's terminal names them all.
         what: String,
-        /// refuse, reset, hang, slow[=2s], error[=503], wrong-content, lost-delivery,
-        /// dns-failure[=nxdomain], bad-certificate[=wrong-name].
+        /// refuse, reset, hang, slow[=2s], error[=503], wrong-content, lost-delivery, duplicate,
+        /// large-payloads, dns-failure[=nxdomain], bad-certificate[=wrong-name]; behind it
+        /// @accounts=8% or @requests=20% for a share of them.
         #[arg(long)]
         kind: Option<String>,
         /// Only for callers from this region: kr-seoul, kr-busan, jp-tokyo.
