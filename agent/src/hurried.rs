@@ -49,7 +49,8 @@ fn quicken(step: &mut Step, pace: f64) {
     step.wait_before = step.wait_before.map(|wait| wait.div_f64(pace));
 }
 
-/// The clock of one run, and the agent's check of itself in that clock's time.
+/// The clock of one run that may take `timeout`, and the agent's check of itself in that clock's
+/// time.
 ///
 /// The clock starts at the agent's present and goes on at the machine's pace, so that a run's
 /// durations are those of the network; it is the agent's own where that is no faster.
@@ -57,6 +58,7 @@ pub(crate) fn surroundings(
     clock: &Arc<dyn Clock>,
     controls: &Arc<Controls>,
     starvation: &Arc<Starvation>,
+    timeout: Duration,
 ) -> (Arc<dyn Clock>, Arc<dyn SelfCheck>) {
     match RunClock::of(clock) {
         None => (clock.clone(), controls.clone()),
@@ -65,6 +67,7 @@ pub(crate) fn surroundings(
                 clock: run.clone(),
                 controls: controls.clone(),
                 starvation: starvation.clone(),
+                timeout,
             };
             (Arc::new(run), Arc::new(check))
         }
@@ -176,12 +179,26 @@ struct RunCheck {
     clock: RunClock,
     controls: Arc<Controls>,
     starvation: Arc<Starvation>,
+    timeout: Duration,
 }
+
+impl RunCheck {
+    /// Whether a run's time was up `now` although the act that it was in since `since` had taken
+    /// less than half of it: what hangs takes most of it, a slow machine takes it everywhere.
+    fn was_slow_throughout(&self, since: Monotonic, now: Monotonic) -> bool {
+        let gone = now.since(Monotonic::default());
+        gone >= self.timeout.mul_f64(UP_SHARE) && now.since(since) < gone / 2
+    }
+}
+
+/// The share of its time after which a run counts as cut by it.
+const UP_SHARE: f64 = 0.95;
 
 impl SelfCheck for RunCheck {
     fn own_fault(&self, since: Monotonic) -> BoxFuture<'_, Option<BlindReason>> {
+        let was_slow = self.was_slow_throughout(since, self.clock.monotonic());
         let since = self.clock.of_agent(since);
-        if self.starvation.was_there(since) {
+        if was_slow || self.starvation.was_there(since) {
             return Box::pin(std::future::ready(Some(BlindReason::Starved)));
         }
         self.controls.own_fault(since)
@@ -285,6 +302,26 @@ mod tests {
         starvation.looked(at(42), at(100), punctual);
         assert!(starvation.was_there(at(0)) && starvation.was_there(at(99)));
         assert!(!starvation.was_there(at(101)));
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_slow_throughout_is_no_sign_of_the_platform() {
+        let agent: Arc<dyn Clock> = Arc::new(Hands::default());
+        let folder = tempfile::tempdir().unwrap();
+        let shared = crate::state::Shared::for_tests(folder.path());
+        let check = RunCheck {
+            clock: RunClock::of(&agent).unwrap(),
+            controls: shared.controls.clone(),
+            starvation: Arc::default(),
+            timeout: Duration::from_millis(250),
+        };
+        let at = |millis| Monotonic::from_origin(Duration::from_millis(millis));
+        assert!(check.was_slow_throughout(at(200), at(250)));
+        assert!(!check.was_slow_throughout(at(50), at(250)), "it hung");
+        assert!(
+            !check.was_slow_throughout(at(90), at(100)),
+            "it was refused"
+        );
     }
 
     #[test]

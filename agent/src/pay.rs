@@ -183,8 +183,12 @@ fn context(
     accounts: Vec<Account>,
     cancel: CancellationToken,
 ) -> Context {
-    let (clock, self_check) =
-        hurried::surroundings(&shared.clock, &shared.controls, &shared.starvation);
+    let (clock, self_check) = hurried::surroundings(
+        &shared.clock,
+        &shared.controls,
+        &shared.starvation,
+        planned.journey.cleanup_timeout,
+    );
     Context {
         clock,
         order: RunOrder {

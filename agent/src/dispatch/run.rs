@@ -83,8 +83,12 @@ pub(super) async fn perform(order: Order, shared: Arc<Shared>) -> Ended {
         tracing::error!(run = %in_flight.id, %error, "a run is not begun: its budget cannot be noted");
         return unnoted(in_flight, &shared).await;
     }
-    let (clock, self_check) =
-        hurried::surroundings(&shared.clock, &shared.controls, &shared.starvation);
+    let (clock, self_check) = hurried::surroundings(
+        &shared.clock,
+        &shared.controls,
+        &shared.starvation,
+        order.planned.journey.timeout,
+    );
     let context = Context {
         clock,
         order: RunOrder {

@@ -171,11 +171,11 @@ fn totals(outcome: &Outcome) -> String {
         minutes(lag.up_partial),
         by_outcome.join(", "),
     );
-    if let Some(share) = skipped(outcome).filter(|share| *share > SKIPPED_MAX) {
+    if let Some(share) = lost(outcome).filter(|share| *share > LOST_MAX) {
         let _ = writeln!(
             text,
-            "{:.0} % of the slots were skipped: this machine is too slow for the speed; give a \
-             lower --speed",
+            "{:.0} % of the slots were skipped or blind: where no agent was cut off, this machine \
+             is too slow for the speed; give a lower --speed",
             share * 100.0
         );
     }
@@ -220,18 +220,20 @@ fn totals(outcome: &Outcome) -> String {
     text
 }
 
-/// Above this share of skipped slots a person is told.
-const SKIPPED_MAX: f64 = 0.05;
+/// Above this share of slots that show nothing a person is told.
+const LOST_MAX: f64 = 0.05;
 
-/// The share of the runs that were skipped.
+/// The share of the runs that show nothing through no fault of the platform's.
 #[expect(clippy::cast_precision_loss, reason = "a share of some thousands")]
-fn skipped(outcome: &Outcome) -> Option<f64> {
+fn lost(outcome: &Outcome) -> Option<f64> {
     let all: u64 = outcome.runs.iter().map(|(_, count)| count).sum();
-    let skipped = outcome.runs.iter().find(|(word, _)| *word == "skipped")?.1;
-    (all > 0).then(|| skipped as f64 / all as f64)
+    let lost = outcome.runs.iter();
+    let lost = lost.filter(|(word, _)| matches!(*word, "skipped" | "blind"));
+    let lost: u64 = lost.map(|(_, count)| count).sum();
+    (all > 0).then(|| lost as f64 / all as f64)
 }
 
-/// As JSON, times in UTC as seconds since the epoch would lose the zone: RFC 3339.
+/// As JSON; times as people of the scenario's zone write them.
 pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
     let time = |at| in_zone(at, &scenario.zone);
     let rows = outcome.rows.iter().map(|row| {
