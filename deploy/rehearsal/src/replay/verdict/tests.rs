@@ -1,3 +1,5 @@
+//! Boards that are as they must be, within the lag, or wrong.
+
 use std::sync::Arc;
 
 use bongsu_availability::{FeatureView, Windows};

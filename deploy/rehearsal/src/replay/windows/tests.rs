@@ -1,3 +1,5 @@
+//! Outages that lie where they were injected, and those that do not.
+
 use super::super::verdict::tests::{at, board, catalogue, lag, scenario};
 use super::*;
 use crate::scenario::Timeline;

@@ -1,3 +1,5 @@
+//! An outage of a day: what holds in it when.
+
 use bongsu_language::SourceFile;
 use bongsu_superapp::{Component, PlatformFeature};
 
