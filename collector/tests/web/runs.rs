@@ -70,7 +70,6 @@ fn step(name: &str, index: u32, actor: (&str, u32), from: u64, took: u64) -> Ste
             server_address: Some("account.superapp.test".to_owned()),
             server_port: Some(443),
             peer_address: Some("127.0.0.1".parse().unwrap()),
-            tunnel: None,
             url: Some("https://account.superapp.test/v1/login".to_owned()),
             http_status: Some(200),
             http_version: Some("1.1".to_owned()),
