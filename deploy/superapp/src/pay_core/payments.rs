@@ -169,6 +169,7 @@ struct Kept {
     transfer: Option<String>,
     is_cancelled: bool,
     is_refunded: bool,
+    refunds_tried: u32,
 }
 
 #[derive(Debug, Default)]
@@ -274,20 +275,23 @@ impl Payments {
             .get_mut(&id)
             .ok_or(PaymentRefused::NoSuchPayment)?;
         match (kept.transfer.clone(), kept.payer) {
-            (Some(transfer), Some(payer)) => {
-                let is_held = core
-                    .look(&transfer)
-                    .is_some_and(|transfer| transfer.state == TransferState::Waiting);
-                if is_held {
-                    core.cancel(payer, &transfer)
-                        .map_err(PaymentRefused::Money)?;
-                } else if !kept.is_refunded {
+            (Some(transfer), Some(payer)) => match core.look(&transfer).map(|one| one.state) {
+                Some(TransferState::Waiting) => {
+                    let cancelled = core.cancel(payer, &transfer);
+                    cancelled.map_err(PaymentRefused::Money)?;
+                }
+                // The books remember what they refuse: what would be refused is not asked for.
+                Some(TransferState::Accepted) => {
+                    return Err(PaymentRefused::Money(Refused::NotReversible));
+                }
+                Some(TransferState::Settled) if !kept.is_refunded => {
+                    kept.refunds_tried += 1;
                     let order = Order {
                         from: merchant,
                         wish: Wish::GiveBack { transfer },
                         channel: Channel::Payment(kept.kind),
                         reference: Some(kept.reference.clone()),
-                        idempotency_key: format!("refund-{id}"),
+                        idempotency_key: format!("refund-{id}-{}", kept.refunds_tried),
                         region: kept.region.clone(),
                     };
                     match core.send(order, now, counts) {
@@ -296,7 +300,8 @@ impl Payments {
                         Sent::Conflict => return Err(PaymentRefused::Conflict),
                     }
                 }
-            }
+                Some(_) | None => {}
+            },
             _ => kept.is_cancelled = true,
         }
         state.view(id, core)
@@ -426,6 +431,7 @@ impl State {
             transfer: None,
             is_cancelled: false,
             is_refunded: false,
+            refunds_tried: 0,
         };
         self.kept.insert(id, kept);
         Ok((Paid::New(self.view(id, core)?), id))

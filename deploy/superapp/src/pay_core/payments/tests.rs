@@ -111,6 +111,10 @@ fn an_order_is_approved_confirmed_paid_and_refunded_once() {
     assert_eq!(scene.available(ALICE), OPENING_WON - 7);
     confirm(&approval, 1).unwrap();
     confirm(&approval, 2).unwrap();
+    // What is on its way does not go back yet, and does later.
+    let early = scene.payments.refund((id, SHOP), scene.books(3));
+    let early = early.map(|payment| payment.state);
+    assert_eq!(early, Err(PaymentRefused::Money(Refused::NotReversible)));
     assert_eq!(scene.state(id, 400), PaymentState::Paid);
     assert_eq!(scene.available(SHOP), OPENING_WON + 7);
     scene.assert_clean();
