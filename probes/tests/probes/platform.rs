@@ -574,7 +574,8 @@ async fn money_and_taxis_of_a_run_that_crashed_are_given_back_at_any_stage() {
 
 #[tokio::test]
 async fn payments_parking_bikes_and_errands_of_a_run_that_crashed_are_undone() {
-    let orders: [(&str, fn(&Audit) -> bool); 10] = [
+    type IsLeft = fn(&Audit) -> bool;
+    let stages: [(&str, IsLeft); 10] = [
         ("balance", |audit| in_state(audit, "pocketed")),
         ("pay-online", |audit| in_state(audit, "waiting")),
         ("pay-offline", |audit| in_state(audit, "accepted")),
@@ -588,7 +589,7 @@ async fn payments_parking_bikes_and_errands_of_a_run_that_crashed_are_undone() {
         ("end-bike-ride", |audit| !audit.bikes_out.is_empty()),
         ("send-parcel", |audit| !audit.errands_open.is_empty()),
     ];
-    for (name, is_left) in orders {
+    for (name, is_left) in stages {
         crash(name, None, is_left).await;
     }
 }
