@@ -177,6 +177,9 @@ proptest! {
         let file = which.get(&files);
         let mut lines: Vec<String> = file.text.lines().map(str::to_owned).collect();
         for (at, edit) in edits {
+            if lines.is_empty() {
+                lines.push(String::new());
+            }
             let at = at.index(lines.len());
             match edit {
                 0 => lines.insert(at, String::new()),
