@@ -221,7 +221,7 @@ impl Fleet {
         };
         for agent in config.shape.agents() {
             let cable = fleet.cable.as_ref().map(Cable::address);
-            let otlp = cable.unwrap_or(fleet.collector.otlp_addr());
+            let otlp = cable.unwrap_or_else(|| fleet.collector.otlp_addr());
             let controls = fleet.controls.addresses();
             let file = layout.write_agent(&agent, &config.targets, otlp, controls)?;
             let id = AgentId::new(&agent.id()).expect("ids of the rehearsal are names");
