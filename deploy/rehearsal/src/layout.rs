@@ -148,8 +148,8 @@ impl Tempo {
 /// The collector's own default of L.
 const LATENESS: Duration = Duration::from_secs(5);
 
-/// What gives shipped journeys a warm variant. The rehearsal runs them cold alone: every service
-/// of the stand-in checks sessions with the component `account`, so that none outlives its outage.
+/// What gives shipped journeys a warm variant. The rehearsal runs them cold alone, so that one
+/// process carries the whole fleet: a warm variant has slots of its own.
 const SHIPPED_WARM: &str = "warm = true";
 
 /// A file of the layout could not be written.
