@@ -1,8 +1,10 @@
 //! The shipped journeys against the stand-in platform, whole and with each of its faults.
 
+use std::future::{Future as _, poll_fn};
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use bongsu_language::{Journey, SourceFile, load_journeys, load_target};
@@ -529,15 +531,16 @@ async fn crash(name: &str, fault: Option<Fault>, is_left: fn(&Audit) -> bool) {
     let journey = shipped(name);
     let context = scene.context(journey);
     {
-        let running = run(journey, &context);
-        let made = async {
-            while !is_left(&scene.platform.audit()) {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+        let mut running = std::pin::pin!(run(journey, &context));
+        // Looked at before the run goes on each time: no state that it waits in is missed.
+        let ended = poll_fn(|cx| {
+            if is_left(&scene.platform.audit()) {
+                return Poll::Ready(None);
             }
-        };
-        tokio::select! {
-            report = running => panic!("{name} ended first: {report:#?}"),
-            () = made => {}
+            running.as_mut().poll(cx).map(Some)
+        });
+        if let Some(report) = ended.await {
+            panic!("{name} ended first: {report:#?}");
         }
     }
     scene.mend().await;
