@@ -7,8 +7,8 @@ use std::time::Duration;
 use bongsu_language::SourceFile;
 use bongsu_model::{ClaimedState, Clock, FeatureId, FeatureState};
 use bongsu_rehearsal::layout::Journeys;
-use bongsu_rehearsal::replay::{self, Play, Progress, Verdict};
-use bongsu_rehearsal::scenario;
+use bongsu_rehearsal::replay::{self, Outcome, Play, Progress, Verdict};
+use bongsu_rehearsal::scenario::{self, Scenario};
 
 /// Money cannot be moved for three quarters of an hour; the owner says that it can after half.
 const OUTAGE: &str = "format = 1\nscenario = \"money\"\nzone = \"Asia/Seoul\"\n\
@@ -17,36 +17,24 @@ const ROWS: &str = "time,track,on,change,source,confidence\n\
     2022-10-15T15:10,modelled,pay-core,down,,\n\
     2022-10-15T15:40,claim,pay.transfer.account,up,notice,high\n\
     2022-10-15T15:55,modelled,pay-core,up,,\n";
-/// A slot is more than a second: machines that build something else meanwhile hold that.
-const SPEED: f64 = 240.0;
+/// At the first a slot is more than a second of the machine's. One that is busy with something else
+/// delivers too late for that, and is given the time that it needs.
+const SPEEDS: [f64; 3] = [240.0, 120.0, 60.0];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replayed_outage_is_measured_where_it_was_injected() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let folder = tempfile::tempdir().unwrap();
     let files = [
         SourceFile::new("money.toml", OUTAGE),
         SourceFile::new("money.csv", ROWS),
     ];
     let scenario = scenario::load(&files).unwrap();
-    let play = Play {
-        speed: SPEED,
-        until: None,
-        seed: 1,
-        regions: 1,
-        agents: 2,
-        web: "127.0.0.1:0".parse().unwrap(),
-        folder: folder.path().to_owned(),
-        journeys: Journeys::Only(&["account/login.toml", "pay/transfer.toml"]),
-    };
-    let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
-    let mut happened = 0;
-    let played = replay::run(&play, &scenario, &[], machine, |progress| {
-        happened += usize::from(matches!(progress, Progress::Happened(_)));
-    });
-    let played = tokio::time::timeout(Duration::from_secs(120), played).await;
-    let outcome = played.unwrap().unwrap();
-    assert_eq!(happened, scenario.rows.len(), "every row's time came");
+    let mut outcome = played(&scenario, SPEEDS[0]).await;
+    for slower in &SPEEDS[1..] {
+        if !outcome.is_explained() {
+            outcome = played(&scenario, *slower).await;
+        }
+    }
     let text = replay::text(&outcome, &scenario);
     assert!(outcome.money.is_clean(), "{text}");
 
@@ -82,4 +70,27 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
     );
     assert!(outcome.is_explained(), "{text}");
     assert_eq!(replay::json(&outcome, &scenario)["explained"], true);
+}
+
+async fn played(scenario: &Scenario, speed: f64) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let play = Play {
+        speed,
+        until: None,
+        seed: 1,
+        regions: 1,
+        agents: 2,
+        web: "127.0.0.1:0".parse().unwrap(),
+        folder: folder.path().to_owned(),
+        journeys: Journeys::Only(&["account/login.toml", "pay/transfer.toml"]),
+    };
+    let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
+    let mut happened = 0;
+    let played = replay::run(&play, scenario, &[], machine, |progress| {
+        happened += usize::from(matches!(progress, Progress::Happened(_)));
+    });
+    let played = tokio::time::timeout(Duration::from_secs(240), played).await;
+    let outcome = played.unwrap().unwrap();
+    assert_eq!(happened, scenario.rows.len(), "every row's time came");
+    outcome
 }
