@@ -235,7 +235,7 @@ impl From<Exit> for ExitCode {
 pub(crate) fn main(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Agent(arguments) => agent::main(&arguments).into(),
-        Command::Run(arguments) => run::main(&arguments).into(),
+        Command::Run(arguments) => run::main(arguments).into(),
         Command::Check(arguments) => check::main(&arguments).into(),
         Command::Import(arguments) => import::main(&arguments).into(),
         Command::Fmt(arguments) => fmt::main(&arguments).into(),

@@ -291,7 +291,7 @@ impl<'a> Run<'a> {
             .iter_mut()
             .enumerate()
             .filter(|(actor, _)| actors.contains(actor))
-            .map(|(actor, hands)| stage.perform(step, actor, hands, deadline));
+            .map(|(actor, hands)| Box::pin(stage.perform(step, actor, hands, deadline)));
         let performed = futures_util::future::join_all(performing).await;
         self.hands = hands;
         let mut refused = Vec::new();

@@ -2,19 +2,18 @@
 //! put into. Every byte that belongs to any match goes: where secrets overlap or hold one another,
 //! nothing of either is left.
 
+mod form;
+mod known;
 mod view;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bongsu_model::Secret;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::expression::percent_encode;
-use view::{Form, View};
+use form::forms;
+use known::Known;
+use view::View;
 
 /// Shortest secret in bytes: a shorter one would black out ordinary words, or be guessed.
 pub const SECRET_BYTES_MIN: usize = 6;
@@ -22,27 +21,12 @@ pub const SECRET_BYTES_MIN: usize = 6;
 /// What stands where a secret was.
 const MASK: &str = "***";
 
-/// Shortest beginning of a form that is taken out where a text was cut.
-const BEGINNING_BYTES_MIN: usize = 4;
-
 /// What stands where a text was cut: our own mark, and that of bytes that are no whole character.
 const CUT_MARKS: [char; 2] = ['…', char::REPLACEMENT_CHARACTER];
 
 /// Most forms of secrets that one redactor holds: 250 secrets of a run with 20 forms each. Secrets
 /// beyond it make every text unreadable instead of leaking.
 const FORMS_MAX: usize = 5_000;
-
-/// All but what `encodeURIComponent` of ECMAScript leaves as it is.
-const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
 
 /// A secret that is too short to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,8 +55,8 @@ pub fn check_secret(secret: &Secret) -> Result<(), SecretTooShort> {
 /// Knows secrets and takes them out of texts.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    /// Every form of every secret, longest first.
-    forms: Vec<Form>,
+    /// Every form of every secret.
+    forms: Known,
     /// Every secret as it is. One may be a form of another and has forms of its own.
     learned: BTreeSet<String>,
     overflow: Overflow,
@@ -102,18 +86,14 @@ impl Redactor {
         }
         let _ = self.learned.insert(text.to_owned());
         for form in forms(text) {
-            let is_known = self.forms.iter().any(|known| known.text == form);
-            if form.len() < SECRET_BYTES_MIN || is_known {
+            if form.len() < SECRET_BYTES_MIN || self.forms.has(&form) {
                 continue;
             }
-            if self.forms.len() >= FORMS_MAX {
+            if self.forms.count() >= FORMS_MAX {
                 self.overflow = Overflow::Happened;
                 return;
             }
-            let at = self
-                .forms
-                .partition_point(|known| known.text.len() >= form.len());
-            self.forms.insert(at, Form::new(form));
+            self.forms.add(form);
         }
     }
 
@@ -123,11 +103,9 @@ impl Redactor {
             return MASK.to_owned();
         }
         let mut found = Vec::new();
-        if !self.forms.is_empty() {
+        if self.forms.count() > 0 {
             for view in View::all(text) {
-                self.forms
-                    .iter()
-                    .for_each(|form| view.find(form, &mut found));
+                view.find(&self.forms, &mut found);
             }
         }
         masked(text, found)
@@ -137,30 +115,32 @@ impl Redactor {
     /// of a cut: a text may have been cut in the middle of a secret before it came here.
     pub fn redact_cut(&self, text: &str) -> String {
         let clean = self.redact(text);
-        let mut whole = String::with_capacity(clean.len());
+        if self.forms.count() == 0 {
+            return clean;
+        }
+        let mut begins = Vec::new();
+        let mut start = 0;
         for piece in clean.split_inclusive(CUT_MARKS) {
             let kept = piece.trim_end_matches(CUT_MARKS);
             let views = View::all(kept);
-            let begins = views.iter().flat_map(|view| {
-                let forms = self.forms.iter();
-                forms.filter_map(|form| view.beginning_at_end(form, BEGINNING_BYTES_MIN))
-            });
-            match begins.min() {
-                Some(at) => {
-                    whole.push_str(kept.get(..at).unwrap_or_default());
-                    whole.push_str(MASK);
-                    whole.push_str(&piece[kept.len()..]);
-                }
-                None => whole.push_str(piece),
-            }
+            let first = views
+                .iter()
+                .filter_map(|view| view.beginning_at_end(&self.forms))
+                .min();
+            begins.extend(first.map(|at| start + at..start + kept.len()));
+            start += piece.len();
         }
-        whole
+        if begins.is_empty() {
+            clean
+        } else {
+            masked(&clean, begins)
+        }
     }
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Redactor({} forms)", self.forms.len())
+        write!(f, "Redactor({} forms)", self.forms.count())
     }
 }
 
@@ -182,98 +162,13 @@ fn masked(text: &str, mut ranges: Vec<Range<usize>>) -> String {
     clean
 }
 
-fn forms(text: &str) -> Vec<String> {
-    let json = serde_json::Value::from(text).to_string();
-    let json = json[1..json.len() - 1].to_owned();
-    let url = percent_encode(text);
-    let mut forms = vec![
-        text.to_owned(),
-        text.to_lowercase(),
-        text.to_uppercase(),
-        url.replace("%20", "+"),
-        lower_case_escapes(&url),
-        url,
-        utf8_percent_encode(text, URI_COMPONENT).to_string(),
-        escaped(&json, |c| !c.is_ascii()),
-        escaped(&json, |c| matches!(c, '<' | '>' | '&')),
-        escaped(&json, |c| !c.is_ascii()).replace('/', "\\/"),
-        json.replace('/', "\\/"),
-        json,
-        html(text, "&quot;"),
-        html(text, "&#34;"),
-        text.bytes().map(|b| format!("{b:02x}")).collect(),
-        text.bytes().map(|b| format!("{b:02X}")).collect(),
-    ];
-    for offset in 0..3 {
-        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
-            forms.push(base64_inside(text, offset, engine));
-        }
-    }
-    forms
-}
-
-/// The Base64 digits that depend on `text` alone when it stands `offset` bytes after a group of
-/// three: what stays the same when more stands before and behind it, as in `login:password`.
-fn base64_inside(text: &str, offset: usize, engine: &base64::engine::GeneralPurpose) -> String {
-    let mut padded = vec![0_u8; offset];
-    padded.extend_from_slice(text.as_bytes());
-    let whole_digits = padded.len() * 8 / 6;
-    let first = (offset * 8).div_ceil(6);
-    let encoded = engine.encode(&padded);
-    encoded
-        .get(first..whole_digits)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// JSON text with more characters as `\\u003c`: Python and PHP write all but ASCII so, Go what
-/// means something in HTML.
-fn escaped(json: &str, is_meant: fn(char) -> bool) -> String {
-    let mut written = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_meant(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                written.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            written.push(c);
-        }
-    }
-    written
-}
-
-/// Text as it stands in an HTML page, where a quote is written as `quote`.
-fn html(text: &str, quote: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', quote)
-        .replace('\'', "&#39;")
-}
-
-/// `%2F` as `%2f`, which is the same to servers.
-fn lower_case_escapes(url: &str) -> String {
-    let mut written = String::with_capacity(url.len());
-    let mut escape = 0;
-    for c in url.chars() {
-        if c == '%' {
-            escape = 3;
-        }
-        written.push(if escape > 0 {
-            c.to_ascii_lowercase()
-        } else {
-            c
-        });
-        escape = (escape - 1).max(0);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::expression::percent_encode;
 
     fn redactor(secrets: &[&str]) -> Redactor {
         let mut redactor = Redactor::new();
@@ -428,7 +323,7 @@ mod tests {
         let secret = "sentinel/secret \"of\" 시험";
         let redactor = redactor(&[secret]);
         for form in forms(secret) {
-            for (at, _) in form.char_indices().skip(BEGINNING_BYTES_MIN) {
+            for (at, _) in form.char_indices().skip(known::KEY_BYTES) {
                 let beginning = &form[..at];
                 for text in [
                     beginning.to_owned(),

@@ -38,7 +38,7 @@ pub(super) enum End {
     Ran {
         report: Box<RunReport>,
         /// Knows the secrets of its accounts, where texts of files are to be shown.
-        redactor: Option<Redactor>,
+        redactor: Option<Box<Redactor>>,
     },
     /// The kill switch of the target holds the journey back.
     HeldBack,
@@ -156,7 +156,7 @@ impl Crew<'_> {
         let piece = self.piece(nth);
         let (report, accounts) = self.stage.run(piece, accounts, nth, &place).await;
         let shows_files = is_drawn(&report) || !self.arguments.reports.is_empty();
-        let redactor = shows_files.then(|| redactor_of(&accounts));
+        let redactor = shows_files.then(|| Box::new(redactor_of(&accounts)));
         let end = End::Ran {
             report: Box::new(report),
             redactor,

@@ -157,7 +157,7 @@ pub(super) struct Sum<'a> {
 }
 
 /// One kind of report being written.
-trait Sink {
+trait Sink: Send {
     /// The next run in order.
     fn take(&mut self, ran: &Ran<'_>) -> Result<(), ReportError>;
 

@@ -63,8 +63,8 @@ impl<'a> Teller<'a> {
         match ended.end {
             End::Ran { report, redactor } => {
                 self.tally.add(&report);
-                self.print(piece, &report, redactor.as_ref(), exit);
-                self.report(piece, &report, redactor.as_ref(), ended.nth);
+                self.print(piece, &report, redactor.as_deref(), exit);
+                self.report(piece, &report, redactor.as_deref(), ended.nth);
             }
             End::HeldBack => self.held_back(piece, ended.nth),
         }

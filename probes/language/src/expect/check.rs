@@ -1,5 +1,7 @@
 //! Holds expectations against what was observed; each is judged alone, all failures are told.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
@@ -108,11 +110,11 @@ impl std::fmt::Display for Subject {
 }
 
 /// What a subject turned out to be: none, one or several values.
-enum Found {
-    Values(Vec<Value>),
+enum Found<'a> {
+    Values(Vec<Cow<'a, Value>>),
     /// A list without an order, which is judged as a whole.
-    Items(Vec<Value>),
-    NotJson(String),
+    Items(&'a [Value]),
+    NotJson(Cow<'a, str>),
 }
 
 pub(super) struct Judge<'a> {
@@ -121,7 +123,7 @@ pub(super) struct Judge<'a> {
     actor: usize,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
     fn judge(
         &self,
         expectation: &Expectation,
@@ -158,40 +160,45 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn find(&self, subject: &Subject) -> Found {
+    fn find(&self, subject: &Subject) -> Found<'a> {
         let observed = self.observed;
-        Found::Values(match subject {
-            Subject::Status => observed.status().map(Value::from).into_iter().collect(),
+        let value = match subject {
+            Subject::Status => observed.status().map(Value::from),
             Subject::GrpcStatus => observed
                 .grpc_status()
-                .map(|status| Value::from(status.number()))
-                .into_iter()
-                .collect(),
-            Subject::Header(name) => observed.header(name).map(Value::from).into_iter().collect(),
-            Subject::Text => vec![Value::from(observed.text().into_owned())],
-            Subject::Sha256 => vec![Value::from(observed.sha256())],
-            Subject::Time => vec![Value::from(observed.elapsed().as_secs_f64())],
-            Subject::Json(path) => match observed.json() {
-                Some(body) => path.select(body).into_iter().cloned().collect(),
-                None => return Found::NotJson(observed.text().into_owned()),
-            },
-            Subject::Fact(fact) => match observed.fact(*fact) {
-                Some(Value::Array(items)) => return Found::Items(items.clone()),
-                Some(value) => vec![value.clone()],
-                None => Vec::new(),
-            },
-        })
+                .map(|status| Value::from(status.number())),
+            Subject::Header(name) => observed.header(name).map(Value::from),
+            Subject::Text => Some(Value::from(observed.text().into_owned())),
+            Subject::Sha256 => Some(Value::from(observed.sha256())),
+            Subject::Time => Some(Value::from(observed.elapsed().as_secs_f64())),
+            Subject::Json(path) => {
+                return match observed.json() {
+                    Some(body) => {
+                        let values = path.select(body).into_iter();
+                        Found::Values(values.map(Cow::Borrowed).collect())
+                    }
+                    None => Found::NotJson(observed.text()),
+                };
+            }
+            Subject::Fact(fact) => {
+                return match observed.fact(*fact) {
+                    Some(Value::Array(items)) => Found::Items(items),
+                    value => Found::Values(value.map(Cow::Borrowed).into_iter().collect()),
+                };
+            }
+        };
+        Found::Values(value.map(Cow::Owned).into_iter().collect())
     }
 
     /// Whether a value is not known exactly.
-    fn is_rounded(&self, found: &Found) -> bool {
+    fn is_rounded(&self, found: &Found<'_>) -> bool {
         match found {
             Found::Values(values) => values.iter().any(|value| self.observed.is_rounded(value)),
             Found::Items(_) | Found::NotJson(_) => false,
         }
     }
 
-    fn holds(&self, check: &Check, found: &Found) -> Result<bool, RenderError> {
+    fn holds(&self, check: &Check, found: &Found<'_>) -> Result<bool, RenderError> {
         // Content that is not JSON meets no expectation about JSON, not even an absence.
         let values = match found {
             Found::Values(values) => values,
@@ -202,7 +209,7 @@ impl Judge<'_> {
             Check::Exists(Existence::Present) => return Ok(!values.is_empty()),
             Check::Exists(Existence::Absent) => return Ok(values.is_empty()),
             Check::Count(checks) => {
-                let count = Found::Values(vec![Value::from(values.len())]);
+                let count = Found::Values(vec![Cow::Owned(Value::from(values.len()))]);
                 return self.all_hold(checks, &count);
             }
             Check::Not(checks) => return Ok(!self.all_hold(checks, found)?),
@@ -225,7 +232,7 @@ impl Judge<'_> {
         }
     }
 
-    fn all_hold(&self, checks: &[Check], found: &Found) -> Result<bool, RenderError> {
+    fn all_hold(&self, checks: &[Check], found: &Found<'_>) -> Result<bool, RenderError> {
         for check in checks {
             if !self.holds(check, found)? {
                 return Ok(false);
@@ -309,7 +316,7 @@ impl Judge<'_> {
         })
     }
 
-    fn show(&self, subject: &Subject, found: &Found) -> String {
+    fn show(&self, subject: &Subject, found: &Found<'_>) -> String {
         match (subject, self.observed.grpc_status()) {
             (Subject::GrpcStatus, Some(status)) => match self.observed.grpc_message() {
                 "" => status.to_string(),
@@ -437,17 +444,17 @@ fn contains(value: &Value, part: &Value) -> bool {
     }
 }
 
-fn show_found(subject: &Subject, found: &Found) -> String {
+fn show_found(subject: &Subject, found: &Found<'_>) -> String {
     match found {
         Found::NotJson(text) if text.is_empty() => "nothing at all".to_owned(),
         Found::NotJson(text) => format!("what is not JSON: {}", cut(text)),
         Found::Values(values) => show_values(subject, values),
-        Found::Items(items) if items.is_empty() => "nothing".to_owned(),
-        Found::Items(items) => shorten(&Value::Array(items.clone())),
+        Found::Items([]) => "nothing".to_owned(),
+        Found::Items(items) => shorten(&Value::Array(items.to_vec())),
     }
 }
 
-fn show_values(subject: &Subject, values: &[Value]) -> String {
+fn show_values(subject: &Subject, values: &[Cow<'_, Value>]) -> String {
     match values {
         [] => "nothing".to_owned(),
         [value] if *subject == Subject::Time => value

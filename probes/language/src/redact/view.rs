@@ -6,28 +6,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem::Finder;
 use memchr::{memchr, memrchr2};
+
+use super::known::{KEY_BYTES, Known};
 
 /// How often a text is decoded: a value in a URL in JSON, or the other way round.
 const DECODED_TIMES: usize = 2;
 
 /// Most bytes of an escape whose end is not there: `\u{1f60`.
 const ESCAPE_BYTES_MAX: usize = 8;
-
-/// What is looked for, with what finds it fast.
-#[derive(Clone)]
-pub(super) struct Form {
-    pub(super) text: String,
-    finder: Finder<'static>,
-}
-
-impl Form {
-    pub(super) fn new(text: String) -> Self {
-        let finder = Finder::new(text.as_bytes()).into_owned();
-        Self { text, finder }
-    }
-}
 
 /// Bytes, and where each of them comes from.
 #[derive(Debug, Clone)]
@@ -64,32 +51,34 @@ impl<'a> View<'a> {
         all.into_iter().flatten()
     }
 
-    /// Adds the places in the text where `form` is found, also where one begins inside another.
-    pub(super) fn find(&self, form: &Form, found: &mut Vec<Range<usize>>) {
-        let mut from = 0;
-        while self.bytes.len() - from >= form.text.len()
-            && let Some(at) = form.finder.find(&self.bytes[from..])
-        {
-            let at = from + at;
-            found.push(self.place(at)..self.place(at + form.text.len()));
-            from = at + 1;
+    /// Adds the places in the text where a form is found, also where one begins inside another.
+    pub(super) fn find(&self, forms: &Known, found: &mut Vec<Range<usize>>) {
+        for (at, key) in self.bytes.windows(KEY_BYTES).enumerate() {
+            for form in forms.beginning_as(key) {
+                if self.bytes[at..].starts_with(form.as_bytes()) {
+                    found.push(self.place(at)..self.place(at + form.len()));
+                }
+            }
         }
     }
 
-    /// Where in the text the beginning of `form` stands that it ends with, if `least` bytes of it
-    /// do; an escape at the end may be cut.
-    pub(super) fn beginning_at_end(&self, form: &Form, least: usize) -> Option<usize> {
+    /// Where in the text the beginning of a form stands that it ends with, if as much of it does
+    /// as forms are found by; an escape at the end may be cut.
+    pub(super) fn beginning_at_end(&self, forms: &Known) -> Option<usize> {
         let length = self.bytes.len();
         let tail = length.saturating_sub(ESCAPE_BYTES_MAX);
         let escape = memrchr2(b'%', b'\\', &self.bytes[tail..]).map(|at| tail + at);
         let ends = [Some(length), escape];
         let begins = ends.into_iter().flatten().filter_map(|end| {
-            let text = &self.bytes[..end];
-            let form = form.text.as_bytes();
-            (least..=form.len().min(end))
-                .rev()
-                .find(|&bytes| text[end - bytes] == form[0] && text.ends_with(&form[..bytes]))
-                .map(|bytes| self.place(end - bytes))
+            (end.saturating_sub(forms.longest())..end)
+                .find(|at| {
+                    let rest = &self.bytes[*at..end];
+                    let forms = forms.beginning_as(rest).iter();
+                    forms
+                        .map(String::as_bytes)
+                        .any(|form| form.starts_with(rest))
+                })
+                .map(|at| self.place(at))
         });
         begins.min()
     }
