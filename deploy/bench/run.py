@@ -241,10 +241,9 @@ def build(arguments):
     """The binaries as they are shipped, unless others are named."""
     if arguments.agent and arguments.collector:
         return
-    subprocess.run([
-        "cargo", "build", "--quiet", "--profile", "dist", "--locked",
-        "-p", "bongsu-agent", "-p", "bongsu-collector"], check=True, cwd=TOP)
-    folder = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(TOP, "target")), "dist")
+    folder = os.path.join(TOP, "target", "shipped")
+    subprocess.run([os.path.join(TOP, "deploy", "release", "build"), folder],
+                   check=True, stdout=subprocess.DEVNULL)
     arguments.agent = arguments.agent or os.path.join(folder, "bongsu")
     arguments.collector = arguments.collector or os.path.join(folder, "bongsu-collector")
 
