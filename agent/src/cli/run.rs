@@ -43,7 +43,7 @@ pub(super) fn main(arguments: RunArguments) -> Exit {
 }
 
 /// Runs `work` as a task. The runtime's outermost future would do as well, but each waking of that
-/// one goes through the kernel: a third of all system calls of a journey.
+/// one goes through the kernel: a quarter of all system calls of a journey.
 async fn as_a_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(work).await {
         Ok(done) => done,
