@@ -131,7 +131,8 @@ impl Default for Rto {
 pub struct RecoveryClock {
     /// Start of the first failed run.
     pub started: Timestamp,
-    /// Start of the first run of the streak that restored the last of its regions.
+    /// Start of the first run of the streak that restored the last region that failed; those that
+    /// were only blocked do not count.
     pub stopped: Option<Timestamp>,
     /// When [`RtoAlarm::Warn`] is due.
     pub warn_at: Timestamp,

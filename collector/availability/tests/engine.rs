@@ -36,6 +36,8 @@ mod properties;
 mod quarantine;
 #[path = "engine/recovery.rs"]
 mod recovery;
+#[path = "engine/recovery_clock.rs"]
+mod recovery_clock;
 #[path = "engine/rules.rs"]
 mod rules;
 #[path = "engine/sight.rs"]

@@ -61,6 +61,8 @@ pub(crate) struct Spot {
     pub(crate) since: Timestamp,
     pub(crate) blocked_by: Option<FeatureId>,
     pub(crate) onset: Option<Timestamp>,
+    /// The incident that the onset is of.
+    failed_in: Option<u32>,
     pub(crate) first_pass: Option<Timestamp>,
     pub(crate) passes: u32,
     pub(crate) relapses: u32,
@@ -331,7 +333,7 @@ impl Outage {
 
 impl Row {
     fn take(&mut self, affected: &Affected<'_>, now: Timestamp) {
-        let id = affected.incident.1;
+        let (number, id) = affected.incident;
         let is_another = affected.onset.is_some() && self.incident != *id;
         if affected.onset.is_some() || self.clock.is_none() {
             self.incident = id.clone();
@@ -357,13 +359,15 @@ impl Row {
             .spots
             .entry(affected.key.region.clone())
             .or_insert_with(|| Spot::new(now));
-        spot.onset = match (spot.onset, affected.onset) {
-            (Some(known), Some(onset)) if !is_another => Some(known.min(onset)),
-            (known, onset) => onset.or(known),
-        };
+        if let Some(onset) = affected.onset {
+            let known = spot.onset.filter(|_| spot.failed_in == Some(number));
+            spot.onset = Some(known.map_or(onset, |known| known.min(onset)));
+            spot.failed_in = Some(number);
+        }
     }
 
-    /// Stops the clock when all regions are back.
+    /// Stops the clock when every region that failed since it started is back. One that is only
+    /// blocked keeps no clock going: what blocks it has one.
     fn settle(&mut self, seen: &Seen<'_>, over: bool) {
         if over {
             return;
@@ -377,13 +381,14 @@ impl Row {
         {
             self.last_failure = Some(failure.clone());
         }
-        let is_back = self.spots.values().all(|spot| spot.state.is_restored());
         if let Some(clock) = &mut self.clock
             && clock.stopped.is_none()
-            && is_back
         {
-            let failed = self.spots.values().filter(|spot| spot.onset.is_some());
-            clock.stopped = failed.filter_map(|spot| spot.first_pass).max();
+            let started = clock.started;
+            let failed = || self.spots.values().filter(|s| s.has_failed_since(started));
+            if failed().all(|spot| spot.state.is_restored()) {
+                clock.stopped = failed().filter_map(|spot| spot.first_pass).max();
+            }
         }
     }
 
@@ -422,12 +427,17 @@ impl Spot {
             since: now,
             blocked_by: None,
             onset: None,
+            failed_in: None,
             first_pass: None,
             passes: 0,
             relapses: 0,
             back: None,
             had_begun: false,
         }
+    }
+
+    fn has_failed_since(&self, at: Timestamp) -> bool {
+        self.onset.is_some_and(|onset| onset >= at)
     }
 
     /// After an outage only this is waited for.
