@@ -105,7 +105,8 @@ impl RtoAlarm {
     }
 }
 
-/// After how long a feature's recovery clock warns, and is over.
+/// After how long a feature's recovery clock warns, and is over. A limit is told late rather than
+/// wrongly: not while passes go on that began before it, of which too few came to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rto {
     /// From the first failed run to [`RtoAlarm::Warn`].
@@ -134,6 +135,8 @@ pub struct RecoveryClock {
     /// Start of the first run of the streak that restored the last region that failed; those that
     /// were only blocked do not count.
     pub stopped: Option<Timestamp>,
+    /// Where it will have stopped, if the passes that every such region has now go on.
+    pub passing: Option<Timestamp>,
     /// When [`RtoAlarm::Warn`] is due.
     pub warn_at: Timestamp,
     /// When [`RtoAlarm::Breach`] is due.
@@ -146,10 +149,11 @@ impl RecoveryClock {
         self.stopped.unwrap_or(now).since(self.started)
     }
 
-    /// The limit that it has reached at `now`. A clock that stopped in time has reached none, also
-    /// if an alarm was told before the streak was long enough to be believed.
+    /// The limit that it has reached at `now`. A clock that stopped in time has reached none, nor
+    /// has one that will have if the passes go on.
     pub fn reached(&self, now: Timestamp) -> Option<RtoAlarm> {
-        let read = self.started + self.elapsed(now);
+        let end = self.stopped.or(self.passing).unwrap_or(now);
+        let read = self.started.max(end);
         if read >= self.breach_at {
             Some(RtoAlarm::Breach)
         } else if read >= self.warn_at {
@@ -433,21 +437,30 @@ mod tests {
     #[test]
     fn a_clock_that_stopped_in_time_has_reached_nothing() {
         let at = Timestamp::from_unix_seconds;
-        let clock = |stopped| RecoveryClock {
+        let clock = |stopped, passing| RecoveryClock {
             started: at(0),
             stopped,
+            passing,
             warn_at: at(600),
             breach_at: at(1_200),
         };
-        for (stopped, now, reached) in [
-            (None, 599, None),
-            (None, 600, Some(RtoAlarm::Warn)),
-            (None, 1_200, Some(RtoAlarm::Breach)),
-            (Some(at(590)), 9_000, None),
-            (Some(at(1_199)), 9_000, Some(RtoAlarm::Warn)),
-            (Some(at(1_200)), 9_000, Some(RtoAlarm::Breach)),
+        for (now, reached) in [
+            (599, None),
+            (600, Some(RtoAlarm::Warn)),
+            (1_200, Some(RtoAlarm::Breach)),
         ] {
-            assert_eq!(clock(stopped).reached(at(now)), reached, "{stopped:?}");
+            assert_eq!(clock(None, None).reached(at(now)), reached, "{now}");
+        }
+        for (end, reached) in [
+            (590, None),
+            (1_199, Some(RtoAlarm::Warn)),
+            (1_200, Some(RtoAlarm::Breach)),
+        ] {
+            let end = Some(at(end));
+            assert_eq!(clock(end, None).reached(at(9_000)), reached, "{end:?}");
+            assert_eq!(clock(None, end).reached(at(9_000)), reached, "{end:?}");
+            let later = Some(at(8_000));
+            assert_eq!(clock(end, later).reached(at(9_000)), reached, "{end:?}");
         }
     }
 

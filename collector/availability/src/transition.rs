@@ -194,7 +194,7 @@ pub enum Change {
         /// How far it is.
         to: RecoveryState,
     },
-    /// A feature's recovery clock reached a limit without a recovery that is known of.
+    /// A feature's recovery clock reached a limit, and no passes go on that may have kept it.
     Rto {
         /// In which environment.
         target: TargetName,

@@ -166,6 +166,7 @@ fn row(
         clock: Some(RecoveryClock {
             started: ago(onset),
             stopped: is_back.then(|| ago(onset - 640)),
+            passing: is_back.then(|| ago(onset - 640)),
             warn_at: ago(onset) + Duration::from_secs(600),
             breach_at: ago(onset) + Duration::from_secs(1_200),
         }),

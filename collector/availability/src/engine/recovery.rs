@@ -169,6 +169,7 @@ impl Engine {
             clock: row.clock.map(|clock| RecoveryClock {
                 started: clock.started,
                 stopped: clock.stopped,
+                passing: row.passing(),
                 warn_at: clock.started + rto.warn,
                 breach_at: clock.started + rto.breach,
             }),

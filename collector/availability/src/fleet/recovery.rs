@@ -64,6 +64,8 @@ pub(crate) struct Spot {
     /// The incident that the onset is of.
     failed_in: Option<u32>,
     pub(crate) first_pass: Option<Timestamp>,
+    /// Start of the passes that may turn out to have ended its outage, or did.
+    passing: Option<Timestamp>,
     pub(crate) passes: u32,
     pub(crate) relapses: u32,
     /// How far back it is while it is up: a suspicion or a single failure does not undo that.
@@ -156,11 +158,8 @@ impl Outages {
         if outage.ended.is_some() {
             return None;
         }
-        let clocks = outage.rows.values().filter_map(|row| row.clock);
-        clocks
-            .filter_map(|clock| clock.next(rto))
-            .map(|(_, at)| at)
-            .min()
+        let alarms = outage.rows.values().filter_map(|row| row.next_alarm(rto));
+        alarms.map(|(_, at)| at).min()
     }
 
     /// Tells one alarm that is due at `now`; call it until there is none.
@@ -169,9 +168,8 @@ impl Outages {
         let outage = outages.filter(|outage| outage.ended.is_none())?;
         let target = &outage.target;
         let due = outage.rows.iter_mut().find_map(|(feature, row)| {
-            let clock = row.clock.as_mut()?;
-            let (alarm, _) = clock.next(rto).filter(|(_, at)| *at <= now)?;
-            clock.told = Some(alarm);
+            let (alarm, _) = row.next_alarm(rto).filter(|(_, at)| *at <= now)?;
+            row.clock.as_mut()?.told = Some(alarm);
             Some(Told {
                 target: target.clone(),
                 feature: feature.clone(),
@@ -392,6 +390,22 @@ impl Row {
         }
     }
 
+    /// When the clock will have stopped, if the passes of every region that failed go on.
+    pub(crate) fn passing(&self) -> Option<Timestamp> {
+        let started = self.clock?.started;
+        let failed = self.spots.values().filter(|s| s.has_failed_since(started));
+        let passing: Option<Vec<Timestamp>> = failed.map(|spot| spot.passing).collect();
+        passing?.into_iter().max()
+    }
+
+    /// The alarm that is due next, and when. A limit that passes which go on may turn out to have
+    /// kept waits: it is told as soon as they end.
+    fn next_alarm(&self, rto: Rto) -> Option<(RtoAlarm, Timestamp)> {
+        let (alarm, at) = self.clock?.next(rto)?;
+        let may_be_kept = self.passing().is_some_and(|passing| passing < at);
+        (!may_be_kept).then_some((alarm, at))
+    }
+
     /// What stands before most of its blocked regions.
     pub(crate) fn blocked_by(&self) -> Option<FeatureId> {
         let mut counts: BTreeMap<&FeatureId, usize> = BTreeMap::new();
@@ -429,6 +443,7 @@ impl Spot {
             onset: None,
             failed_in: None,
             first_pass: None,
+            passing: None,
             passes: 0,
             relapses: 0,
             back: None,
@@ -478,6 +493,12 @@ impl Spot {
                     RecoveryState::NoSight
                 }
             }
+        };
+        self.passing = match seen.state {
+            CellState::Down | CellState::Recovering => seen.first_pass,
+            CellState::Up | CellState::Suspect => self.first_pass,
+            // Nobody sees them go on.
+            CellState::Unknown | CellState::Unmeasured => None,
         };
         self.blocked_by = seen.blocked_by.cloned();
         if state != self.state {
