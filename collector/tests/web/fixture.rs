@@ -160,19 +160,22 @@ impl Fixture {
 
     /// As it is after deriving has failed: the last picture, which is not ready any more.
     pub(super) fn stalled() -> Self {
-        let mut fixture = Self::new();
-        let mut picture = Published::clone(&fixture.picture);
-        picture.ready = false;
-        fixture.picture = Arc::new(picture);
-        fixture
+        Self::altered(|picture| picture.ready = false)
     }
 
     /// As [`Fixture::new`], when nobody has said anything yet.
     pub(super) fn without_claims() -> Self {
+        Self::altered(|picture| {
+            picture.claims = Arc::new(ClaimBook::default());
+            picture.measured = Arc::new(MeasuredLog::default());
+        })
+    }
+
+    /// As [`Fixture::new`], with something else in its picture.
+    pub(super) fn altered(alter: impl FnOnce(&mut Published)) -> Self {
         let mut fixture = Self::new();
         let mut picture = Published::clone(&fixture.picture);
-        picture.claims = Arc::new(ClaimBook::default());
-        picture.measured = Arc::new(MeasuredLog::default());
+        alter(&mut picture);
         fixture.picture = Arc::new(picture);
         fixture
     }

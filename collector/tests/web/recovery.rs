@@ -346,6 +346,35 @@ async fn an_incident_has_its_clocks_and_the_events_of_its_own_features() {
 }
 
 #[tokio::test]
+async fn an_incident_that_was_closed_unmeasured_goes_on_no_longer_and_kept_no_limit() {
+    let closed = || {
+        Fixture::altered(|picture| {
+            let incidents = picture.incidents.values_mut().flatten();
+            for incident in incidents.filter(|incident| incident.closed.is_some()) {
+                incident.resolved = None;
+            }
+        })
+    };
+    let incidents = get("/api/v1/incidents").await.json();
+    let id = incidents["incidents"][1]["id"].as_str().unwrap();
+    let address = format!("/api/v1/incidents/{id}");
+    let detail = get_of(closed(), &address).await.json();
+    let clocks = detail["clocks"].as_array().unwrap();
+    let of = |name: &str| clocks.iter().find(|clock| clock["name"] == name).unwrap();
+    assert_eq!(of("t_20m")["standing"], "passed");
+    // It was closed before: whether it was over before as well nobody knows.
+    assert_eq!(of("t_2h")["standing"], "open");
+    let page = get_of(closed(), &format!("/incidents/{id}?lang=en")).await;
+    let lasted = "1 h 33 min";
+    assert!(page.text.contains(lasted), "from 20,000 s to 14,400 s ago");
+    let log = get_of(closed(), &format!("/claims?lang=en&incident={id}")).await;
+    assert!(log.text.contains("recovery not measured"));
+    assert!(!log.text.contains("going on"));
+    let strip = get_of(closed(), "/features/account.login?lang=en").await;
+    assert!(strip.text.contains("recovery not measured"));
+}
+
+#[tokio::test]
 async fn where_there_was_no_outage_the_pages_say_so() {
     let page = get("/recovery?lang=en&target=staging").await;
     assert_eq!(page.status, StatusCode::OK);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use bongsu_availability::{Change, IncidentPhase, IncidentStep};
-use bongsu_model::{CellState, FeatureState, Outcome, Overlay};
+use bongsu_availability::{Change, Event, IncidentPhase, IncidentStep};
+use bongsu_model::{CellState, FeatureState, Outcome, Overlay, PlanRecord, Revision};
 
 use crate::fleet::Journey;
 use crate::script::{FAIL, Script, region_of};
 use crate::sim::{
-    DEMO, Effect, LOGIN, Layout, Scope, Sim, TEXT, cell_key, feature_id, secs, target,
+    DEMO, Effect, LOGIN, Layout, Scope, Sim, TEXT, agent_id, cell_key, feature_id, secs, target,
 };
 
 #[test]
@@ -296,4 +296,27 @@ fn three_passes_begin_a_recovery_and_twice_as_many_after_each_relapse() {
             passes.find(|_| next_login(&mut script, &mut place, Outcome::Pass) == CellState::Up);
         assert_eq!(up, Some(partial), "after {relapses} relapses");
     }
+}
+
+#[test]
+fn an_incident_that_nobody_is_to_measure_any_more_closes_without_a_recovery() {
+    let mut sim = Sim::new(DEMO);
+    sim.run(secs(120));
+    sim.set(Scope::feature(LOGIN), Effect::Fail(1.0));
+    sim.run(secs(60));
+    for agent in 0..DEMO.regions * DEMO.agents {
+        sim.give(Event::Plan {
+            agent: agent_id(agent),
+            record: PlanRecord {
+                revision: Revision::of(b"nothing"),
+                valid_from: sim.now,
+                entries: Vec::new(),
+            },
+        });
+    }
+    sim.run(secs(20 * 60));
+    let incident = sim.engine.incidents(&target()).remove(0);
+    assert_eq!(incident.phase, IncidentPhase::Closed);
+    assert!(incident.closed.is_some());
+    assert_eq!(incident.resolved, None);
 }

@@ -40,7 +40,8 @@ pub struct IncidentAnswer {
     pub detected: Time,
     /// Start of the first run that passed again, of the newest streak.
     pub first_pass: Option<Time>,
-    /// Start of the last unbroken streak of passes, once all its cells are up.
+    /// Start of the last unbroken streak of passes, once all its cells are up; null also where
+    /// nobody measures them any more.
     pub resolved: Option<Time>,
     /// When the quiet period was over.
     pub closed: Option<Time>,
@@ -80,6 +81,11 @@ impl IncidentAnswer {
             evidence: incident.evidence.clone(),
             announcement: AnnouncementAnswer::of(incident, claims),
         }
+    }
+
+    /// When it was over: its recovery or, where that was not measured, its close.
+    pub fn end(&self) -> Option<Time> {
+        self.resolved.or(self.closed)
     }
 }
 

@@ -99,11 +99,14 @@ fn clocks(
             let standing = match (name, at) {
                 (_, None) => ClockStanding::Open,
                 ("t_20m" | "t_30m_dc" | "t_2h" | "t_4h", Some(at)) => {
-                    let out_at = incident.resolved.unwrap_or(as_of).min(as_of);
-                    match (out_at >= at, incident.resolved) {
-                        (true, _) => ClockStanding::Passed,
-                        (false, Some(_)) => ClockStanding::Met,
-                        (false, None) => ClockStanding::Running,
+                    let end = incident.resolved.or(incident.closed);
+                    let out_at = end.unwrap_or(as_of).min(as_of);
+                    match (out_at >= at, incident.resolved, end) {
+                        (true, _, _) => ClockStanding::Passed,
+                        (false, Some(_), _) => ClockStanding::Met,
+                        // It was closed, and nobody measured whether it was over before.
+                        (false, None, Some(_)) => ClockStanding::Open,
+                        (false, None, None) => ClockStanding::Running,
                     }
                 }
                 ("t_30d", Some(at)) if at <= as_of => ClockStanding::Passed,

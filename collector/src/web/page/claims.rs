@@ -1,5 +1,6 @@
 //! What was said: the page of all claims, and the log that a feature's page shows too.
 
+use bongsu_availability::IncidentPhase;
 use bongsu_model::{ClaimConfidence, ClaimSubject, Comparison, Track};
 use maud::{Markup, html};
 
@@ -180,7 +181,7 @@ fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
             td data-head=(end) {
                 @match incident.resolved {
                     Some(resolved) => (time(resolved)),
-                    None => strong { (lang.pick("진행 중", "going on")) },
+                    None => strong { (unresolved(incident.phase, lang)) },
                 }
             }
             @match &incident.announcement {
@@ -203,6 +204,17 @@ fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
                 }
             }
             td data-head=(record) { a href=(context.link(&log)) { (lang.pick("발표 보기", "Show")) } }
+        }
+    }
+}
+
+/// What is said of an incident without a measured recovery: it goes on, or nobody is to measure
+/// its features any more.
+pub(super) const fn unresolved(phase: IncidentPhase, lang: Lang) -> &'static str {
+    match phase {
+        IncidentPhase::Open | IncidentPhase::Recovering => lang.pick("진행 중", "going on"),
+        IncidentPhase::Resolved | IncidentPhase::Closed => {
+            lang.pick("복구가 측정되지 않음", "recovery not measured")
         }
     }
 }

@@ -119,7 +119,7 @@ fn scope(incident: &IncidentAnswer, lang: Lang) -> String {
 
 /// How long it lasted, or has by now.
 fn lasted(context: &PageContext, incident: &IncidentAnswer) -> String {
-    let until = incident.resolved.map_or(context.now, |resolved| resolved.0);
+    let until = incident.end().map_or(context.now, |end| end.0);
     figures::duration(until.since(incident.onset.0), context.lang)
 }
 

@@ -376,7 +376,7 @@ fn incident_title(context: &PageContext, incident: &StripIncidentAnswer) -> Stri
     ];
     parts.push(match incident.resolved {
         Some(resolved) => format!("{} {}", lang.pick("해소", "resolved"), time(resolved)),
-        None => lang.pick("진행 중", "going on").to_owned(),
+        None => super::claims::unresolved(incident.phase, lang).to_owned(),
     });
     parts.push(format!(
         "{} {}",
