@@ -90,7 +90,7 @@ impl Asked {
         let context = PageContext {
             lang: Lang::choose(query.get("lang"), accept),
             target_asked: target.is_ok() && query.get("target").is_some(),
-            path: uri.path().to_owned(),
+            path: local(uri.path()),
             kept: query.kept(&KEPT),
             ..context_of(&web, &picture, shown)
         };
@@ -120,6 +120,12 @@ impl Asked {
         response.headers_mut().insert(header::VARY, vary);
         response
     }
+}
+
+/// The path of an address for links of its own page: one that begins with two slashes would lead
+/// to another host.
+fn local(path: &str) -> String {
+    format!("/{}", path.trim_start_matches(['/', '\\']))
 }
 
 /// What every page and copy of `target` knows, without what its reader asked for.

@@ -45,6 +45,18 @@ pub(super) fn readable(html: &str) -> String {
 }
 
 #[tokio::test]
+async fn no_address_makes_a_page_link_to_another_host() {
+    for path in ["//evil.example/x", "///evil.example/", "/\\evil.example/x"] {
+        let page = get(&format!("{path}?lang=en")).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.text.contains("href=\"/evil.example/"), "{}", page.text);
+        for foreign in ["\"//", "\"/\\"] {
+            assert!(!page.text.contains(foreign), "{path}: {}", page.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_four_sections_hold_every_feature_once() {
     let page = get("/?lang=en").await.text;
     let section = |id: &str| {
