@@ -375,6 +375,28 @@ async fn an_incident_that_was_closed_unmeasured_goes_on_no_longer_and_kept_no_li
 }
 
 #[tokio::test]
+async fn what_nobody_announced_while_it_lasted_is_not_waited_for() {
+    let outages = get("/api/v1/recovery").await.json()["outages"].clone();
+    let ended: Vec<bool> = outages
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| !o["ended"].is_null())
+        .collect();
+    assert_eq!(ended, [false, true]);
+    for (lang, waits, over) in [("en", "Not yet", "Never"), ("ko", "아직 없음", "없었음")] {
+        let page = async |outage: usize| {
+            let id = outages[outage]["id"].as_str().unwrap();
+            let address = format!("/recovery?lang={lang}&outage={id}");
+            get_of(Fixture::without_claims(), &address).await.text
+        };
+        let (going_on, ended) = (page(0).await, page(1).await);
+        assert!(going_on.contains(waits) && !going_on.contains(over));
+        assert!(ended.contains(over) && !ended.contains(waits));
+    }
+}
+
+#[tokio::test]
 async fn where_there_was_no_outage_the_pages_say_so() {
     let page = get("/recovery?lang=en&target=staging").await;
     assert_eq!(page.status, StatusCode::OK);

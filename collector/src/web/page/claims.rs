@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::icon::Icon;
 use super::layout::{PageContext, freshness, page};
+use super::recovery::unannounced;
 use super::{Lang, figures};
 use crate::web::answer::{
     AnnouncementAnswer, ClaimAnswer, ClaimInForceAnswer, ClaimsAnswer, ComparedAnswer,
@@ -194,11 +195,7 @@ fn incident_row(context: &PageContext, incident: &IncidentAnswer) -> Markup {
                 }
                 None => {
                     td data-head=(first) {
-                        @if incident.closed.is_some() {
-                            (lang.pick("없었음", "Never"))
-                        } @else {
-                            (lang.pick("아직 없음", "Not yet"))
-                        }
+                        (unannounced(incident.closed.is_some(), lang))
                     }
                     td data-head=(lag) { "–" }
                 }

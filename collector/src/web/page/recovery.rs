@@ -193,7 +193,7 @@ pub(super) fn clocks(context: &PageContext, outage: &OutageAnswer) -> Markup {
                     dt { (lang.pick("회사 발표", "Announced by the owner")) }
                     dd {
                         @match outage.announced {
-                            None => { (lang.pick("아직 없음", "Not yet")) }
+                            None => (unannounced(outage.ended.is_some(), lang)),
                             Some(announced) => {
                                 (at(announced)) " · " (length(outage.since_announced_s.unwrap_or(0), lang))
                                 @if let Some(lag) = outage.announcement_lag_s {
@@ -214,6 +214,15 @@ pub(super) fn clocks(context: &PageContext, outage: &OutageAnswer) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What is said of an outage, or an incident, that nobody announced: once it is over it stays so.
+pub(super) const fn unannounced(over: bool, lang: Lang) -> &'static str {
+    if over {
+        lang.pick("없었음", "Never")
+    } else {
+        lang.pick("아직 없음", "Not yet")
     }
 }
 
