@@ -355,13 +355,39 @@ fn target(text: &str, targets: &[TargetName]) -> Result<TargetName, Wrong> {
 }
 
 fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let length = text.chars().count();
+    let distance_max = |known: &str| known.len().max(3) / 3;
     known
+        // The distance is at least the difference in length, and costs the product of both: a text
+        // as long as a body is compared with nothing.
+        .filter(|known| known.chars().count().abs_diff(length) <= distance_max(known))
         .map(|known| (strsim::damerau_levenshtein(known, text), known))
+        .filter(|(distance, known)| *distance <= distance_max(known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
         .map(|(_, known)| format!("did you mean `{known}`?"))
 }
 
 fn shortened(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(text: &str, known: &[&str]) -> Option<String> {
+        nearest(text, known.iter().copied())
+    }
+
+    #[test]
+    fn a_slip_is_told_by_the_name_that_is_near_enough() {
+        let features = ["account.login", "map.core", "abcde", "abcdeqyzw"];
+        let meant = |name: &str| Some(format!("did you mean `{name}`?"));
+        assert_eq!(near("acount.login", &features), meant("account.login"));
+        assert_eq!(near("map.cor", &features), meant("map.core"));
+        assert_eq!(near("something", &features), None);
+        // The nearer one is too short to be meant.
+        assert_eq!(near("abcdexy", &features), meant("abcdeqyzw"));
+        assert_eq!(near(&"x".repeat(1 << 20), &features), None);
+    }
 }
