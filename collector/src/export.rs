@@ -5,6 +5,8 @@
 //! its place and renamed over it, the pages last, so that a reader never sees half a file. When the
 //! collector cannot be reached the files stay as they are, and say how old they are.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -275,20 +277,31 @@ fn write_all(out: &Path, copy: &Copy) -> Result<Written, ExportError> {
         |source| ExportError::Write { path, source }
     };
     std::fs::create_dir_all(out).map_err(failed(out))?;
-    // All are on the disk before the first is put in its place: a full disk changes nothing.
+    // All are on the disk before the first is put in its place: neither a full disk nor a power cut
+    // leaves less than there was.
     let beside = |file: &CopyFile| out.join(format!(".{}.new", file.name));
     for file in &copy.files {
         let path = beside(file);
-        std::fs::write(&path, &file.content).map_err(failed(&path))?;
+        write_synced(&path, &file.content).map_err(failed(&path))?;
     }
     for file in &copy.files {
         let path = out.join(&file.name);
         std::fs::rename(beside(file), &path).map_err(failed(&path))?;
     }
+    let folder = File::open(out).and_then(|folder| folder.sync_all());
+    folder.map_err(failed(out))?;
     Ok(Written {
         as_of: copy.as_of.clone(),
         files: copy.files.len(),
     })
+}
+
+/// Without the sync a power cut soon after the rename may leave an empty file in the place of the
+/// one before.
+fn write_synced(path: &Path, content: &str) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -314,6 +327,36 @@ mod tests {
         ] {
             assert!(!is_plain_name(bad), "{bad}");
         }
+    }
+
+    fn copy(names: &[&str]) -> Copy {
+        let files = names.iter().map(|name| CopyFile {
+            name: (*name).to_owned(),
+            content: format!("{name} anew"),
+        });
+        Copy {
+            as_of: String::new(),
+            files: files.collect(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_put_in_its_place_before_all_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path();
+        let names = ["board.json", "index.html"];
+        std::fs::write(out.join("board.json"), "before").unwrap();
+        // It takes every byte, and cannot be synced.
+        std::os::unix::fs::symlink("/dev/null", out.join(".index.html.new")).unwrap();
+        let error = write_all(out, &copy(&names)).unwrap_err().to_string();
+        assert!(error.contains(".index.html.new"), "{error}");
+        let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+        assert_eq!(read("board.json"), "before");
+
+        std::fs::remove_file(out.join(".index.html.new")).unwrap();
+        assert_eq!(write_all(out, &copy(&names)).unwrap().files, 2);
+        assert_eq!(read("board.json"), "board.json anew");
+        assert_eq!(std::fs::read_dir(out).unwrap().count(), 2);
     }
 
     #[test]
