@@ -221,14 +221,18 @@ impl Control {
         Some((place, incoming))
     }
 
-    /// Ends a WebSocket's channel, unless a newer one holds it.
-    pub(super) fn close(&self, place: &Place) {
+    /// Ends a WebSocket's channel, unless a newer one holds it. What still waits to be sent over it
+    /// is dropped.
+    pub(super) fn close(&self, place: &Place, mut unsent: mpsc::Receiver<Outgoing>) {
         let since = Some(self.clock.wall());
         if let Some(channel) = self.channels().get_mut(&place.agent)
             && channel.generation == place.generation
         {
             channel.link = Link::None { since };
         }
+        let unsent = std::iter::from_fn(|| unsent.try_recv().ok());
+        let orders = unsent.filter(|outgoing| matches!(outgoing, Outgoing::Order(_)));
+        self.counters().bursts_dropped.add(orders.count() as u64);
     }
 
     /// Takes a message that came over a WebSocket. None if a newer channel holds the place.
@@ -264,8 +268,7 @@ impl Control {
             Err(refused) => return Some(Err(refused)),
         };
         if taken.is_last {
-            channel.generation += 1;
-            channel.link = Link::None { since: Some(wall) };
+            self.take_over(channel, Link::None { since: Some(wall) });
             return Some(Ok(taken.answer));
         }
         match &mut channel.link {
@@ -291,10 +294,16 @@ impl Control {
 
     fn take_over(&self, channel: &mut Channel, link: Link) {
         channel.generation += 1;
-        if let Link::Socket { outgoing, .. } = std::mem::replace(&mut channel.link, link) {
-            self.counters().replaced.add(1);
-            // Full: it learns from its next message that its place is gone.
-            let _ = outgoing.try_send(Outgoing::Replaced);
+        match std::mem::replace(&mut channel.link, link) {
+            Link::Socket { outgoing, .. } => {
+                self.counters().replaced.add(1);
+                // Full: it learns from its next message that its place is gone.
+                let _ = outgoing.try_send(Outgoing::Replaced);
+            }
+            Link::Polled { waiting, .. } => {
+                self.counters().bursts_dropped.add(waiting.len() as u64);
+            }
+            Link::None { .. } => {}
         }
     }
 
@@ -331,5 +340,91 @@ impl Link {
             }
             Self::Polled { since, .. } => (ChannelKind::None, Some(*since)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use bongsu_model::{CellKey, FeatureId, JourneyName, RegionId, TargetName, Variant};
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::Config;
+
+    const EXAMPLE: &str = include_str!("../../../deploy/config/collector.toml");
+
+    fn control() -> (Control, AgentId) {
+        let config = Config::parse(EXAMPLE, Path::new("collector.toml")).unwrap();
+        let agent = config.roster.agents()[0].vantage.agent.clone();
+        let control = Control::new(&config.roster, Arc::new(SystemClock::new()), Arc::default());
+        (control, agent)
+    }
+
+    fn request(agent: &AgentId) -> BurstRequest {
+        let target = TargetName::new("superapp").unwrap();
+        BurstRequest {
+            agent: agent.clone(),
+            cell: CellKey {
+                target: target.clone(),
+                feature: FeatureId::new("account.login").unwrap(),
+                region: RegionId::new("kr-seoul").unwrap(),
+            },
+            target,
+            journey: JourneyName::new("login").unwrap(),
+            variant: Variant::cold(),
+            until: Timestamp::MAX,
+        }
+    }
+
+    fn message(agent: &AgentId, sequence_num: u64) -> AgentToServer {
+        AgentToServer {
+            instance_uid: instance_uid(agent).to_vec(),
+            sequence_num,
+            ..AgentToServer::default()
+        }
+    }
+
+    /// How many requests were handed to a channel, and how many were dropped.
+    fn counts(control: &Control) -> (u64, u64) {
+        let counters = control.counters();
+        (counters.bursts_asked.get(), counters.bursts_dropped.get())
+    }
+
+    #[test]
+    fn requests_that_wait_when_a_websocket_ends_are_counted_as_dropped() {
+        let (control, agent) = control();
+        let (place, outgoing) = control.open(&agent).unwrap();
+        control.ask(request(&agent));
+        control.ask(request(&agent));
+        control.close(&place, outgoing);
+        assert_eq!(counts(&control), (2, 2));
+        control.ask(request(&agent));
+        assert_eq!(counts(&control), (2, 3), "nobody is there");
+        // One that was taken over is told so, which is no request.
+        let (older, outgoing) = control.open(&agent).unwrap();
+        let (_newer, _kept) = control.open(&agent).unwrap();
+        control.close(&older, outgoing);
+        assert_eq!(counts(&control), (2, 3));
+    }
+
+    #[test]
+    fn requests_that_wait_for_a_poll_which_does_not_come_are_counted_as_dropped() {
+        let (control, agent) = control();
+        let poll = |n| control.poll(&agent, &message(&agent, n)).unwrap().unwrap();
+        poll(1);
+        control.ask(request(&agent));
+        let (place, outgoing) = control.open(&agent).unwrap();
+        assert_eq!(counts(&control), (1, 1), "the agent opened a WebSocket");
+        control.close(&place, outgoing);
+        poll(2);
+        control.ask(request(&agent));
+        let goodbye = AgentToServer {
+            agent_disconnect: Some(bongsu_wire::opamp::AgentDisconnect {}),
+            ..message(&agent, 3)
+        };
+        control.poll(&agent, &goodbye).unwrap().unwrap();
+        assert_eq!(counts(&control), (2, 2));
     }
 }

@@ -131,7 +131,7 @@ async fn serve(shared: Arc<Shared>, agent: AgentId, upgrade: OnUpgrade) {
     sockets.raise(1);
     tracing::info!(%agent, "the control channel is open");
     let end = converse(&shared, &place, &mut socket, &mut outgoing).await;
-    shared.control.close(&place);
+    shared.control.close(&place, outgoing);
     tracing::info!(%agent, ?end, "the control channel is closed");
     if let End::Close(code, reason, error) = end {
         bid_farewell(&mut socket, code, reason, error).await;
