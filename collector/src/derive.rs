@@ -52,6 +52,8 @@ pub(crate) struct Derive {
     claims_news: bool,
     /// What claims are held against.
     measured: Arc<MeasuredLog>,
+    /// When the oldest event of the journal was received.
+    began: Option<Timestamp>,
     /// Strips that were made since the last picture: at most one for each question answered.
     strips: Vec<(StripWanted, Arc<Strip>)>,
 }
@@ -83,6 +85,7 @@ impl Derive {
             claims: Arc::default(),
             claims_news: false,
             measured: Arc::default(),
+            began: None,
             strips: Vec::new(),
         }
     }
@@ -210,6 +213,7 @@ impl Derive {
             return;
         }
         let (seq, received) = (event.seq, event.received);
+        self.began.get_or_insert(received);
         match event.kind {
             Kind::Evidence => {
                 self.seq = seq;
@@ -290,6 +294,11 @@ impl Derive {
         let kept_from = as_of - self.shared.config.retention;
         if self.claims.reaches_before(kept_from) {
             Arc::make_mut(&mut self.claims).forget_before(kept_from);
+        }
+        // What was in force when retention set in stays in the journal: one that is as old as that
+        // has lost what was before.
+        if self.began.is_some_and(|began| began < kept_from) {
+            Arc::make_mut(&mut self.measured).forget_before(kept_from);
         }
         self.claims_news = false;
         let target = &self.shared.config.default_target;

@@ -10,10 +10,12 @@ use bongsu_model::{ClaimedState, Comparison, FeatureId, FeatureState, TargetName
 pub const CHANGES_PER_FEATURE_MAX: usize = 1_000;
 
 /// The states of features over time as they are known now: an outage counts from its measured
-/// onset, which is known only once it is decided. It reaches back as far as the journal that was
-/// replayed at the start. Cheap to copy: unchanged features are shared.
+/// onset, which is known only once it is decided. It reaches back as far as the journal does, so
+/// that a restart remembers neither more nor less. Cheap to copy: unchanged features are shared.
 #[derive(Debug, Clone, Default)]
 pub struct MeasuredLog {
+    /// Nothing is known of what was before.
+    since: Timestamp,
     features: BTreeMap<(TargetName, FeatureId), Arc<Path>>,
 }
 
@@ -63,6 +65,18 @@ impl MeasuredLog {
         }
     }
 
+    /// Forgets the states before `at`: the journal does not keep what they rest on either.
+    pub fn forget_before(&mut self, at: Timestamp) {
+        self.since = self.since.max(at);
+        for path in self.features.values_mut() {
+            // The last change before it says what the state was at that instant.
+            let later = path.changes.partition_point(|(changed, _)| *changed <= at);
+            if later > 1 {
+                Arc::make_mut(path).changes.drain(..later - 1);
+            }
+        }
+    }
+
     /// The state in which the feature was measured at `at`; None if that is not remembered.
     pub fn at(
         &self,
@@ -70,6 +84,9 @@ impl MeasuredLog {
         feature: &FeatureId,
         at: Timestamp,
     ) -> Option<FeatureState> {
+        if at < self.since {
+            return None;
+        }
         let Some(path) = self.path(target, feature) else {
             // It never changed: no plan ever measured it.
             return Some(FeatureState::Unmeasured);
@@ -82,7 +99,8 @@ impl MeasuredLog {
     }
 
     /// The first instant from `from` on and before `until` at which the feature was measured in a
-    /// state that agrees with what is claimed.
+    /// state that agrees with what is claimed. None also if its state at `from` is not remembered:
+    /// what is known to agree later may have done so all the time.
     pub fn agrees_from(
         &self,
         (target, feature): (&TargetName, &FeatureId),
@@ -91,7 +109,7 @@ impl MeasuredLog {
         until: Timestamp,
     ) -> Option<Timestamp> {
         let agrees = |state| Comparison::of(claimed, state) == Comparison::Same;
-        if self.at(target, feature, from).is_some_and(agrees) {
+        if agrees(self.at(target, feature, from)?) {
             return Some(from);
         }
         let path = self.path(target, feature)?;
@@ -219,6 +237,30 @@ pub(super) mod tests {
         assert_eq!(log.at(&target(), &feature("map.core"), minute(0)), None);
         let kept = log.at(&target(), &feature("map.core"), minute(1));
         assert_eq!(kept, Some(FeatureState::MajorOutage));
+    }
+
+    #[test]
+    fn what_the_journal_keeps_no_more_is_neither_measured_nor_unmeasured() {
+        use FeatureState::{MajorOutage, Operational, Unmeasured};
+        let mut log = log(
+            "map.core",
+            &[(10, Operational), (20, MajorOutage), (40, Operational)],
+        );
+        let at = |log: &MeasuredLog, id: &str, n| log.at(&target(), &feature(id), minute(n));
+        log.forget_before(minute(30));
+        log.forget_before(minute(25));
+        assert_eq!(at(&log, "map.core", 29), None);
+        assert_eq!(at(&log, "map.core", 30), Some(MajorOutage));
+        assert_eq!(at(&log, "map.core", 40), Some(Operational));
+        assert_eq!(at(&log, "map.transit", 29), None);
+        assert_eq!(at(&log, "map.transit", 30), Some(Unmeasured));
+        let kept = log.features.values().map(|path| path.changes.len());
+        assert_eq!(kept.sum::<usize>(), 2);
+        let id = feature("map.core");
+        let agrees =
+            |from| log.agrees_from((&target(), &id), ClaimedState::Up, minute(from), minute(90));
+        assert_eq!(agrees(29), None);
+        assert_eq!(agrees(30), Some(minute(40)));
     }
 
     #[test]

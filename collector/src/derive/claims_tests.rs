@@ -2,9 +2,9 @@
 
 use bongsu_model::{
     AgentId, BootId, Cadence, Catalogue, Claim, ClaimConfidence, ClaimText, ClaimedState,
-    CleanupState, FailClass, Feature, FeatureId, JourneyName, Names, OperatorId, Outcome, Outcomes,
-    Paid, PlanEntry, PlanRecord, Rank, Revision, RunFacts, RunId, RunIdentity, Service, ServiceId,
-    TargetName, Track, Trigger, TriggerKind, Variant,
+    CleanupState, FailClass, Feature, FeatureId, FeatureState, JourneyName, Names, OperatorId,
+    Outcome, Outcomes, Paid, PlanEntry, PlanRecord, Rank, Revision, RunFacts, RunId, RunIdentity,
+    Service, ServiceId, TargetName, Track, Trigger, TriggerKind, Variant,
 };
 use proptest::prelude::*;
 
@@ -56,11 +56,14 @@ fn catalogue() -> Catalogue {
     Catalogue::new(vec![service], vec![feature]).unwrap()
 }
 
-fn of_collector(record: &Record, kind: Kind) -> (Kind, Option<AgentId>, Facts) {
+/// An event without its place and its time of receipt.
+type Row = (Kind, Option<AgentId>, Facts);
+
+fn of_collector(record: &Record, kind: Kind) -> Row {
     (kind, None, Facts::Json(record.facts().to_owned()))
 }
 
-fn plan() -> (Kind, Option<AgentId>, Facts) {
+fn plan() -> Row {
     let entry = PlanEntry {
         journey: JourneyName::new("login").unwrap(),
         target: target(),
@@ -80,7 +83,7 @@ fn plan() -> (Kind, Option<AgentId>, Facts) {
     (Kind::Plan, Some(agent), Facts::Json(json))
 }
 
-fn run(derive: &Derive, slot: u64, passes: bool) -> (Kind, Option<AgentId>, Facts) {
+fn run(derive: &Derive, slot: u64, passes: bool) -> Row {
     let vantage = derive.shared.config.roster.agents()[0].vantage.clone();
     let (journey, variant) = (JourneyName::new("login").unwrap(), Variant::cold());
     let identity = RunIdentity {
@@ -140,22 +143,40 @@ fn claim(n: usize, state: ClaimedState, about_all: bool, at: Timestamp) -> Facts
     Facts::Json(record.facts().to_owned())
 }
 
+/// What stands in a journal before the first run, and stays there.
+fn beginning(derive: &Derive) -> [Row; 3] {
+    [
+        of_collector(&catalogue_record(&catalogue()), Kind::Catalogue),
+        of_collector(&roster_record(&derive.shared.config.roster), Kind::Roster),
+        plan(),
+    ]
+}
+
+/// Hands over the event at the place `seq`, as the journal's writer does.
+fn hand(derive: &mut Derive, seq: u64, received: Timestamp, row: Row) {
+    let (kind, agent, facts) = row;
+    let event = Event {
+        seq,
+        received,
+        kind,
+        agent,
+        facts,
+    };
+    let progress = Progress {
+        as_of: received,
+        after: seq - 1,
+        seq,
+        events: vec![event],
+    };
+    derive.take(progress).unwrap();
+}
+
 /// What is shown after these slots, and what is measured in it, once after each slot.
 fn shown(outcomes: &[bool], claims: &[(usize, ClaimedState, bool)]) -> (Vec<String>, usize) {
     let folder = tempfile::tempdir().unwrap();
     let (mut derive, published) = derive(folder.path());
     derive.live = true;
-    let mut rows = vec![
-        (
-            due(0),
-            of_collector(&catalogue_record(&catalogue()), Kind::Catalogue),
-        ),
-        (
-            due(0),
-            of_collector(&roster_record(&derive.shared.config.roster), Kind::Roster),
-        ),
-        (due(0), plan()),
-    ];
+    let mut rows: Vec<(Timestamp, Row)> = beginning(&derive).map(|row| (due(0), row)).to_vec();
     for (slot, passes) in (1..).zip(outcomes) {
         let received = due(slot) + Duration::from_secs(1);
         let said = claims
@@ -169,22 +190,9 @@ fn shown(outcomes: &[bool], claims: &[(usize, ClaimedState, bool)]) -> (Vec<Stri
         rows.push((received, run(&derive, slot, *passes)));
     }
     let mut pictures = Vec::new();
-    for (seq, (received, (kind, agent, facts))) in (1..).zip(rows) {
-        let decides = kind != Kind::Claim;
-        let event = Event {
-            seq,
-            received,
-            kind,
-            agent,
-            facts,
-        };
-        let progress = Progress {
-            as_of: received,
-            after: seq - 1,
-            seq,
-            events: vec![event],
-        };
-        derive.take(progress).unwrap();
+    for (seq, (received, row)) in (1..).zip(rows) {
+        let decides = row.0 != Kind::Claim;
+        hand(&mut derive, seq, received, row);
         if decides {
             derive.publish(received);
             let picture = published.borrow();
@@ -221,4 +229,38 @@ proptest! {
         prop_assert_eq!(said, claims.iter().filter(|claim| claim.0 <= outcomes.len()).count());
         prop_assert_eq!(silent, told);
     }
+}
+
+/// What is remembered of the feature at these slots, as of `as_of`, by a collector that replayed
+/// the runs of `slots`.
+fn remembered(slots: std::ops::Range<u64>, as_of: Timestamp) -> [Option<FeatureState>; 3] {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut derive, published) = derive(folder.path());
+    derive.live = true;
+    let begun = beginning(&derive).map(|row| (due(0), row));
+    let runs = slots.map(|slot| (due(slot) + Duration::from_secs(1), run(&derive, slot, true)));
+    let rows: Vec<_> = begun.into_iter().chain(runs).collect();
+    for (seq, (received, row)) in (1..).zip(rows) {
+        hand(&mut derive, seq, received, row);
+    }
+    derive.publish(as_of);
+    let measured = Arc::clone(&published.borrow().measured);
+    let before = due(0) - Duration::from_secs(3600);
+    [before, due(5), due(9)].map(|at| measured.at(&target(), &feature(), at))
+}
+
+#[test]
+fn what_is_older_than_the_journal_is_not_remembered_whether_or_not_it_was_started_anew() {
+    use FeatureState::{Operational, Unmeasured};
+    let fresh = remembered(1..10, due(10));
+    assert_eq!(
+        fresh,
+        [Some(Unmeasured), Some(Operational), Some(Operational)]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let later = due(8) + derive(folder.path()).0.shared.config.retention;
+    let expected = [None, None, Some(Operational)];
+    assert_eq!(remembered(1..10, later), expected);
+    // Retention has taken the runs before, but not the plan that they followed.
+    assert_eq!(remembered(8..10, later), expected);
 }
