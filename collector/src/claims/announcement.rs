@@ -142,6 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn an_incident_that_outlasts_the_journal_stays_announced_as_it_was() {
+        let mut book = ClaimBook::default();
+        book.add(stated(1, "account.login", ClaimedState::Down, (112, 112)));
+        book.add(stated(2, "*", ClaimedState::Recovering, (500, 500)));
+        for forgotten in [0, 300, 600] {
+            book.forget_before(minute(forgotten));
+            let found = Announcement::of(&incident(100, None), &book).unwrap();
+            assert_eq!((found.stated.seq, found.lag_s()), (1, 720.0), "{forgotten}");
+        }
+        assert!(book.is_empty());
+    }
+
+    #[test]
     fn what_others_observe_announces_nothing() {
         let mut seen = Stated::clone(&stated(1, "*", ClaimedState::Down, (101, 101)));
         seen.claim.track = Track::Observed;

@@ -11,6 +11,10 @@ use bongsu_model::{
 /// boards. Older ones stay in the journal until retention ends.
 pub const CLAIMS_SHOWN_MAX: usize = 20_000;
 
+/// Admissions that are remembered: of an outage that is longer than the journal they are those of
+/// its first days that count. Of more the oldest leave.
+const ADMISSIONS_MAX: usize = 20_000;
+
 /// A claim as it was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stated {
@@ -46,6 +50,7 @@ pub struct ClaimBook {
     /// All of them as they were received.
     received: VecDeque<Arc<Stated>>,
     /// Those by which the owner admits that something does not wholly work, as they were published.
+    /// They outlive the rest: an incident that is remembered stays announced.
     admissions: Vec<Arc<Stated>>,
     /// The place of the newest that was added.
     newest: u64,
@@ -64,6 +69,9 @@ impl ClaimBook {
                 .admissions
                 .partition_point(|known| order(known) < order(&stated));
             self.admissions.insert(at, Arc::clone(&stated));
+            if self.admissions.len() > ADMISSIONS_MAX {
+                self.admissions.remove(0);
+            }
         }
         self.received.push_back(stated);
         let mut left = 0;
@@ -81,7 +89,7 @@ impl ClaimBook {
             .is_some_and(|first| first.received < at)
     }
 
-    /// Forgets what was received before `at`: the journal does not keep it either.
+    /// Forgets what was received before `at`, as the journal does, but no admission.
     pub fn forget_before(&mut self, at: Timestamp) {
         while self.reaches_before(at) {
             self.drop_oldest();
@@ -134,7 +142,7 @@ impl ClaimBook {
     }
 
     /// The claims of owners, of any target, that admit an outage and were published at `from` or
-    /// later, the first first.
+    /// later, the first first; also those that are otherwise forgotten.
     pub fn admissions_from(&self, from: Timestamp) -> impl Iterator<Item = &Arc<Stated>> {
         let first = self
             .admissions
@@ -171,9 +179,6 @@ impl ClaimBook {
             if line.is_empty() {
                 self.lines.remove(&key);
             }
-        }
-        if admits(&oldest) {
-            self.admissions.retain(|known| known.seq != oldest.seq);
         }
     }
 }
@@ -303,6 +308,17 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn of_too_many_admissions_the_oldest_leave() {
+        let mut book = ClaimBook::default();
+        for n in 0..=ADMISSIONS_MAX as u64 {
+            book.add(stated(n + 1, "map.core", ClaimedState::Down, (n, n)));
+        }
+        let kept = book.admissions_from(minute(0));
+        assert_eq!(kept.count(), ADMISSIONS_MAX);
+        assert_eq!(book.admissions_from(minute(0)).next().unwrap().seq, 2);
+    }
+
+    #[test]
     fn what_retention_takes_is_forgotten() {
         let mut book = book(&[
             stated(1, "map.core", ClaimedState::Down, (0, 0)),
@@ -312,7 +328,7 @@ pub(super) mod tests {
         book.forget_before(minute(10));
         assert_eq!((book.len(), book.newest()), (1, 2));
         assert_eq!(said(&book, "map.core", 9), None);
-        assert_eq!(book.admissions_from(minute(0)).count(), 0);
+        assert_eq!(book.admissions_from(minute(0)).count(), 1);
         book.forget_before(minute(11));
         assert!(book.is_empty() && book.of_target(&target()).is_empty());
     }
