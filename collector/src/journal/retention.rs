@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bongsu_model::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::segments::{Class, Segments};
 use super::sqlite::nanos;
@@ -41,7 +41,7 @@ pub(super) fn sweep(
     let last = last(connection)?;
     let aged = first_since(connection, last, now - retention.age)?;
     let stale = first_since(connection, last, now - HEARTBEATS_KEPT.min(retention.age))?;
-    let beats_to = stale.min(progress.heartbeats.saturating_add(ROWS_MAX));
+    let beats_to = stale.min(behind(connection, progress.heartbeats)?);
     let full = usize::try_from(ROWS_MAX).expect("a small constant");
     let transaction = connection.transaction()?;
     // The plan, catalogue and roster that were in force then stay: later events rest on them.
@@ -94,7 +94,7 @@ fn thin(
             Class::Other => (&mut progress.others, ""),
         };
         if *from < last {
-            let to = (*from + ROWS_MAX).min(last);
+            let to = last.min(behind(connection, *from + 1)? - 1);
             let sql = format!(
                 "UPDATE event SET spans = NULL WHERE seq > ?1 AND seq <= ?2 AND spans IS NOT NULL \
                  {which}"
@@ -106,6 +106,16 @@ fn thin(
         }
     }
     Ok(())
+}
+
+/// The place behind the next rows of one round from `from` on. Places are never used twice: years
+/// of them that are empty must not take a round each after every start.
+fn behind(connection: &Connection, from: i64) -> Result<i64, StorageError> {
+    let found = connection
+        .prepare_cached("SELECT seq FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1 OFFSET ?2")?
+        .query_row([from, ROWS_MAX], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(i64::MAX))
 }
 
 /// The place of the last event, 0 if there is none.
@@ -156,4 +166,67 @@ fn bytes(connection: &Connection, pragma: &str) -> Result<u64, StorageError> {
         connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
     };
     Ok((read(pragma)? * read("page_size")?).cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use bongsu_model::{AgentId, FailClass, Outcome};
+
+    use super::*;
+    use crate::journal::tests::{KEEP, at, facts, sweep_all};
+    use crate::journal::{FILE, Kind, Record, Sqlite, Storage as _};
+
+    fn beat(n: u64) -> Record {
+        let agent = AgentId::new("seoul-1").unwrap();
+        Record::of_agent(Kind::Heartbeat, agent, format!("{{\"n\":{n}}}"))
+    }
+
+    /// A journal of which years have left: its catalogue stands at the first place, all else at
+    /// places from ten million on.
+    fn old(folder: &Path) -> Sqlite {
+        let mut storage = Sqlite::open(folder).unwrap();
+        let catalogue = Record::of_collector(Kind::Catalogue, "{}".to_owned());
+        storage.append(at(0), &[catalogue]).unwrap();
+        drop(storage);
+        let file = Connection::open(folder.join(FILE)).unwrap();
+        file.execute(
+            "UPDATE sqlite_sequence SET seq = 10000000 WHERE name = 'event'",
+            [],
+        )
+        .unwrap();
+        drop(file);
+        Sqlite::open(folder).unwrap()
+    }
+
+    #[test]
+    fn heartbeats_of_yesterday_leave_however_many_places_are_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = old(folder.path());
+        let beats: Vec<_> = (0..5_000).map(beat).collect();
+        storage.append(at(1), &beats).unwrap();
+        let now = at(2) + HEARTBEATS_KEPT;
+        storage.append(now, &[beat(5_000)]).unwrap();
+        let first = storage.sweep(now, KEEP).unwrap();
+        assert!(first.unfinished, "a round is bounded");
+        assert!((1..=ROWS_MAX.cast_unsigned()).contains(&first.events));
+        let rest = sweep_all(&mut storage, now, KEEP);
+        assert_eq!(first.events + rest.events, 5_000);
+    }
+
+    #[test]
+    fn spans_of_failures_leave_a_full_journal_however_many_places_are_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut storage = old(folder.path());
+        let failed = Record::run(facts(1, Outcome::Fail(FailClass::Dns)), vec![7; 4_096]);
+        storage.append(at(1), &[failed]).unwrap();
+        let small = Retention {
+            bytes_max: 4_096,
+            ..KEEP
+        };
+        let swept = sweep_all(&mut storage, at(2), small);
+        assert_eq!(swept.spans, 1);
+        assert!(swept.over, "facts stay");
+    }
 }
