@@ -173,7 +173,11 @@ impl Segments {
                 *open = None;
             }
         }
-        Ok(std::fs::remove_file(file_of(&self.folder, number))?)
+        match std::fs::remove_file(file_of(&self.folder, number)) {
+            // Somebody made room by hand.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => Ok(removed?),
+        }
     }
 
     fn begin(&self, connection: &Connection, class: Class) -> Result<Open, StorageError> {

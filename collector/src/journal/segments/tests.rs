@@ -135,6 +135,19 @@ fn spans_leave_with_the_last_run_of_their_file() {
 }
 
 #[test]
+fn a_file_that_somebody_removed_keeps_retention_from_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = Sqlite::open(folder.path()).unwrap();
+    let group = [pass(1, b"one"), fail(2, b"two")];
+    storage.append(at(0), &group).unwrap();
+    let spans = folder.path().join(FOLDER);
+    std::fs::remove_file(spans.join(&files(folder.path())[0])).unwrap();
+    let swept = sweep_all(&mut storage, at(100) + KEEP.age, KEEP);
+    assert_eq!(swept.events, 2);
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
 fn spans_whose_file_is_gone_are_dropped_spans_and_a_short_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut storage = Sqlite::open(folder.path()).unwrap();
