@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use bongsu_language::{Environment, Journey, Need, RunWords, Secrecy, Step};
 use bongsu_model::{
-    BlindReason, CleanupState, EarlierAttempt, Monotonic, RunId, RunReport, StepKind, StepOutcome,
-    TimeAnchor,
+    BlindReason, CleanupState, Monotonic, RunId, RunReport, StepKind, StepOutcome, TimeAnchor,
 };
 
 use crate::attribution::{Ending, PerformedStep, PlannedStep, attribute};
@@ -32,7 +31,7 @@ use actor::Hands;
 use debts::Debts;
 pub use pay::pay;
 pub(crate) use step::Performance;
-use warm::Standing;
+use warm::{Refused, Standing};
 
 /// How far the wall clock may move against the monotonic one during a run. A jump beyond it means
 /// that stamps are wrong, so that the run proves nothing.
@@ -103,7 +102,7 @@ struct Run<'a> {
     /// By actor, what the next warm run will begin with.
     kept: BTreeMap<usize, Session>,
     anchor: TimeAnchor,
-    /// When each step was first begun, by its index.
+    /// When each step was first begun, by its index; later by as long as the clocks stood still.
     begun: Vec<Option<Monotonic>>,
     /// The steps that were or are to be performed; those left out by `when` are taken away.
     planned: Vec<PlannedStep>,
@@ -233,25 +232,27 @@ impl<'a> Run<'a> {
     ) -> Result<(), StepFailed> {
         self.watch.begins(step);
         let performed = self.perform_once(step, actors, deadline).await;
-        if performed.refused.is_empty() {
+        let Some(since) = performed.refused.iter().map(|one| one.began).min() else {
             return performed.ended;
-        }
-        let refused: Vec<usize> = performed.refused.iter().map(|(actor, _)| *actor).collect();
+        };
+        let refused: Vec<usize> = performed.refused.iter().map(|one| one.actor).collect();
         for actor in &refused {
             self.forget_session(*actor);
         }
+        let begun = self.begun.clone();
         for actor in &refused {
             self.sign_in_again(*actor, step, deadline).await?;
         }
-        if refused.len() == actors.len() {
-            // What is timed from it is timed from where it could begin to work.
-            self.begun[step.index as usize] = None;
-        }
-        let again = self.perform_once(step, &refused, deadline).await;
-        for (actor, earlier) in performed.refused {
+        let prepared = self.prepare(step, &refused, deadline).await;
+        self.stop_clocks(begun, since);
+        let again = match prepared {
+            Ok(()) => self.perform_now(step, &refused, deadline).await,
+            Err(StepFailed) => Performed::not_begun(),
+        };
+        for Refused { actor, told, .. } in performed.refused {
             let mut own = self.performances.iter_mut().rev();
             if let Some(own) = own.find(|p| p.actor() == actor && p.index() == step.index) {
-                own.came_after(earlier);
+                own.came_after(told);
             }
         }
         performed.ended.and(again.ended)
@@ -263,21 +264,42 @@ impl<'a> Run<'a> {
         actors: &[usize],
         deadline: Deadline,
     ) -> Performed {
-        if let Err(fault) = self.wait_before(step, deadline).await {
+        match self.prepare(step, actors, deadline).await {
+            Ok(()) => self.perform_now(step, actors, deadline).await,
+            Err(StepFailed) => Performed::not_begun(),
+        }
+    }
+
+    /// Does what comes before a step: waits, and writes down what it may leave behind.
+    ///
+    /// # Errors
+    /// When the step cannot be begun, which is then how it ended for all of `actors`.
+    async fn prepare(
+        &mut self,
+        step: &'a Step,
+        actors: &[usize],
+        deadline: Deadline,
+    ) -> Result<(), StepFailed> {
+        let mut prepared = self.wait_before(step, deadline).await;
+        if prepared.is_ok() {
+            self.environment.set_now(self.anchor.stamp(self.now()));
+            prepared = self.owe_before(step, deadline).await;
+        }
+        prepared.map_err(|fault| {
             for actor in actors {
                 let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
                 self.performances.push(failed);
             }
-            return Performed::not_begun();
-        }
-        self.environment.set_now(self.anchor.stamp(self.now()));
-        if let Err(fault) = self.owe_before(step, deadline).await {
-            for actor in actors {
-                let failed = Performance::unsent(step, *actor, fault.clone(), self.now());
-                self.performances.push(failed);
-            }
-            return Performed::not_begun();
-        }
+            StepFailed
+        })
+    }
+
+    async fn perform_now(
+        &mut self,
+        step: &'a Step,
+        actors: &[usize],
+        deadline: Deadline,
+    ) -> Performed {
         let begun = self.now();
         if let Some(slot) = usize::try_from(step.index)
             .ok()
@@ -299,7 +321,7 @@ impl<'a> Run<'a> {
         for mut performance in performed {
             self.take_in(step, &mut performance);
             if self.is_refused(&performance) {
-                refused.push((performance.actor(), performance.as_earlier()));
+                refused.push(performance.as_refused());
                 continue;
             }
             if !performance.is_passed() {
@@ -409,8 +431,8 @@ struct StepFailed;
 struct Performed {
     /// For those whose session was not refused.
     ended: Result<(), StepFailed>,
-    /// Whose session was refused, and what is to be told of that.
-    refused: Vec<(usize, EarlierAttempt)>,
+    /// Those whose session was refused.
+    refused: Vec<Refused>,
 }
 
 impl Performed {

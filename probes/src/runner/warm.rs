@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bongsu_language::{GrpcStatus, Scope, Step};
-use bongsu_model::{EarlierAttempt, FailClass, StepKind, Variant};
+use bongsu_model::{EarlierAttempt, FailClass, Monotonic, StepKind, Variant};
 
 use super::{Performance, Run, StepFailed};
 use crate::clock::Deadline;
@@ -18,6 +18,16 @@ pub(super) enum Standing {
     Stranger,
     /// It has the session of an earlier run.
     Known,
+}
+
+/// An actor whose session the platform no longer knew.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) actor: usize,
+    /// When the attempt began that was refused.
+    pub(super) began: Monotonic,
+    /// What is to be told of it: no failure, and no retry.
+    pub(super) told: EarlierAttempt,
 }
 
 impl Run<'_> {
@@ -89,6 +99,8 @@ impl Run<'_> {
                 continue;
             }
             self.plan_also(step);
+            // What is timed from signing in is timed from this one.
+            self.begun[step.index as usize] = None;
             if !self
                 .perform_once(step, &[actor], deadline)
                 .await
@@ -98,6 +110,16 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes the time from `since` until now, which went into signing in again, off every clock
+    /// that ran by then: no feature is to be charged with it. `begun` is when the steps had begun
+    /// that started them.
+    pub(super) fn stop_clocks(&mut self, begun: Vec<Option<Monotonic>>, since: Monotonic) {
+        let lost = self.now().since(since);
+        for (clock, begun) in self.begun.iter_mut().zip(begun) {
+            *clock = begun.map(|begun| begun + lost).or(*clock);
+        }
     }
 
     /// Settles for whom the session is kept after this run: what would end it is not owed then.
@@ -188,12 +210,16 @@ impl Run<'_> {
 }
 
 impl Performance<'_> {
-    /// As what it is told that the platform no longer knew the session: no failure, and no retry.
-    pub(super) fn as_earlier(&self) -> EarlierAttempt {
-        EarlierAttempt {
-            class: FailClass::Status,
-            detail: "401: the session of an earlier run has ended".to_owned(),
-            duration: self.ended().since(self.started()),
+    /// As what it is told that the platform no longer knew the session.
+    pub(super) fn as_refused(&self) -> Refused {
+        Refused {
+            actor: self.actor(),
+            began: self.last_began(),
+            told: EarlierAttempt {
+                class: FailClass::Status,
+                detail: "401: the session of an earlier run has ended".to_owned(),
+                duration: self.ended().since(self.started()),
+            },
         }
     }
 

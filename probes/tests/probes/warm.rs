@@ -1,11 +1,12 @@
 //! Warm runs: sessions are kept, passed over, refused, doubted and never shown.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bongsu_language::Journey;
-use bongsu_model::{CleanupState, RunReport, Variant};
-use bongsu_probes::{Context, Sessions, run};
+use bongsu_model::{CleanupState, Clock, Monotonic, RunReport, Timestamp, Variant};
+use bongsu_probes::{Context, Sessions, SystemClock, run};
 
 use crate::support::server::{Behaviour, Server, json, with_headers};
 use crate::support::{check_sane, context, ending, journey_with, other, step, target, verdict};
@@ -63,6 +64,29 @@ struct Mood {
     /// The sessions with a lower number have ended.
     oldest: AtomicU32,
     opened: AtomicU32,
+    /// What `oldest` becomes by a message.
+    oldest_after_message: AtomicU32,
+    hours: Arc<Hours>,
+}
+
+/// A clock that each signing in takes an hour of.
+#[derive(Debug)]
+struct Hours(SystemClock, AtomicU64);
+
+impl Hours {
+    fn passed(&self) -> Duration {
+        Duration::from_secs(60 * 60 * self.1.load(Ordering::SeqCst))
+    }
+}
+
+impl Clock for Hours {
+    fn wall(&self) -> Timestamp {
+        self.0.wall() + self.passed()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic() + self.passed()
+    }
 }
 
 struct Stage {
@@ -79,6 +103,8 @@ impl Stage {
             look: Mutex::new(None),
             oldest: AtomicU32::new(0),
             opened: AtomicU32::new(0),
+            oldest_after_message: AtomicU32::new(0),
+            hours: Arc::new(Hours(SystemClock::new(), AtomicU64::new(0))),
         });
         let theirs = mood.clone();
         let server = Server::start(move |request| Behaviour::Answer(theirs.answer(request))).await;
@@ -127,6 +153,7 @@ impl Mood {
             if let Some(answer) = &*self.sign_in.lock().unwrap() {
                 return answer.clone();
             }
+            self.hours.1.fetch_add(1, Ordering::SeqCst);
             let n = self.opened.fetch_add(1, Ordering::SeqCst);
             let body = format!(r#"{{"token":"the-session-{n}"}}"#);
             let cookie = format!("set-cookie: s=the-session-{n}-cookie; Path=/\r\n");
@@ -134,6 +161,11 @@ impl Mood {
         }
         if request.starts_with("DELETE /sessions") {
             return with_headers(204, "", b"");
+        }
+        if request.starts_with("POST /messages") {
+            let oldest = self.oldest_after_message.load(Ordering::SeqCst);
+            self.oldest.fetch_max(oldest, Ordering::SeqCst);
+            return json(201, "{}");
         }
         let token = request.split("authorization: Bearer the-session-").nth(1);
         let number = token.and_then(|rest| rest.lines().next()?.parse().ok());
@@ -237,6 +269,44 @@ async fn an_ended_session_is_opened_anew_within_the_run_and_is_no_failure() {
     assert_eq!(stage.sessions.counts().refused, 2);
     assert_eq!(stage.sessions.counts().kept, 2);
     assert_eq!(stage.warm().await.steps.len(), 2);
+}
+
+#[tokio::test]
+async fn no_clock_of_a_step_runs_while_a_session_is_opened_anew() {
+    // Whether the sessions of both have ended or only one's.
+    for ended in [2, 1] {
+        let both_send = r#"
+[[step]]
+name = "both send"
+as = ["alice", "bob"]
+post = "/messages"
+[[step]]
+name = "both look""#;
+        let timed = JOURNEY.replacen("[[step]]\nname = \"both look\"", both_send.trim(), 1)
+            + r#"
+since = "both send"
+within = "20s"
+[[step]]
+name = "both see it"
+as = ["alice", "bob"]
+get = "/messages"
+since = "both look"
+slow = "20s"
+"#;
+        let stage = Stage::start(&timed).await;
+        stage.warm().await;
+        let message = &stage.mood.oldest_after_message;
+        message.store(ended, Ordering::SeqCst);
+        let mut context = stage.context(Variant::warm());
+        context.clock = stage.mood.hours.clone();
+        let report = run(&stage.journey, &context).await;
+        check_sane(&report);
+        assert_eq!(stage.sessions.counts().refused, u64::from(ended));
+        assert_eq!(verdict(&report), "pass", "{ended}: {report:#?}");
+        let took = report.facts.ended.since(report.facts.started);
+        let hours = Duration::from_secs(60 * 60 * u64::from(ended));
+        assert!(took >= hours, "{took:?}");
+    }
 }
 
 #[tokio::test]
