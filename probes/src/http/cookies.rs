@@ -3,7 +3,9 @@
 //! There is no list of public suffixes: a `Domain` is accepted where the answering host falls
 //! under it and it has a dot. They end with the run, unless it is a warm one that keeps its session.
 
-use bongsu_model::Timestamp;
+use std::collections::VecDeque;
+
+use bongsu_model::{Secret, Timestamp};
 
 use crate::civil::Civil;
 
@@ -13,14 +15,23 @@ const COOKIES_MAX: usize = 50;
 /// Longest name and value together, in bytes (RFC 6265 section 6.1); longer ones are ignored.
 const COOKIE_BYTES_MAX: usize = 4096;
 
+/// Most values that are known of cookies which are there no more: a session that each answer
+/// renews is polled a few hundred times at most. The one that went first makes room.
+const GONE_MAX: usize = 500;
+
 /// An actor's cookies.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct CookieJar(Vec<Cookie>);
+pub(crate) struct CookieJar {
+    cookies: Vec<Cookie>,
+    /// The credentials among the cookies that were deleted, replaced or crowded out: an answer
+    /// may tell them still.
+    gone: VecDeque<Secret>,
+}
 
 #[derive(Debug, Clone)]
 struct Cookie {
     name: String,
-    value: bongsu_model::Secret,
+    value: Secret,
     domain: String,
     is_host_only: bool,
     path: String,
@@ -38,25 +49,51 @@ impl CookieJar {
             let Some(cookie) = Cookie::parse(line, url, now) else {
                 continue;
             };
-            self.0.retain(|old| {
-                old.name != cookie.name || old.domain != cookie.domain || old.path != cookie.path
-            });
-            if cookie.is_live(now) {
-                if self.0.len() == COOKIES_MAX {
-                    self.0.remove(0);
-                }
-                self.0.push(cookie);
+            let is_same = |old: &Cookie| {
+                old.name == cookie.name && old.domain == cookie.domain && old.path == cookie.path
+            };
+            if let Some(at) = self.cookies.iter().position(is_same) {
+                let old = self.cookies.remove(at);
+                self.note_gone(old);
             }
+            if !cookie.is_live(now) {
+                self.note_gone(cookie);
+                continue;
+            }
+            if self.cookies.len() == COOKIES_MAX {
+                let oldest = self.cookies.remove(0);
+                self.note_gone(oldest);
+            }
+            self.cookies.push(cookie);
         }
     }
 
-    /// Forgets all of them.
+    /// Sends none of them any more.
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        let cookies = std::mem::take(&mut self.cookies);
+        cookies.into_iter().for_each(|old| self.note_gone(old));
+    }
+
+    /// The cookies alone, as another run begins with them.
+    pub(crate) fn to_keep(&self) -> Self {
+        Self {
+            cookies: self.cookies.clone(),
+            gone: VecDeque::new(),
+        }
+    }
+
+    fn note_gone(&mut self, Cookie { value, .. }: Cookie) {
+        if !is_credential(&value) || self.gone.contains(&value) {
+            return;
+        }
+        if self.gone.len() == GONE_MAX {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(value);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.cookies.is_empty()
     }
 
     /// The bytes of all names, values, domains and paths.
@@ -65,18 +102,21 @@ impl CookieJar {
             let place = cookie.domain.len() + cookie.path.len();
             cookie.name.len() + cookie.value.expose().len() + place
         };
-        self.0.iter().map(texts).sum()
+        self.cookies.iter().map(texts).sum()
     }
 
-    /// The values that may be credentials, such as a session's.
-    pub(crate) fn credentials(&self) -> impl Iterator<Item = &bongsu_model::Secret> {
-        let values = self.0.iter().map(|cookie| &cookie.value);
-        values.filter(|value| value.expose().len() >= CREDENTIAL_BYTES_MIN)
+    /// The values, also of cookies that are there no more, that may be credentials, such as a
+    /// session's.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &Secret> {
+        let values = self.cookies.iter().map(|cookie| &cookie.value);
+        values
+            .filter(|value| is_credential(value))
+            .chain(&self.gone)
     }
 
     /// The `cookie` header for `url`, None if no cookie fits; longer paths first.
     pub(crate) fn header(&self, url: &http::Uri, now: Timestamp) -> Option<String> {
-        let mut fitting: Vec<&Cookie> = self.0.iter().filter(|c| c.fits(url, now)).collect();
+        let mut fitting: Vec<&Cookie> = self.cookies.iter().filter(|c| c.fits(url, now)).collect();
         fitting.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
         let pairs: Vec<String> = fitting
             .iter()
@@ -89,6 +129,10 @@ impl CookieJar {
 /// Shortest value of a cookie that is taken for a credential: 80 bits in base 16. A shorter one
 /// is a language or a flag, and taking it out would blacken ordinary words.
 const CREDENTIAL_BYTES_MIN: usize = 20;
+
+fn is_credential(value: &Secret) -> bool {
+    value.expose().len() >= CREDENTIAL_BYTES_MIN
+}
 
 impl Cookie {
     fn parse(line: &str, url: &http::Uri, now: Timestamp) -> Option<Self> {
@@ -106,7 +150,7 @@ impl Cookie {
         }
         let mut cookie = Self {
             name: name.to_owned(),
-            value: bongsu_model::Secret::new(value),
+            value: Secret::new(value),
             domain: host.clone(),
             is_host_only: true,
             path: default_path(url.path()),
@@ -267,7 +311,41 @@ mod tests {
         assert_eq!(header(&none, 1_001), None);
         let lines: Vec<String> = (0..200).map(|n| format!("c{n}=1")).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        assert_eq!(jar(url, &lines).0.len(), COOKIES_MAX);
+        assert_eq!(jar(url, &lines).cookies.len(), COOKIES_MAX);
+    }
+
+    #[test]
+    fn the_credentials_of_cookies_that_are_gone_are_known_until_another_run_begins() {
+        let known = |jar: &CookieJar| {
+            let texts = jar.credentials().map(|secret| secret.expose().to_owned());
+            texts.collect::<Vec<String>>()
+        };
+        let value = |n: usize| format!("a-session-of-20-bytes-{n}");
+        let set = |n: usize| format!("s={}", value(n));
+        let url = "https://a.test/";
+        let deleted = format!("{}; Max-Age=0", set(3));
+        let lines = [&set(1), &set(2), &set(1), "t=ko", "t=en", &deleted];
+        let mut jar = jar(url, &lines);
+        assert_eq!(known(&jar), [1, 2, 3].map(value));
+        let now = Timestamp::from_unix_seconds(1_001);
+        let store = |jar: &mut CookieJar, line: String| {
+            let headers = [("set-cookie".to_owned(), line)];
+            jar.store(&url.parse().unwrap(), &headers, now);
+        };
+        store(&mut jar, set(4));
+        for n in 0..COOKIES_MAX {
+            store(&mut jar, format!("n{n}=0"));
+        }
+        assert!(known(&jar).contains(&value(4)), "one that was crowded out");
+        store(&mut jar, set(5));
+        jar.clear();
+        assert_eq!(jar.header(&url.parse().unwrap(), now), None);
+        assert!(known(&jar).contains(&value(5)), "one that was cleared");
+        for n in 0..2 * GONE_MAX {
+            store(&mut jar, set(1_000 + n));
+        }
+        assert_eq!(known(&jar).len(), GONE_MAX + 1);
+        assert_eq!(known(&jar.to_keep()), [value(1_000 + 2 * GONE_MAX - 1)]);
     }
 
     #[test]

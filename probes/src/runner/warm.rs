@@ -157,7 +157,7 @@ impl Run<'_> {
                 continue;
             }
             // Cleanup may have been given newer ones.
-            session.cookies = self.hands[actor].cookies.clone();
+            session.cookies = self.hands[actor].cookies.to_keep();
             self.context.sessions.keep(self.owner(actor), session);
         }
     }
@@ -181,7 +181,7 @@ impl Run<'_> {
         let session = Session {
             revision: self.journey.revision.clone(),
             given,
-            cookies: self.hands[actor].cookies.clone(),
+            cookies: self.hands[actor].cookies.to_keep(),
         };
         let is_any = !session.given.is_empty() && !session.is_empty();
         is_any.then_some(session)

@@ -1,5 +1,7 @@
 //! A secret reaches the platform it belongs to and nothing else, whatever the platform does.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bongsu_probes::run;
 
 use crate::support::server::{Behaviour, Server, json, with_headers};
@@ -144,6 +146,39 @@ async fn a_session_cookie_that_a_body_repeats_is_taken_out() {
     let report = run(&journey, &context(target(&server.base()))).await;
     let evidence = step(&report, "ask").evidence.clone().unwrap();
     assert_eq!(evidence.body_head, "your session is ***, ko");
+}
+
+#[tokio::test]
+async fn a_session_cookie_that_is_there_no_more_is_taken_out_too() {
+    let session = |n: usize| format!("0123456789abcdef-{n:04}");
+    // The first is replaced, the second deleted, the third refused as soon as it comes.
+    for last in [
+        format!(
+            "sid={}; Path=/\r\nset-cookie: sid=; Path=/; Max-Age=0",
+            session(2)
+        ),
+        format!("sid={}; Path=/; Max-Age=0", session(3)),
+    ] {
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(move |_| {
+            if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                let first = format!("set-cookie: sid={}; Path=/\r\n", session(1));
+                return Behaviour::Answer(with_headers(200, &first, b"{}"));
+            }
+            let body = [1, 2, 3].map(session).join(", ");
+            let last = format!("set-cookie: {last}\r\n");
+            Behaviour::Answer(with_headers(500, &last, body.as_bytes()))
+        })
+        .await;
+        let journey = short(
+            "[[step]]\nname = \"sign in\"\nget = \"/x\"\n[[step]]\nname = \"ask\"\nget = \"/x\"\n",
+        );
+        let report = run(&journey, &context(target(&server.base()))).await;
+        let evidence = step(&report, "ask").evidence.clone().unwrap();
+        assert!(evidence.body_head.starts_with("***, "), "{evidence:?}");
+        let shown = evidence.body_head.matches("***").count();
+        assert_eq!(shown, 2, "{evidence:?}");
+    }
 }
 
 #[tokio::test]
