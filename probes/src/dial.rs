@@ -13,7 +13,7 @@ use bongsu_model::{FailClass, NetworkFacts};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::clock::Deadline;
+use crate::clock::{Deadline, Struck};
 use crate::failure::{Fault, broken, own_shortage};
 use crate::phases::{Phase, Stopwatch};
 use crate::target::{Target, is_metadata, is_private};
@@ -310,14 +310,25 @@ pub(crate) async fn connect(
     watch: &mut Stopwatch,
     deadline: Deadline,
 ) -> Result<TcpStream, Fault> {
+    let knocked = knock(address, watch, deadline).await;
+    knocked.map_err(|struck| Fault::struck(struck, Phase::Connect))?
+}
+
+/// The same, and tells a deadline apart from what the network said.
+async fn knock(
+    address: SocketAddr,
+    watch: &mut Stopwatch,
+    deadline: Deadline,
+) -> Result<Result<TcpStream, Fault>, Struck> {
     let connected = deadline.bound(TcpStream::connect(address)).await;
     watch.end(Phase::Connect);
-    let stream = connected
-        .map_err(|struck| Fault::struck(struck, Phase::Connect))?
-        .map_err(|error| own_shortage(&error).unwrap_or_else(|| refused(&error)))?;
+    let stream = match connected? {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Err(own_shortage(&error).unwrap_or_else(|| refused(&error)))),
+    };
     // Small requests must leave at once; where the option cannot be set they leave a little later.
     let _ = stream.set_nodelay(true);
-    Ok(stream)
+    Ok(Ok(stream))
 }
 
 /// That nobody is there: what became of a connection, a datagram or an echo.

@@ -12,8 +12,8 @@ use bongsu_model::{BlindReason, FailClass, NetworkFacts, Secret};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Place, check_allowed, check_literal, connect, version};
-use crate::clock::Deadline;
+use super::{Place, check_allowed, check_literal, knock, version};
+use crate::clock::{Budget, Deadline, Struck};
 use crate::dns::{Resolver, ResolverError};
 use crate::failure::Fault;
 use crate::phases::{Phase, Stopwatch};
@@ -103,8 +103,7 @@ impl Proxy {
             Some(resolver) => {
                 let asked = deadline.bound(resolver.resolve(&self.host, place.ip)).await;
                 watch.end(Phase::Dns);
-                let found = asked.map_err(|struck| Fault::struck(struck, Phase::Dns));
-                let found = found.and_then(|found| found);
+                let found = asked.map_err(|struck| not_in_time(struck, Phase::Dns))?;
                 found.map_err(|fault| unreachable(fault.detail()))?[0]
             }
         };
@@ -114,8 +113,9 @@ impl Proxy {
             )));
         }
         facts.peer_address = Some(address);
-        let connected = connect((address, self.port).into(), watch, deadline).await;
-        connected.map_err(|fault| match fault {
+        let knocked = knock((address, self.port).into(), watch, deadline).await;
+        let knocked = knocked.map_err(|struck| not_in_time(struck, Phase::Connect))?;
+        knocked.map_err(|fault| match fault {
             Fault::Platform { detail, .. } => unreachable(&detail),
             own @ Fault::Own { .. } => own,
         })
@@ -216,6 +216,17 @@ pub(crate) fn login_refused() -> Fault {
         detail: "the proxy answers 407: it wants `user` and `password` of the target's `proxy`, \
                  or other ones"
             .to_owned(),
+    }
+}
+
+/// A deadline struck on the way to the proxy. That an attempt had all of its own time for nothing
+/// else is the proxy's doing; any other may have been spent before.
+fn not_in_time(struck: Struck, phase: Phase) -> Fault {
+    match struck.0 {
+        Budget::Step => unreachable("timeout"),
+        Budget::Journey | Budget::Within | Budget::Poll | Budget::Cleanup => {
+            Fault::struck(struck, phase)
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::server::{Behaviour, Server, json, refusing};
 use crate::support::socket::{SocketServer, Then};
 use crate::support::tls::authority;
 use crate::support::{
-    SENTINEL, check_sane, context, ending, short, step, target_of, target_with, verdict,
+    SENTINEL, check_sane, context, ending, journey, short, step, target_of, target_with, verdict,
 };
 
 const LOOK: &str = "[[step]]\nname = \"look\"\nget = \"/x?n=1\"\ntimeout = \"400ms\"\n";
@@ -142,6 +142,51 @@ async fn a_proxy_that_fails_by_itself_is_the_agents_fault_and_no_downtime() {
     let report = run_at(target_with("http://api.test", &key, None), LOOK).await;
     let expected = "blind(egress): the target's `proxy` cannot be reached: refused";
     assert_eq!(ending(&report.steps[0]), expected);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_reached_is_the_agents_fault_in_the_attempts_own_time_alone() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    // The only one that there is room for: whoever comes next waits for an answer.
+    let _first = tokio::net::TcpStream::connect(address).await.unwrap();
+    let key = format!("proxy = \"http://{address}\"");
+    for (keys, timeout, expected) in [
+        (
+            "timeout = \"200ms\"",
+            "9s",
+            "blind(egress): the target's `proxy` cannot be reached: timeout",
+        ),
+        ("within = \"200ms\"", "9s", "fail(timeout): within"),
+        ("", "300ms", "fail(timeout): journey"),
+        (
+            "poll = { every = \"100ms\", for = \"200ms\" }",
+            "9s",
+            "fail(connect): timeout",
+        ),
+    ] {
+        let text = format!(
+            r#"
+format = 1
+journey = "look"
+feature = "talk.message.text"
+timeout = "{timeout}"
+cleanup_timeout = "1s"
+base = "http://api.test"
+actor.user.account = "pool:users"
+[[step]]
+name = "look"
+get = "/x"
+{keys}
+"#
+        );
+        let target = target_with("http://api.test", &key, None);
+        let report = run(&journey(&text), &context(target)).await;
+        check_sane(&report);
+        assert_eq!(ending(&report.steps[0]), expected, "{keys}");
+    }
 }
 
 #[tokio::test]
