@@ -3,6 +3,7 @@
 //! The classes are the closed list of the wire. Details are single words wherever they can be:
 //! `nxdomain servfail refused no_address private_address` (dns), `refused unreachable` (connect),
 //! `expired not_yet_valid wrong_name unknown_issuer alpn alert` (tls), `closed reset` (any class),
+//! `invalid_data` where encryption broke (send),
 //! `goaway WORD` and `rst_stream WORD` with an error code of HTTP/2 (send),
 //! `timeout` (dns, connect, tls), `first_byte no_reply body frame within journey` (timeout), the
 //! status code or the name of a gRPC status (status), `capture fail_if malformed encoding message

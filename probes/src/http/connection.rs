@@ -231,7 +231,11 @@ impl Connection {
         if error.is_parse() {
             return malformed();
         }
-        if let Some(fault) = misframed(error) {
+        // Where the stream itself broke, as one does whose encryption breaks, the platform's words
+        // are not to blame: the errors look the same.
+        if self.meter.broke().is_none()
+            && let Some(fault) = misframed(error)
+        {
             return fault;
         }
         multiplexed::fault(error, stage, self.meter.bytes_read())

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bongsu_model::{BlindReason, Clock, Monotonic, Timestamp};
 use bongsu_probes::{Link, SelfCheck, Target, run};
 use futures_util::future::BoxFuture;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::support::dns::{Answer, Dns};
 use crate::support::server::{Behaviour, Server, json, refusing};
@@ -257,6 +259,47 @@ async fn a_self_check_that_is_cut_short_proves_nothing_of_the_platform() {
     let report = run(&short(GET), &context).await;
     check_sane(&report);
     assert_eq!(verdict(&report), "blind(starved)");
+}
+
+/// A server behind TLS that sends `answer` and then what is no part of the encryption.
+async fn garbled(acceptor: tokio_rustls::TlsAcceptor, answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let mut asked = [0; 4096];
+        assert!(stream.read(&mut asked).await.unwrap() > 0);
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        let no_record = b"\x17\x03\x03\x00\x1eas many bytes as it says it has";
+        let (socket, _) = stream.get_mut();
+        socket.write_all(no_record).await.unwrap();
+        // It stays open: what fails is not its end.
+        std::future::pending::<()>().await;
+    });
+    format!("https://api.test:{port}")
+}
+
+#[tokio::test]
+async fn encryption_that_breaks_is_a_broken_connection_and_no_malformed_answer() {
+    let authority = authority("garbled");
+    for answer in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+        "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ] {
+        let dns = Dns::start(Answer::Address(Ipv4Addr::LOCALHOST)).await;
+        let acceptor = authority.acceptor("api.test", 4000, &["http/1.1"]);
+        let base = garbled(acceptor, answer).await;
+        let keys = format!("allow_private = true\n{}", dns.key());
+        let target = target_with(&base, &keys, Some(authority.pem.as_bytes()));
+        let report = run(&short(GET), &context(target)).await;
+        check_sane(&report);
+        let ended = ending(step(&report, "ask"));
+        assert_eq!(ended, "fail(send): invalid_data", "{answer}");
+    }
 }
 
 /// A clock whose wall time jumps when it is read for the n-th time.
