@@ -189,12 +189,12 @@ fn note(place: &[u8]) -> Option<RunInFlight> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bongsu_model::{AgentId, NetworkId, RegionId};
 
     use super::*;
 
-    fn run(n: u8, name: &str) -> RunInFlight {
+    pub(crate) fn run(n: u8, name: &str) -> RunInFlight {
         RunInFlight {
             id: RunId::from_bytes([n; 16]),
             vantage: Vantage {

@@ -64,7 +64,7 @@ const EMPTY_LOOKS_MAX: u32 = 5;
 /// What the disk thread is asked for.
 enum Command {
     Begin(Box<RunInFlight>, oneshot::Sender<std::io::Result<()>>),
-    TakeIn(Item),
+    Report(Report),
     Append(Record, oneshot::Sender<Result<(), SpoolAppendError>>),
     Next {
         collector: String,
@@ -156,26 +156,25 @@ impl Spool {
     /// Hands over that a run begins which leaves nothing behind. Nobody waits for the disk: after a
     /// crash within the run's first milliseconds its slot is `missed`, not `interrupted`, and of
     /// a run that ends before the note is written there never is one.
-    pub(crate) async fn begin_soon(&self, run: RunInFlight) -> Result<(), SpoolClosed> {
-        self.hand_over(Item::Begun(Box::new(run))).await
+    pub(crate) fn begin_soon(&self, run: RunInFlight) {
+        // Of a disk thread that is gone nobody empties the outbox.
+        if !self.commands.is_closed() {
+            self.outbox.note(Box::new(run));
+        }
     }
 
     /// Hands over all records of a run that ended, and strikes it out of those in flight. Nobody
     /// waits for the disk: until the records are written, some milliseconds later, the run counts
     /// as in flight, and what the disk does not take is counted there.
     pub(crate) async fn report(&self, run: RunId, records: Vec<Record>) -> Result<(), SpoolClosed> {
-        self.hand_over(Item::Ended(Report { run, records })).await
-    }
-
-    async fn hand_over(&self, item: Item) -> Result<(), SpoolClosed> {
         // What lies in the outbox of a disk thread that is gone would be lost without a count.
         if self.commands.is_closed() {
             return Err(SpoolClosed);
         }
-        match self.outbox.put(item) {
+        match self.outbox.put(Report { run, records }) {
             None => Ok(()),
-            Some(item) => {
-                let command = Command::TakeIn(item);
+            Some(report) => {
+                let command = Command::Report(report);
                 self.commands.send(command).await.map_err(|_| SpoolClosed)
             }
         }
@@ -292,7 +291,7 @@ impl Worker {
             };
             match command {
                 Command::Begin(run, reply) => drop(reply.send(self.in_flight.begin(&run))),
-                Command::TakeIn(item) => self.take_in(vec![item]),
+                Command::Report(report) => self.take_in(vec![Item::Ended(report)]),
                 Command::Append(record, reply) => {
                     drop(reply.send(self.store.append(&record)));
                     self.announce();

@@ -139,7 +139,7 @@ async fn note_begun(journey: &Journey, in_flight: &RunInFlight, shared: &Shared)
     let note = in_flight.clone();
     if journey.only_asks() {
         // A closed spool shows itself at the report.
-        let _ = shared.spool.begin_soon(note).await;
+        shared.spool.begin_soon(note);
     } else if let Ok(Err(error)) = shared.spool.begin(note).await {
         tracing::warn!(run = %in_flight.id, %error, "a run could not be noted as begun");
     }

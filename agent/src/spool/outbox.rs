@@ -25,6 +25,12 @@ pub(super) struct Report {
     pub(super) records: Vec<Record>,
 }
 
+impl Report {
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|one| one.payload.len()).sum()
+    }
+}
+
 /// Something that the disk thread takes in with whatever it does next.
 #[derive(Debug)]
 pub(super) enum Item {
@@ -40,13 +46,6 @@ impl Item {
         match self {
             Self::Begun(_) => None,
             Self::Ended(report) => Some(report.run),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Begun(_) => 0,
-            Self::Ended(report) => report.records.iter().map(|one| one.payload.len()).sum(),
         }
     }
 }
@@ -79,6 +78,14 @@ impl Lying {
             Filled::Half => self.items.len() >= ITEMS_MAX / 2 || self.bytes >= BYTES_MAX / 2,
         }
     }
+
+    /// Wakes the disk thread if it rests until the outbox is as full as it is now.
+    fn wake(&mut self) {
+        let is_woken = self.resting.as_ref().is_some_and(|(_, at)| self.is(*at));
+        if is_woken && let Some((thread, _)) = self.resting.take() {
+            thread.unpark();
+        }
+    }
 }
 
 impl Outbox {
@@ -88,20 +95,30 @@ impl Outbox {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Puts an item down. Gives it back if there is no room.
-    pub(super) fn put(&self, item: Item) -> Option<Item> {
+    /// Puts down that a run has begun. There is always room: by another way it could come behind
+    /// the run's own report, and the run would count as in flight for ever.
+    ///
+    /// The bound is elsewhere: a run has one such note, and ends by a report that lies here, waits
+    /// among the commands or waits for room there. So there are at most as many notes as reports
+    /// have room here (`ITEMS_MAX`) and there (`COMMANDS_MAX`), and runs go at a time
+    /// (`concurrency`).
+    pub(super) fn note(&self, run: Box<RunInFlight>) {
         let mut lying = self.lying();
-        let bytes = lying.bytes + item.bytes();
+        lying.items.push(Item::Begun(run));
+        lying.wake();
+    }
+
+    /// Puts a report down. Gives it back if there is no room.
+    pub(super) fn put(&self, report: Report) -> Option<Report> {
+        let mut lying = self.lying();
+        let bytes = lying.bytes + report.bytes();
         // One that is larger than the bound alone finds room in an empty outbox.
         if lying.items.len() >= ITEMS_MAX || (bytes > BYTES_MAX && !lying.items.is_empty()) {
-            return Some(item);
+            return Some(report);
         }
-        lying.items.push(item);
+        lying.items.push(Item::Ended(report));
         lying.bytes = bytes;
-        let is_woken = lying.resting.as_ref().is_some_and(|(_, at)| lying.is(*at));
-        if is_woken && let Some((thread, _)) = lying.resting.take() {
-            thread.unpark();
-        }
+        lying.wake();
         None
     }
 
@@ -187,7 +204,7 @@ mod tests {
     use super::*;
     use crate::spool::record::RecordKind;
 
-    fn report(n: u8, bytes: usize) -> Item {
+    fn report(n: u8, bytes: usize) -> Report {
         let record = Record {
             kind: RecordKind::Run,
             time: bongsu_model::Timestamp::from_unix_seconds(1),
@@ -195,10 +212,10 @@ mod tests {
             items: 1,
             payload: vec![0; bytes].into(),
         };
-        Item::Ended(Report {
+        Report {
             run: RunId::from_bytes([n; 16]),
             records: vec![record],
-        })
+        }
     }
 
     fn number(item: &Item) -> u8 {
@@ -214,16 +231,33 @@ mod tests {
         for _ in 0..ITEMS_MAX {
             assert!(outbox.put(report(1, 1)).is_none());
         }
-        assert_eq!(number(&outbox.put(report(2, 1)).unwrap()), 2);
+        assert_eq!(outbox.put(report(2, 1)).unwrap().run.as_bytes()[0], 2);
         assert_eq!(outbox.take().len(), ITEMS_MAX);
         assert!(outbox.take().is_empty());
         assert!(outbox.put(report(3, BYTES_MAX + 1)).is_none());
-        assert_eq!(number(&outbox.put(report(4, 1)).unwrap()), 4);
+        assert_eq!(outbox.put(report(4, 1)).unwrap().run.as_bytes()[0], 4);
         assert_eq!(outbox.take().len(), 1);
         assert!(outbox.put(report(5, BYTES_MAX)).is_none());
         assert!(outbox.put(report(6, 0)).is_none());
         let order: Vec<u8> = outbox.take().iter().map(number).collect();
         assert_eq!(order, [5, 6]);
+    }
+
+    #[test]
+    fn that_a_run_begins_finds_room_in_a_full_outbox_before_its_report() {
+        let begun = |n: u8| Box::new(crate::inflight::tests::run(n, "seoul"));
+        let outbox = Outbox::default();
+        for _ in 0..ITEMS_MAX {
+            assert!(outbox.put(report(1, 1)).is_none());
+        }
+        outbox.note(begun(2));
+        // It waits as a command: whoever takes that takes first what lies here.
+        assert!(outbox.put(report(2, 1)).is_some());
+        assert_eq!(number(outbox.take().last().unwrap()), 2);
+        assert!(outbox.put(report(3, BYTES_MAX)).is_none());
+        outbox.note(begun(4));
+        assert!(outbox.put(report(4, 1)).is_some());
+        assert_eq!(number(outbox.take().last().unwrap()), 4);
     }
 
     #[test]
