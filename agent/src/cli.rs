@@ -13,7 +13,7 @@ mod schema;
 mod seen;
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use bongsu_language::Colour;
@@ -122,7 +122,8 @@ enum LogFormat {
 
 #[derive(Debug, clap::Args)]
 struct CheckArguments {
-    /// Files, or folders of them; `fragments/` beside a file or one folder up is read too.
+    /// Files, or folders of them; `fragments/` beside one, or one folder up from a file, is read
+    /// too.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Journeys may name no feature that this catalogue does not have.
@@ -151,7 +152,8 @@ struct FmtArguments {
 
 #[derive(Debug, clap::Args)]
 struct PlanArguments {
-    /// Journey files, or folders of them; `fragments/` beside a file or one folder up is read too.
+    /// Journey files, or folders of them; `fragments/` beside one, or one folder up from a file,
+    /// is read too.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The target profile: a file, or a name to be looked up in `--targets`.
@@ -271,17 +273,40 @@ fn colour() -> Colour {
     }
 }
 
-/// The files as given, and for each the folder `fragments` beside it, else one folder up.
+/// The files as given, and for each the folder `fragments` beside it, else one folder up; for a
+/// folder the one in it, which is read anyway, else the one beside it.
 fn with_fragments(files: &[PathBuf]) -> Vec<PathBuf> {
     let mut all = files.to_vec();
-    for file in files.iter().filter(|file| file.is_file()) {
-        let folders = file.ancestors().skip(1).take(2);
-        let mut found = folders.map(|folder| folder.join("fragments"));
-        if let Some(near) = found.find(|folder| folder.is_dir())
-            && !all.contains(&near)
+    for file in files {
+        let folder = if file.is_dir() {
+            Some(file.as_path())
+        } else {
+            file.parent().filter(|_| file.is_file())
+        };
+        let Some(folder) = folder else { continue };
+        let near = [folder.to_owned(), above(folder)].map(|one| one.join("fragments"));
+        if let Some(near) = near.into_iter().find(|one| one.is_dir())
+            && !all.iter().any(|given| holds(given, &near))
         {
             all.push(near);
         }
     }
     all
+}
+
+/// The folder that a folder is in, as one would write it: of none, which is the working folder, and
+/// of one that ends in dots the system knows.
+fn above(folder: &Path) -> PathBuf {
+    match (folder.components().next_back(), folder.parent()) {
+        (Some(Component::Normal(_)), Some(parent)) => parent.to_owned(),
+        _ => folder.join(".."),
+    }
+}
+
+/// Whether a folder is `given`, or below it.
+fn holds(given: &Path, folder: &Path) -> bool {
+    match (given.canonicalize(), folder.canonicalize()) {
+        (Ok(given), Ok(folder)) => folder.starts_with(given),
+        _ => false,
+    }
 }

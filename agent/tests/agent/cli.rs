@@ -114,6 +114,44 @@ async fn usage_and_invalid_files_have_their_own_codes() {
     assert!(text.contains("login-users-001.password"), "{text}");
 }
 
+#[test]
+fn fragments_are_found_from_wherever_their_users_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (talk, fragments) = (folder.path().join("talk"), folder.path().join("fragments"));
+    for one in [&talk, &fragments] {
+        std::fs::create_dir(one).unwrap();
+    }
+    std::fs::write(talk.join("login.toml"), LOGIN).unwrap();
+    std::fs::write(fragments.join("sign-in.toml"), crate::stage::SIGN_IN).unwrap();
+    let check = |place: &Path, named: &[&str]| {
+        let output = bongsu()
+            .current_dir(place)
+            .arg("check")
+            .args(named)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), told)
+    };
+    for (place, named) in [
+        (&*talk, &["login.toml"][..]),
+        (&talk, &["./login.toml"]),
+        (&talk, &["."]),
+        (&talk, &["../talk"]),
+        (&talk, &["../talk/login.toml"]),
+        (folder.path(), &["talk"]),
+        (folder.path(), &["talk/"]),
+        (folder.path(), &["talk/login.toml"]),
+        // Nothing is read twice, by whatever names.
+        (&talk, &["login.toml", "../fragments"]),
+        (&talk, &[".", "../fragments"]),
+        (folder.path(), &["fragments", "talk/login.toml"]),
+    ] {
+        let (code, told) = check(place, named);
+        assert_eq!(code, Some(0), "{named:?} in {place:?}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_reads_the_shipped_files_without_complaint_and_tells_every_mistake_of_bad_ones() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../probes/journeys");

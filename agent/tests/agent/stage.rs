@@ -35,7 +35,7 @@ get = "/v1/me"
 expect.status = 200
 "#;
 
-const SIGN_IN: &str = include_str!("../../../probes/journeys/fragments/sign-in.toml");
+pub(crate) const SIGN_IN: &str = include_str!("../../../probes/journeys/fragments/sign-in.toml");
 const CATALOGUE: &str = include_str!("../../../probes/journeys/catalogue.toml");
 
 pub(crate) struct Stage {

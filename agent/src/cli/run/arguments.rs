@@ -15,7 +15,7 @@ const JOBS_MAX: i64 = 256;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct RunArguments {
     /// Journey files, folders of them, or patterns such as `'journeys/**/*.toml'`; `fragments/`
-    /// beside a file or one folder up is read too.
+    /// beside one, or one folder up from a file, is read too.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The target profile: a file, or a name to be looked up in `--targets`.
