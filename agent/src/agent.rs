@@ -234,13 +234,9 @@ impl Agent {
         let (controls, end) = (shared.controls.clone(), flush());
         self.background
             .spawn(async move { controls.watch(end).await });
-        let plan = shared.plan.current();
-        let period = plan
-            .planned
-            .iter()
-            .map(|planned| planned.cadence.period())
-            .min();
         let (starvation, clock, end) = (shared.starvation.clone(), shared.clock.clone(), flush());
+        let plan = shared.plan.clone();
+        let period = move || plan.current().shortest_period();
         self.background
             .spawn(async move { starvation.watch(clock, period, end).await });
         let reloader = Reloader {

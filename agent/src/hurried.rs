@@ -67,6 +67,7 @@ pub(crate) fn surroundings(
                 clock: run.clone(),
                 controls: controls.clone(),
                 starvation: starvation.clone(),
+                late_before: starvation.late(),
                 timeout,
             };
             (Arc::new(run), Arc::new(check))
@@ -77,9 +78,15 @@ pub(crate) fn surroundings(
 /// Whether this process got no time to run lately. What a hurried run then misses is no sign of
 /// the platform: its deadlines are short.
 #[derive(Debug, Default)]
-pub(crate) struct Starvation {
-    /// The agent's instant at which a timer was last too late.
-    newest: Mutex<Option<Monotonic>>,
+pub(crate) struct Starvation(Mutex<Lateness>);
+
+/// In the time of the agent's clock.
+#[derive(Debug, Default)]
+struct Lateness {
+    /// When a timer was last too late.
+    newest: Option<Monotonic>,
+    /// How late all timers were together.
+    all: Duration,
 }
 
 /// Between two looks at how late timers are.
@@ -89,43 +96,52 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LATE_SHARE: f64 = 0.2;
 
 impl Starvation {
-    /// Watches until `stop`; nothing under a clock of the machine's speed. `period` is the
-    /// shortest cadence of the plan.
+    /// Watches until `stop`; nothing under a clock of the machine's speed. `period` tells the
+    /// shortest cadence of the plan as it is then; nothing is too late for a plan without any.
     pub(crate) async fn watch(
         &self,
         clock: Arc<dyn Clock>,
-        period: Option<Duration>,
+        period: impl Fn() -> Option<Duration>,
         stop: CancellationToken,
     ) {
         let speed = speed(&*clock);
-        let Some(period) = period.filter(|_| speed > 1.0) else {
+        if speed <= 1.0 {
             return;
-        };
-        // In the time of the clock, as everything here.
-        let punctual = LOOK_EVERY.mul_f64(speed) + period.mul_f64(RUN_SHARE * LATE_SHARE);
+        }
         loop {
             let began = clock.monotonic();
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = stop.cancelled() => return,
             }
-            self.looked(began, clock.monotonic(), punctual);
+            if let Some(period) = period() {
+                let took = clock.monotonic().since(began);
+                let late = took.saturating_sub(LOOK_EVERY.mul_f64(speed));
+                self.looked(began + took, late, period.mul_f64(RUN_SHARE * LATE_SHARE));
+            }
         }
     }
 
-    fn looked(&self, began: Monotonic, ended: Monotonic, punctual: Duration) {
-        if ended.since(began) > punctual {
-            *self.newest() = Some(ended);
+    fn looked(&self, ended: Monotonic, late: Duration, late_max: Duration) {
+        let mut lateness = self.lateness();
+        lateness.all += late;
+        if late > late_max {
+            lateness.newest = Some(ended);
         }
     }
 
-    /// Whether timers were too late at `since` or later.
+    /// Whether a timer was too late at `since` or later.
     fn was_there(&self, since: Monotonic) -> bool {
-        self.newest().is_some_and(|newest| newest >= since)
+        self.lateness().newest.is_some_and(|newest| newest >= since)
     }
 
-    fn newest(&self) -> MutexGuard<'_, Option<Monotonic>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How late all timers were together so far, in the time of the agent's clock.
+    fn late(&self) -> Duration {
+        self.lateness().all
+    }
+
+    fn lateness(&self) -> MutexGuard<'_, Lateness> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,15 +195,22 @@ struct RunCheck {
     clock: RunClock,
     controls: Arc<Controls>,
     starvation: Arc<Starvation>,
+    /// How late timers had been when the run began.
+    late_before: Duration,
     timeout: Duration,
 }
 
 impl RunCheck {
     /// Whether a run's time was up `now` although the act that it was in since `since` had taken
-    /// less than half of it: what hangs takes most of it, a slow machine takes it everywhere.
+    /// less than half of it, and timers were late for much of it: what hangs takes most of a run's
+    /// time, a slow machine takes it everywhere. A platform that hangs late in a run may look the
+    /// same, but makes no timer late.
     fn was_slow_throughout(&self, since: Monotonic, now: Monotonic) -> bool {
         let gone = now.since(Monotonic::default());
-        gone >= self.timeout.mul_f64(UP_SHARE) && now.since(since) < gone / 2
+        let late = self.starvation.late().saturating_sub(self.late_before);
+        gone >= self.timeout.mul_f64(UP_SHARE)
+            && now.since(since) < gone / 2
+            && late >= gone.mul_f64(self.clock.speed * LATE_SHARE)
     }
 }
 
@@ -207,7 +230,7 @@ impl SelfCheck for RunCheck {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
     use bongsu_language::{CheckOptions, SourceFile, load};
 
@@ -296,26 +319,57 @@ mod tests {
     fn a_late_timer_speaks_for_the_runs_that_went_on_and_not_for_later_ones() {
         let at = |seconds| Monotonic::from_origin(Duration::from_secs(seconds));
         let starvation = Starvation::default();
-        let punctual = Duration::from_secs(42);
-        starvation.looked(at(0), at(42), punctual);
+        let late = |seconds| Duration::from_secs(seconds);
+        starvation.looked(at(42), late(30), late(30));
         assert!(!starvation.was_there(at(0)));
-        starvation.looked(at(42), at(100), punctual);
-        assert!(starvation.was_there(at(0)) && starvation.was_there(at(99)));
+        starvation.looked(at(100), late(31), late(30));
+        assert!(starvation.was_there(at(0)) && starvation.was_there(at(100)));
         assert!(!starvation.was_there(at(101)));
+        assert_eq!(starvation.late(), late(61));
     }
 
     #[tokio::test]
-    async fn a_run_that_was_slow_throughout_is_no_sign_of_the_platform() {
+    async fn how_late_a_timer_may_be_is_by_the_plan_that_is_worked_on() {
+        let hands = Arc::new(Hands::default());
+        let stop = CancellationToken::new();
+        let starvation = Starvation::default();
+        let was_there = || starvation.was_there(Monotonic::default());
+        // An hour goes by in each look: nothing for a plan without slots or with one a day.
+        let plans = [0, 24 * 60, 5, 0].map(|minutes| Duration::from_secs(60 * minutes));
+        let looks = AtomicUsize::new(0);
+        let period = || {
+            let look = looks.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(was_there(), look > 2, "look {look}");
+            hands.0.fetch_add(3_600_000, Ordering::SeqCst);
+            if look + 1 == plans.len() {
+                stop.cancel();
+            }
+            Some(plans[look]).filter(|period| !period.is_zero())
+        };
+        starvation.watch(hands.clone(), period, stop.clone()).await;
+        assert_eq!(looks.load(Ordering::SeqCst), plans.len());
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_slow_throughout_with_late_timers_is_no_sign_of_the_platform() {
         let agent: Arc<dyn Clock> = Arc::new(Hands::default());
         let folder = tempfile::tempdir().unwrap();
         let shared = crate::state::Shared::for_tests(folder.path());
+        let starvation = Arc::new(Starvation::default());
+        let looked = |late| starvation.looked(agent.monotonic(), late, Duration::MAX);
+        looked(Duration::from_secs(90));
         let check = RunCheck {
             clock: RunClock::of(&agent).unwrap(),
             controls: shared.controls.clone(),
-            starvation: Arc::default(),
+            starvation: starvation.clone(),
+            late_before: starvation.late(),
             timeout: Duration::from_millis(250),
         };
         let at = |millis| Monotonic::from_origin(Duration::from_millis(millis));
+        // 250 milliseconds are 150 seconds of the agent's clock.
+        looked(Duration::from_secs(29));
+        assert!(!check.was_slow_throughout(at(200), at(250)), "it hung late");
+        looked(Duration::from_secs(2));
         assert!(check.was_slow_throughout(at(200), at(250)));
         assert!(!check.was_slow_throughout(at(50), at(250)), "it hung");
         assert!(

@@ -67,6 +67,12 @@ impl Plan {
         }
     }
 
+    /// The shortest cadence; none without slots.
+    pub(crate) fn shortest_period(&self) -> Option<Duration> {
+        let planned = self.planned.iter();
+        planned.map(|planned| planned.cadence.period()).min()
+    }
+
     /// Targets whose kill switch is on.
     pub(crate) fn held_back(&self) -> usize {
         let targets = self.targets.iter();
