@@ -102,6 +102,25 @@ async fn what_is_under_way_is_shown_and_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_name_shows_a_secret_that_it_is_made_of() {
+    let stage = slow_stage().await;
+    let secret = "a-secret-of-the-author";
+    // Signing in fails, slowly enough to be seen.
+    for user in ["001", "002", "003"] {
+        let password = stage.path(&format!("superapp/login-users-{user}.password"));
+        std::fs::write(password, secret).unwrap();
+    }
+    let journey = patient()
+        .replace("journey = \"login\"", &format!("journey = \"as-{secret}\""))
+        .replace("\"sign in\"", &format!("\"sign in as {secret}\""));
+    stage.write_journey("a", &journey);
+    let sent = in_a_terminal(run_all(&stage, &[]), &[]).await;
+    assert!(sent.contains("as-***"), "{sent:?}");
+    assert!(sent.contains("sign in as ***"), "{sent:?}");
+    assert!(!sent.contains(secret), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_without_colours_or_of_a_ci_job_gets_none_or_nothing() {
     let stage = slow_stage().await;
     let journeys = || run_all(&stage, &["--jobs", "3"]);

@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bongsu_language::{Journey, Redactor, Step};
-use bongsu_model::{Clock, Monotonic, Secret};
+use bongsu_model::{Clock, Monotonic};
 use bongsu_probes::{Account, StepWatch};
 use tokio::time::{Sleep, sleep};
 
+use super::crew::redactor_of;
 use frame::{Frame, Row};
 use screen::Screen;
 
@@ -68,7 +69,8 @@ struct Going<'a> {
     journey: &'a Journey,
     began: Monotonic,
     place: Place,
-    secrets: Vec<Secret>,
+    /// Knows the secrets of its accounts.
+    redactor: Redactor,
     /// The step that was shown last, without secrets.
     shown: (u32, String),
 }
@@ -102,14 +104,15 @@ impl<'a> Progress<'a> {
     ) -> Place {
         let place = Place::default();
         if self.looked_at.is_some() {
-            let secrets = accounts.iter().flat_map(|account| &account.secrets);
+            let redactor = redactor_of(accounts);
             self.going.push(Going {
                 nth,
-                title: title(),
+                // As steps do, it has names that its author may have written a secret into.
+                title: redactor.redact(&title()),
                 journey,
                 began: self.clock.monotonic(),
                 place: place.clone(),
-                secrets: secrets.map(|(_, secret)| secret.clone()).collect(),
+                redactor,
                 shown: (NO_STEP, String::new()),
             });
         }
@@ -214,11 +217,7 @@ impl Going<'_> {
     fn name(&self, index: u32) -> String {
         let mut steps = self.journey.steps.iter().chain(&self.journey.cleanup);
         let step = steps.find(|step| step.index == index);
-        let mut redactor = Redactor::new();
-        self.secrets
-            .iter()
-            .for_each(|secret| redactor.learn(secret));
-        step.map(|step| redactor.redact(&step.name))
+        step.map(|step| self.redactor.redact(&step.name))
             .unwrap_or_default()
     }
 }
