@@ -139,9 +139,11 @@ async fn runs_arrive_plain_gzipped_and_with_zstd_and_full_success_is_an_empty_me
         Some(CompressionEncoding::Gzip),
         Some(CompressionEncoding::Zstd),
     ];
+    // Asked for once: between two of them the next slot may come.
+    let newest = slot();
     for (n, packed) in (0..).zip(codings) {
         let sent = now().as_unix_nanos();
-        let body = agent.encode(&[agent.run(slot() - n, Outcome::Pass)]);
+        let body = agent.encode(&[agent.run(newest - n, Outcome::Pass)]);
         let answer = call(to, TRACES, Some(&agent.token), packed, body)
             .await
             .unwrap();
@@ -415,8 +417,9 @@ async fn a_disk_that_fails_is_unavailable_for_a_while_and_not_an_error_for_good(
         .await
         .unwrap();
     let (agent, to) = (&agents()[0], collector.otlp_grpc_addr());
+    let newest = slot();
     let many: Vec<_> = (0..200)
-        .map(|n| agent.run(slot() - n, Outcome::Pass))
+        .map(|n| agent.run(newest - n, Outcome::Pass))
         .collect();
     let refused = runs(to, agent, agent.encode(&many)).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);

@@ -39,10 +39,11 @@ async fn a_run_in_json_is_kept_as_protobuf_and_full_success_is_an_empty_object()
     let folder = tempfile::tempdir().unwrap();
     let collector = collector(folder.path()).await;
     let (client, agent, to) = (Client::new(), &agents()[0], collector.otlp_addr());
+    let newest = slot();
     for (n, content_type) in
         (0..).zip([JSON, "application/json; charset=utf-8", "Application/JSON"])
     {
-        let run = agent.run(slot() - n, Outcome::Pass);
+        let run = agent.run(newest - n, Outcome::Pass);
         let body = json(&agent.encode(std::slice::from_ref(&run)));
         let answer = client
             .post(to, "/v1/traces", &headers(agent, content_type), body)
