@@ -133,7 +133,7 @@ fn incidents_section(context: &PageContext, incidents: &[IncidentAnswer]) -> Mar
 const fn incident_heads(lang: Lang) -> [&'static str; 6] {
     [
         lang.pick("측정된 시작", "Measured onset"),
-        lang.pick("원인 기능", "Root"),
+        lang.pick("뿌리 기능", "Root"),
         lang.pick("끝", "Resolved"),
         lang.pick("첫 발표", "First announced"),
         lang.pick("차이", "Lag"),

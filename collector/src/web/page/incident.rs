@@ -64,7 +64,7 @@ fn headline(open: usize, lang: Lang) -> String {
 fn table(context: &PageContext, incidents: &[IncidentAnswer]) -> Markup {
     let lang = context.lang;
     let heads = [
-        lang.pick("뿌리", "Root"),
+        lang.pick("뿌리 기능", "Root"),
         lang.pick("단계", "Phase"),
         lang.pick("시작", "Onset"),
         lang.pick("기간", "Length"),

@@ -72,7 +72,7 @@ fn write_outage(
     let elapsed = length(outage.elapsed_s, lang);
     writeln!(out, "{onset} {} · {elapsed}", full(context, outage.onset))?;
     if let (Some(at), Some(lag)) = (outage.announced, outage.announcement_lag_s) {
-        let announced = lang.pick("회사 발표", "Announced by the owner");
+        let announced = lang.pick("운영사 발표", "Announced by the owner");
         let (at, lag) = (full(context, at), lag_text(lag, lang));
         writeln!(out, "{announced} {at} · {lag}")?;
     }

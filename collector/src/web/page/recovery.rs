@@ -190,7 +190,7 @@ pub(super) fn clocks(context: &PageContext, outage: &OutageAnswer) -> Markup {
                 }
                 div { dt { (lang.pick("감지", "Detected")) } dd { (at(outage.detected)) } }
                 div {
-                    dt { (lang.pick("회사 발표", "Announced by the owner")) }
+                    dt { (lang.pick("운영사 발표", "Announced by the owner")) }
                     dd {
                         @match outage.announced {
                             None => (unannounced(outage.ended.is_some(), lang)),

@@ -380,7 +380,7 @@ fn incident_title(context: &PageContext, incident: &StripIncidentAnswer) -> Stri
     });
     parts.push(format!(
         "{} {}",
-        lang.pick("원인 기능", "root"),
+        lang.pick("뿌리 기능", "root"),
         incident.root
     ));
     parts.push(match &incident.announcement {

@@ -195,7 +195,7 @@ impl Lang {
         match name {
             "t_fail_first" => self.pick("첫 실패", "First failed run"),
             "t_detect" => self.pick("감지", "Detected"),
-            "t_announce" => self.pick("회사 발표", "Announced by the owner"),
+            "t_announce" => self.pick("운영사 발표", "Announced by the owner"),
             "t_20m" => self.pick("20분 매뉴얼", "20 minutes of the manual"),
             "t_30m_dc" => self.pick("데이터센터 30분", "30 minutes of a data centre"),
             "t_2h" => self.pick("고지 2시간", "2 hours: notice"),
