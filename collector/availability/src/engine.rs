@@ -427,7 +427,8 @@ impl Engine {
             let deadline = self.incidents.deadline(number);
             self.timers.set(TimerKey::Incident(number), deadline);
         }
-        self.tell_incident(steps);
+        let target = self.cells.cells[cell].key.target.clone();
+        self.tell_incident(&target, steps);
         if let Some(number) = number.filter(|_| change.to == CellState::Down) {
             self.affect(cell, number, change.onset);
         }
@@ -461,9 +462,15 @@ impl Engine {
         }
     }
 
-    fn tell_incident(&mut self, steps: Vec<Step>) {
+    fn tell_incident(&mut self, target: &TargetName, steps: Vec<Step>) {
         for (incident, step, evidence) in steps {
-            self.tell(Change::Incident { incident, step }, evidence);
+            let target = target.clone();
+            let change = Change::Incident {
+                target,
+                incident,
+                step,
+            };
+            self.tell(change, evidence);
         }
     }
 

@@ -176,6 +176,8 @@ pub enum Change {
     },
     /// An incident.
     Incident {
+        /// In which environment.
+        target: TargetName,
         /// Which.
         incident: IncidentId,
         /// What happened to it.

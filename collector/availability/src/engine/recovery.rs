@@ -76,14 +76,14 @@ impl Engine {
 
     /// Closes an incident whose quiet is over; the outage of its target may be over with it.
     pub(super) fn close_incident(&mut self, number: u32) {
-        let target = self.incidents.target(number).cloned();
+        let Some(target) = self.incidents.target(number).cloned() else {
+            return;
+        };
         let steps = self.incidents.close(number, self.now);
-        self.tell_incident(steps);
-        if let Some(target) = target {
-            let incidents = &self.incidents;
-            self.outages
-                .end(&target, |number| incidents.is_open(number), self.now);
-        }
+        self.tell_incident(&target, steps);
+        let incidents = &self.incidents;
+        self.outages
+            .end(&target, |number| incidents.is_open(number), self.now);
     }
 
     fn tell_recovery(&mut self, told: Told) {

@@ -316,6 +316,11 @@ fn an_incident_that_nobody_is_to_measure_any_more_closes_without_a_recovery() {
     }
     sim.run(secs(20 * 60));
     let incident = sim.engine.incidents(&target()).remove(0);
+    let told = sim.log.iter().filter_map(|told| match &told.change {
+        Change::Incident { target, .. } => Some(target.clone()),
+        _ => None,
+    });
+    assert!(told.clone().count() >= 3 && told.clone().all(|of| of == target()));
     assert_eq!(incident.phase, IncidentPhase::Closed);
     assert!(incident.closed.is_some());
     assert_eq!(incident.resolved, None);

@@ -92,8 +92,13 @@ impl TransitionAnswer {
                 blocked_by: blocked_by.clone(),
                 ..blank
             },
-            Change::Incident { incident, step } => Self {
+            Change::Incident {
+                target,
+                incident,
+                step,
+            } => Self {
                 kind: "incident",
+                target: Some(target.clone()),
                 incident: Some(incident.clone()),
                 to: incident_word(step),
                 ..match step {
@@ -203,5 +208,37 @@ pub(super) const fn incident_word(step: &IncidentStep) -> &'static str {
         },
         IncidentStep::LostSight => "lost_sight",
         IncidentStep::RegainedSight => "regained_sight",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bongsu_model::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_happens_to_an_incident_is_of_its_target_whether_or_not_it_has_a_cell() {
+        let target = TargetName::new("staging").unwrap();
+        let feature = FeatureId::new("account.login").unwrap();
+        let cell = CellKey {
+            target: target.clone(),
+            feature: feature.clone(),
+            region: RegionId::new("kr-seoul").unwrap(),
+        };
+        let widened = IncidentStep::Widened { cell };
+        for (step, of) in [(IncidentStep::Opened, None), (widened, Some(&feature))] {
+            let answer = TransitionAnswer::new(&Transition {
+                at: Timestamp::EPOCH,
+                change: Change::Incident {
+                    target: target.clone(),
+                    incident: IncidentId::new(Timestamp::EPOCH, &target, &feature),
+                    step,
+                },
+                evidence: Vec::new(),
+            });
+            assert_eq!(answer.target, Some(target.clone()));
+            assert_eq!(answer.feature.as_ref(), of);
+        }
     }
 }
