@@ -57,7 +57,7 @@ enum Command {
     /// With `-` standard input goes to standard output. Exit: 0; 1 with `--check` if a file would
     /// change; 2 usage; 3 a file is invalid and left as it is.
     Fmt(FmtArguments),
-    /// Tells what a run would send, step by step; sends nothing.
+    /// Tells what a run would send and expect, step by step; sends nothing.
     ///
     /// Addresses, constants and public account fields are filled in. Secrets are starred out and
     /// never read; what comes from an earlier answer or from the run itself stays as

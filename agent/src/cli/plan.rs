@@ -1,4 +1,4 @@
-//! `bongsu plan`: what a run would send, step by step. Needs no network and reads no secret.
+//! `bongsu plan`: what a run would send and expect, step by step. Needs no network and reads no secret.
 
 use std::path::Path;
 
@@ -134,6 +134,13 @@ fn sent(journey: &Journey, sketch: &Sketch) -> Vec<String> {
     lines.extend(headers.map(|(name, value)| format!("       {name}: {value}")));
     let body = sketch.body.iter().flat_map(|body| body.lines());
     lines.extend(body.map(|line| format!("       {line}").trim_end().to_owned()));
+    for (what, told) in [
+        ("where", &sketch.filter),
+        ("expects", &sketch.expect),
+        ("fails at once if", &sketch.fail_if),
+    ] {
+        lines.extend(told.iter().map(|one| format!("     {what} {one}")));
+    }
     lines
 }
 
@@ -237,6 +244,9 @@ fn json(journey: &Journey, target: &TargetProfile, sketched: &SketchedJourney) -
                         "line": sketch.line,
                         "headers": sketch.headers,
                         "body": sketch.body,
+                        "where": sketch.filter,
+                        "expect": sketch.expect,
+                        "fail_if": sketch.fail_if,
                     })
                 })
                 .collect();

@@ -371,6 +371,9 @@ async fn a_plan_is_told_without_network_and_without_secrets() {
         "\"password\":\"***\"",
         "authorization: Bearer {{ token }}",
         "passed over while sent is unset",
+        "expects status: 201",
+        "where json $.message.client_ref: \"{{ run.id }}\"",
+        "expects json $.message.text: \"bongsu {{ run.id }}\"",
     ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
@@ -378,7 +381,9 @@ async fn a_plan_is_told_without_network_and_without_secrets() {
     assert_eq!(code, Some(0), "{text}");
     let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(plan["accounts"][1], "chat-users-002");
-    assert_eq!(plan["steps"][1]["sends"][0]["actors"][0], "bob");
+    let listening = &plan["steps"][1]["sends"][0];
+    assert_eq!(listening["actors"][0], "bob");
+    assert!(listening["expect"].is_array(), "{listening}");
     let (code, text) = bongsu_with(arguments(&["--var", "x=1"])).await;
     assert_eq!(code, Some(2), "{text}");
 }

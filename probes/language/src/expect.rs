@@ -14,6 +14,7 @@ use crate::template::ValueTemplate;
 
 mod check;
 mod items;
+mod told;
 
 pub use check::{About, Mismatch};
 

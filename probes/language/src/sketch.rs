@@ -1,4 +1,4 @@
-//! What a run would send, step by step, as far as it is known before a run: addresses, constants and
+//! What a run would send and expect, step by step, as far as it is known before a run: addresses, constants and
 //! public account fields are filled in, secrets are starred out without being read, and what comes
 //! from captures or the run itself stays a placeholder.
 
@@ -47,6 +47,23 @@ pub struct Sketch {
     pub headers: Vec<(String, String)>,
     /// The body or frame.
     pub body: Option<String>,
+    /// What the frame that is waited for is known by, one condition each: `json $.type: "sent"`.
+    pub filter: Vec<String>,
+    /// What must hold of the answer, likewise.
+    pub expect: Vec<String>,
+    /// What, if all of it holds, ends a poll as failed, likewise.
+    pub fail_if: Vec<String>,
+}
+
+impl Sketch {
+    /// Whether it is the same but for who does it.
+    fn is_alike(&self, other: &Self) -> bool {
+        let theirs = Self {
+            actors: other.actors.clone(),
+            ..self.clone()
+        };
+        theirs == *other
+    }
 }
 
 /// What a run of `journey` against `target` would send.
@@ -106,10 +123,7 @@ fn sketches(step: &Step, environment: &Environment) -> Vec<Sketch> {
     let mut found: Vec<Sketch> = Vec::new();
     for actor in &step.actors {
         let sketch = sketch_of(step, environment, *actor);
-        match found.iter_mut().find(|known| {
-            (&known.line, &known.headers, &known.body)
-                == (&sketch.line, &sketch.headers, &sketch.body)
-        }) {
+        match found.iter_mut().find(|known| known.is_alike(&sketch)) {
             Some(known) => known.actors.push(*actor),
             None => found.push(sketch),
         }
@@ -165,12 +179,28 @@ fn sketch_of(step: &Step, environment: &Environment, actor: usize) -> Sketch {
             .collect(),
         body: body.map(|body| {
             if is_json {
-                placeholder::restore(&body, json_escaped)
+                in_json(&body)
             } else {
                 plain(&body)
             }
         }),
+        filter: match &step.act {
+            Act::Receive { filter, .. } => filter.told(environment, actor),
+            Act::Http(_)
+            | Act::Grpc(_)
+            | Act::Open(_)
+            | Act::Send { .. }
+            | Act::Close { .. }
+            | Act::Net(_) => Vec::new(),
+        },
+        expect: step.expect.told(environment, actor),
+        fail_if: step.fail_if.told(environment, actor),
     }
+}
+
+/// A JSON text with its placeholders as words.
+pub(crate) fn in_json(text: &str) -> String {
+    placeholder::restore(text, json_escaped)
 }
 
 /// What a step does, as far as it is known.

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::told::Words;
 use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
-use crate::capture::Secrecy;
-use crate::duration::display_duration;
 use crate::environment::Environment;
 use crate::fact::Fact;
 use crate::observed::{Observed, ROUNDED};
@@ -138,7 +137,7 @@ impl<'a> Judge<'a> {
             let shown = self.show(&expectation.subject, &found);
             mismatches.push(Mismatch {
                 subject: expectation.subject.to_string(),
-                expected: self.describe(check)?,
+                expected: self.words().check(check)?,
                 actual: if is_rounded {
                     format!("{shown}, {ROUNDED}")
                 } else {
@@ -273,47 +272,16 @@ impl<'a> Judge<'a> {
         })
     }
 
-    pub(super) fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
-        Ok(template.render(self.environment, self.actor)?.value)
+    fn words(&self) -> Words<'_> {
+        Words {
+            environment: self.environment,
+            actor: self.actor,
+            show: shorten,
+        }
     }
 
-    fn describe(&self, check: &Check) -> Result<String, RenderError> {
-        let show = |template: &ValueTemplate| {
-            let variable = template.render(self.environment, self.actor)?;
-            Ok(match variable.secrecy {
-                Secrecy::Public => shorten(&variable.value),
-                Secrecy::Secret => "a secret value".to_owned(),
-            })
-        };
-        Ok(match check {
-            Check::Equals(expected) => show(expected)?,
-            Check::Is(kind) => kind.as_str().to_owned(),
-            Check::In(options) => {
-                let options: Result<Vec<_>, RenderError> = options.iter().map(show).collect();
-                format!("one of {}", options?.join(", "))
-            }
-            Check::Status(sets) => sets
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" or "),
-            Check::GrpcStatus(statuses) => statuses
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(" or "),
-            Check::Min(bound) => format!("at least {}", show(bound)?),
-            Check::Max(bound) => format!("at most {}", show(bound)?),
-            Check::Slower(bound) => format!("at least {}", display_duration(*bound)),
-            Check::Faster(bound) => format!("at most {}", display_duration(*bound)),
-            Check::Contains(part) => format!("something that contains {}", show(part)?),
-            Check::StartsWith(start) => format!("something that starts with {}", show(start)?),
-            Check::Matches(pattern) => format!("something that matches {}", pattern.as_str()),
-            Check::Exists(Existence::Present) => "a value".to_owned(),
-            Check::Exists(Existence::Absent) => "no value".to_owned(),
-            Check::Count(checks) => format!("a count of {}", self.describe_all(checks)?),
-            Check::Not(checks) => format!("not {}", self.describe_all(checks)?),
-        })
+    pub(super) fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
+        Ok(template.render(self.environment, self.actor)?.value)
     }
 
     fn show(&self, subject: &Subject, found: &Found<'_>) -> String {
@@ -324,12 +292,6 @@ impl<'a> Judge<'a> {
             },
             _ => show_found(subject, found),
         }
-    }
-
-    fn describe_all(&self, checks: &[Check]) -> Result<String, RenderError> {
-        let described: Result<Vec<_>, _> =
-            checks.iter().map(|check| self.describe(check)).collect();
-        Ok(described?.join(" and "))
     }
 }
 
@@ -475,7 +437,7 @@ fn shorten(value: &Value) -> String {
     }
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
     if shown.len() < text.len() {
         let _ = shown.pop();

@@ -134,6 +134,83 @@ delete = "/v1/messages/{{ alice.sent }}"
 }
 
 #[test]
+fn what_is_expected_is_told_without_secrets() {
+    let journey = sketched(
+        r#"
+[[step]]
+name = "look"
+as = ["alice", "bob"]
+get = "/v1/me"
+expect.status = [200, "3xx"]
+expect.header.etag = { exists = true }
+expect.json."$.id" = "{{ user_id }}"
+expect.json."$.secret" = "{{ password }}"
+expect.json."$.basic" = "x{{ password | b64 }}"
+expect.json."$.items[*]" = { count = { min = 2, not = 5 } }
+expect.json."$.name" = { is = "string", starts_with = "a", matches = "^a+$", not = { in = ["a\"b", "b"] } }
+expect.time = { max = "1500ms" }
+poll = { every = "1s", for = "2s" }
+fail_if.json."$.state" = "dead"
+capture.token = { json = "$.token", secret = true }
+capture.sent = { json = "$.sent" }
+
+[[step]]
+name = "listen"
+as = "bob"
+ws = "wss://talk.superapp.test/stream"
+socket = "inbox"
+
+[[step]]
+name = "hear"
+as = "bob"
+receive = "inbox"
+where.json."$.type" = "message"
+where.json."$.token" = "{{ alice.token }}"
+within = "2s"
+expect.json."$.id" = "{{ alice.sent }}"
+expect.json."$.next" = { max = "{{ alice.sent + 1 }}" }
+"#,
+    );
+    let [alice, bob] = &journey.steps[0].sketches[..] else {
+        panic!("they expect their own ids: {:?}", journey.steps[0]);
+    };
+    assert_eq!(
+        alice.expect,
+        [
+            "status: 200 or 3xx",
+            "header etag: a value",
+            "json $.id: \"u/1\"",
+            "json $.secret: \"***\"",
+            "json $.basic: \"x***\"",
+            "json $.items[*]: a count of at least 2 and not 5",
+            "json $.name: string and something that starts with \"a\" and something that matches \
+             ^a+$ and not one of \"a\\\"b\", \"b\"",
+            "time: at most 1.5s",
+        ]
+    );
+    assert_eq!(bob.expect[2], "json $.id: \"u/2\"");
+    assert_eq!(alice.fail_if, ["json $.state: \"dead\""]);
+    assert!(alice.filter.is_empty());
+    let opened = &journey.steps[1].sketches[0];
+    assert_eq!(opened.expect, [""; 0]);
+    let heard = &journey.steps[2].sketches[0];
+    assert_eq!(
+        heard.filter,
+        [
+            "json $.type: \"message\"",
+            "json $.token: \"{{ alice.token }}\""
+        ]
+    );
+    assert_eq!(
+        heard.expect,
+        [
+            "json $.id: \"{{ alice.sent }}\"",
+            "json $.next: at most \"{{ alice.sent + 1 }}\""
+        ]
+    );
+}
+
+#[test]
 fn below_http_places_are_told_as_far_as_they_are_known() {
     let journey = sketched(
         r#"
