@@ -5,9 +5,13 @@ mod budget;
 mod digests;
 mod doubts;
 mod files;
+mod fingerprint;
+mod fit;
 mod load;
+mod refusal;
 mod reload;
 mod stamps;
+mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +22,11 @@ use bongsu_probes::{Account, Target};
 
 pub(crate) use doubts::{Doubt, PlanDoubts};
 pub use files::{FilesError, read_every, read_sources};
-pub(crate) use load::{Fingerprint, fingerprint, load};
-pub use load::{LoadedTarget, PlanProblem, PlanRefusal, load_target_file};
+pub(crate) use fingerprint::{Fingerprint, fingerprint};
+pub(crate) use load::load;
+pub use refusal::{PlanProblem, PlanRefusal};
 pub(crate) use reload::{PlanState, Reloader};
+pub use targets::{LoadedTarget, load_target_file};
 
 use crate::accounts::PoolKey;
 use crate::schedule::Lineage;

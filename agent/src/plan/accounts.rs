@@ -7,7 +7,7 @@ use bongsu_language::{AccountSpec, FieldSource, TargetProfile};
 use bongsu_model::{PoolName, Secret};
 use bongsu_probes::Account;
 
-use super::load::PlanProblem;
+use super::refusal::PlanProblem;
 use crate::config::SecretSource;
 use crate::units::Slice;
 
