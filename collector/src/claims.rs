@@ -17,6 +17,7 @@ mod measured;
 pub use announcement::{ANNOUNCED_BEFORE_MAX, Announcement};
 pub use book::{CLAIMS_SHOWN_MAX, ClaimBook, Stated};
 pub use command::{ClaimArguments, Told};
+pub(crate) use command::{Client, Whom, failed};
 pub use desk::{CLAIMS_PER_DAY_MAX, Desk, HandInError, HandedIn};
 pub use held::Held;
 pub use lower::{CLAIMS_PER_REQUEST_MAX, Grounds, Mistake, Place, RawClaim, lower};

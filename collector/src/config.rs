@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod document;
+mod duties;
 mod effective;
 mod forward;
 mod operators;
@@ -19,6 +20,7 @@ use bongsu_availability::Rto;
 use bongsu_model::TargetName;
 
 pub use diagnostic::{ConfigError, Problem};
+pub use duties::Duties;
 pub use forward::{
     Compression, FORWARDS_MAX, ForeignPolicy, Forward, Forwarding, PeerName, Sender,
 };
@@ -28,7 +30,7 @@ pub use secret::{SecretError, SecretSource};
 pub use telemetry::TelemetryConfig;
 pub use trace_link::TraceLink;
 
-use document::Section;
+pub(crate) use document::{Section, Value, read as read_document};
 use quantity::parse_bytes;
 pub use quantity::parse_duration;
 
@@ -98,6 +100,8 @@ pub struct Config {
     pub limits: Limits,
     /// The limits of every feature's recovery clock.
     pub rto: Rto,
+    /// What reports and notices rest on.
+    pub duties: Duties,
     /// Where a run's trace is looked at, if it is kept anywhere else.
     pub trace_link: Option<TraceLink>,
     /// Regions, and the agents that may speak for them.
@@ -175,6 +179,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
     let listen = listen(root);
     let limits = limits(root);
     let rto = rto(root);
+    let duties = duties::read(root, folder);
     let trace_link = trace_link(root);
     let roster = roster::read(root);
     let forwarding = forward::read(root, roster.as_ref(), folder);
@@ -191,6 +196,7 @@ fn lower(root: &Section<'_>, folder: &Path) -> Option<Config> {
         listen: listen?,
         limits: limits?,
         rto: rto?,
+        duties: duties?,
         trace_link: trace_link?,
         roster: roster?,
         forwarding: forwarding?,

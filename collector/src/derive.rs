@@ -215,7 +215,7 @@ impl Derive {
         let (seq, received) = (event.seq, event.received);
         self.began.get_or_insert(received);
         match event.kind {
-            Kind::Evidence => {
+            Kind::Evidence | Kind::Words => {
                 self.seq = seq;
                 return;
             }

@@ -6,6 +6,7 @@
 //! still to come. Readers have connections of their own. Only this module knows SQLite and the
 //! files of spans beside it.
 
+mod dossier;
 mod evidence;
 mod onward;
 mod query;
@@ -26,9 +27,10 @@ use bongsu_model::Clock;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+pub use dossier::EvidencePage;
 pub use onward::SpansPage;
 pub use reader::{Neighbours, ReadError, Reader, RunDetail, RunFilter, StoredRun};
-pub use record::{ClaimFacts, Event, Facts, Kind, Record, Stored};
+pub use record::{ClaimFacts, Event, Facts, Kind, Record, Stored, WordsFacts};
 pub use sqlite::{FILE, Sqlite};
 pub use storage::{End, Retention, Storage, StorageError, Swept};
 pub use writer::Progress;

@@ -5,7 +5,7 @@
 //! in the journal's order, [`published`] holds the newest picture, [`web`] shows it.
 //! [`process::Collector`] starts and stops them all.
 //!
-//! [`export`] copies what a running collector shows into files.
+//! [`report`] drafts what duties ask for of an incident; [`export`] copies what a running collector shows into files.
 //!
 //! Beside it, [`claims`] keeps what people say of features, and [`forward`] passes the spans on to other OTLP servers.
 //!
@@ -27,6 +27,7 @@ pub mod ingest;
 pub mod journal;
 pub mod process;
 pub mod published;
+pub mod report;
 mod serve;
 pub mod state;
 pub mod strips;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_collector::catalogue;
-use bongsu_collector::claims::ClaimArguments;
+use bongsu_collector::claims::{ClaimArguments, Told};
 use bongsu_collector::clock::SystemClock;
 use bongsu_collector::config::{Config, parse_duration};
 use bongsu_collector::export::{EVERY_MIN, ExportError, Exporter, Order, Written};
 use bongsu_collector::process::Collector;
+use bongsu_collector::report::command::{ReportArguments, VerifyArguments};
 use bongsu_model::Catalogue;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -74,6 +75,30 @@ enum Export {
     /// Exit codes: 0 written, or stopped as asked; 1 no copy could be made; 2 wrong usage.
     #[command(verbatim_doc_comment)]
     Board(ExportBoard),
+    /// Writes the report of an incident into a folder: notices to users, reports to authorities,
+    /// scope of the damage, SLA sheet, and the runs behind every figure.
+    ///
+    /// Notices in Korean and English as mail, on site and app, as SMS of 90 bytes, as disaster text
+    /// of 90 characters, and for the press first; reports of data centres and of value-added
+    /// operators; the notice of damages; tables as CSV and JSON; pages to print (report.ko.html,
+    /// report.en.html). Duties are those of the dated profiles in force on the incident's day. None
+    /// of it is legal advice. Cause, plan and contact are "under investigation" or missing until
+    /// people write them, in FILE or by an operator:
+    ///   curl -H 'Content-Type: application/toml' -H "Authorization: Bearer $BONGSU_TOKEN" \
+    ///     --data-binary @words.toml http://127.0.0.1:8300/api/v1/incidents/ID/words
+    ///
+    /// manifest.json chains all files and runs by SHA-256. The head that is printed is best kept
+    /// elsewhere: `export verify` tells by it where anything was changed.
+    ///
+    /// Exit codes: 0 written, 1 the collector did not answer or the disk refused, 2 wrong file or
+    /// usage.
+    #[command(verbatim_doc_comment)]
+    Report(ReportArguments),
+    /// Tells whether a report is as it was written, or the first place where it is not.
+    ///
+    /// Exit codes: 0 as it was written, 1 changed or unreadable, 2 wrong usage.
+    #[command(verbatim_doc_comment)]
+    Verify(VerifyArguments),
 }
 
 #[derive(Args)]
@@ -103,10 +128,16 @@ fn every(text: &str) -> Result<Duration, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let file = match (&arguments.command, &arguments.config) {
-        (Some(Command::Claim(claim)), _) => return ask(claim),
+        (Some(Command::Claim(claim)), _) => {
+            return told(in_runtime(async { Ok(claim.run().await) }));
+        }
         (Some(Command::Export(Export::Board(export))), _) => {
             return ended(in_runtime(export_board(export)));
         }
+        (Some(Command::Export(Export::Report(report))), _) => {
+            return told(in_runtime(async { Ok(report.run().await) }));
+        }
+        (Some(Command::Export(Export::Verify(report))), _) => return told(Ok(report.run())),
         (None, Some(file)) if !arguments.man => file,
         // Without a configuration there is only the manual to be asked for.
         (None, _) => return print_manual(),
@@ -157,8 +188,8 @@ fn print_manual() -> ExitCode {
     }
 }
 
-fn ask(claim: &ClaimArguments) -> ExitCode {
-    match in_runtime(async { Ok(claim.run().await) }) {
+fn told(told: Result<Told, String>) -> ExitCode {
+    match told {
         Ok(told) => {
             show(&told.out);
             complain(told.err.trim_end_matches('\n'));

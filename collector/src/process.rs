@@ -23,6 +23,7 @@ use crate::journal::{
     WriterThread,
 };
 use crate::published::Published;
+use crate::report::pen::Pen;
 use crate::serve::{ListenError, Speaks, bind, serve};
 use crate::state::Shared;
 use crate::telemetry::{self, TelemetryError};
@@ -270,7 +271,8 @@ impl Collector {
         let channel = control::router(Arc::clone(&self.shared), self.servers.clone());
         let http_router = http_router.merge(channel);
         let desk = Desk::new(self.journal.clone());
-        let web_router = web::router(Arc::clone(&self.shared), desk);
+        let pen = Pen::new(self.journal.clone());
+        let web_router = web::router(Arc::clone(&self.shared), desk, pen);
         for (listener, router, speaks) in [
             (http, http_router, Speaks::EitherHttp),
             (grpc, grpc_router, Speaks::EitherHttp),

@@ -1,6 +1,6 @@
 //! What people and machines see: the board and its pages, the API, `/metrics`, liveness.
 //!
-//! Everything is read, by GET and HEAD, except that operators hand in claims. Pages and API draw the same [`answer`]s, made from one
+//! Everything is read, by GET and HEAD, except that operators hand in claims and write of incidents. Pages and API draw the same [`answer`]s, made from one
 //! published picture of the engine, so that no two of them can disagree about one instant.
 
 pub mod answer;
@@ -31,6 +31,9 @@ use tokio::sync::Semaphore;
 use crate::claims::Desk;
 use crate::counters::{Counter, Metric, MetricKind};
 use crate::published::Published;
+use crate::report::Subject;
+use crate::report::pen::Pen;
+use crate::report::subject::Ground;
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use answer::{
@@ -40,6 +43,7 @@ use answer::{
 };
 use api::ApiError;
 use live::Live;
+pub(crate) use query::encode;
 use source::{ReadRunsError, RunsWanted, Source, StripError, board_of};
 use standing::Standing;
 
@@ -57,9 +61,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 /// Changes of state that a feature's page shows.
 const TRANSITIONS_SHOWN: usize = 50;
 
-/// All that is served on `[listen] web`; claims are handed in at `desk`.
-pub fn router(shared: Arc<Shared>, desk: Desk) -> Router {
-    router_of(Arc::new(Live { shared, desk }))
+/// All that is served on `[listen] web`; claims are handed in at `desk`, words written with `pen`.
+pub fn router(shared: Arc<Shared>, desk: Desk, pen: Pen) -> Router {
+    router_of(Arc::new(Live { shared, desk, pen }))
 }
 
 /// The same over any source: tests show a fixture.
@@ -71,6 +75,7 @@ pub fn router_of(source: Arc<dyn Source>) -> Router {
         listeners_dropped: Counter::default(),
         strips_refused: Counter::default(),
         claims_refused: Counter::default(),
+        words_refused: Counter::default(),
         answers: Counter::default(),
     });
     Router::new()
@@ -93,6 +98,7 @@ pub(crate) struct Web {
     listeners_dropped: Counter,
     strips_refused: Counter,
     claims_refused: Counter,
+    words_refused: Counter,
     answers: Counter,
 }
 
@@ -168,6 +174,41 @@ impl Web {
         let board = self.board(picture, target);
         let told = self.told(&board, picture);
         Ok(self.named(|naming| IncidentDetailAnswer::new(incident, told, naming)))
+    }
+
+    /// The snapshot that the report of an incident is a function of.
+    async fn subject(
+        &self,
+        picture: &Published,
+        target: &TargetName,
+        id: &str,
+    ) -> Result<Subject, ApiError> {
+        let incident = query::incident(id, target, picture)?;
+        let outages = recoveries_of(picture, target).iter();
+        let outage = outages
+            .clone()
+            .find(|outage| outage.incidents.contains(&incident.id));
+        let folded = in_time(self.source.fold(incident, outage)).await?;
+        let words = in_time(self.source.words(target, id)).await?;
+        let (board, zone) = (self.board(picture, target), self.source.zone());
+        let duties = self.source.duties();
+        Ok(self.named(|naming| {
+            Subject::of(Ground {
+                incident,
+                outage,
+                board: &board,
+                claims: &picture.claims,
+                measured: &picture.measured,
+                naming,
+                zone: &zone,
+                is_simulated: self.source.speed().to_bits() != 1.0_f64.to_bits(),
+                platform: &duties.platform,
+                shelf: &duties.shelf,
+                fold: &folded.fold,
+                kept_from: folded.kept_from,
+                words,
+            })
+        }))
     }
 
     /// What `make` makes with the names of features and regions.
@@ -329,6 +370,11 @@ impl Web {
                 "bongsu_collector_claim_requests_refused",
                 "Requests with claims of which none was taken in.",
                 &self.claims_refused,
+            ),
+            (
+                "bongsu_collector_words_refused",
+                "Texts about incidents that were not taken in.",
+                &self.words_refused,
             ),
             (
                 "bongsu_collector_web_answers",

@@ -31,6 +31,8 @@ mod json;
 mod recovery;
 #[path = "collector/refusals.rs"]
 mod refusals;
+#[path = "collector/report.rs"]
+mod report;
 #[path = "collector/restart.rs"]
 mod restart;
 #[path = "collector/start.rs"]

@@ -6,6 +6,8 @@ mod list;
 
 use std::path::PathBuf;
 
+pub(crate) use client::Client;
+
 use clap::{Args, Subcommand};
 
 use crate::config::{SecretError, SecretSource};
@@ -66,7 +68,7 @@ enum ClaimCommand {
 
 /// Where the collector is.
 #[derive(Debug, Args)]
-struct Whom {
+pub(crate) struct Whom {
     /// The address of the collector's board and API.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8300")]
     collector: String,
@@ -76,6 +78,13 @@ struct Whom {
     /// The environment; without it the default one of the collector.
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
+}
+
+impl Whom {
+    /// The environment that was named.
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.target.as_deref()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,7 +141,7 @@ impl ClaimArguments {
 }
 
 /// It could not be done: nothing was.
-fn failed(code: u8, why: &str) -> Told {
+pub(crate) fn failed(code: u8, why: &str) -> Told {
     Told {
         out: String::new(),
         err: format!("error: {why}\n"),

@@ -120,6 +120,44 @@ impl MeasuredLog {
         found.map(|(at, _)| *at).filter(|at| *at < until)
     }
 
+    /// When the feature was out between `from` and `until`: from its measured onset until it was back,
+    /// recovering included. What nobody saw is not counted. An end that is not known yet is none.
+    pub fn outages(
+        &self,
+        target: &TargetName,
+        feature: &FeatureId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Vec<(Timestamp, Option<Timestamp>)> {
+        let Some(path) = self.path(target, feature) else {
+            return Vec::new();
+        };
+        let mut outages = Vec::new();
+        let mut began = path
+            .before
+            .filter(|state| is_not_back(*state))
+            .map(|_| from);
+        for (at, state) in &path.changes {
+            match began {
+                None if is_not_back(*state) => began = Some(*at),
+                Some(begin) if !is_not_back(*state) => {
+                    outages.push((begin, Some(*at)));
+                    began = None;
+                }
+                None | Some(_) => {}
+            }
+        }
+        outages.extend(began.map(|begin| (begin, None)));
+        let touches = |(begin, end): &(Timestamp, Option<Timestamp>)| {
+            *begin < until && end.is_none_or(|end| end > from)
+        };
+        outages.retain(touches);
+        for (begin, _) in &mut outages {
+            *begin = (*begin).max(from);
+        }
+        outages
+    }
+
     fn path(&self, target: &TargetName, feature: &FeatureId) -> Option<&Path> {
         let key = (target.clone(), feature.clone());
         self.features.get(&key).map(AsRef::as_ref)
@@ -148,6 +186,10 @@ const fn is_out(state: FeatureState) -> bool {
         | FeatureState::Maintenance
         | FeatureState::Unmeasured => false,
     }
+}
+
+const fn is_not_back(state: FeatureState) -> bool {
+    is_out(state) || matches!(state, FeatureState::Recovering)
 }
 
 #[cfg(test)]
@@ -278,5 +320,36 @@ pub(super) mod tests {
         assert_eq!(agrees(ClaimedState::Up, 10, 50), None);
         assert_eq!(agrees(ClaimedState::Down, 10, 20), Some(minute(10)));
         assert_eq!(agrees(ClaimedState::Down, 40, 100), None);
+    }
+
+    #[test]
+    fn an_outage_lasts_until_the_feature_is_back_and_silence_is_none() {
+        use FeatureState::{MajorOutage, Operational, Recovering, Unknown};
+        let log = log(
+            "map.core",
+            &[
+                (10, MajorOutage),
+                (20, Recovering),
+                (30, Operational),
+                (40, MajorOutage),
+                (50, Unknown),
+                (60, MajorOutage),
+            ],
+        );
+        let outages = |from, until| {
+            let id = feature("map.core");
+            let found = log.outages(&target(), &id, minute(from), minute(until));
+            let minutes = |at: Timestamp| at.since(minute(0)).as_secs() / 60;
+            found
+                .into_iter()
+                .map(|(begin, end)| (minutes(begin), end.map(minutes)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            outages(0, 100),
+            [(10, Some(30)), (40, Some(50)), (60, None)]
+        );
+        assert_eq!(outages(25, 60), [(25, Some(30)), (40, Some(50))]);
+        assert_eq!(outages(30, 40), []);
     }
 }

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{ConfigError, Problem};
 
 /// Reads `text` by `lower`, which returns a value unless it reported a problem.
-pub(super) fn read<T>(
+pub(crate) fn read<T>(
     text: &str,
     file: &Path,
     lower: impl FnOnce(&Section<'_>) -> Option<T>,
@@ -48,7 +48,7 @@ struct Problems<'t> {
 }
 
 /// One table of the file.
-pub(super) struct Section<'t> {
+pub(crate) struct Section<'t> {
     table: Option<&'t DeTable<'t>>,
     span: Range<usize>,
     name: &'static str,
@@ -73,7 +73,7 @@ impl<'t> Section<'t> {
     }
 
     /// The value of `key`, which must be there.
-    pub(super) fn required<T>(
+    pub(crate) fn required<T>(
         &self,
         key: &'static str,
         parse: impl FnOnce(Value<'_>) -> Result<T, String>,
@@ -91,7 +91,7 @@ impl<'t> Section<'t> {
     }
 
     /// The value of `key`, or `default` when it is not there. None only after a problem.
-    pub(super) fn or<T>(
+    pub(crate) fn or<T>(
         &self,
         key: &'static str,
         default: T,
@@ -104,7 +104,7 @@ impl<'t> Section<'t> {
     }
 
     /// The table `key`, empty if it is not there.
-    pub(super) fn section(&self, key: &'static str) -> Section<'t> {
+    pub(crate) fn section(&self, key: &'static str) -> Section<'t> {
         let Some(value) = self.find(key) else {
             return Self::new(None, self.span.clone(), key, self.problems);
         };
@@ -116,7 +116,7 @@ impl<'t> Section<'t> {
     }
 
     /// The tables of the array `key`, none if it is not there.
-    pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'t>> {
+    pub(crate) fn sections(&self, key: &'static str) -> Vec<Section<'t>> {
         let Some(value) = self.find(key) else {
             return Vec::new();
         };
@@ -139,7 +139,7 @@ impl<'t> Section<'t> {
     }
 
     /// Reports a mistake of the value of `key`, or of the table if the key is not there.
-    pub(super) fn refuse(&self, key: &'static str, message: String) {
+    pub(crate) fn refuse(&self, key: &'static str, message: String) {
         let span = self
             .find(key)
             .map_or_else(|| self.span.clone(), Spanned::span);
@@ -147,7 +147,7 @@ impl<'t> Section<'t> {
     }
 
     /// Reports every key that nobody asked for. Call it once, after all keys were read.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         let asked = self.asked.borrow();
         for (key, _) in self.table.into_iter().flatten() {
             let name = key.get_ref().as_ref();
@@ -202,23 +202,23 @@ impl<'t> Section<'t> {
 }
 
 /// One value of the file.
-pub(super) struct Value<'v>(&'v DeValue<'v>);
+pub(crate) struct Value<'v>(&'v DeValue<'v>);
 
 impl<'v> Value<'v> {
     /// As a text.
-    pub(super) fn text(&self) -> Result<&'v str, String> {
+    pub(crate) fn text(&self) -> Result<&'v str, String> {
         self.0
             .as_str()
             .ok_or_else(|| self.expected("a text in quotes"))
     }
 
     /// As a name of some kind.
-    pub(super) fn name<T>(&self, make: fn(&str) -> Result<T, NameError>) -> Result<T, String> {
+    pub(crate) fn name<T>(&self, make: fn(&str) -> Result<T, NameError>) -> Result<T, String> {
         make(self.text()?).map_err(|error| error.to_string())
     }
 
     /// As a whole number.
-    pub(super) fn integer(&self) -> Result<i64, String> {
+    pub(crate) fn integer(&self) -> Result<i64, String> {
         self.0
             .as_integer()
             .and_then(|int| i64::from_str_radix(int.as_str(), int.radix()).ok())
@@ -226,7 +226,7 @@ impl<'v> Value<'v> {
     }
 
     /// As a number with or without a fraction.
-    pub(super) fn number(&self) -> Result<f64, String> {
+    pub(crate) fn number(&self) -> Result<f64, String> {
         let float = self.0.as_float().map(|float| float.as_str());
         let integer = self
             .0
@@ -241,14 +241,21 @@ impl<'v> Value<'v> {
     }
 
     /// As true or false.
-    pub(super) fn boolean(&self) -> Result<bool, String> {
+    pub(crate) fn boolean(&self) -> Result<bool, String> {
         self.0
             .as_bool()
             .ok_or_else(|| self.expected("true or false"))
     }
 
+    /// As an array: its values.
+    pub(crate) fn items(&self) -> Result<Vec<Value<'v>>, String> {
+        let array = self.0.as_array();
+        let array = array.ok_or_else(|| self.expected("a list: [\"…\"]"))?;
+        Ok(array.iter().map(|item| Value(item.get_ref())).collect())
+    }
+
     /// As a table: its keys and values.
-    pub(super) fn entries(&self) -> Result<Vec<(&'v str, Value<'v>)>, String> {
+    pub(crate) fn entries(&self) -> Result<Vec<(&'v str, Value<'v>)>, String> {
         let table = self.0.as_table().ok_or_else(|| self.expected("a table"))?;
         Ok(table
             .iter()
@@ -257,7 +264,7 @@ impl<'v> Value<'v> {
     }
 
     /// As a table of texts: the text of `key`.
-    pub(super) fn text_of(&self, key: &str) -> Result<&'v str, String> {
+    pub(crate) fn text_of(&self, key: &str) -> Result<&'v str, String> {
         let table = self.0.as_table().ok_or_else(|| self.expected("a table"))?;
         let value = table
             .get(key)
@@ -266,7 +273,7 @@ impl<'v> Value<'v> {
     }
 
     /// The keys of a table.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'v str> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'v str> {
         self.0
             .as_table()
             .into_iter()

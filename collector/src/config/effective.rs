@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use axum::http::HeaderName;
 
 use super::quantity::{bytes, duration};
-use super::{Compression, Config, FORMAT, ForeignPolicy, Forward, SecretSource};
+use super::{Compression, Config, Duties, FORMAT, ForeignPolicy, Forward, SecretSource};
+use crate::report::profile::Word as _;
 
 /// As TOML, with every default filled in and token hashes cut.
 pub(super) fn render(config: &Config) -> String {
@@ -36,6 +37,7 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\n[recovery]")?;
     writeln!(out, "warn_after = \"{}\"", duration(config.rto.warn))?;
     writeln!(out, "breach_after = \"{}\"", duration(config.rto.breach))?;
+    write_duties(&config.duties, out)?;
     if let Some(link) = &config.trace_link {
         writeln!(out, "\n[trace_link]\nurl = {:?}", link.as_str())?;
     }
@@ -84,6 +86,32 @@ fn write(config: &Config, out: &mut String) -> std::fmt::Result {
             writeln!(out, "ca = {ca:?}")?;
         }
         writeln!(out, "every = \"{}\"", duration(telemetry.every))?;
+    }
+    Ok(())
+}
+
+fn write_duties(duties: &Duties, out: &mut String) -> std::fmt::Result {
+    let platform = &duties.platform;
+    let roles: Vec<_> = platform.roles.iter().map(|role| role.as_str()).collect();
+    writeln!(out, "\n[duties]")?;
+    if let Some(folder) = &duties.folder {
+        writeln!(out, "folder = {folder:?}")?;
+    }
+    writeln!(out, "roles = {roles:?}")?;
+    if let Some(designated) = platform.designated {
+        writeln!(out, "designated = {designated}")?;
+    }
+    for (key, number) in [
+        ("revenue_won", platform.revenue_won),
+        ("daily_users", platform.daily_users),
+        ("hall_m2", platform.hall_m2),
+    ] {
+        if let Some(number) = number {
+            writeln!(out, "{key} = {number}")?;
+        }
+    }
+    if let Some(share) = platform.traffic_share {
+        writeln!(out, "traffic_share = {share:?}")?;
     }
     Ok(())
 }

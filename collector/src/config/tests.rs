@@ -468,3 +468,38 @@ fn what_is_wrong_with_operators_is_told() {
         assert!(problems.contains(told), "{problems}");
     }
 }
+
+#[test]
+fn what_the_platform_is_takes_effect_and_its_mistakes_are_told() {
+    let with = |text: &str| EXAMPLE.replacen("roles = [\"value-added\"]", text, 1);
+    let text = with(
+        "roles = [\"value-added\", \"data-centre-tenant\"]\ndesignated = true\n\
+         revenue_won = 6_000_000_000_000\ndaily_users = 40_000_000\ntraffic_share = 0.02\n\
+         hall_m2 = 500",
+    );
+    let shown = Config::parse(&text, Path::new("collector.toml"))
+        .unwrap()
+        .effective();
+    for line in [
+        "roles = [\"value-added\", \"data-centre-tenant\"]",
+        "designated = true",
+        "revenue_won = 6000000000000",
+        "daily_users = 40000000",
+        "hall_m2 = 500",
+        "traffic_share = 0.02",
+    ] {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    for (wrong, says) in [
+        ("roles = []", "name one role at least"),
+        ("roles = [\"bank\"]", "use one of carrier, value-added"),
+        ("roles = \"carrier\"", "expected a list"),
+        ("daily_users = -1", "use a whole number, 0 or more"),
+        ("traffic_share = 2", "write 2 % as 0.02"),
+        ("folder = \"/nonexistent\"", "cannot read /nonexistent"),
+        ("role = [\"carrier\"]", "did you mean `roles`?"),
+    ] {
+        let found = problems(&with(wrong));
+        assert!(found.contains(says), "{found} does not say {says}");
+    }
+}

@@ -101,6 +101,6 @@ pub(super) fn decode(row: Row) -> Result<Event, DecodeError> {
             agent: row.agent.ok_or(DecodeError::Agent)?,
             heartbeat: bongsu_wire::heartbeat_from_json(&json)?,
         }),
-        Kind::Evidence | Kind::Claim => Err(DecodeError::NotDecisive(row.kind)),
+        Kind::Evidence | Kind::Claim | Kind::Words => Err(DecodeError::NotDecisive(row.kind)),
     }
 }

@@ -21,7 +21,7 @@ const IDLE_MAX: usize = 4;
 
 /// How long before it was due a run may be received, by a clock that is ahead: what ingest lets in
 /// by default, twice.
-const RECEIVED_BEFORE_DUE: Duration = Duration::from_secs(600);
+pub(super) const RECEIVED_BEFORE_DUE: Duration = Duration::from_secs(600);
 
 /// Evidence records that are shown of one run: more than it can have steps.
 const EVIDENCE_MAX: u32 = 256;
@@ -330,7 +330,10 @@ fn answers(connection: &Connection, query: &Query) -> Result<Vec<StoredRun>, rus
 
 /// The first place at or after which everything was received at `at` or later: places follow the
 /// times of receipt, so that it is found by halving.
-fn first_received(connection: &Connection, at: Timestamp) -> Result<i64, rusqlite::Error> {
+pub(super) fn first_received(
+    connection: &Connection,
+    at: Timestamp,
+) -> Result<i64, rusqlite::Error> {
     let mut statement = connection
         .prepare_cached("SELECT seq, received FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
     let (mut low, mut high) = (0, last(connection)? + 1);

@@ -1,10 +1,11 @@
 //! What is written into the journal: one typed record per event.
 
-use bongsu_model::{AgentId, Claim, OperatorId, RunFacts, RunId, Timestamp};
+use bongsu_model::{AgentId, Claim, OperatorId, RunFacts, RunId, TargetName, Timestamp};
 use bongsu_wire::StepEvidence;
 use sha2::Digest as _;
 
 use super::evidence;
+use crate::report::Words;
 
 /// What kind of event a row holds. The words are in the file: never change one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub enum Kind {
     Roster,
     /// What somebody says of features; no part of deciding.
     Claim,
+    /// What an operator wrote of an incident; no part of deciding.
+    Words,
 }
 
 impl Kind {
@@ -36,6 +39,7 @@ impl Kind {
             Self::Catalogue => "catalogue",
             Self::Roster => "roster",
             Self::Claim => "claim",
+            Self::Words => "words",
         }
     }
 
@@ -49,6 +53,7 @@ impl Kind {
             Self::Catalogue,
             Self::Roster,
             Self::Claim,
+            Self::Words,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -158,6 +163,12 @@ impl Record {
         }
     }
 
+    /// What an operator wrote of an incident.
+    pub fn words(facts: &WordsFacts) -> Self {
+        let json = serde_json::to_string(facts).expect("words have text keys only");
+        Self::of_collector(Kind::Words, json)
+    }
+
     /// Its facts as JSON.
     pub fn facts(&self) -> &str {
         &self.facts
@@ -176,6 +187,19 @@ pub struct ClaimFacts {
     pub by: OperatorId,
     /// What was handed in.
     pub claim: Claim,
+}
+
+/// What an operator wrote of an incident, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WordsFacts {
+    /// The operator whose token came with it.
+    pub by: OperatorId,
+    /// The environment.
+    pub target: TargetName,
+    /// The incident.
+    pub incident: String,
+    /// What was written, with who and when.
+    pub words: Words,
 }
 
 /// The facts as JSON, as [`serde_json::to_string`] would write them, in memory that need not grow.

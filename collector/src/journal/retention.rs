@@ -47,7 +47,7 @@ pub(super) fn sweep(
     // The plan, catalogue and roster that were in force then stay: later events rest on them.
     let expired = transaction.execute(
         "DELETE FROM event WHERE seq IN (SELECT seq FROM event AS old WHERE seq < ?1 AND \
-         (run IS NOT NULL OR about IS NOT NULL OR kind IN ('heartbeat', 'claim') OR EXISTS (SELECT \
+         (run IS NOT NULL OR about IS NOT NULL OR kind IN ('heartbeat', 'claim', 'words') OR EXISTS (SELECT \
          1 FROM event AS newer WHERE newer.run IS NULL AND newer.kind = old.kind AND newer.agent IS \
          old.agent AND newer.seq > old.seq AND newer.seq < ?1)) ORDER BY seq LIMIT ?2)",
         params![aged, ROWS_MAX],

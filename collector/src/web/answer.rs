@@ -7,6 +7,7 @@ mod copy;
 mod incident;
 mod incident_detail;
 mod recovery;
+mod report;
 mod run;
 mod strip;
 mod time;
@@ -26,6 +27,7 @@ pub use claim::{
 };
 pub use copy::{CopyAnswer, CopyFileAnswer};
 pub use incident::{AnnouncementAnswer, IncidentAnswer, IncidentsAnswer};
+pub(crate) use incident_detail::clock_standing;
 pub use incident_detail::{
     ClockStanding, IncidentClockAnswer, IncidentDetailAnswer, IncidentEventAnswer,
 };
@@ -33,6 +35,7 @@ pub use recovery::{
     OutageAnswer, OutageMention, RecoveredAnswer, RecoveryAnswer, RecoveryClockAnswer,
     RecoveryFeatureAnswer, RecoverySource, RegionRecoveryAnswer,
 };
+pub use report::{EvidencePageAnswer, ReportAnswer, WrittenAnswer};
 pub use run::{
     AttemptAnswer, EvidenceAnswer, NetworkAnswer, OutcomeAnswer, PhasesAnswer, RedirectAnswer,
     RunAnswer, RunDetailAnswer, RunsAnswer, StepAnswer,

@@ -4,6 +4,8 @@ mod claims;
 mod error;
 mod events;
 mod openapi;
+mod report;
+mod written;
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 pub(crate) use error::ApiError;
 pub use openapi::document;
@@ -36,6 +38,10 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/features/{id}/strip", get(strip))
         .route("/recovery", get(recovery))
         .route("/incidents/{id}", get(incident))
+        .route("/incidents/{id}/report", get(report::report))
+        .route("/incidents/{id}/files/{name}", get(report::file))
+        .route("/incidents/{id}/evidence", get(report::evidence))
+        .route("/incidents/{id}/words", post(report::write))
         .route("/copy", get(super::copy::copy))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))

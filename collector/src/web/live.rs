@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bongsu_availability::{Rto, Strip, Transition};
+use bongsu_availability::{IncidentView, RecoveryView, Rto, Strip, Transition};
 use bongsu_model::{
     Catalogue, Claim, Names, OperatorId, RegionId, RunId, TargetName, Timestamp, Vantage,
 };
@@ -12,22 +12,27 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer, RunMention};
-use super::source::{ReadRunsError, RunsWanted, Source, StripError};
+use super::source::{Folded, ReadRunsError, RunsWanted, Source, StripError};
 use crate::claims::{Desk, HandInError, HandedIn, Stated};
-use crate::config::{TokenHash, TraceLink};
+use crate::config::{Duties, TokenHash, TraceLink};
 use crate::control::ChannelView;
 use crate::counters::Metric;
-use crate::journal::{Neighbours, RunDetail, RunFilter, StoredRun};
+use crate::journal::{EvidencePage, Neighbours, Reader, RunDetail, RunFilter, StoredRun};
 use crate::published::Published;
+use crate::report::Words;
+use crate::report::evidence::{PAGES_MAX, Wanted};
+use crate::report::pen::{Pen, WriteError};
+use crate::report::tally::Fold;
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
-/// The running collector, and the one thing that may be written to it.
+/// The running collector, and what may be written to it.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
     pub(super) desk: Desk,
+    pub(super) pen: Pen,
 }
 
 impl Source for Live {
@@ -161,6 +166,84 @@ impl Source for Live {
         claims: Vec<Claim>,
     ) -> BoxFuture<'_, Result<Vec<HandedIn>, HandInError>> {
         Box::pin(async move { self.desk.hand_in(&self.shared, &by, claims).await })
+    }
+
+    fn duties(&self) -> &Duties {
+        &self.shared.config.duties
+    }
+
+    fn fold(
+        &self,
+        incident: &IncidentView,
+        outage: Option<&RecoveryView>,
+    ) -> BoxFuture<'_, Result<Folded, ReadRunsError>> {
+        let mut fold = Fold::new(incident, outage);
+        let wanted = Wanted::of(incident);
+        let reading = self.shared.read(move |reader| {
+            let mut after = Some(0);
+            let mut pages = 0;
+            while let Some(from) = after {
+                if pages == PAGES_MAX {
+                    fold.cut();
+                    break;
+                }
+                pages += 1;
+                let page = reader.evidence(&wanted, from, u64::MAX)?;
+                if !page.records.iter().all(|record| fold.add(record)) {
+                    break;
+                }
+                after = page.next;
+            }
+            Ok(Folded {
+                fold,
+                kept_from: reader.oldest_run()?,
+            })
+        });
+        Box::pin(async {
+            reading
+                .await
+                .map_err(|error| ReadRunsError(error.to_string()))
+        })
+    }
+
+    fn evidence(
+        &self,
+        wanted: Wanted,
+        after: u64,
+        until: u64,
+    ) -> BoxFuture<'_, Result<EvidencePage, ReadRunsError>> {
+        let read = move |reader: &Reader| reader.evidence(&wanted, after, until);
+        let reading = self.shared.read(read);
+        Box::pin(async {
+            reading
+                .await
+                .map_err(|error| ReadRunsError(error.to_string()))
+        })
+    }
+
+    fn words(
+        &self,
+        target: &TargetName,
+        incident: &str,
+    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
+        let (target, incident) = (target.clone(), incident.to_owned());
+        let reading = self
+            .shared
+            .read(move |reader| reader.words(&target, &incident));
+        Box::pin(async {
+            let found = reading.await;
+            let found = found.map_err(|error| ReadRunsError(error.to_string()))?;
+            Ok(found.into_iter().map(|facts| facts.words).collect())
+        })
+    }
+
+    fn write(
+        &self,
+        by: OperatorId,
+        about: (TargetName, String),
+        words: Words,
+    ) -> BoxFuture<'_, Result<(), WriteError>> {
+        Box::pin(async move { self.pen.write(&self.shared, by, about, words).await })
     }
 
     fn trace_link(&self) -> Option<&TraceLink> {

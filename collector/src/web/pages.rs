@@ -15,7 +15,8 @@ use super::api::ApiError;
 use super::assets::Asset;
 use super::page::{
     FeatureMore, Lang, PageContext, agents_page, board_page, claims_page, feature_page,
-    incident_page, incidents_page, plain_text, problem_page, recovery_page, run_page, runs_page,
+    incident_page, incidents_page, plain_text, problem_page, recovery_page, report_page, run_page,
+    runs_page,
 };
 use super::query::{self, Query};
 use super::respond::with_tag;
@@ -58,6 +59,7 @@ pub(super) fn routes() -> Router<Arc<Web>> {
         .route("/recovery.txt", get(recovery_text))
         .route("/incidents", get(incidents))
         .route("/incidents/{id}", get(incident))
+        .route("/incidents/{id}/report", get(report))
         .route("/runs", get(runs))
         .route("/runs/{run_id}", get(run))
         .route("/claims", get(claims))
@@ -255,6 +257,25 @@ async fn incident(
     };
     match asked.web.incident(&asked.picture, asked.target(), &id) {
         Ok(detail) => asked.page(incident_page(&asked.context, &detail)),
+        Err(error) => problem(&asked.context, &error),
+    }
+}
+
+async fn report(
+    State(web): State<Arc<Web>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let asked = match Asked::new(web, &uri, headers).await {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
+    match asked.web.subject(&asked.picture, asked.target(), &id).await {
+        Ok(subject) => {
+            let shelf = asked.web.source.duties().shelf_on(&subject);
+            asked.page(report_page(&asked.context, &subject, &shelf))
+        }
         Err(error) => problem(&asked.context, &error),
     }
 }

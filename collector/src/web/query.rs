@@ -172,6 +172,23 @@ impl Query {
         Ok(Some(due))
     }
 
+    /// A place in the journal, if the parameter is given.
+    pub(crate) fn place(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        text.parse().map(Some).map_err(|_| {
+            ApiError::bad(
+                "bad_place",
+                format!(
+                    "`{}` in `{name}` is not a place in the journal; use `seq` or `next` of an \
+                     earlier answer",
+                    shortened(text)
+                ),
+            )
+        })
+    }
+
     /// The window of a strip: a day unless another one is asked for.
     pub(crate) fn window(&self) -> Result<StripWindow, ApiError> {
         let Some(asked) = self.get("window") else {

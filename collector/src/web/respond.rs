@@ -41,27 +41,31 @@ pub(super) fn with_tag(headers: &HeaderMap, media_type: &'static str, body: Byte
     }
 }
 
-/// The one address that is written to.
-const WRITTEN: &str = "/api/v1/claims";
+/// What may be asked of an address, and the refusal of anything else.
+fn methods(path: &str) -> (&'static [Method], &'static str, &'static str) {
+    const READ: [Method; 2] = [Method::GET, Method::HEAD];
+    const BOTH: [Method; 3] = [Method::GET, Method::HEAD, Method::POST];
+    const WRITTEN: [Method; 1] = [Method::POST];
+    let is_words = path
+        .strip_prefix("/api/v1/incidents/")
+        .and_then(|rest| rest.strip_suffix("/words"));
+    if path == "/api/v1/claims" {
+        let message = "claims are read and handed in: use GET, HEAD or POST";
+        (&BOTH, "GET, HEAD, POST", message)
+    } else if is_words.is_some_and(|id| !id.contains('/')) {
+        let message = "words are written here with POST, and read in the incident's report";
+        (&WRITTEN, "POST", message)
+    } else {
+        let message = "everything here is read: use GET or HEAD";
+        (&READ, "GET, HEAD", message)
+    }
+}
 
-/// Refuses what is never served: other methods than GET and HEAD, except where claims are handed
-/// in, and endless addresses.
+/// Refuses what is never served: other methods than GET and HEAD, except where operators write,
+/// and endless addresses.
 pub(super) async fn bounds(request: Request, next: Next) -> Response {
-    let written = request.uri().path() == WRITTEN;
-    let allowed = match *request.method() {
-        Method::GET | Method::HEAD => true,
-        Method::POST => written,
-        _ => false,
-    };
-    if !allowed {
-        let (methods, message) = if written {
-            (
-                "GET, HEAD, POST",
-                "claims are read and handed in: use GET, HEAD or POST",
-            )
-        } else {
-            ("GET, HEAD", "everything here is read: use GET or HEAD")
-        };
+    let (allowed, methods, message) = methods(request.uri().path());
+    if !allowed.contains(request.method()) {
         let refusal = ApiError {
             status: StatusCode::METHOD_NOT_ALLOWED,
             code: "method_not_allowed",

@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bongsu_availability::{Board, FeatureView, Rto, Strip, Transition, Windows};
+use bongsu_availability::{
+    Board, FeatureView, IncidentView, RecoveryView, Rto, Strip, Transition, Windows,
+};
 use bongsu_model::{
     AgentId, Catalogue, Claim, FeatureId, FeatureState, Names, OperatorId, RegionId, RunId,
     TargetName, Timestamp, Vantage,
@@ -15,10 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{RunAnswer, RunDetailAnswer};
 use crate::claims::{HandInError, HandedIn, Stated};
-use crate::config::{TokenHash, TraceLink};
+use crate::config::{Duties, TokenHash, TraceLink};
 use crate::control::ChannelView;
 use crate::counters::Metric;
+use crate::journal::EvidencePage;
 use crate::published::Published;
+use crate::report::Words;
+use crate::report::evidence::Wanted;
+use crate::report::pen::WriteError;
+use crate::report::tally::Fold;
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
@@ -83,6 +90,15 @@ pub enum StripError {
     /// Deriving has ended.
     #[error("nothing is derived any more")]
     Ended,
+}
+
+/// The runs of an incident, added up.
+#[derive(Debug)]
+pub struct Folded {
+    /// What they come to.
+    pub fold: Fold,
+    /// When the oldest run that is kept was received.
+    pub kept_from: Option<Timestamp>,
 }
 
 /// Where the web layer takes what it shows from.
@@ -150,6 +166,39 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
         by: OperatorId,
         claims: Vec<Claim>,
     ) -> BoxFuture<'_, Result<Vec<HandedIn>, HandInError>>;
+
+    /// What reports rest on beside what is measured.
+    fn duties(&self) -> &Duties;
+
+    /// The runs of an incident, added up.
+    fn fold(
+        &self,
+        incident: &IncidentView,
+        outage: Option<&RecoveryView>,
+    ) -> BoxFuture<'_, Result<Folded, ReadRunsError>>;
+
+    /// A page of the runs that are wanted, after a place and up to one.
+    fn evidence(
+        &self,
+        wanted: Wanted,
+        after: u64,
+        until: u64,
+    ) -> BoxFuture<'_, Result<EvidencePage, ReadRunsError>>;
+
+    /// What people wrote of an incident, the oldest first.
+    fn words(
+        &self,
+        target: &TargetName,
+        incident: &str,
+    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>>;
+
+    /// Keeps what an operator wrote of an incident.
+    fn write(
+        &self,
+        by: OperatorId,
+        about: (TargetName, String),
+        words: Words,
+    ) -> BoxFuture<'_, Result<(), WriteError>>;
 
     /// Where a run's trace is looked at.
     fn trace_link(&self) -> Option<&TraceLink>;

@@ -6,30 +6,33 @@ use std::time::Duration;
 
 use bongsu_availability::{
     AgentView, Availability, Board, CellView, Change, Confidence, Failure, FeatureView, FleetState,
-    FleetView, Ledger, Presence, QuarantineStep, Rto, RunRef, Strip, Transition, Windows,
+    FleetView, IncidentView, Ledger, Presence, QuarantineStep, RecoveryView, Rto, RunRef, Strip,
+    Transition, Windows,
 };
 use bongsu_collector::claims::{ClaimBook, HandInError, HandedIn, MeasuredLog, Stated};
-use bongsu_collector::config::{TokenHash, TraceLink};
+use bongsu_collector::config::{Duties, TokenHash, TraceLink};
 use bongsu_collector::control::{ChannelKind, ChannelView, ConfigView, HealthView};
 use bongsu_collector::counters::{Metric, MetricKind};
-use bongsu_collector::journal::AppendError;
+use bongsu_collector::journal::{AppendError, EvidencePage};
 use bongsu_collector::published::Published;
+use bongsu_collector::report::Words;
+use bongsu_collector::report::evidence::Wanted;
+use bongsu_collector::report::pen::WriteError;
 use bongsu_collector::strips::StripWanted;
 use bongsu_collector::tally::RunCount;
 use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer, RunMention};
-use bongsu_collector::web::source::{ReadRunsError, RunsWanted, Source, StripError};
+use bongsu_collector::web::source::{Folded, ReadRunsError, RunsWanted, Source, StripError};
 use bongsu_model::{
     AgentId, BootId, Catalogue, CellKey, CellState, Claim, ControlCheck, FailClass, Feature,
-    FeatureId, FeatureState, Heartbeat, Names, NetworkId, OperatorId, Overlay, Paid, Rank,
-    RegionId, Revision, RunId, RunReport, Service, ServiceId, SpoolDepth, TargetName, Timestamp,
-    Vantage,
+    FeatureId, FeatureState, Heartbeat, Names, NetworkId, OperatorId, Overlay, Rank, RegionId,
+    Revision, RunId, RunReport, Service, ServiceId, SpoolDepth, TargetName, Timestamp, Vantage,
 };
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::{claims, recovery, runs, strips};
+use super::{claims, recovery, report, runs, strips};
 
 /// 2022-10-16 14:30:00 in Seoul.
 pub(super) const NOW: Timestamp = Timestamp::from_unix_seconds(1_665_898_200);
@@ -53,6 +56,7 @@ pub(super) struct Fixture {
     trace_link: Option<TraceLink>,
     strips: Result<(), StripError>,
     speed: f64,
+    duties: Duties,
     stopping: CancellationToken,
 }
 
@@ -102,6 +106,7 @@ impl Fixture {
             trace_link: None,
             strips: Ok(()),
             speed: 1.0,
+            duties: report::duties(),
             stopping: CancellationToken::new(),
         }
     }
@@ -324,6 +329,53 @@ impl Source for Fixture {
         Box::pin(async { taken })
     }
 
+    fn duties(&self) -> &Duties {
+        &self.duties
+    }
+
+    fn fold(
+        &self,
+        incident: &IncidentView,
+        outage: Option<&RecoveryView>,
+    ) -> BoxFuture<'_, Result<Folded, ReadRunsError>> {
+        let folded = report::folded(incident, outage);
+        Box::pin(async { Ok(folded) })
+    }
+
+    fn evidence(
+        &self,
+        wanted: Wanted,
+        after: u64,
+        until: u64,
+    ) -> BoxFuture<'_, Result<EvidencePage, ReadRunsError>> {
+        let page = report::page(&wanted, after, until);
+        Box::pin(async { Ok(page) })
+    }
+
+    fn words(
+        &self,
+        _target: &TargetName,
+        incident: &str,
+    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
+        let words = report::words(incident);
+        Box::pin(async { Ok(words) })
+    }
+
+    /// Keeps nothing, and says so only when more than one topic is written.
+    fn write(
+        &self,
+        _by: OperatorId,
+        _about: (TargetName, String),
+        words: Words,
+    ) -> BoxFuture<'_, Result<(), WriteError>> {
+        let kept = if words.texts.len() > 1 {
+            Err(WriteError::Append(AppendError::Refused("full".into())))
+        } else {
+            Ok(())
+        };
+        Box::pin(async { kept })
+    }
+
     fn trace_link(&self) -> Option<&TraceLink> {
         self.trace_link.as_ref()
     }
@@ -459,7 +511,7 @@ fn catalogue() -> Catalogue {
                 life_impact: Rank::new(3).unwrap(),
                 absence_harm: Rank::new(1).unwrap(),
                 daily_users: 1,
-                paid: Paid::Free,
+                paid: report::paid(id),
                 depends_on: Vec::new(),
                 objective: None,
             })

@@ -11,6 +11,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod recovery;
+mod report;
 mod runs;
 mod strips;
 mod visit;

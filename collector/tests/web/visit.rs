@@ -54,6 +54,13 @@ pub(super) async fn hand_in(address: &str, body: &serde_json::Value) -> Answer {
     send(router(), Method::POST, address, &headers, body).await
 }
 
+/// Writes a text to an address.
+pub(super) async fn write(address: &str, who: &str, media_type: &str, text: &str) -> Answer {
+    let headers = [("authorization", who), ("content-type", media_type)];
+    let body = Body::from(text.to_owned());
+    send(router(), Method::POST, address, &headers, body).await
+}
+
 async fn ask_of(router: Router, method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {
     send(router, method, address, headers, Body::empty()).await
 }

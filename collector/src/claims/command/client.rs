@@ -15,14 +15,14 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// An answer that is JSON.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Answer {
     /// Why it is a refusal, in the collector's words.
-    pub(super) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let message = self.body["error"]["message"].as_str();
         let message = message.unwrap_or("no reason was given");
         format!("the collector refused ({}): {message}", self.status)
@@ -31,13 +31,13 @@ impl Answer {
 
 /// A client of one collector.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: reqwest::Url,
 }
 
 impl Client {
-    pub(super) fn new(whom: &Whom) -> Result<Self, String> {
+    pub(crate) fn new(whom: &Whom) -> Result<Self, String> {
         // Whoever was first installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let given = &whom.collector;
@@ -62,7 +62,7 @@ impl Client {
     }
 
     /// Asks an address of the API; parameters without a value are left out.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         path: &str,
         parameters: &[(&str, Option<&str>)],
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// Posts JSON with a token.
-    pub(super) async fn post(
+    pub(crate) async fn post(
         &self,
         path: &str,
         token: &Secret,

@@ -72,7 +72,7 @@ pub struct IncidentClockAnswer {
 }
 
 /// How a clock of an incident stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockStanding {
     /// What it waits for has not happened, or is not known.
@@ -96,23 +96,7 @@ fn clocks(
     let named = clocks.named().into_iter();
     named
         .map(|(name, at)| {
-            let standing = match (name, at) {
-                (_, None) => ClockStanding::Open,
-                ("t_20m" | "t_30m_dc" | "t_2h" | "t_4h", Some(at)) => {
-                    let end = incident.resolved.or(incident.closed);
-                    let out_at = end.unwrap_or(as_of).min(as_of);
-                    match (out_at >= at, incident.resolved, end) {
-                        (true, _, _) => ClockStanding::Passed,
-                        (false, Some(_), _) => ClockStanding::Met,
-                        // It was closed, and nobody measured whether it was over before.
-                        (false, None, Some(_)) => ClockStanding::Open,
-                        (false, None, None) => ClockStanding::Running,
-                    }
-                }
-                ("t_30d", Some(at)) if at <= as_of => ClockStanding::Passed,
-                ("t_30d", Some(_)) => ClockStanding::Running,
-                (_, Some(_)) => ClockStanding::Happened,
-            };
+            let standing = clock_standing(name, at, incident, as_of);
             IncidentClockAnswer {
                 name,
                 at: at.map(Time),
@@ -120,6 +104,32 @@ fn clocks(
             }
         })
         .collect()
+}
+
+/// How the clock of this name stands that reads `at` for this incident.
+pub(crate) fn clock_standing(
+    name: &str,
+    at: Option<Timestamp>,
+    incident: &IncidentView,
+    as_of: Timestamp,
+) -> ClockStanding {
+    match (name, at) {
+        (_, None) => ClockStanding::Open,
+        ("t_20m" | "t_30m_dc" | "t_2h" | "t_4h", Some(at)) => {
+            let end = incident.resolved.or(incident.closed);
+            let out_at = end.unwrap_or(as_of).min(as_of);
+            match (out_at >= at, incident.resolved, end) {
+                (true, _, _) => ClockStanding::Passed,
+                (false, Some(_), _) => ClockStanding::Met,
+                // It was closed, and nobody measured whether it was over before.
+                (false, None, Some(_)) => ClockStanding::Open,
+                (false, None, None) => ClockStanding::Running,
+            }
+        }
+        ("t_30d", Some(at)) if at <= as_of => ClockStanding::Passed,
+        ("t_30d", Some(_)) => ClockStanding::Running,
+        (_, Some(_)) => ClockStanding::Happened,
+    }
 }
 
 /// Something that happened in an incident. Fields that do not apply are null.

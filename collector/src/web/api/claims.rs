@@ -1,18 +1,15 @@
 //! `/api/v1/claims`: what was said, and where operators hand it in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use bongsu_model::{Claim, OperatorId};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use bongsu_model::Claim;
 use serde_json::{Value, json};
 
-use super::{ApiError, JSON, json};
-use crate::bearer;
+use super::{ApiError, JSON, json, written};
 use crate::claims::{
     CLAIMS_PER_REQUEST_MAX, Grounds, HandInError, HandedIn, Mistake, RawClaim, lower,
 };
@@ -26,9 +23,6 @@ pub(super) const CLAIMS_DEFAULT: u32 = 100;
 
 /// Largest body in bytes: the most claims of one request, each with 4 KiB.
 const BODY_BYTES_MAX: usize = CLAIMS_PER_REQUEST_MAX * 4 * 1024;
-
-/// How long a body may take to come, in wall time.
-const BODY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Mistakes that are told of one request.
 const MISTAKES_MAX: usize = 100;
@@ -74,7 +68,6 @@ pub(super) async fn hand_in(
 /// Why no claim of a request was taken in.
 enum Refusal {
     Whole(ApiError),
-    Unauthorized(ApiError),
     Mistakes(Vec<Mistake>),
 }
 
@@ -88,9 +81,6 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Whole(error) => error.into_response(),
-            Self::Unauthorized(error) => {
-                ([(header::WWW_AUTHENTICATE, "Bearer")], error).into_response()
-            }
             Self::Mistakes(mistakes) => {
                 let told = mistakes.iter().take(MISTAKES_MAX).map(|mistake| {
                     json!({
@@ -124,7 +114,7 @@ async fn taken_in(
     uri: &Uri,
     body: Body,
 ) -> Result<HandedInAnswer, Refusal> {
-    let by = operator(web, headers)?;
+    let by = written::operator(web, headers)?;
     if uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(refused(
             StatusCode::BAD_REQUEST,
@@ -132,23 +122,14 @@ async fn taken_in(
             "claims are handed in without parameters: write `target` into each claim".to_owned(),
         ));
     }
-    let json_body = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| {
-            value
-                .split(';')
-                .next()
-                .is_some_and(|t| t.trim() == "application/json")
-        });
-    if !json_body {
+    if !written::is_of(headers, "application/json") {
         return Err(refused(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not_json",
             "send claims as JSON with `Content-Type: application/json`".to_owned(),
         ));
     }
-    let bytes = read(body).await?;
+    let bytes = written::read(body, BODY_BYTES_MAX, "claims").await?;
     let picture = web.picture().await?;
     let claims = claims_of(web, &picture, &bytes)?;
     let ids: Vec<_> = claims.iter().map(Claim::id).collect();
@@ -169,45 +150,6 @@ async fn taken_in(
         known: became.len() as u64 - new,
         claims: claims.collect(),
     })
-}
-
-fn operator(web: &Web, headers: &HeaderMap) -> Result<OperatorId, Refusal> {
-    let refused = |message: &str| {
-        Refusal::Unauthorized(ApiError {
-            status: StatusCode::UNAUTHORIZED,
-            code: "unauthorized",
-            message: message.to_owned(),
-        })
-    };
-    let token = bearer::token(headers).map_err(refused)?;
-    web.source.operator(&token).ok_or_else(|| {
-        refused(
-            "no operator has this token; list its SHA-256 under [[operator]] in the collector's \
-             configuration",
-        )
-    })
-}
-
-async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
-    match tokio::time::timeout(BODY_WITHIN, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!("at most {BODY_BYTES_MAX} bytes of claims are read: hand in fewer at a time"),
-        )),
-        Ok(Err(error)) => Err(refused(
-            StatusCode::BAD_REQUEST,
-            "body_unreadable",
-            format!("the body could not be read: {error}"),
-        )),
-        Err(_) => Err(refused(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_too_slow",
-            format!("the body did not come within {} s", BODY_WITHIN.as_secs()),
-        )),
-    }
 }
 
 /// The claims of a body, or all that is wrong with them.

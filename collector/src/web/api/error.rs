@@ -47,10 +47,12 @@ impl IntoResponse for ApiError {
         });
         let retry = (self.status == StatusCode::SERVICE_UNAVAILABLE)
             .then_some([(header::RETRY_AFTER, "5")]);
+        let who = (self.status == StatusCode::UNAUTHORIZED)
+            .then_some([(header::WWW_AUTHENTICATE, "Bearer")]);
         let headers = [
             (header::CONTENT_TYPE, "application/json; charset=utf-8"),
             (header::CACHE_CONTROL, "no-store"),
         ];
-        (self.status, headers, retry, body.to_string()).into_response()
+        (self.status, headers, retry, who, body.to_string()).into_response()
     }
 }

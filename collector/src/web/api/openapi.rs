@@ -1,5 +1,6 @@
 //! The OpenAPI document: every endpoint, every field, one line each.
 
+mod report;
 mod schema;
 
 use bongsu_availability::StripWindow;
@@ -86,6 +87,10 @@ pub fn document() -> Value {
                 "IncidentDetail",
                 &[in_path("id", "The name of an incident."), target()],
             ),
+            "/incidents/{id}/report": report::report(),
+            "/incidents/{id}/files/{name}": report::file(),
+            "/incidents/{id}/evidence": report::evidence(),
+            "/incidents/{id}/words": report::words(),
             "/copy": path(
                 "Board and recovery as files of one instant, to be served from anywhere.",
                 "Copy",

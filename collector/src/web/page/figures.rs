@@ -50,7 +50,7 @@ fn stamped(at: Time, zone: &TimeZone, pattern: &str) -> Markup {
 }
 
 /// A duration in its two largest units, coarse enough to change seldom: `3일 4시간`, `12 min`.
-pub(super) fn duration(duration: Duration, lang: Lang) -> String {
+pub(crate) fn duration(duration: Duration, lang: Lang) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let two = |first: u64, first_unit: &str, second: u64, second_unit: &str| {
@@ -87,7 +87,7 @@ pub(super) fn age(age: Duration, lang: Lang) -> String {
 }
 
 /// A ratio in percent, cut and not rounded to two places, so that 100 % means all; "–" for none.
-pub(super) fn percent(ratio: Option<f64>) -> String {
+pub(crate) fn percent(ratio: Option<f64>) -> String {
     let Some(ratio) = ratio.filter(|ratio| ratio.is_finite()) else {
         return "–".to_owned();
     };

@@ -132,8 +132,11 @@ pub fn incident_page(context: &PageContext, detail: &IncidentDetailAnswer) -> St
         (subject(context, incident))
         (freshness(context, detail.as_of))
         div.card data-part="clocks" { (clocks(context, &detail.clocks)) }
-        @if let Some(outage) = &detail.outage {
-            p.ways {
+        p.ways data-part="ways" {
+            a href=(context.link(&format!("/incidents/{}/report", incident.id))) {
+                (lang.pick("보고서와 고지 초안", "Report and drafts of notices"))
+            }
+            @if let Some(outage) = &detail.outage {
                 a href=(context.link(&format!("/recovery?outage={outage}"))) {
                     (lang.pick("복구 현황에서 보기", "On the recovery board"))
                 }
@@ -210,7 +213,7 @@ fn clocks(context: &PageContext, clocks: &[IncidentClockAnswer]) -> Markup {
                             Some(at) => (figures::time(at, context.now, &context.zone)),
                             None => "–",
                         }
-                        @if let Some((tone, word)) = standing(clock, lang) {
+                        @if let Some((tone, word)) = clock_standing_label(clock.standing, lang) {
                             " " span class={ "label t-" (tone) } { (word) }
                         }
                     }
@@ -221,8 +224,11 @@ fn clocks(context: &PageContext, clocks: &[IncidentClockAnswer]) -> Markup {
 }
 
 /// What is said beside a clock's instant.
-const fn standing(clock: &IncidentClockAnswer, lang: Lang) -> Option<(&'static str, &'static str)> {
-    match clock.standing {
+pub(super) const fn clock_standing_label(
+    standing: ClockStanding,
+    lang: Lang,
+) -> Option<(&'static str, &'static str)> {
+    match standing {
         ClockStanding::Open | ClockStanding::Happened => None,
         ClockStanding::Running => Some(("unknown", lang.pick("진행 중", "running"))),
         ClockStanding::Passed => Some(("bad", lang.pick("지남", "passed"))),

@@ -145,9 +145,14 @@ pub(super) fn freshness(context: &PageContext, as_of: Time) -> Markup {
     }
 }
 
-/// How seldom a heavy page is loaded again, in seconds: a feature's page has hundreds of buckets.
+/// How seldom a heavy page is loaded again, in seconds: a feature's page has hundreds of buckets,
+/// and a report reads every run of its incident.
 fn seldom(context: &PageContext) -> Option<u32> {
-    context.path.starts_with("/features/").then_some(8)
+    if context.path.ends_with("/report") {
+        Some(60)
+    } else {
+        context.path.starts_with("/features/").then_some(8)
+    }
 }
 
 fn head(title: &str) -> Markup {

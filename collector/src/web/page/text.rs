@@ -5,6 +5,7 @@ use bongsu_model::{
     CellState, ClaimConfidence, ClaimedState, Comparison, FeatureState, Overlay, Track,
 };
 
+use crate::report::Topic;
 use crate::web::answer::NamesAnswer;
 
 /// A language that pages are shown in.
@@ -207,6 +208,38 @@ impl Lang {
             "t_recover_sustained" => self.pick("지속 복구", "Sustained recovery"),
             "t_30d" => self.pick("손해배상 안내 30일", "30 days: damages notice"),
             other => other,
+        }
+    }
+
+    /// What people write about.
+    pub const fn topic(self, topic: Topic) -> &'static str {
+        match topic {
+            Topic::Cause => self.pick("원인", "Cause"),
+            Topic::Response => self.pick("대응 현황", "State of the response"),
+            Topic::Contact => self.pick("상담·문의", "Contact"),
+            Topic::Measures => self.pick("응급조치", "Emergency measures"),
+            Topic::Plan => self.pick("향후 계획", "Plan"),
+            Topic::Place => self.pick("장소", "Place"),
+            Topic::Damage => self.pick("피해", "Damage"),
+            Topic::Claimant => self.pick("청구할 수 있는 사람", "Who may claim"),
+            Topic::Standard => self.pick("배상 기준", "Standard of damages"),
+            Topic::Procedure => self.pick("청구 절차", "Procedure of claims"),
+            Topic::Other => self.pick("그 밖의 사항", "Other"),
+        }
+    }
+
+    /// A draft of a report, by the name of its file.
+    pub fn draft(self, file: &str) -> &str {
+        match file.split('.').next().unwrap_or_default() {
+            "notice-mail" => self.pick("이용자 고지: 메일", "Notice to users: mail"),
+            "notice-site" => self.pick("이용자 고지: 앱·사이트", "Notice to users: app and site"),
+            "notice-sms" => self.pick("이용자 고지: 문자", "Notice to users: SMS"),
+            "notice-disaster" => self.pick("재난문자", "Disaster text"),
+            "notice-press" => self.pick("언론 우선 고지", "To the press first"),
+            "regulator-dc" => self.pick("보고서: 데이터센터", "Report: data centre"),
+            "regulator-vas" => self.pick("보고서: 부가통신사업자", "Report: value-added operator"),
+            "damages" => self.pick("손해배상 안내", "Notice of damages"),
+            _ => file,
         }
     }
 

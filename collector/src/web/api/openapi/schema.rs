@@ -3,9 +3,12 @@
 use bongsu_availability::RecoveryState;
 use bongsu_model::{
     BlindReason, CellState, ClaimConfidence, ClaimedState, CleanupState, Comparison, FailClass,
-    FeatureState, Overlay, StepKind, Track, TriggerKind, Verb,
+    FeatureState, Overlay, Paid, StepKind, Track, TriggerKind, Verb,
 };
 use serde_json::{Map, Value, json};
+
+use crate::report::Role;
+use crate::report::profile::{Duty, Word as _};
 
 /// A field per line, so that a reader sees what there is.
 const SHAPES: &str = include_str!("shapes.txt");
@@ -60,6 +63,9 @@ pub(super) fn schemas() -> Value {
             "ClaimConfidence",
             words(ClaimConfidence::ALL, ClaimConfidence::as_str),
         ),
+        ("Paid", words(Paid::ALL, Paid::as_str)),
+        ("Role", words(Role::ALL, Role::as_str)),
+        ("Duty", words(Duty::ALL, Duty::as_str)),
         ("Comparison", words(Comparison::ALL, Comparison::as_str)),
     ] {
         all.insert(name.to_owned(), json!({ "type": "string", "enum": words }));

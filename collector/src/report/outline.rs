@@ -1,0 +1,94 @@
+//! An incident in outline: its times, and the clocks that duties and manuals set on it.
+
+use bongsu_availability::{IncidentClocks, IncidentPhase, IncidentView};
+use bongsu_model::{FeatureId, RunId, Timestamp};
+
+use crate::claims::{Announcement, ClaimBook};
+use crate::web::answer::{ClockStanding, Time, clock_standing};
+
+/// A clock of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Clock {
+    /// Its name: `t_fail_first`, `t_20m` …
+    pub name: String,
+    /// Its instant; null where it has none yet.
+    pub at: Option<Time>,
+    /// How it stands.
+    pub standing: ClockStanding,
+}
+
+/// The ten clocks of `incident` as of `now`: a function of the incident, of what was said, and of
+/// the present.
+pub fn clocks(incident: &IncidentView, claims: &ClaimBook, now: Timestamp) -> Vec<Clock> {
+    let announced = Announcement::of(incident, claims);
+    let announced = announced.map(|first| first.stated.claim.published);
+    let clocks = IncidentClocks::of(incident, announced).named();
+    let clock = |(name, at): (&'static str, Option<Timestamp>)| Clock {
+        name: name.to_owned(),
+        at: at.map(Time),
+        standing: clock_standing(name, at, incident, now),
+    };
+    clocks.into_iter().map(clock).collect()
+}
+
+/// What is told of the incident itself.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Outline {
+    /// Its name.
+    pub id: String,
+    /// The word of its phase: `open`, `recovering`, `resolved`, `closed`.
+    pub phase: String,
+    /// The most upstream of its features.
+    pub root: FeatureId,
+    /// Start of the last good run before it.
+    pub onset_low: Option<Time>,
+    /// Start of the first failed run.
+    pub onset: Time,
+    /// When it was decided.
+    pub detected: Time,
+    /// When the platform's owner first said so.
+    pub announced: Option<Time>,
+    /// Start of the first run that passed again.
+    pub recover_first: Option<Time>,
+    /// Start of the last unbroken streak of passes, once everything is up.
+    pub resolved: Option<Time>,
+    /// When the quiet period was over.
+    pub closed: Option<Time>,
+    /// How often a cell of it went down again.
+    pub relapses: u32,
+    /// Whether a cell of it is out of sight.
+    pub lost_sight: bool,
+    /// Runs that speak for it.
+    pub evidence: Vec<RunId>,
+}
+
+impl Outline {
+    /// The outline of `incident`.
+    pub fn of(incident: &IncidentView, claims: &ClaimBook) -> Self {
+        let announced = Announcement::of(incident, claims);
+        Self {
+            id: incident.id.to_string(),
+            phase: word(incident.phase).to_owned(),
+            root: incident.root.clone(),
+            onset_low: incident.onset_low.map(Time::cut),
+            onset: Time::cut(incident.onset),
+            detected: Time::cut(incident.detected),
+            announced: announced.map(|first| Time::cut(first.stated.claim.published)),
+            recover_first: incident.recover_first.map(Time::cut),
+            resolved: incident.resolved.map(Time::cut),
+            closed: incident.closed.map(Time::cut),
+            relapses: incident.relapses,
+            lost_sight: incident.lost_sight,
+            evidence: incident.evidence.clone(),
+        }
+    }
+}
+
+const fn word(phase: IncidentPhase) -> &'static str {
+    match phase {
+        IncidentPhase::Open => "open",
+        IncidentPhase::Recovering => "recovering",
+        IncidentPhase::Resolved => "resolved",
+        IncidentPhase::Closed => "closed",
+    }
+}
