@@ -153,4 +153,6 @@ impl WriterThread {
 #[cfg(test)]
 mod claims_tests;
 #[cfg(test)]
+mod dossier_tests;
+#[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ mod damages;
 pub mod duty;
 pub mod evidence;
 pub mod files;
+pub mod folds;
 pub mod manifest;
 mod notice;
 pub mod outline;

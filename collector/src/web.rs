@@ -63,7 +63,12 @@ const TRANSITIONS_SHOWN: usize = 50;
 
 /// All that is served on `[listen] web`; claims are handed in at `desk`, words written with `pen`.
 pub fn router(shared: Arc<Shared>, desk: Desk, pen: Pen) -> Router {
-    router_of(Arc::new(Live { shared, desk, pen }))
+    router_of(Arc::new(Live {
+        shared,
+        desk,
+        pen,
+        folds: Arc::default(),
+    }))
 }
 
 /// The same over any source: tests show a fixture.

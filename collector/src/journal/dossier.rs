@@ -18,7 +18,9 @@ const LOOKED_THROUGH_MAX: i64 = 200_000;
 pub struct EvidencePage {
     /// The runs, in the journal's order.
     pub records: Vec<Record>,
-    /// Up to which place it looked: where the next page begins. None after the last.
+    /// Up to which place it looked.
+    pub looked: u64,
+    /// Where the next page begins. None after the last.
     pub next: Option<u64>,
 }
 
@@ -77,28 +79,29 @@ impl Reader {
                 });
             }
             let is_full = records.len() == PAGE_MAX;
-            let reached = if is_full {
-                records.last().map(|record| record.seq)
-            } else {
-                (to < end).then(|| to.cast_unsigned())
-            };
+            let last = records.last().filter(|_| is_full).map(|record| record.seq);
+            let looked = last.unwrap_or_else(|| to.max(0).cast_unsigned());
             Ok(EvidencePage {
+                next: (is_full || to < end).then_some(looked),
+                looked,
                 records,
-                next: reached,
             })
         })
     }
 
-    /// When the oldest run that is kept was received.
+    /// The place of the oldest run that is kept, and when it was received.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn oldest_run(&self) -> Result<Option<Timestamp>, ReadError> {
+    pub fn oldest_run(&self) -> Result<Option<(u64, Timestamp)>, ReadError> {
         self.with(|connection| {
-            let sql = "SELECT received FROM event NOT INDEXED WHERE run IS NOT NULL ORDER BY seq \
+            let sql = "SELECT seq, received FROM event NOT INDEXED WHERE run IS NOT NULL ORDER BY seq \
                        LIMIT 1";
-            let oldest = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-            Ok(oldest.optional()?.map(stamp))
+            let oldest = connection.query_row(sql, [], |row| {
+                let seq = row.get::<_, i64>(0)?.cast_unsigned();
+                Ok((seq, stamp(row.get(1)?)))
+            });
+            Ok(oldest.optional()?)
         })
     }
 

@@ -124,13 +124,17 @@ impl ReportArguments {
         subject.words.extend(human);
         let shelf = subject.shelf().map_err(|error| (1, error.to_string()))?;
         let files = files(&subject, &shelf);
-        let failed = |error: std::io::Error| (1, format!("cannot write the report: {error}"));
+        let failed = |error: std::io::Error| {
+            let out = self.out.display();
+            (1, format!("cannot write the report into {out}: {error}"))
+        };
         std::fs::create_dir_all(&self.out).map_err(failed)?;
         let chain = self.evidence(&client, &subject).await?;
         if chain.head().to_string() != subject.evidence.head {
             return Err((
                 1,
-                "the incident took in another feature while its runs were read: try again"
+                "the runs behind the report changed while they were read: another feature was \
+                 affected, or the oldest left the journal; try again"
                     .to_owned(),
             ));
         }

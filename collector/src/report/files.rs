@@ -47,12 +47,6 @@ pub fn files(subject: &Subject, shelf: &Shelf) -> Vec<File> {
     files
 }
 
-/// The file of this name.
-pub fn named(subject: &Subject, shelf: &Shelf, name: &str) -> Option<File> {
-    let mut files = files(subject, shelf).into_iter();
-    files.find(|file| file.name == name)
-}
-
 /// The texts in the language of `wording`.
 pub(crate) fn drafts(wording: &Wording<'_>, duties: &[Assessment]) -> Vec<File> {
     let report = |form| regulator::report(wording, form, duties);

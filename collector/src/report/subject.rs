@@ -11,7 +11,7 @@ use super::outline::{Clock, Outline, clocks};
 use super::platform::Circumstance;
 use super::shelf::{Paper, Shelf, ShelfError};
 use super::span::Span;
-use super::tally::{Fold, Tally};
+use super::tally::{Fold, Tally, Window};
 use super::words::{self, Said, Topic, Words};
 use super::{Assessment, Platform, duty, profile};
 use crate::claims::{ClaimBook, MeasuredLog};
@@ -264,17 +264,7 @@ fn one(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>, now: Time
     let (incident, catalogue) = (ground.incident, ground.naming.catalogue);
     let listed = catalogue.feature(id);
     let service = listed.and_then(|feature| catalogue.service(&feature.service));
-    let clock = row.and_then(|row| row.clock);
-    let is_back = row.is_some_and(|row| row.state.is_restored());
-    let from = clock.map_or(incident.onset, |clock| clock.started);
-    let until = clock
-        .and_then(|clock| clock.stopped)
-        .filter(|_| is_back)
-        .or(incident.resolved);
-    let span = Span {
-        from: Time::cut(from),
-        until: until.map(Time::cut),
-    };
+    let span = span_of(ground, id);
     let is_down = incident.cells.iter().any(|cell| cell.feature == *id);
     Affected {
         id: id.clone(),
@@ -291,7 +281,9 @@ fn one(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>, now: Time
         ),
         daily_users: listed.map(|feature| feature.daily_users),
         is_blocked: !is_down,
-        state: state(row.map(|row| row.state), until).as_str().to_owned(),
+        state: state(row.map(|row| row.state), span.until.is_some())
+            .as_str()
+            .to_owned(),
         from: span.from,
         until: span.until,
         regions: scopes(ground, id, row),
@@ -299,12 +291,27 @@ fn one(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>, now: Time
     }
 }
 
-/// The state of a row; where none is remembered, what the incident's end says.
-fn state(known: Option<RecoveryState>, until: Option<Timestamp>) -> RecoveryState {
-    match (known, until) {
-        (Some(known), _) => known,
-        (None, Some(_)) => RecoveryState::Recovered,
-        (None, None) => RecoveryState::Down,
+/// From the first of its regions that was out to the last that was back.
+fn span_of(ground: &Ground<'_>, id: &FeatureId) -> Span {
+    let windows = ground.fold.windows().iter();
+    let windows = windows.filter(|((feature, _), _)| feature == id);
+    let windows: Vec<Window> = windows.map(|(_, window)| *window).collect();
+    let first = windows.iter().map(|window| window.from).min();
+    let ends: Option<Vec<Timestamp>> = windows.iter().map(|window| window.until).collect();
+    let last = ends.and_then(|ends| ends.into_iter().max());
+    Span {
+        from: Time::cut(first.unwrap_or(ground.incident.onset)),
+        until: last.map(Time::cut),
+    }
+}
+
+/// How far it is: what a row of a newer incident says is not this one's.
+fn state(known: Option<RecoveryState>, is_back: bool) -> RecoveryState {
+    match known {
+        Some(known) if known.is_restored() == is_back => known,
+        Some(_) | None if is_back => RecoveryState::Recovered,
+        Some(known) => known,
+        None => RecoveryState::Down,
     }
 }
 
@@ -320,7 +327,7 @@ fn scopes(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>) -> Vec
             let scope = Scope {
                 region: cell.1.clone(),
                 names: of_answer(ground.naming.region(&cell.1)),
-                state: state(known.map(|region| region.state), window.until)
+                state: state(known.map(|region| region.state), window.until.is_some())
                     .as_str()
                     .to_owned(),
                 from: Time::cut(window.from),

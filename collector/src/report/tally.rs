@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bongsu_availability::{IncidentView, RecoveryView};
+use bongsu_availability::{IncidentId, IncidentView, RecoveryView, RegionRecovery};
 use bongsu_model::{FeatureId, Outcome, RegionId, RunFacts, RunId, Timestamp, TriggerKind};
 
 use super::evidence::{Chain, RECORDS_MAX, Record, Summary};
@@ -102,15 +102,31 @@ pub fn windows(incident: &IncidentView, outage: Option<&RecoveryView>) -> BTreeM
             continue;
         }
         for region in &row.regions {
-            let back = region.state.is_restored();
-            let window = Window {
-                from: region.onset.unwrap_or(incident.onset),
-                until: region.first_pass.filter(|_| back).or(whole.until),
-            };
-            windows.insert((row.feature.clone(), region.region.clone()), window);
+            let cell = (row.feature.clone(), region.region.clone());
+            windows.insert(cell, window_of(region, whole));
         }
     }
     windows
+}
+
+/// When a region was out in the incident that is out for `whole`. Its row spans every incident of
+/// the outage: what lies outside of this one is another's.
+fn window_of(region: &RegionRecovery, whole: Window) -> Window {
+    let from = region
+        .onset
+        .map_or(whole.from, |onset| onset.max(whole.from));
+    let back = region
+        .first_pass
+        .filter(|_| region.state.is_restored())
+        .map(|back| whole.until.map_or(back, |end| end.min(back)));
+    let window = Window {
+        from,
+        until: back.or(whole.until),
+    };
+    match window.until {
+        Some(until) if until <= from => whole,
+        Some(_) | None => window,
+    }
 }
 
 /// What was counted of one cell.
@@ -170,12 +186,14 @@ impl Counted {
 }
 
 /// Adds up the runs of an incident in the journal's order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fold {
+    incident: IncidentId,
     windows: BTreeMap<Cell, Window>,
     cells: BTreeMap<Cell, Counted>,
     chain: Chain,
     awaited: BTreeSet<RunId>,
+    first_seq: Option<u64>,
     last_seq: u64,
     is_cut: bool,
 }
@@ -184,10 +202,12 @@ impl Fold {
     /// Before the first run of `incident`.
     pub fn new(incident: &IncidentView, outage: Option<&RecoveryView>) -> Self {
         Self {
+            incident: incident.id.clone(),
             windows: windows(incident, outage),
             cells: BTreeMap::new(),
             chain: Chain::of(incident.target.as_str(), incident.id.as_str()),
             awaited: incident.evidence.iter().copied().collect(),
+            first_seq: None,
             last_seq: 0,
             is_cut: false,
         }
@@ -200,6 +220,7 @@ impl Fold {
             return false;
         }
         self.chain.add(record);
+        self.first_seq.get_or_insert(record.seq);
         self.last_seq = record.seq;
         // What a later version journaled is in the chain, and in no count.
         let Ok(facts) = serde_json::from_str::<RunFacts>(&record.facts) else {
@@ -217,6 +238,21 @@ impl Fold {
     /// Says that there are more runs, which are not added.
     pub const fn cut(&mut self) {
         self.is_cut = true;
+    }
+
+    /// The place of the first run that was added.
+    pub const fn first_seq(&self) -> Option<u64> {
+        self.first_seq
+    }
+
+    /// Whether it is of the same incident.
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.incident == other.incident
+    }
+
+    /// Whether it counts the same runs into the same cells.
+    pub fn counts_as(&self, other: &Self) -> bool {
+        self.is_of(other) && self.windows == other.windows
     }
 
     /// The cells with their windows.
@@ -268,6 +304,55 @@ mod tests {
             assert!((until - high).abs() < 1e-4, "{until} is not {high}");
             let ratio = tally.failure_ratio().unwrap();
             assert!((from..=until).contains(&ratio));
+        }
+    }
+
+    #[test]
+    fn a_window_lies_within_its_incident_whatever_befell_the_feature_later() {
+        let at = Timestamp::from_unix_seconds;
+        let window = |from, until: Option<u64>| Window {
+            from: at(from),
+            until: until.map(at),
+        };
+        let region = |state, onset: u64, first_pass: Option<u64>| RegionRecovery {
+            region: RegionId::new("kr-seoul").unwrap(),
+            weight: 1.0,
+            state,
+            since: at(0),
+            blocked_by: None,
+            onset: Some(at(onset)),
+            first_pass: first_pass.map(at),
+            passes: 0,
+            relapses: 0,
+        };
+        use bongsu_availability::RecoveryState::{Down, Recovered, Recovering};
+        let (open, over) = (window(100, None), window(100, Some(200)));
+        for (whole, row, expected) in [
+            (open, region(Down, 110, None), window(110, None)),
+            (
+                open,
+                region(Recovered, 110, Some(150)),
+                window(110, Some(150)),
+            ),
+            // A streak that is not long enough is no end.
+            (open, region(Recovering, 110, Some(150)), window(110, None)),
+            // It began in an earlier incident of the outage.
+            (open, region(Down, 50, None), window(100, None)),
+            (
+                over,
+                region(Recovered, 110, Some(150)),
+                window(110, Some(150)),
+            ),
+            // It failed again in a later one.
+            (over, region(Down, 110, None), window(110, Some(200))),
+            (
+                over,
+                region(Recovered, 110, Some(900)),
+                window(110, Some(200)),
+            ),
+            (over, region(Recovered, 800, Some(900)), over),
+        ] {
+            assert_eq!(window_of(&row, whole), expected, "{row:?}");
         }
     }
 }

@@ -20,9 +20,9 @@ use crate::counters::Metric;
 use crate::journal::{EvidencePage, Neighbours, Reader, RunDetail, RunFilter, StoredRun};
 use crate::published::Published;
 use crate::report::Words;
-use crate::report::evidence::{PAGES_MAX, Wanted};
+use crate::report::evidence::Wanted;
+use crate::report::folds::{self, Folds};
 use crate::report::pen::{Pen, WriteError};
-use crate::report::tally::Fold;
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
@@ -33,6 +33,7 @@ pub(super) struct Live {
     pub(super) shared: Arc<Shared>,
     pub(super) desk: Desk,
     pub(super) pen: Pen,
+    pub(super) folds: Arc<Folds>,
 }
 
 impl Source for Live {
@@ -177,26 +178,12 @@ impl Source for Live {
         incident: &IncidentView,
         outage: Option<&RecoveryView>,
     ) -> BoxFuture<'_, Result<Folded, ReadRunsError>> {
-        let mut fold = Fold::new(incident, outage);
-        let wanted = Wanted::of(incident);
+        let (wanted, empty) = folds::of(incident, outage);
+        let folds = Arc::clone(&self.folds);
         let reading = self.shared.read(move |reader| {
-            let mut after = Some(0);
-            let mut pages = 0;
-            while let Some(from) = after {
-                if pages == PAGES_MAX {
-                    fold.cut();
-                    break;
-                }
-                pages += 1;
-                let page = reader.evidence(&wanted, from, u64::MAX)?;
-                if !page.records.iter().all(|record| fold.add(record)) {
-                    break;
-                }
-                after = page.next;
-            }
             Ok(Folded {
-                fold,
-                kept_from: reader.oldest_run()?,
+                fold: folds.read(reader, wanted, empty)?,
+                kept_from: reader.oldest_run()?.map(|(_, received)| received),
             })
         });
         Box::pin(async {

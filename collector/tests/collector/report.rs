@@ -160,7 +160,7 @@ fn tamper_with_each(report: &Path, place: &Path) {
     for file in files(report) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let content = std::fs::read(&file).unwrap();
-        for at in [0, content.len() / 3, content.len() / 2, content.len() - 1] {
+        for at in [content.len() / 2, content.len() - 1] {
             copied(report, place);
             let mut changed = content.clone();
             changed[at] ^= 1;
@@ -179,7 +179,7 @@ fn tamper_with_each(report: &Path, place: &Path) {
         let error = verify(place, None).unwrap_err().to_string();
         assert!(error.contains(&name), "{error}");
     }
-    assert_eq!(count, 26 * 4);
+    assert_eq!(count, 26 * 2);
     // Runs that are left out, moved or added.
     let evidence = std::fs::read_to_string(report.join("evidence.jsonl")).unwrap();
     let lines: Vec<&str> = evidence.lines().collect();
@@ -240,47 +240,49 @@ async fn what_operators_write_is_kept_with_who_and_when() {
     let vas = std::fs::read_to_string(out.join("regulator-vas.en.txt")).unwrap();
     assert!(vas.contains("Cause: Power (written by desk, "), "{vas}");
     assert!(vas.contains("Plan: A plan"), "{vas}");
+    wrong_files_and_unknown_incidents_write_nothing(&collector, &id, folder.path()).await;
     collector.shutdown().await;
 }
 
-#[tokio::test]
-async fn wrong_files_and_unknown_incidents_are_told_and_write_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let (collector, id) = after_an_outage(folder.path()).await;
-    let out = folder.path().join("report");
-    let wrong = folder.path().join("wrong.toml");
+async fn wrong_files_and_unknown_incidents_write_nothing(
+    collector: &Collector,
+    id: &str,
+    folder: &Path,
+) {
+    let out = folder.join("refused");
+    let wrong = folder.join("wrong.toml");
     std::fs::write(&wrong, HUMAN.replace("cause", "casue")).unwrap();
     let wrong = wrong.display().to_string();
-    let folder_of_none = folder.path().display().to_string();
+    let folder_of_none = folder.display().to_string();
     for (incident, more, code, says) in [
         (
-            id.as_str(),
+            id,
             &["--human", &wrong][..],
             2,
             "wrong.toml:3:1: unknown key `casue`",
         ),
         (
-            &id,
+            id,
             &["--human", "/nonexistent.toml"],
             2,
             "cannot read /nonexistent.toml",
         ),
         (
-            &id,
+            id,
             &["--after", &folder_of_none],
             2,
             "manifest.json: cannot be read",
         ),
         ("moon", &[], 1, "`moon` is not an incident of this target"),
-        (&id, &["--target", "moon"], 1, "is not a target"),
+        (id, &["--target", "moon"], 1, "is not a target"),
         (
-            &id,
+            id,
             &["--collector", "http://127.0.0.1:1"],
             1,
             "does not answer",
         ),
     ] {
-        let mut arguments = report_arguments(&collector, incident, &out, &[]);
+        let mut arguments = report_arguments(collector, incident, &out, &[]);
         if more.contains(&"--collector") {
             arguments.truncate(5);
         }
@@ -291,5 +293,4 @@ async fn wrong_files_and_unknown_incidents_are_told_and_write_nothing() {
         assert!(error.contains(says), "{error} does not say {says}");
         assert!(!out.join("manifest.json").exists());
     }
-    collector.shutdown().await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -64,9 +65,21 @@ pub(super) fn words(incident: &str) -> Vec<Words> {
     }
 }
 
+/// The runs of an incident, made once.
+fn records(wanted: &Wanted) -> Arc<[Record]> {
+    static KNOWN: Mutex<Vec<(Wanted, Arc<[Record]>)>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap();
+    if let Some((_, records)) = known.iter().find(|(asked, _)| asked == wanted) {
+        return Arc::clone(records);
+    }
+    let records: Arc<[Record]> = made(wanted).into();
+    known.push((wanted.clone(), Arc::clone(&records)));
+    records
+}
+
 /// A run each minute of one feature from each region: of text messages blocked, of the others
 /// failed for as long as the incident lasted, with every tenth passing.
-fn records(wanted: &Wanted) -> Vec<Record> {
+fn made(wanted: &Wanted) -> Vec<Record> {
     let template = runs::failed().facts;
     let mut records = Vec::new();
     let minutes = (0..20_400_u32).step_by(60).rev().map(u64::from);
@@ -121,11 +134,12 @@ pub(super) fn folded(incident: &IncidentView, outage: Option<&RecoveryView>) -> 
 
 /// Small pages, so that there are some.
 pub(super) fn page(wanted: &Wanted, after: u64, until: u64) -> EvidencePage {
-    let mut records = records(wanted);
+    let mut records = records(wanted).to_vec();
     records.retain(|record| record.seq > after && record.seq <= until);
     let more = records.len() > 30;
     records.truncate(30);
     EvidencePage {
+        looked: records.last().map_or(after, |record| record.seq),
         next: records.last().filter(|_| more).map(|record| record.seq),
         records,
     }

@@ -1,7 +1,7 @@
 //! The report of an incident as a page that is printed or looked at: clocks, duties, scope, SLA
 //! sheet, what people wrote, drafts. Live, and as one file that needs nothing else.
 
-use bongsu_model::FeatureId;
+use bongsu_model::{FeatureId, RunId};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::claims::claims_address;
@@ -13,6 +13,7 @@ use crate::report::files::{File, drafts};
 use crate::report::profile::Word as _;
 use crate::report::sla::{Row as SlaRow, rows as sla_rows};
 use crate::report::sms::Limit;
+use crate::report::subject::{Affected, Scope};
 use crate::report::wording::{Wording, gaps, standing_of};
 use crate::report::words::Topic;
 use crate::report::{Shelf, Subject};
@@ -175,14 +176,25 @@ fn clocks(wording: &Wording<'_>) -> Markup {
     }
 }
 
-/// A table that scrolls by itself where the page is narrow.
-fn table(title: &str, heads: &[&str], rows: &[Markup]) -> Markup {
+/// A row of a table: its tone and its cells.
+type Row = (&'static str, Vec<Markup>);
+
+/// A table that is a list of cards where the page is narrow.
+fn table(title: &str, heads: &[&str], rows: &[Row]) -> Markup {
     html! {
         div.card {
             div.scroll tabindex="0" role="region" aria-label=(title) {
-                table.rows {
+                table.rows.log.report {
                     thead { tr { @for head in heads { th scope="col" { (head) } } } }
-                    tbody { @for row in rows { (row) } }
+                    tbody {
+                        @for (tone, cells) in rows {
+                            tr class=(tone) {
+                                @for (head, cell) in heads.iter().zip(cells) {
+                                    td data-head=(head) { (cell) }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -210,36 +222,35 @@ fn duty_table(wording: &Wording<'_>, duties: &[Assessment]) -> Markup {
     }
 }
 
-fn duty_row(wording: &Wording<'_>, duty: &Assessment) -> Markup {
+fn duty_row(wording: &Wording<'_>, duty: &Assessment) -> Row {
     let tone = match duty.standing {
         Standing::Raised => "t-bad",
         Standing::Running | Standing::Undecided => "t-degraded",
         Standing::Below | Standing::Exempt | Standing::NotOurs => "",
     };
     let name = |id| feature_name(wording, id);
-    html! {
-        tr class=(tone) {
-            td {
-                strong { (wording.name(&duty.names)) } br;
-                small { (duty.profile) " · " (wording.name(&duty.recipient)) }
+    let cells = vec![
+        html! {
+            strong { (wording.name(&duty.names)) } br;
+            small { (duty.profile) " · " (wording.name(&duty.recipient)) }
+        },
+        html! { (standing_of(wording, duty)) },
+        html! {
+            @for (i, id) in duty.features.iter().enumerate() { @if i > 0 { ", " } (name(id)) }
+            @if duty.features.is_empty() { "–" }
+        },
+        html! {
+            @for freed in &duty.exempt {
+                div { (name(&freed.feature)) ": " (wording.name(&freed.why)) }
             }
-            td { (standing_of(wording, duty)) }
-            td {
-                @for (i, id) in duty.features.iter().enumerate() { @if i > 0 { ", " } (name(id)) }
-                @if duty.features.is_empty() { "–" }
-            }
-            td {
-                @for freed in &duty.exempt {
-                    div { (name(&freed.feature)) ": " (wording.name(&freed.why)) }
-                }
-                @if duty.exempt.is_empty() { "–" }
-            }
-            td {
-                @for open in duty.open.iter().chain(&duty.verify) { div { (wording.name(open)) } }
-                @if duty.open.is_empty() && duty.verify.is_empty() { "–" }
-            }
-        }
-    }
+            @if duty.exempt.is_empty() { "–" }
+        },
+        html! {
+            @for open in duty.open.iter().chain(&duty.verify) { div { (wording.name(open)) } }
+            @if duty.open.is_empty() && duty.verify.is_empty() { "–" }
+        },
+    ];
+    (tone, cells)
 }
 
 fn feature_name<'a>(wording: &Wording<'a>, id: &'a FeatureId) -> &'a str {
@@ -265,64 +276,64 @@ fn scope(wording: &Wording<'_>, place: Place<'_>) -> Markup {
     let features = wording.subject.features.iter();
     let pairs = features.flat_map(|feature| feature.regions.iter().map(move |s| (feature, s)));
     let rows: Vec<_> = pairs
-        .map(|(feature, scope)| {
-            let interval = scope.runs.interval();
-            html! {
-                tr {
-                    th scope="row" {
-                        (wording.name(&feature.names))
-                        @if feature.is_blocked {
-                            br; small { (lang.pick("앞선 기능에 막힘", "blocked by another")) }
-                        }
-                    }
-                    td { (wording.paid(feature.paid)) }
-                    td { (wording.name(&scope.names)) br; small { (wording.state(&scope.state)) } }
-                    td {
-                        (wording.span(scope.from, scope.until)) br;
-                        small { (wording.lasted(length(wording, scope.from, scope.until))) }
-                    }
-                    td.figures {
-                        (figures::percent(scope.runs.failure_ratio()))
-                        @if let Some((low, high)) = interval {
-                            br; small {
-                                (figures::percent(Some(low))) "–" (figures::percent(Some(high)))
-                            }
-                        }
-                    }
-                    td.figures {
-                        (scope.runs.fail) "/" (scope.runs.valid())
-                        @if scope.runs.blocked > 0 {
-                            br; small { (lang.pick("막힘", "blocked")) " " (scope.runs.blocked) }
-                        }
-                    }
-                    td { (feature.tier) }
-                    td {
-                        @for (i, run) in scope.evidence.iter().enumerate() {
-                            @let run = run.to_string();
-                            @let short = run.get(24..).unwrap_or_default();
-                            @if i > 0 { " " }
-                            @match place {
-                                Place::Live(context) => {
-                                    a.mono href=(context.link(&format!("/runs/{run}"))) { (short) }
-                                }
-                                Place::Beside => span.mono title=(run) { (short) },
-                            }
-                        }
-                        @if scope.evidence.is_empty() { "–" }
-                    }
-                }
-            }
-        })
+        .map(|(feature, scope)| ("", scope_row(wording, feature, scope, place)))
         .collect();
     table(lang.pick("피해 범위", "Scope of the damage"), &heads, &rows)
 }
 
-fn length(
+fn scope_row(
     wording: &Wording<'_>,
-    from: crate::web::answer::Time,
-    until: Option<crate::web::answer::Time>,
-) -> std::time::Duration {
-    until.unwrap_or(wording.subject.as_of).0.since(from.0)
+    feature: &Affected,
+    scope: &Scope,
+    place: Place<'_>,
+) -> Vec<Markup> {
+    let lang = wording.lang;
+    let until = scope.until.unwrap_or(wording.subject.as_of);
+    vec![
+        html! {
+            strong { (wording.name(&feature.names)) }
+            @if feature.is_blocked {
+                br; small { (lang.pick("앞선 기능에 막힘", "blocked by another")) }
+            }
+        },
+        html! { (wording.paid(feature.paid)) },
+        html! { (wording.name(&scope.names)) br; small { (wording.state(&scope.state)) } },
+        html! {
+            (wording.span(scope.from, scope.until)) br;
+            small { (wording.lasted(until.0.since(scope.from.0))) }
+        },
+        html! {
+            (figures::percent(scope.runs.failure_ratio()))
+            @if let Some((low, high)) = scope.runs.interval() {
+                br; small { (figures::percent(Some(low))) "–" (figures::percent(Some(high))) }
+            }
+        },
+        html! {
+            (scope.runs.fail) "/" (scope.runs.valid())
+            @if scope.runs.blocked > 0 {
+                br; small { (lang.pick("막힘", "blocked")) " " (scope.runs.blocked) }
+            }
+        },
+        html! { (feature.tier) },
+        evidence(&scope.evidence, place),
+    ]
+}
+
+fn evidence(runs: &[RunId], place: Place<'_>) -> Markup {
+    html! {
+        @for (i, run) in runs.iter().enumerate() {
+            @let run = run.to_string();
+            @let short = run.get(24..).unwrap_or_default();
+            @if i > 0 { " " }
+            @match place {
+                Place::Live(context) => {
+                    a.mono href=(context.link(&format!("/runs/{run}"))) { (short) }
+                }
+                Place::Beside => span.mono title=(run) { (short) },
+            }
+        }
+        @if runs.is_empty() { "–" }
+    }
 }
 
 fn sla(wording: &Wording<'_>, shelf: &Shelf) -> Markup {
@@ -337,27 +348,27 @@ fn sla(wording: &Wording<'_>, shelf: &Shelf) -> Markup {
     let minutes = |count: u64| wording.lasted(std::time::Duration::from_secs(count * 60));
     let sheet = sla_rows(wording.subject, shelf);
     let row = |row: &SlaRow<'_>| {
-        html! {
-            tr {
-                th scope="row" { (wording.name(row.names)) }
-                td { (row.month) }
-                td { (minutes(row.minutes)) }
-                td { (minutes(row.longest_minutes)) }
-                td {
-                    @for term in &row.terms {
-                        div {
-                            (term.contract) ": "
-                            @match (term.in_a_row, term.in_a_month) {
-                                (false, false) => (lang.pick("못 미침", "below")),
-                                (true, false) => (lang.pick("연속 기준 도달", "in a row: reached")),
-                                (false, true) => (lang.pick("월 누적 기준 도달", "in a month: reached")),
-                                (true, true) => (lang.pick("두 기준 모두 도달", "both reached")),
-                            }
-                        }
+        let terms = html! {
+            @for term in &row.terms {
+                div {
+                    (term.contract) ": "
+                    @match (term.in_a_row, term.in_a_month) {
+                        (false, false) => (lang.pick("못 미침", "below")),
+                        (true, false) => (lang.pick("연속 기준 도달", "in a row: reached")),
+                        (false, true) => (lang.pick("월 누적 기준 도달", "in a month: reached")),
+                        (true, true) => (lang.pick("두 기준 모두 도달", "both reached")),
                     }
                 }
             }
-        }
+        };
+        let cells = vec![
+            html! { strong { (wording.name(row.names)) } },
+            html! { (row.month) },
+            html! { (minutes(row.minutes)) },
+            html! { (minutes(row.longest_minutes)) },
+            terms,
+        ];
+        ("", cells)
     };
     let rows: Vec<_> = sheet.iter().map(row).collect();
     html! {
