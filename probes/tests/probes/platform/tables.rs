@@ -7,7 +7,8 @@ use bongsu_superapp::{Component, FaultKind, FaultPoint, PlatformFeature};
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
-use super::{LOGIN, SHIPPED, Scene};
+use super::LOGIN;
+use super::scene::{SHIPPED, Scene};
 use crate::support::verdict;
 
 /// Platforms that are broken at the same time.
