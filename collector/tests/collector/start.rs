@@ -168,3 +168,19 @@ fn check_config_prints_what_takes_effect_without_tokens() {
         "checking makes no folder"
     );
 }
+
+#[test]
+fn who_reads_no_further_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = config_file(folder.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_bongsu-collector"))
+        .args(["--config", file.to_str().unwrap(), "--check-config"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    let says = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{says}");
+    assert_eq!(says, "");
+}
