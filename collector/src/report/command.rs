@@ -25,7 +25,7 @@ pub struct ReportArguments {
     /// The folder; it is made if it does not exist. One that holds a report already is refused.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What people know: TOML with `by`, `at` and topics as `cause = { ko = "…", en = "…" }`. It is
+    /// What people know, as deploy/config/words.toml explains it. It is
     /// added to what operators wrote in the collector, and only in this report.
     #[arg(long, value_name = "FILE")]
     human: Option<PathBuf>,

@@ -161,6 +161,16 @@ fn settle(found: &mut Assessment, subject: &Subject, profile: &Profile, ways: &[
             found.features.push(feature.id.clone());
         }
     }
+    let is_unseen = ways
+        .iter()
+        .any(|(feature, way)| is_such(*way) && feature.is_unseen());
+    if is_unseen {
+        note(
+            &mut found.open,
+            "지금 확인되지 않는 기능이 아직 중단되어 있는지",
+            "whether the features that are out of sight now are still interrupted",
+        );
+    }
     found.standing = standing;
     found.raised_at = at.map(Time);
     found.due_at = at.and_then(|at| due(subject, profile.due, at)).map(Time);

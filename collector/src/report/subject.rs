@@ -98,6 +98,11 @@ impl Affected {
         }
     }
 
+    /// Whether nobody sees it now: whether it still is out is not known.
+    pub fn is_unseen(&self) -> bool {
+        self.state == RecoveryState::NoSight.as_str()
+    }
+
     /// Whether it is back.
     pub const fn is_back(&self) -> bool {
         self.until.is_some()

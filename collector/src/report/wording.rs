@@ -129,9 +129,16 @@ impl<'a> Wording<'a> {
     pub(crate) fn progress(&self) -> String {
         let all = self.subject.features.len();
         let back = all - self.subject.out().count();
-        match self.lang {
-            Lang::Ko => format!("기능 {all}개 중 {back}개 복구 (측정)"),
-            Lang::En => format!("{back} of {all} features back, as measured"),
+        let unseen = self.subject.out().filter(|feature| feature.is_unseen());
+        match (self.lang, unseen.count()) {
+            (Lang::Ko, 0) => format!("기능 {all}개 중 {back}개 복구 (측정)"),
+            (Lang::En, 0) => format!("{back} of {all} features back, as measured"),
+            (Lang::Ko, unseen) => {
+                format!("기능 {all}개 중 {back}개 복구, {unseen}개 확인 불가 (측정)")
+            }
+            (Lang::En, unseen) => {
+                format!("{back} of {all} features back, {unseen} out of sight, as measured")
+            }
         }
     }
 

@@ -235,6 +235,15 @@ mod tests {
     }
 
     #[test]
+    fn the_commented_example_is_read() {
+        let example = include_str!("../../../deploy/config/words.toml");
+        let words = read_file(example).unwrap();
+        assert_eq!((words.by.as_str(), words.texts.len()), ("incident desk", 7));
+        assert_eq!(words.circumstances.len(), 3);
+        assert!(words.next_update > Some(words.at));
+    }
+
+    #[test]
     fn the_newest_text_of_a_topic_counts_whoever_wrote_it() {
         let first = read_file(GOOD).unwrap();
         let mut later = read_file(&GOOD.replace("14:00", "15:00")).unwrap();

@@ -358,6 +358,20 @@ fn a_duty_that_lies_ahead_says_when() {
     assert_eq!(manual.due_at, manual.raised_at);
 }
 
+#[test]
+fn what_is_out_of_sight_is_asked_for_and_not_taken_for_back() {
+    let mut subject = subject(PANGYO, PAID, 241, false);
+    let asks = |subject: &Subject| {
+        let notice = found(subject, "kr-notice-2019").unwrap();
+        assert_eq!(notice.standing, Standing::Raised);
+        let mut open = notice.open.iter();
+        open.any(|open| open.en.contains("out of sight"))
+    };
+    assert!(!asks(&subject));
+    subject.features[0].state = "no_sight".to_owned();
+    assert!(asks(&subject));
+}
+
 proptest! {
     #[test]
     fn a_duty_that_was_raised_stays_so_while_the_outage_lasts(
