@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::document::{Table, parse_document};
 use crate::keys::{self, Section};
 use crate::load::{FileKind, kind_of, unknown_kind};
-use crate::parse::verb_keys;
+use crate::parse::is_verb;
 use crate::parser::Parser;
 use crate::source::{Source, SourceFile};
 
@@ -114,7 +114,7 @@ fn step_rank(key: &str) -> (u8, usize) {
     let place = |list: &[&str]| list.iter().position(|known| *known == key);
     if let Some(at) = place(BEFORE_VERB) {
         (0, at)
-    } else if verb_keys().any(|(verb, _)| verb == key) {
+    } else if is_verb(key) {
         (1, 0)
     } else if let Some(at) = place(WITH_VERB) {
         (2, at)

@@ -35,6 +35,7 @@ mod repeat;
 mod secrets;
 mod spends;
 mod step;
+mod verb;
 
 pub(crate) use body::{PART_CONTENTS, UNITS};
 pub(crate) use capture::TAKES;
@@ -45,7 +46,7 @@ pub(crate) use record_type::record_type_name;
 pub(crate) use secrets::conceal;
 pub use secrets::is_secret_name;
 pub(crate) use spends::Spends;
-pub(crate) use step::verb_keys;
+pub(crate) use verb::{is_verb, verb_keys};
 
 /// Longest name of a step in characters.
 const STEP_NAME_CHARS_MAX: usize = 100;

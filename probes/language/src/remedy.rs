@@ -195,7 +195,7 @@ pub(crate) fn of_shape(entry: &Entry, key: &Key) -> Option<String> {
 }
 
 fn is_verb(name: &str) -> bool {
-    crate::parse::verb_keys().any(|(verb, _)| verb == name)
+    crate::parse::is_verb(name)
 }
 
 /// A number in quotes, or a size with its unit.

@@ -24,39 +24,6 @@ const SEND_BYTES_MAX: usize = 65_507;
 const ALPN_NAMES_MAX: usize = 8;
 const ALPN_NAME_BYTES_MAX: usize = 255;
 
-/// The keys that have a meaning for a verb below HTTP.
-pub(super) const fn keys_of(verb: Verb) -> &'static [&'static str] {
-    match verb {
-        Verb::Dns => &[
-            "feature", "type", "server", "over", "expect", "fail_if", "capture", "poll", "retry",
-            "slow", "within", "since", "timeout", "when",
-        ],
-        Verb::Tls => &[
-            "feature",
-            "server_name",
-            "alpn",
-            "expect",
-            "fail_if",
-            "capture",
-            "poll",
-            "retry",
-            "slow",
-            "within",
-            "since",
-            "timeout",
-            "when",
-        ],
-        Verb::Tcp | Verb::Udp => &[
-            "feature", "send", "expect", "fail_if", "capture", "poll", "retry", "slow", "within",
-            "since", "timeout", "max_body", "when",
-        ],
-        _ => &[
-            "feature", "expect", "fail_if", "poll", "retry", "slow", "within", "since", "timeout",
-            "when",
-        ],
-    }
-}
-
 impl Parser<'_> {
     pub(super) fn net(&mut self, table: &Table, node: &Node, verb: Verb) -> Option<NetAct> {
         match verb {

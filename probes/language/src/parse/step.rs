@@ -7,33 +7,12 @@ use crate::expression::{Expression, Grammar};
 use crate::journey::{Act, BODY_BYTES_MAX, Body, Effect, HttpAct, OpenAct};
 use crate::keys;
 use crate::parse::expect::Of;
-use crate::parse::net::keys_of;
 use crate::parse::oauth2::is_token_request;
+use crate::parse::verb::{StepVerb, VERBS, is_verb};
 use crate::parse::{Doing, StepEntry};
 use crate::parser::{Parser, PlacedName, is_misspelt, shown};
 use crate::rule::Rule;
 use crate::source::Position;
-
-/// The verbs of a step, in the order in which they are listed in messages.
-const VERBS: &[(&str, StepVerb)] = &[
-    ("get", StepVerb::Http(Verb::Get)),
-    ("post", StepVerb::Http(Verb::Post)),
-    ("put", StepVerb::Http(Verb::Put)),
-    ("patch", StepVerb::Http(Verb::Patch)),
-    ("delete", StepVerb::Http(Verb::Delete)),
-    ("head", StepVerb::Http(Verb::Head)),
-    ("grpc", StepVerb::Grpc),
-    ("ws", StepVerb::Open),
-    ("send", StepVerb::Send),
-    ("receive", StepVerb::Receive),
-    ("close", StepVerb::Close),
-    ("dns", StepVerb::Net(Verb::Dns)),
-    ("tls", StepVerb::Net(Verb::Tls)),
-    ("tcp", StepVerb::Net(Verb::Tcp)),
-    ("udp", StepVerb::Net(Verb::Udp)),
-    ("ping", StepVerb::Net(Verb::Ping)),
-    ("use", StepVerb::Use),
-];
 
 /// Most bytes that a step may allow for a body: sixteen times the default.
 const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
@@ -41,144 +20,6 @@ const MAX_BODY_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 /// The same for an answer of gRPC, whose messages take many times the room once they are read: the
 /// limit that most of its servers have themselves.
 const MAX_MESSAGE_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StepVerb {
-    Http(Verb),
-    Grpc,
-    Open,
-    Send,
-    Receive,
-    Close,
-    Net(Verb),
-    Use,
-}
-
-impl StepVerb {
-    /// The keys that have a meaning for this verb, beside `name`, the verb itself and `as`.
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Self::Http(Verb::Get | Verb::Head) => &[
-                "feature",
-                "query",
-                "headers",
-                "expect",
-                "fail_if",
-                "capture",
-                "poll",
-                "retry",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "max_body",
-                "follow",
-                "wait_before",
-                "when",
-            ],
-            Self::Http(_) => &[
-                "feature",
-                "query",
-                "headers",
-                "json",
-                "form",
-                "multipart",
-                "body",
-                "oauth2",
-                "expect",
-                "fail_if",
-                "capture",
-                "poll",
-                "retry",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "max_body",
-                "follow",
-                "wait_before",
-                "when",
-                "spends",
-                "side_effect",
-            ],
-            Self::Grpc => &[
-                "feature",
-                "headers",
-                "json",
-                "descriptor",
-                "expect",
-                "fail_if",
-                "capture",
-                "poll",
-                "retry",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "max_body",
-                "wait_before",
-                "when",
-                "spends",
-                "side_effect",
-            ],
-            Self::Open => &[
-                "feature",
-                "query",
-                "headers",
-                "socket",
-                "expect",
-                "capture",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "wait_before",
-                "when",
-            ],
-            Self::Send => &[
-                "feature",
-                "json",
-                "body",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "wait_before",
-                "when",
-                "spends",
-                "side_effect",
-            ],
-            Self::Receive => &[
-                "feature",
-                "where",
-                "expect",
-                "capture",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "wait_before",
-                "when",
-            ],
-            Self::Close => &[
-                "feature",
-                "slow",
-                "within",
-                "since",
-                "timeout",
-                "wait_before",
-                "when",
-            ],
-            Self::Net(verb) => keys_of(verb),
-            Self::Use => &[],
-        }
-    }
-}
-
-/// Every verb, with the keys that it takes beside `name` and `as`.
-pub(crate) fn verb_keys() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
-    VERBS.iter().map(|(word, verb)| (*word, verb.keys()))
-}
 
 impl Parser<'_> {
     pub(super) fn step(
@@ -360,10 +201,9 @@ impl Parser<'_> {
     }
 
     fn check_keys_of_verb(&mut self, table: &Table, word: &str, verb: StepVerb, kind: StepKind) {
-        let allowed = verb.keys();
         for entry in &table.entries {
             let key = entry.key.as_str();
-            let is_verb = VERBS.iter().any(|(word, _)| *word == key) && key != "send";
+            let is_verb = is_verb(key) && key != "send";
             let is_verb = is_verb || key == word;
             let is_known = keys::STEP.names().any(|name| name == key);
             if is_verb || !is_known || matches!(key, "name" | "as") {
@@ -374,7 +214,7 @@ impl Parser<'_> {
                     .error(&entry.key_span, "a cleanup step measures no feature")
                     .rule(Rule::MisplacedKey)
                     .help("remove `feature`: a failed cleanup never counts as an outage");
-            } else if !allowed.contains(&key) {
+            } else if !verb.takes(key) {
                 let help = match (key, verb) {
                     ("where", _) => "`where` chooses frames: it belongs to `receive`".to_owned(),
                     ("feature", StepVerb::Use) => {
@@ -386,7 +226,10 @@ impl Parser<'_> {
                          receive = \"inbox\""
                             .to_owned()
                     }
-                    _ => format!("`{word}` takes: {}", allowed.join(", ")),
+                    _ => {
+                        let keys: Vec<&str> = verb.keys().collect();
+                        format!("`{word}` takes: {}", keys.join(", "))
+                    }
                 };
                 let _ = self
                     .error(

@@ -9,7 +9,7 @@ use crate::parse::verb_keys;
 /// A step with the keys that its verb takes; without `without`, which have no meaning at its place.
 pub(super) fn step(without: &[&str]) -> Value {
     let mut schema = object_without(&keys::STEP, without);
-    let verbs: Vec<(&str, &[&str])> = verb_keys()
+    let verbs: Vec<(&str, Vec<&str>)> = verb_keys()
         .filter(|(verb, _)| !without.contains(verb))
         .collect();
     let one_of: Vec<Value> = verbs
@@ -33,7 +33,7 @@ pub(super) fn step(without: &[&str]) -> Value {
 }
 
 /// The step has this verb: the key is there, and not as a word of another verb, as `send` of `tcp`.
-fn is_verb(verb: &str, verbs: &[(&str, &[&str])]) -> Value {
+fn is_verb(verb: &str, verbs: &[(&str, Vec<&str>)]) -> Value {
     let others: Vec<Value> = verbs
         .iter()
         .filter(|(_, taken)| taken.contains(&verb))
