@@ -28,8 +28,14 @@ pub(crate) struct Lease {
     pub(crate) account: Account,
 }
 
-/// Whether the actor with this index may play an account.
-pub(crate) type Usable<'a> = dyn Fn(usize, &PoolKey, &AccountName) -> bool + 'a;
+/// What decides between the accounts of a pool that are free, for the actor with this index.
+pub(crate) trait Choice {
+    /// Whether it may play the account at all.
+    fn allows(&self, actor: usize, key: &PoolKey, name: &AccountName) -> bool;
+
+    /// Whether the account is taken before those that rested longer.
+    fn prefers(&self, actor: usize, key: &PoolKey, name: &AccountName) -> bool;
+}
 
 /// Why named accounts could not be leased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +114,8 @@ impl Accounts {
         self.gone = old;
     }
 
-    /// Leases one account that is `usable` for each of `pools` of `target`, all or none.
+    /// Leases one account that is usable for each of `pools` of `target`, all or none: of those
+    /// that are preferred, or else of all, the one that rested longest.
     ///
     /// # Errors
     /// What becomes of the run: none is free, or all that are were withdrawn, or are used up.
@@ -117,7 +124,7 @@ impl Accounts {
         target: &TargetName,
         pools: &[PoolName],
         now: Timestamp,
-        usable: &Usable<'_>,
+        choice: &dyn Choice,
     ) -> Result<Vec<Lease>, Outcome> {
         let mut leases = Vec::with_capacity(pools.len());
         for (actor, pool) in pools.iter().enumerate() {
@@ -125,8 +132,7 @@ impl Accounts {
                 target: target.clone(),
                 pool: pool.clone(),
             };
-            let is_usable = |name: &AccountName| usable(actor, &key, name);
-            match self.lease_one(&key, now, &is_usable) {
+            match self.lease_one(&key, actor, now, choice) {
                 Ok(account) => leases.push(Lease { key, account }),
                 Err(outcome) => {
                     self.release(&leases);
@@ -140,27 +146,29 @@ impl Accounts {
     fn lease_one(
         &mut self,
         key: &PoolKey,
+        actor: usize,
         now: Timestamp,
-        is_usable: &dyn Fn(&AccountName) -> bool,
+        choice: &dyn Choice,
     ) -> Result<Account, Outcome> {
         let blind = Outcome::Blind;
         let Some(members) = self.pools.get_mut(key) else {
             return Err(blind(BlindReason::NoAccount));
         };
         let is_withdrawn = |m: &Member| m.withdrawn_until.is_some_and(|until| now < until);
-        let mut rested: Option<usize> = None;
+        let mut best = None;
         for (at, member) in members.iter().enumerate() {
-            let is_better = rested.is_none_or(|best| member.last_lease < members[best].last_lease);
+            if member.is_leased || is_withdrawn(member) {
+                continue;
+            }
+            let name = &member.account.name;
+            let rank = (!choice.prefers(actor, key, name), member.last_lease);
+            let is_better = best.is_none_or(|(known, _)| rank < known);
             // Whether it may be used is asked last: budgets and debts are looked up for it.
-            if is_better
-                && !member.is_leased
-                && !is_withdrawn(member)
-                && is_usable(&member.account.name)
-            {
-                rested = Some(at);
+            if is_better && choice.allows(actor, key, name) {
+                best = Some((rank, at));
             }
         }
-        let Some(member) = rested.and_then(|at| members.get_mut(at)) else {
+        let Some(member) = best.and_then(|(_, at)| members.get_mut(at)) else {
             let mut others = members.iter().filter(|m| !m.is_leased);
             return Err(if others.clone().any(|m| !is_withdrawn(m)) {
                 Outcome::Skipped(SkipReason::Budget)
@@ -183,9 +191,9 @@ impl Accounts {
         target: &TargetName,
         pools: &[PoolName],
         now: Timestamp,
-        usable: &Usable<'_>,
+        choice: &dyn Choice,
     ) -> Option<Vec<Lease>> {
-        let leases = self.lease(target, pools, now, usable).ok()?;
+        let leases = self.lease(target, pools, now, choice).ok()?;
         self.keep_if_spare(leases, Small::Withheld)
     }
 
@@ -350,15 +358,26 @@ mod tests {
         Timestamp::from_unix_seconds(seconds)
     }
 
-    fn every_account(_: usize, _: &PoolKey, _: &AccountName) -> bool {
-        true
+    /// Those that may be used, and those that are preferred, by their numbers.
+    struct Of(&'static [usize], &'static [usize]);
+
+    const ANY: &Of = &Of(&[0, 1, 2, 3], &[]);
+
+    impl Choice for Of {
+        fn allows(&self, _: usize, _: &PoolKey, account: &AccountName) -> bool {
+            self.0.iter().any(|n| *account == name(*n))
+        }
+
+        fn prefers(&self, _: usize, _: &PoolKey, account: &AccountName) -> bool {
+            self.1.iter().any(|n| *account == name(*n))
+        }
     }
 
     const NO_ACCOUNT: Outcome = Outcome::Blind(BlindReason::NoAccount);
 
     fn lease(accounts: &mut Accounts, count: usize, now: u64) -> Result<Vec<Lease>, Outcome> {
         let pools = vec![key().pool; count];
-        accounts.lease(&key().target, &pools, at(now), &every_account)
+        accounts.lease(&key().target, &pools, at(now), ANY)
     }
 
     #[test]
@@ -395,15 +414,30 @@ mod tests {
     fn an_account_that_is_not_usable_is_passed_over_and_none_is_a_matter_of_budget() {
         let mut accounts = accounts(2);
         let pools = [key().pool];
-        let but_first = |_: usize, _: &PoolKey, account: &AccountName| *account != name(0);
         for _ in 0..2 {
-            let leases = accounts.lease(&key().target, &pools, at(0), &but_first);
+            // Also where it is preferred.
+            let leases = accounts.lease(&key().target, &pools, at(0), &Of(&[1], &[0]));
             let leases = leases.unwrap();
             assert_eq!(leases[0].account.name, name(1));
             accounts.release(&leases);
         }
-        let refused = accounts.lease(&key().target, &pools, at(0), &|_, _, _| false);
+        let refused = accounts.lease(&key().target, &pools, at(0), &Of(&[], &[]));
         assert_eq!(refused.unwrap_err(), Outcome::Skipped(SkipReason::Budget));
+    }
+
+    #[test]
+    fn the_account_that_rested_longest_is_taken_of_those_that_are_preferred_if_any_is() {
+        let mut accounts = accounts(4);
+        let mut taken = |preferred| {
+            let choice = Of(ANY.0, preferred);
+            let leases = accounts.lease(&key().target, &[key().pool], at(0), &choice);
+            let leases = leases.unwrap();
+            accounts.release(&leases);
+            leases[0].account.name.clone()
+        };
+        let preferred: [&[usize]; 8] = [&[], &[], &[0, 1], &[0, 1], &[0], &[0], &[], &[]];
+        let names = preferred.map(&mut taken);
+        assert_eq!(names, [0, 1, 0, 1, 0, 0, 2, 3].map(name));
     }
 
     #[test]
@@ -494,10 +528,10 @@ mod tests {
         let pools = vec![key().pool; 2];
         let mut four = accounts(4);
         let look = four
-            .lease_to_spare(&key().target, &pools, at(0), &every_account)
+            .lease_to_spare(&key().target, &pools, at(0), ANY)
             .unwrap();
         assert!(
-            four.lease_to_spare(&key().target, &pools, at(0), &every_account)
+            four.lease_to_spare(&key().target, &pools, at(0), ANY)
                 .is_none()
         );
         assert_eq!(
@@ -509,7 +543,7 @@ mod tests {
         four.release(&look);
         let mut two = accounts(2);
         assert!(
-            two.lease_to_spare(&key().target, &pools, at(0), &every_account)
+            two.lease_to_spare(&key().target, &pools, at(0), ANY)
                 .is_none()
         );
         let named = [(key(), name(0)), (key(), name(1))];

@@ -316,9 +316,7 @@ impl Dispatcher {
             if accounts.fail_alike(target, &pools) {
                 return Err(BurstRefusal::NoRoom);
             }
-            accounts.lease_to_spare(target, &pools, now, &|actor, key, name| {
-                permit.allows(actor, key, name)
-            })
+            accounts.lease_to_spare(target, &pools, now, &permit)
         };
         let leases = leases.ok_or(BurstRefusal::NoRoom)?;
         let in_flight = self.describe(&planned, Trigger::Burst, now, nonce(), now);
@@ -328,10 +326,9 @@ impl Dispatcher {
 
     fn lease(&self, planned: &Planned, slot: u64, now: Timestamp) -> Result<Vec<Lease>, Outcome> {
         let permit = self.permit(planned, Some(slot), now);
-        let usable = |actor: usize, key: &_, name: &_| permit.allows(actor, key, name);
         self.shared
             .accounts()
-            .lease(&planned.lineage.target, &pools(planned), now, &usable)
+            .lease(&planned.lineage.target, &pools(planned), now, &permit)
     }
 
     fn permit<'a>(&'a self, planned: &'a Planned, slot: Option<u64>, now: Timestamp) -> Permit<'a> {

@@ -44,3 +44,5 @@ mod stage;
 mod start;
 #[path = "agent/telemetry.rs"]
 mod telemetry;
+#[path = "agent/warm.rs"]
+mod warm;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bongsu_language::Variable;
+use bongsu_language::{Journey, Variable};
 use bongsu_model::{AccountName, JourneyName, PoolName, Revision, TargetName};
 
 use crate::http::CookieJar;
@@ -87,6 +87,26 @@ impl Sessions {
         let mut kept = self.kept();
         kept.by_owner
             .retain(|owner, _| is_planned(&owner.target, &owner.journey));
+    }
+
+    /// Whether a session of this account is kept that a run of `journey` against `target` could
+    /// begin with.
+    pub fn has(
+        &self,
+        target: &TargetName,
+        journey: &Journey,
+        pool: &PoolName,
+        account: &AccountName,
+    ) -> bool {
+        let owner = SessionOwner {
+            target: target.clone(),
+            journey: journey.name.clone(),
+            pool: pool.clone(),
+            account: account.clone(),
+        };
+        let kept = self.kept();
+        let found = kept.by_owner.get(&owner);
+        found.is_some_and(|(_, session)| session.revision == journey.revision)
     }
 
     /// What became of sessions so far.

@@ -1,9 +1,9 @@
 //! Whether a run may begin: the kill switch of its target, and what its accounts were used for
 //! and owe.
 
-use bongsu_model::{AccountName, Timestamp};
+use bongsu_model::{AccountName, Timestamp, Variant};
 
-use crate::accounts::PoolKey;
+use crate::accounts::{Choice, PoolKey};
 use crate::budget::{Charge, Share};
 use crate::plan::{Plan, Planned};
 use crate::state::Shared;
@@ -30,14 +30,28 @@ pub(super) struct Permit<'a> {
     pub(super) now: Timestamp,
 }
 
-impl Permit<'_> {
-    /// Whether the actor with this index may play the account.
-    pub(super) fn allows(&self, actor: usize, key: &PoolKey, name: &AccountName) -> bool {
+impl Choice for Permit<'_> {
+    fn allows(&self, actor: usize, key: &PoolKey, name: &AccountName) -> bool {
         let charge = Charge::of(&self.planned.journey, actor);
         let budgets = &self.shared.budgets;
         budgets.allows(key, name, charge, self.share, self.now) && self.is_clean_enough(key, name)
     }
 
+    /// A warm run begins with a session, as its journey has one of only so many accounts: with
+    /// another account it would sign in, and be blocked while nobody can.
+    fn prefers(&self, _: usize, key: &PoolKey, name: &AccountName) -> bool {
+        let Planned {
+            lineage, journey, ..
+        } = self.planned;
+        lineage.variant == Variant::warm()
+            && self
+                .shared
+                .sessions
+                .has(&key.target, journey, &key.pool, name)
+    }
+}
+
+impl Permit<'_> {
     fn is_clean_enough(&self, key: &PoolKey, name: &AccountName) -> bool {
         let Some(max) = self.shared.budgets.uncleaned_max(key) else {
             return true;

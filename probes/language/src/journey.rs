@@ -91,10 +91,12 @@ pub struct Journey {
     /// use = "sign-in"     # a warm run passes over it for who has a session
     /// ```
     ///
-    /// While there is no session a warm run signs in as a cold one does, and is blocked where that
-    /// fails. Where a step is answered with 401 (gRPC: `UNAUTHENTICATED`) the session has ended:
-    /// the actor signs in again within the run, which is measured as signing in always is, and
-    /// the step is performed once more; a 401 to the new session is the step's own failure.
+    /// An agent gives a warm run accounts that have a session, where they are free. While there is
+    /// no session a warm run signs in as a cold one does, and is blocked where that fails. Where a
+    /// step is answered with 401 (gRPC: `UNAUTHENTICATED`) the session has ended: the actor signs
+    /// in again within the run, which is measured as signing in always is and runs no clock of
+    /// another step, and the step is performed once more; a 401 to the new session is the step's
+    /// own failure.
     /// After any other answer that a session may be the cause of (redirects, 4xx, content that is
     /// not as expected) the next run signs in anew; after 5xx, or no answer, it does not.
     ///
