@@ -5,23 +5,43 @@ use std::process::{Command, Output};
 
 use bongsu_collector::process::Collector;
 use bongsu_collector::report::verify::verify;
+use bongsu_model::Outcome;
 use serde_json::Value;
 
-use crate::fleet::OPERATOR_TOKEN;
+use crate::fleet::{OPERATOR_TOKEN, PERIOD, agents, fail};
 use crate::harness::{Client, SetClock, collector_with};
-use crate::restart::{START, at, live, picture};
+use crate::restart::{START, at, picture};
 
 /// What a human knows of it.
 const HUMAN: &str = "by = \"night desk\"\nat = \"2023-11-14T23:00:00+09:00\"\n\
                      cause = { ko = \"전원 차단\", en = \"Power was cut\" }\n";
 
+/// Slots of an outage that is told: before, in and after it.
+const STEPS: u64 = 60;
+
 /// A collector that has seen an outage, and the outage's name.
 async fn after_an_outage(folder: &Path) -> (Collector, String) {
     let clock = SetClock::at(START);
     let collector = collector_with(&folder.join("data"), clock.clone()).await;
-    live(&collector, &clock).await;
-    clock.set(at(1_260));
-    picture(&collector, at(1_260)).await;
+    let (client, to) = (Client::new(), collector.otlp_addr());
+    for agent in agents() {
+        let answer = client.records(to, &agent, agent.plan(START)).await;
+        assert_eq!(answer.code, 200, "{}", answer.message());
+    }
+    let first = START.as_unix_nanos().div_ceil(10_000_000_000);
+    for step in 0..STEPS {
+        clock.set(at(step * PERIOD.as_secs() + 1));
+        for agent in agents() {
+            let down = agent.vantage.region.as_str() == "a" && (15..35).contains(&step);
+            let outcome = if down { fail() } else { Outcome::Pass };
+            let run = agent.run(first + step, outcome);
+            let answer = client.runs(to, &agent, agent.encode(&[run])).await;
+            assert_eq!(answer.partial(), None);
+        }
+    }
+    let end = at(STEPS * PERIOD.as_secs());
+    clock.set(end);
+    picture(&collector, end).await;
     let incidents = get(&collector, "/api/v1/incidents").await;
     let id = incidents["incidents"][0]["id"].as_str().unwrap().to_owned();
     (collector, id)
@@ -109,7 +129,7 @@ async fn a_report_is_written_once_and_every_changed_byte_is_named() {
     let failed = subject["features"][0]["regions"][0]["runs"]["fail"]
         .as_u64()
         .unwrap();
-    assert_eq!(failed, 60, "two agents for five minutes");
+    assert_eq!(failed, 40, "two agents, twenty slots");
     let mail = std::fs::read_to_string(out.join("notice-mail.en.txt")).unwrap();
     assert!(mail.contains("Power was cut"), "{mail}");
     assert_eq!(subject["words"][0]["by"], "night desk");
@@ -233,7 +253,7 @@ async fn what_operators_write_is_kept_with_who_and_when() {
     let words = report["subject"]["words"].as_array().unwrap();
     assert_eq!(words.len(), 2, "nothing is overwritten");
     assert_eq!(words[1]["by"], "desk");
-    assert_eq!(words[1]["at"], "2023-11-14T22:34:20.000Z");
+    assert_eq!(words[1]["at"], "2023-11-14T22:23:20.000Z");
     let out = folder.path().join("report");
     let written = export(report_arguments(&collector, &id, &out, &[])).await;
     assert!(written.status.success(), "{}", text(&written.stderr));
