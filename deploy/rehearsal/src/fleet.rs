@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bongsu_agent::{Agent, Link};
 use bongsu_collector::process::Collector;
-use bongsu_model::{AgentId, Catalogue, Clock, PoolName, RegionId, TargetName};
-use bongsu_superapp::{Fault, Platform, PlatformConfig};
+use bongsu_model::{AgentId, Catalogue, Clock, RegionId, TargetName};
+use bongsu_superapp::{Fault, Platform, PlatformConfig, pools_of};
 
 use crate::cable::Cable;
 use crate::clock::ReplayClock;
@@ -20,25 +20,6 @@ use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::Shape;
 use crate::scenario::FleetPart;
 use crate::summary;
-
-/// Accounts of an agent in each pool: two per actor, so that a burst may run beside a slot.
-const POOLS: [(&str, usize); 14] = [
-    ("login-users", 2),
-    ("chat-users", 4),
-    ("wallet-users", 4),
-    ("chat-wallet-users", 4),
-    ("taxi-riders", 2),
-    ("taxi-drivers", 2),
-    ("pay-users", 14),
-    ("merchants", 8),
-    ("bank-users", 2),
-    ("visitors", 6),
-    ("movers", 22),
-    ("fans", 10),
-    // The journeys of the messenger have 42 actors together, those of the help centre three.
-    ("talk-users", 84),
-    ("care-visitors", 6),
-];
 
 /// What a fleet is made of.
 #[derive(Debug)]
@@ -190,7 +171,7 @@ impl Fleet {
         let mut platforms = BTreeMap::new();
         for (number, target) in (0_u64..).zip(&config.targets) {
             let platform = start_platform(target, &config, config.seed + number, &platform).await?;
-            let pools: Vec<_> = pools(config.shape)
+            let pools: Vec<_> = pools_of(config.shape.count())
                 .into_iter()
                 .map(|(pool, _)| pool)
                 .collect();
@@ -476,15 +457,7 @@ async fn start_platform(
     let regions = fleet.shape.regions().iter();
     let regions = regions.map(|r| region(r.id)).collect();
     let mut config = PlatformConfig::new(target.clone(), regions, Arc::clone(clock));
-    config.pools = pools(fleet.shape);
+    config.pools = pools_of(fleet.shape.count());
     config.seed = seed;
     Platform::start(config).await
-}
-
-fn pools(shape: Shape) -> Vec<(PoolName, usize)> {
-    let pool = |name| PoolName::new(name).expect("pools of the rehearsal are names");
-    POOLS
-        .iter()
-        .map(|(name, each)| (pool(name), each * shape.count()))
-        .collect()
 }

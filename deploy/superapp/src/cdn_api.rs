@@ -15,7 +15,7 @@ use crate::media_api::raw;
 const NEEDS: &[FaultPoint] = &[FaultPoint::Component(Component::Cdn)];
 
 /// The emoticons that everybody has, and how many bytes their pictures have.
-const EMOTICONS: &[(&str, usize)] = &[("beacon-lit", 3_000), ("beacon-waving", 24_000)];
+pub(crate) const EMOTICONS: &[(&str, usize)] = &[("beacon-lit", 3_000), ("beacon-waving", 24_000)];
 
 /// The picture of an emoticon: bytes that follow from its name, since nobody looks at them.
 pub(crate) fn emoticon(name: &str) -> Option<Bytes> {

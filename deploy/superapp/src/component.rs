@@ -32,6 +32,14 @@ pub enum Service {
     Push,
     /// The help centre: takes complaints by web, mail and phone.
     Care,
+    /// The portal: news, cafes and mail.
+    Daum,
+    /// Fashion from many shops.
+    Style,
+    /// Comics by the chapter.
+    Piccoma,
+    /// Games on phones and computers.
+    Games,
 }
 
 impl Service {
@@ -48,6 +56,10 @@ impl Service {
         Self::Cdn,
         Self::Push,
         Self::Care,
+        Self::Daum,
+        Self::Style,
+        Self::Piccoma,
+        Self::Games,
     ];
 
     /// Its name in target profiles: `base.NAME`.
@@ -64,6 +76,10 @@ impl Service {
             Self::Cdn => "cdn",
             Self::Push => "push",
             Self::Care => "care",
+            Self::Daum => "daum",
+            Self::Style => "style",
+            Self::Piccoma => "piccoma",
+            Self::Games => "games",
         }
     }
 
@@ -81,6 +97,10 @@ impl Service {
             Self::Cdn => "cdn.superapp.test",
             Self::Push => "push.superapp.test",
             Self::Care => "care.superapp.test",
+            Self::Daum => "daum.superapp.test",
+            Self::Style => "style.superapp.test",
+            Self::Piccoma => "piccoma.superapp.test",
+            Self::Games => "games.superapp.test",
         }
     }
 

@@ -19,6 +19,34 @@ pub const ACCOUNTS_MAX: usize = 10_000;
 /// Most regions of one platform.
 pub const REGIONS_MAX: usize = 64;
 
+/// The pools that the shipped journeys use, and how many actors all journeys have in each.
+const ACTORS: [(&str, usize); 14] = [
+    ("login-users", 1),
+    ("chat-users", 2),
+    ("wallet-users", 2),
+    ("chat-wallet-users", 2),
+    ("taxi-riders", 1),
+    ("taxi-drivers", 1),
+    ("pay-users", 7),
+    ("merchants", 4),
+    ("bank-users", 1),
+    ("visitors", 4),
+    ("movers", 11),
+    ("fans", 5),
+    ("talk-users", 59),
+    ("care-visitors", 3),
+];
+
+/// The pools that so many agents need for the shipped journeys, and how many accounts each has:
+/// two for an actor of an agent's, so that a burst may run beside a slot.
+pub fn pools_of(agents: usize) -> Vec<(PoolName, usize)> {
+    let pool = |name| PoolName::new(name).expect("a literal pool name");
+    let pools = ACTORS.iter();
+    pools
+        .map(|(name, actors)| (pool(name), 2 * actors * agents))
+        .collect()
+}
+
 /// Which ports a platform listens on, always on 127.0.0.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ports {
@@ -90,33 +118,12 @@ pub struct PlatformConfig {
 
 impl PlatformConfig {
     /// A platform on free ports with sessions of 10 minutes, messages kept for an hour, and the
-    /// pools that the shipped journeys use: 18 accounts for each who plays alone in
-    /// a pool (signing in, riding, driving), 36 where two who chat or pay are of one pool.
-    ///
-    /// Nine agents need two accounts per actor each: 9 · 2 · 1 and 9 · 2 · 2. Several journeys share
-    /// `talk-users` (42 actors), `care-visitors` (3), `pay-users` (7), `merchants` (4), `visitors` of
-    /// the map (3), `movers` (11) and `fans` of webtoons and music (5).
+    /// accounts that nine agents need for the shipped journeys.
     pub fn new(name: TargetName, regions: Vec<RegionId>, clock: Arc<dyn Clock>) -> Self {
-        let pool = |name| PoolName::new(name).expect("a literal pool name");
         Self {
             name,
             regions,
-            pools: vec![
-                (pool("login-users"), 18),
-                (pool("chat-users"), 36),
-                (pool("wallet-users"), 36),
-                (pool("chat-wallet-users"), 36),
-                (pool("taxi-riders"), 18),
-                (pool("taxi-drivers"), 18),
-                (pool("pay-users"), 126),
-                (pool("merchants"), 72),
-                (pool("bank-users"), 18),
-                (pool("visitors"), 54),
-                (pool("movers"), 198),
-                (pool("fans"), 90),
-                (pool("talk-users"), 756),
-                (pool("care-visitors"), 54),
-            ],
+            pools: pools_of(9),
             seed: 1,
             ports: Ports::Free,
             clock,

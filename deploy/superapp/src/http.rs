@@ -20,8 +20,8 @@ use crate::faults::{Asker, Asks, Effect, LARGE_BYTES, Then};
 use crate::line::HardCut;
 use crate::world::{Place, World};
 use crate::{
-    account_api, bank_api, cdn_api, ent_api, map_api, mobility_api, pay_api, push_gateway,
-    record_api, talk_api,
+    account_api, bank_api, cdn_api, daum_api, ent_api, map_api, mobility_api, pay_api,
+    push_gateway, record_api, talk_api,
 };
 
 /// Longest request body: a message text of 16 KiB with its JSON escapes, rounded up.
@@ -163,7 +163,10 @@ async fn answer_of(
         Service::Map => map_api::answer(caller, request).await,
         Service::Bank => bank_api::answer(caller, request).await,
         Service::Ent => ent_api::answer(caller, request).await,
-        Service::Media => Ok(nothing_more(&request)),
+        Service::Daum => daum_api::answer(caller, request).await,
+        Service::Media | Service::Style | Service::Piccoma | Service::Games => {
+            Ok(nothing_more(&request))
+        }
     }
 }
 

@@ -32,11 +32,11 @@ struct Arguments {
     #[arg(long, default_value_t = 21000, value_name = "PORT")]
     port: u16,
 
-    /// A pool of test accounts and how many it has.
+    /// A pool of test accounts and how many it has; without any, the pools are those that nine
+    /// agents need for the shipped journeys.
     #[arg(
         long = "pool",
         value_name = "NAME=COUNT",
-        default_values = POOLS,
         value_parser = pool
     )]
     pools: Vec<(PoolName, usize)>,
@@ -53,24 +53,6 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
-
-/// What the shipped journeys need for nine agents: see [`PlatformConfig::new`].
-const POOLS: [&str; 14] = [
-    "login-users=18",
-    "chat-users=36",
-    "wallet-users=36",
-    "chat-wallet-users=36",
-    "taxi-riders=18",
-    "taxi-drivers=18",
-    "pay-users=126",
-    "merchants=72",
-    "bank-users=18",
-    "visitors=54",
-    "movers=198",
-    "fans=90",
-    "talk-users=756",
-    "care-visitors=54",
-];
 
 const AFTER_HELP: &str = "\
 Names: components such as account, relay and pay-core; features such as talk.message.text and
@@ -129,14 +111,12 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let pools: Vec<PoolName> = arguments
-        .pools
-        .iter()
-        .map(|(name, _)| name.clone())
-        .collect();
     let clock = Arc::new(SystemClock::new());
     let mut config = PlatformConfig::new(arguments.target, arguments.regions, clock);
-    config.pools = arguments.pools;
+    if !arguments.pools.is_empty() {
+        config.pools = arguments.pools;
+    }
+    let pools: Vec<PoolName> = config.pools.iter().map(|(name, _)| name.clone()).collect();
     config.seed = arguments.seed;
     config.ports = match arguments.port {
         0 => Ports::Free,

@@ -118,6 +118,30 @@ pub enum PlatformFeature {
     CareIntakePhone,
     /// Complaints by the form on the web.
     CareIntakeWeb,
+    /// A subscription to emoticons.
+    TalkEmoticonPlus,
+    /// Rooms of open chat in which people talk.
+    TalkOpenchatVoiceRoom,
+    /// Messages inside the bank's app.
+    BankMessageInApp,
+    /// What one owns, of all banks together.
+    PayAsset,
+    /// Orders for securities.
+    PaySecurities,
+    /// Reading the news.
+    DaumNews,
+    /// Posts in a cafe.
+    DaumCafePost,
+    /// Mail.
+    DaumMail,
+    /// Cancelling what was paid.
+    StylePayCancel,
+    /// Reading comics by the chapter.
+    PiccomaApp,
+    /// Matches on phones.
+    GamesMobile,
+    /// Matches on computers.
+    GamesPc,
 }
 
 /// One row of the table: id, service, components.
@@ -126,6 +150,13 @@ type Row = (
     Service,
     &'static [(Component, DependencyStrength)],
 );
+
+/// What moving money between banks rests on.
+const MONEY_ACROSS_BANKS: &[(Component, DependencyStrength)] = &[
+    (Component::Account, Hard),
+    (Component::PayCore, Hard),
+    (Component::BankNetwork, Hard),
+];
 
 impl PlatformFeature {
     /// Every feature.
@@ -184,6 +215,18 @@ impl PlatformFeature {
         Self::CareIntakeMail,
         Self::CareIntakePhone,
         Self::CareIntakeWeb,
+        Self::TalkEmoticonPlus,
+        Self::TalkOpenchatVoiceRoom,
+        Self::BankMessageInApp,
+        Self::PayAsset,
+        Self::PaySecurities,
+        Self::DaumNews,
+        Self::DaumCafePost,
+        Self::DaumMail,
+        Self::StylePayCancel,
+        Self::PiccomaApp,
+        Self::GamesMobile,
+        Self::GamesPc,
     ];
 
     /// Its id in the catalogue.
@@ -343,56 +386,16 @@ impl PlatformFeature {
                 Service::Pay,
                 &[(C::Account, Hard), (C::PayCore, Hard)],
             ),
-            Self::PayTransferAccount => (
-                "pay.transfer.account",
-                Service::Pay,
-                &[
-                    (C::Account, Hard),
-                    (C::PayCore, Hard),
-                    (C::BankNetwork, Hard),
-                ],
-            ),
+            Self::PayTransferAccount => ("pay.transfer.account", Service::Pay, MONEY_ACROSS_BANKS),
             Self::PayTransferInTalk => (
                 "pay.transfer.in-talk",
                 Service::Pay,
                 &[(C::Account, Hard), (C::Relay, Hard), (C::PayCore, Hard)],
             ),
-            Self::PayPaymentOnline => (
-                "pay.payment.online",
-                Service::Pay,
-                &[
-                    (C::Account, Hard),
-                    (C::PayCore, Hard),
-                    (C::BankNetwork, Hard),
-                ],
-            ),
-            Self::PayPaymentOffline => (
-                "pay.payment.offline",
-                Service::Pay,
-                &[
-                    (C::Account, Hard),
-                    (C::PayCore, Hard),
-                    (C::BankNetwork, Hard),
-                ],
-            ),
-            Self::PayPaymentOverseas => (
-                "pay.payment.overseas",
-                Service::Pay,
-                &[
-                    (C::Account, Hard),
-                    (C::PayCore, Hard),
-                    (C::BankNetwork, Hard),
-                ],
-            ),
-            Self::PayPaymentKakaoT => (
-                "pay.payment.kakao-t",
-                Service::Pay,
-                &[
-                    (C::Account, Hard),
-                    (C::PayCore, Hard),
-                    (C::BankNetwork, Hard),
-                ],
-            ),
+            Self::PayPaymentOnline => ("pay.payment.online", Service::Pay, MONEY_ACROSS_BANKS),
+            Self::PayPaymentOffline => ("pay.payment.offline", Service::Pay, MONEY_ACROSS_BANKS),
+            Self::PayPaymentOverseas => ("pay.payment.overseas", Service::Pay, MONEY_ACROSS_BANKS),
+            Self::PayPaymentKakaoT => ("pay.payment.kakao-t", Service::Pay, MONEY_ACROSS_BANKS),
             Self::BankApp => ("bank.app", Service::Bank, &[(C::BankCore, Hard)]),
             Self::BankNotifyAlimtalk => (
                 "bank.notify.alimtalk",
@@ -506,6 +509,50 @@ impl PlatformFeature {
             Self::CareIntakeMail => ("care.intake.mail", Service::Care, &[]),
             Self::CareIntakePhone => ("care.intake.phone", Service::Care, &[]),
             Self::CareIntakeWeb => ("care.intake.web", Service::Care, &[]),
+            Self::TalkEmoticonPlus => (
+                "talk.emoticon.plus",
+                Service::Talk,
+                &[(C::Account, Hard), (C::PayCore, Hard)],
+            ),
+            Self::TalkOpenchatVoiceRoom => (
+                "talk.openchat.voice-room",
+                Service::Talk,
+                &[(C::Account, Hard), (C::Relay, Hard), (C::CallSignal, Hard)],
+            ),
+            Self::BankMessageInApp => (
+                "bank.message.in-app",
+                Service::Bank,
+                &[(C::Account, Hard), (C::BizMessage, Hard)],
+            ),
+            Self::PayAsset => ("pay.asset", Service::Pay, MONEY_ACROSS_BANKS),
+            Self::PaySecurities => ("pay.securities", Service::Pay, MONEY_ACROSS_BANKS),
+            Self::DaumNews => ("daum.news", Service::Daum, &[(C::Search, Hard)]),
+            Self::DaumCafePost => (
+                "daum.cafe.post",
+                Service::Daum,
+                &[(C::Account, Hard), (C::BoardDb, Hard)],
+            ),
+            Self::DaumMail => (
+                "daum.mail",
+                Service::Daum,
+                &[(C::Account, Hard), (C::MediaStore, Hard)],
+            ),
+            Self::StylePayCancel => (
+                "style.pay-cancel",
+                Service::Style,
+                &[(C::Account, Hard), (C::PayCore, Hard)],
+            ),
+            Self::PiccomaApp => (
+                "piccoma.app",
+                Service::Piccoma,
+                &[(C::Account, Hard), (C::MediaStore, Hard)],
+            ),
+            Self::GamesMobile => ("games.mobile", Service::Games, &[(C::Account, Hard)]),
+            Self::GamesPc => (
+                "games.pc",
+                Service::Games,
+                &[(C::Account, Hard), (C::Cache, Hard)],
+            ),
         }
     }
 }

@@ -89,6 +89,28 @@ kinds! {
     MailCase = "mail-cases", Care, CareIntakeMail;
     /// A complaint by the form on the web.
     WebCase = "web-cases", Care, CareIntakeWeb;
+    /// A subscription to emoticons.
+    EmoticonSubscription = "emoticon-subscriptions", Talk, TalkEmoticonPlus;
+    /// A room of open chat in which people talk.
+    VoiceRoom = "voice-rooms", Talk, TalkOpenchatVoiceRoom;
+    /// A message inside the bank's app.
+    InAppMessage = "in-app-messages", Bank, BankMessageInApp;
+    /// What somebody owns, of all banks together.
+    AssetStatement = "asset-statements", Pay, PayAsset;
+    /// An order for securities.
+    SecuritiesOrder = "securities-orders", Pay, PaySecurities;
+    /// A post in a cafe.
+    CafePost = "cafe-posts", Daum, DaumCafePost;
+    /// A mail.
+    Mail = "mails", Daum, DaumMail;
+    /// Something that was bought and paid in a shop.
+    StyleOrder = "orders", Style, StylePayCancel;
+    /// How far somebody has read a comic.
+    Bookmark = "bookmarks", Piccoma, PiccomaApp;
+    /// A match on phones.
+    MobileMatch = "mobile-matches", Games, GamesMobile;
+    /// A match on computers.
+    PcMatch = "pc-matches", Games, GamesPc;
 }
 
 struct Row {

@@ -59,12 +59,16 @@ pub(super) async fn perform(
         (Kind::Invitation, "accept") => accept(asking, id, "joined"),
         (Kind::Event, "accept") => accept(asking, id, "accepted"),
         (Kind::Device, "confirm") => confirm(asking, id, &body),
-        (Kind::OpenChat, "join") => join(asking, id, &body),
+        (Kind::OpenChat | Kind::VoiceRoom, "join") => join(asking, id, &body),
         (Kind::Credential, "verify") => return verify(asking, id, &body),
         (Kind::Following, "ask") => ask(asking, id, &body),
         (Kind::Following, "reply") => reply(asking, id, &body),
         (Kind::Consult, "say") => say(asking, id, &body),
         (Kind::Vote, "vote") => vote(asking, id, &body),
+        (Kind::CafePost, "comment") => comment(asking, id, &body),
+        (Kind::StyleOrder, "cancel") => cancel(asking, id),
+        (Kind::Bookmark, "read") => read_on(asking, id),
+        (Kind::MobileMatch | Kind::PcMatch, "accept") => accept(asking, id, "playing"),
         (kind, "complete") if kind.is_content() => media_api::complete(asking, id),
         _ => Err(http::not_found(act)),
     }?;
@@ -107,6 +111,43 @@ fn vote(asking: &Asking<'_>, id: &str, body: &Value) -> Result<Record, Refusal> 
             return Err(http::error(StatusCode::BAD_REQUEST, "no_such_option", text));
         }
         vote.detail["votes"][&asking.who] = json!(option);
+        Ok(())
+    })
+}
+
+/// A reader of a post has something to add.
+fn comment(asking: &Asking<'_>, id: &str, body: &Value) -> Result<Record, Refusal> {
+    let Saying { text } = fields(body)?;
+    let text = draft::long(text)?;
+    asking.change(id, |post| {
+        post.member(&asking.who).ok_or_else(gone)?.state = "commented";
+        post.detail.insert("comment".to_owned(), json!(text));
+        Ok(())
+    })
+}
+
+/// What was paid is given back whole, however often that is asked for.
+fn cancel(asking: &Asking<'_>, id: &str) -> Result<Record, Refusal> {
+    asking.change(id, |order| {
+        if order.owner != asking.who {
+            return Err(gone());
+        }
+        order.state = "cancelled";
+        let amount = order.detail["amount"].clone();
+        order.detail.insert("refunded".to_owned(), amount);
+        Ok(())
+    })
+}
+
+/// The next chapter.
+fn read_on(asking: &Asking<'_>, id: &str) -> Result<Record, Refusal> {
+    asking.change(id, |bookmark| {
+        if bookmark.owner != asking.who {
+            return Err(gone());
+        }
+        let chapter = bookmark.detail["chapter"].as_u64().unwrap_or_default();
+        let next = json!(chapter.saturating_add(1));
+        bookmark.detail.insert("chapter".to_owned(), next);
         Ok(())
     })
 }

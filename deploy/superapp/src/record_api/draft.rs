@@ -14,6 +14,8 @@ use crate::{cdn_api, media_api};
 
 /// Longest text of a notice, a push or a complaint.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Most holdings of a statement.
+const HOLDINGS_MAX: usize = 100;
 /// Most options of a vote.
 const OPTIONS_MAX: usize = 20;
 /// Longest title or name.
@@ -118,6 +120,40 @@ struct Depositing {
 struct Complaining {
     contact: String,
     text: String,
+    #[serde(rename = "client_ref")]
+    _reference: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owning {
+    holdings: Vec<Holding>,
+    #[serde(rename = "client_ref")]
+    _reference: Option<String>,
+}
+
+#[derive(serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct Holding {
+    bank: String,
+    amount: i64,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ordering {
+    stock: String,
+    quantity: i64,
+    limit: i64,
+    #[serde(rename = "client_ref")]
+    _reference: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Buying {
+    title: String,
+    amount: i64,
     #[serde(rename = "client_ref")]
     _reference: Option<String>,
 }
@@ -297,6 +333,69 @@ pub(super) fn draft(
             });
             stays(Vec::new(), "queued", says)
         }
+        Kind::EmoticonSubscription => {
+            let Naming { title, .. } = fields(body)?;
+            let says = json!({ "title": short(title)?, "emoticons": cdn_api::EMOTICONS.len() });
+            stays(Vec::new(), "subscribed", says)
+        }
+        Kind::VoiceRoom => {
+            let Naming { title, members, .. } = fields(body)?;
+            let link = format!("https://{}/voice/{}", asking.kind.service().host(), token());
+            let says = json!({ "title": short(title)?, "link": link });
+            stays(asking.members(members, "joined")?, "open", says)
+        }
+        Kind::InAppMessage | Kind::CafePost | Kind::Mail => {
+            let Writing { to, text, .. } = fields(body)?;
+            let text = long(text)?;
+            let hash = media_api::sha256_hex(text.as_bytes());
+            let says = json!({ "bytes": text.len(), "sha256": hash, "text": text });
+            stays(asking.members(to, "reader")?, "sent", says)
+        }
+        Kind::AssetStatement => {
+            let Owning { holdings, .. } = fields(body)?;
+            let amounts = holdings.iter().map(|one| one.amount);
+            let total = amounts.fold(0, i64::saturating_add);
+            if holdings.len() > HOLDINGS_MAX {
+                let text = format!("a statement has at most {HOLDINGS_MAX} holdings");
+                return Err(http::error(StatusCode::BAD_REQUEST, "holdings", text));
+            }
+            let says = json!({ "holdings": holdings, "total": total });
+            stays(Vec::new(), "drawn", says)
+        }
+        Kind::SecuritiesOrder => {
+            let Ordering {
+                stock,
+                quantity,
+                limit,
+                ..
+            } = fields(body)?;
+            let amount = won(quantity)?.saturating_mul(won(limit)?);
+            let says = json!({
+                "stock": short(stock)?,
+                "quantity": quantity,
+                "limit": limit,
+                "amount": amount,
+            });
+            stays(Vec::new(), "accepted", says)
+        }
+        Kind::StyleOrder => {
+            let Buying { title, amount, .. } = fields(body)?;
+            let says = json!({ "title": short(title)?, "amount": won(amount)?, "refunded": 0 });
+            stays(Vec::new(), "paid", says)
+        }
+        Kind::Bookmark => {
+            let Naming { title, .. } = fields(body)?;
+            stays(
+                Vec::new(),
+                "reading",
+                json!({ "title": short(title)?, "chapter": 1 }),
+            )
+        }
+        Kind::MobileMatch | Kind::PcMatch => {
+            let Naming { title, members, .. } = fields(body)?;
+            let says = json!({ "title": short(title)? });
+            stays(asking.members(members, "invited")?, "waiting", says)
+        }
         Kind::MailCase | Kind::WebCase => {
             let Complaining { contact, text, .. } = fields(body)?;
             let says = json!({ "contact": short(contact)?, "text": long(text)? });
@@ -321,12 +420,18 @@ fn alimtalk(asking: &Asking<'_>, body: &Value) -> Result<Draft, Refusal> {
             return Err(http::error(StatusCode::NOT_FOUND, "no_such_template", text));
         }
     };
-    if amount < 1 {
-        let text = "an amount is a whole number of won from 1";
-        return Err(http::error(StatusCode::BAD_REQUEST, "malformed", text));
-    }
+    let amount = won(amount)?;
     let says = json!({ "template": template, "text": format!("[Bank] {what} of {amount} won") });
     stays(asking.members(vec![to], "receiver")?, "sent", says)
+}
+
+/// An amount, a price or a number of pieces: from one.
+fn won(amount: i64) -> Result<i64, Refusal> {
+    if amount < 1 {
+        let text = "an amount is a whole number from 1, of won or of pieces";
+        return Err(http::error(StatusCode::BAD_REQUEST, "malformed", text));
+    }
+    Ok(amount)
 }
 
 fn stays(members: Vec<Member>, state: &'static str, says: Value) -> Result<Draft, Refusal> {

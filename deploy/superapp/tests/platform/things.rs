@@ -150,6 +150,30 @@ async fn wrong_inputs_are_refused_with_a_reason() {
             "won",
         ),
         (
+            "pay/v1/securities-orders",
+            json!({ "stock": "s", "quantity": 0, "limit": 1 }),
+            400,
+            "pieces",
+        ),
+        (
+            "pay/v1/asset-statements",
+            json!({ "holdings": vec![json!({ "bank": "b", "amount": 1 }); 101] }),
+            400,
+            "at most 100 holdings",
+        ),
+        (
+            "style/v1/orders",
+            json!({ "title": "t", "amount": -1 }),
+            400,
+            "won",
+        ),
+        (
+            "daum/v1/mails",
+            json!({ "to": ["x"], "text": "t" }),
+            404,
+            "user ids",
+        ),
+        (
             "care/v1/web-cases",
             json!({ "contact": "c", "text": "" }),
             400,
