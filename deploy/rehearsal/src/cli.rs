@@ -11,7 +11,7 @@ mod replay;
 mod soak;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,11 +243,15 @@ fn folder(demo: Option<&PathBuf>) -> (PathBuf, Option<PathBuf>) {
     match demo {
         Some(folder) => (folder.clone(), None),
         None => {
-            let folder =
-                std::env::temp_dir().join(format!("bongsu-rehearsal-{}", std::process::id()));
+            let folder = below(&std::env::temp_dir());
             (folder.clone(), Some(folder))
         }
     }
+}
+
+/// A folder of this process.
+fn below(parent: &Path) -> PathBuf {
+    parent.join(format!("bongsu-rehearsal-{}", std::process::id()))
 }
 
 /// The error with its causes, and for a taken port how to choose another.

@@ -1,7 +1,7 @@
 //! The clock of a replay: one present for platform, agents and collector, which starts at an
 //! origin of its own and passes faster than the machine's.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bongsu_model::{Clock, Monotonic, Timestamp};
@@ -10,14 +10,34 @@ use bongsu_model::{Clock, Monotonic, Timestamp};
 /// in half of that: a network cannot be hurried further.
 pub const SPEED_MAX: f64 = 600.0;
 
-/// Origin + wall × speed.
+/// Origin + wall × speed. The speed may be lowered while it passes, and raised again up to the one
+/// that it began with: what is past stays as it was, and it never goes back.
 #[derive(Debug, Clone)]
 pub struct ReplayClock {
     machine: Arc<dyn Clock>,
-    /// When it was released.
-    began: Arc<OnceLock<Monotonic>>,
+    /// None until it is released.
+    course: Arc<Mutex<Option<Course>>>,
     origin: Timestamp,
+    /// The highest.
     speed: f64,
+}
+
+/// How it passes from an instant on.
+#[derive(Debug, Clone, Copy)]
+struct Course {
+    /// When it was released.
+    began: Monotonic,
+    /// Since when it passes at this speed.
+    since: Monotonic,
+    /// How much of its time had gone by then.
+    gone: Duration,
+    speed: f64,
+}
+
+impl Course {
+    fn gone_at(&self, now: Monotonic) -> Duration {
+        self.gone + now.since(self.since).mul_f64(self.speed)
+    }
 }
 
 impl ReplayClock {
@@ -25,7 +45,7 @@ impl ReplayClock {
     /// `machine` from then on: what starts a fleet takes no time of it.
     pub fn held(machine: Arc<dyn Clock>, origin: Timestamp, speed: f64) -> Self {
         Self {
-            began: Arc::default(),
+            course: Arc::default(),
             machine,
             origin,
             speed,
@@ -34,7 +54,31 @@ impl ReplayClock {
 
     /// Lets it pass; nothing if it does already.
     pub fn release(&self) {
-        let _released = self.began.get_or_init(|| self.machine.monotonic());
+        let now = self.machine.monotonic();
+        self.course().get_or_insert(Course {
+            began: now,
+            since: now,
+            gone: Duration::ZERO,
+            speed: self.speed,
+        });
+    }
+
+    /// Lets it pass `speed` times as fast as the machine's time from now on, at most as fast as it
+    /// began; nothing before it is released.
+    pub fn play_at(&self, speed: f64) {
+        // Read with the course in hand, so that no later reading lies before this one.
+        let mut course = self.course();
+        let now = self.machine.monotonic();
+        if let Some(course) = &mut *course {
+            course.gone = course.gone_at(now);
+            course.since = now;
+            course.speed = speed.clamp(1.0_f64.min(self.speed), self.speed);
+        }
+    }
+
+    /// The speed that it began with, which it never exceeds.
+    pub fn top_speed(&self) -> f64 {
+        self.speed
     }
 
     /// The clock as the platform takes it. It stamps with the same present; but what users and
@@ -48,30 +92,40 @@ impl ReplayClock {
         }
     }
 
-    /// How long `simulated` lasts on the machine.
+    /// How long `simulated` lasts on the machine at the speed of now.
     pub fn on_machine(&self, simulated: Duration) -> Duration {
-        simulated.div_f64(self.speed)
+        simulated.div_f64(self.speed())
+    }
+
+    fn course(&self) -> MutexGuard<'_, Option<Course>> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gone(&self) -> Duration {
-        let began = self.began.get();
-        began.map_or(Duration::ZERO, |began| {
-            self.machine.monotonic().since(*began)
-        })
+        let course = self.course();
+        let now = self.machine.monotonic();
+        course.map_or(Duration::ZERO, |course| course.gone_at(now))
+    }
+
+    /// How much of the machine's time has gone since it was released.
+    fn gone_on_machine(&self) -> Duration {
+        let course = self.course();
+        let now = self.machine.monotonic();
+        course.map_or(Duration::ZERO, |course| now.since(course.began))
     }
 }
 
 impl Clock for ReplayClock {
     fn wall(&self) -> Timestamp {
-        self.origin + self.gone().mul_f64(self.speed)
+        self.origin + self.gone()
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic::from_origin(self.gone().mul_f64(self.speed))
+        Monotonic::from_origin(self.gone())
     }
 
     fn speed(&self) -> f64 {
-        self.speed
+        self.course().map_or(self.speed, |course| course.speed)
     }
 }
 
@@ -88,7 +142,7 @@ impl Clock for PlatformClock {
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic::from_origin(self.replay.gone().mul_f64(self.pace))
+        Monotonic::from_origin(self.replay.gone_on_machine().mul_f64(self.pace))
     }
 
     fn speed(&self) -> f64 {
@@ -136,6 +190,29 @@ mod tests {
             clock.on_machine(Duration::from_secs(300)),
             Duration::from_millis(500)
         );
+    }
+
+    #[test]
+    fn it_slows_down_and_never_goes_back_nor_beyond_the_speed_that_it_began_with() {
+        let machine = Arc::new(Machine::default());
+        let origin = Timestamp::from_unix_seconds(1_665_810_000);
+        let clock = ReplayClock::held(machine.clone(), origin, 600.0);
+        let platform = clock.of_platform(24.0);
+        let gone = || clock.wall().since(origin).as_secs();
+        clock.play_at(100.0);
+        assert_eq!(clock.speed(), 600.0, "it is held");
+        clock.release();
+        machine.0.store(1_000, Ordering::SeqCst);
+        clock.play_at(100.0);
+        assert_eq!((gone(), clock.speed()), (600, 100.0));
+        machine.0.store(3_000, Ordering::SeqCst);
+        assert_eq!(gone(), 800);
+        clock.play_at(10_000.0);
+        assert_eq!((gone(), clock.speed()), (800, clock.top_speed()));
+        machine.0.store(4_000, Ordering::SeqCst);
+        assert_eq!(gone(), 1_400);
+        let on_platform = platform.monotonic().since(Monotonic::default());
+        assert_eq!(on_platform.as_secs(), 4 * 24, "it keeps its pace");
     }
 
     #[test]

@@ -206,6 +206,28 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Lets the agents keep their data below `memory`, in a folder each: what they owe is with the
+    /// system before a run begins, and a disk takes longer for that than a hurried run has.
+    ///
+    /// # Errors
+    /// When a folder cannot be made.
+    pub fn keep_agents_in(root: &Path, shape: Shape, memory: &Path) -> Result<(), LayoutError> {
+        for agent in shape.agents() {
+            let (own, kept) = (
+                root.join("agents").join(agent.id()),
+                memory.join(agent.id()),
+            );
+            let made = std::fs::create_dir_all(&own)
+                .and_then(|()| std::fs::create_dir_all(&kept))
+                .and_then(|()| std::os::unix::fs::symlink(&kept, own.join("data")));
+            made.map_err(|source| LayoutError {
+                path: kept.clone(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     /// Where the profiles of a target lie, one for each region.
     pub fn target_folder(&self, target: &TargetName) -> PathBuf {
         self.root.join("targets").join(target.as_str())

@@ -4,23 +4,25 @@
 mod desk;
 mod drive;
 mod lag;
+mod pacing;
 mod report;
 mod usage;
 mod verdict;
 mod windows;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{Catalogue, Clock, FeatureId, Timestamp};
+use bongsu_model::{AgentId, Catalogue, Clock, FeatureId, Timestamp};
 use bongsu_superapp::MoneyAudit;
 use desk::Desk;
 use tokio::sync::broadcast;
 
 use crate::clock::ReplayClock;
 use crate::fleet::{self, Fleet, FleetConfig, FleetError, Wiring};
-use crate::layout::{Journeys, Tempo};
+use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::{Channel, Shape};
 use crate::scenario::{Event, ExpectedRow, Scenario, Timeline};
 
@@ -37,7 +39,7 @@ pub const EVERY: Duration = Duration::from_secs(5 * 60);
 /// How a scenario is played.
 #[derive(Debug, Clone)]
 pub struct Play {
-    /// How many times as fast as it was: 1 to [`SPEED_MAX`](crate::clock::SPEED_MAX).
+    /// How many times as fast as it was at most, and slower where the machine cannot follow: 1 to [`SPEED_MAX`](crate::clock::SPEED_MAX).
     pub speed: f64,
     /// Until when; the scenario's end unless said.
     pub until: Option<Timestamp>,
@@ -51,6 +53,8 @@ pub struct Play {
     pub web: std::net::SocketAddr,
     /// Where everything of the fleet is written.
     pub folder: PathBuf,
+    /// Where the agents keep their data, if not there: a folder in memory, which nothing waits for.
+    pub memory: Option<PathBuf>,
     /// What the agents run.
     pub journeys: Journeys,
 }
@@ -103,6 +107,12 @@ pub struct Outcome {
     pub claims: HandedIn,
     /// Whether the money balances.
     pub money: MoneyAudit,
+    /// Runs that an agent still owed cleanup for at the end, by agent.
+    pub owed: BTreeMap<AgentId, Vec<String>>,
+    /// How many times as fast as it was it should be played.
+    pub asked_speed: f64,
+    /// How many times as fast it was played, on average.
+    pub speed: f64,
     /// What it took.
     pub usage: Usage,
     /// Transitions that were lost because nobody took them in time.
@@ -153,17 +163,30 @@ pub async fn run(
     } else {
         Wiring::Direct
     };
-    let fleet = Fleet::start_hurried(config(play), &clock, wiring).await?;
+    let config = config(play);
+    if let Some(memory) = &play.memory {
+        Layout::keep_agents_in(&play.folder, config.shape, memory).map_err(FleetError::from)?;
+    }
+    let fleet = Fleet::start_hurried(config, &clock, wiring).await?;
     fleet.collector.ready().await;
     tell(Progress::Started(&fleet));
     let mut measuring = Measuring::begin(&fleet);
     clock.release();
+    clock.play_at(play.speed / pacing::AT_FIRST);
     let desk = Desk::open(
         fleet.collector.web_addr(),
         &fleet.collector.shared().catalogue,
     );
+    let played_from = machine.monotonic();
+    let pacing = tokio::spawn(pacing::keep(clock.clone(), Arc::clone(&machine)));
     let hands = (&desk, &mut measuring);
     let unplayed = drive::until(&fleet, &timeline, &clock, until, hands, &mut tell).await;
+    pacing.abort();
+    // What is shown last shall be as of the end, however long it takes to be shown.
+    clock.play_at(play.speed / pacing::LINGER);
+    let wall = machine.monotonic().since(played_from);
+    let speed =
+        until.since(scenario.from).as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE);
     let claims = desk.close().await;
     let picture = drive::picture_at(&fleet, until, &mut measuring, scenario).await?;
     let board = picture.boards.get(fleet.default_target());
@@ -174,6 +197,7 @@ pub async fn run(
     let mut fleet = fleet;
     fleet.stop_agents().await;
     let money = fleet.platform().audit().money;
+    let owed = fleet.debts_on_disk();
     fleet.shutdown().await;
     let usage = usage::read(machine.monotonic().since(began));
     let judge = verdict::Judge {
@@ -192,6 +216,9 @@ pub async fn run(
         unplayed,
         claims,
         money,
+        owed,
+        asked_speed: play.speed,
+        speed,
         usage,
         transitions_lost: measuring.lost,
     })
@@ -228,7 +255,7 @@ fn config(play: &Play) -> FleetConfig {
 
 /// Runs by the outcome of their journey's own feature.
 fn runs(fleet: &Fleet) -> Vec<(&'static str, u64)> {
-    let mut runs = std::collections::BTreeMap::new();
+    let mut runs = BTreeMap::new();
     for (_, outcome, count) in fleet.collector.shared().tally.counts() {
         *runs.entry(outcome).or_default() += count;
     }

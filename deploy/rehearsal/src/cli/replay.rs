@@ -14,7 +14,7 @@ use bongsu_rehearsal::scenario::{
 };
 use clap::{Args, Subcommand};
 
-use super::{clock, explain, folder, remove};
+use super::{below, clock, explain, folder, remove};
 
 /// The first board is at this address, as the demo's.
 const WEB: &str = "127.0.0.1:8300";
@@ -202,6 +202,7 @@ async fn play(replay: Replay) -> Result<(), String> {
         .map(|text| scenario::instant(text, &scenario.zone))
         .transpose()?;
     let (folder, temporary) = folder(None);
+    let memory = memory();
     let play = Play {
         speed: replay.speed,
         until,
@@ -210,6 +211,7 @@ async fn play(replay: Replay) -> Result<(), String> {
         agents: usize::from(replay.agents),
         web: replay.web,
         folder,
+        memory: memory.clone(),
         journeys: Journeys::Shipped,
     };
     println!(
@@ -225,6 +227,7 @@ async fn play(replay: Replay) -> Result<(), String> {
     };
     let played = replay::run(&play, &scenario, &expected, clock(), tell).await;
     remove(temporary);
+    remove(memory);
     let outcome = played.map_err(|error| explain(&error))?;
     let text = replay::text(&outcome, &scenario);
     println!("\n{text}");
@@ -238,6 +241,12 @@ async fn play(replay: Replay) -> Result<(), String> {
     } else {
         Err("a difference is not explained".to_owned())
     }
+}
+
+/// A folder in memory, where the system keeps a file system there. What agents write is bounded.
+fn memory() -> Option<PathBuf> {
+    let memory = PathBuf::from("/dev/shm");
+    memory.is_dir().then(|| below(&memory))
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {

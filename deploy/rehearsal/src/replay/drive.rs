@@ -18,6 +18,9 @@ use crate::scenario::{Event, Happening, Scenario, Timeline, in_zone};
 /// time: it looks ten times a second.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
+/// The longest sleep, in the machine's time: no change is later than that.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Drives the platform until `until`. Returns what could not be played.
 pub(super) async fn until(
     fleet: &Fleet,
@@ -29,7 +32,7 @@ pub(super) async fn until(
 ) -> Vec<String> {
     let mut driver = Driver {
         fleet,
-        latency: Latency::of(clock.speed()),
+        latency: Latency::of(clock.top_speed()),
         active: Vec::new(),
         unplayed: unplayed(timeline),
     };
@@ -57,7 +60,8 @@ pub(super) async fn until(
         let next = timeline.next_change(now).into_iter();
         let next = next.chain(public.first().map(|one| one.published()));
         let next = next.min().map_or(until, |next| next.min(until));
-        let rest = clock.on_machine(next.since(clock.wall()));
+        // The clock may go faster meanwhile.
+        let rest = clock.on_machine(next.since(clock.wall())).min(LOOK_AGAIN);
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
             () = measuring.follow() => return driver.unplayed.into_iter().collect(),

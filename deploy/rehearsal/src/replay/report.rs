@@ -187,11 +187,29 @@ fn totals(outcome: &Outcome) -> String {
     for problem in &money.problems {
         let _ = writeln!(text, "MONEY: {problem}");
     }
+    for (agent, runs) in &outcome.owed {
+        let (shown, more) = runs.split_at(runs.len().min(OWED_SHOWN));
+        let more = (!more.is_empty()).then(|| format!(" and {} more", more.len()));
+        let _ = writeln!(
+            text,
+            "owed at the end by {agent}: cleanup of {}{}",
+            shown.join(", "),
+            more.unwrap_or_default()
+        );
+    }
     if outcome.transitions_lost > 0 {
         let _ = writeln!(
             text,
             "{} changes were lost: the outages are not whole",
             outcome.transitions_lost
+        );
+    }
+    if outcome.speed < outcome.asked_speed * SPEED_KEPT {
+        let _ = writeln!(
+            text,
+            "this machine could not follow {:.0} times the speed: it was played at {:.0} times on \
+             average",
+            outcome.asked_speed, outcome.speed
         );
     }
     let _ = write!(text, "wall {:.1} s", usage.wall.as_secs_f64());
@@ -219,6 +237,12 @@ fn totals(outcome: &Outcome) -> String {
     }
     text
 }
+
+/// So many runs of an agent are named whose cleanup is owed.
+const OWED_SHOWN: usize = 5;
+
+/// Below this share of the speed that was asked for a person is told.
+const SPEED_KEPT: f64 = 0.95;
 
 /// Above this share of slots that show nothing a person is told.
 const LOST_MAX: f64 = 0.05;
@@ -276,6 +300,8 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
         "not_played": outcome.unplayed,
         "claims": { "taken": outcome.claims.taken, "refused": outcome.claims.refused },
         "runs": outcome.runs.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
+        "owed": outcome.owed,
+        "speed": outcome.speed,
         "wall_s": outcome.usage.wall.as_secs_f64(),
         "cpu_s": outcome.usage.cpu.map(|cpu| cpu.as_secs_f64()),
         "peak_bytes": outcome.usage.peak_bytes,

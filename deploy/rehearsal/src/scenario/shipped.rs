@@ -69,6 +69,11 @@ pub const SHIPPED: &[Shipped] = &[
         expected: None,
     },
     Shipped {
+        name: "cleanup-down",
+        files: &[file!("cleanup-down.toml")],
+        expected: Some(file!("cleanup-down.expected.csv")),
+    },
+    Shipped {
         name: "region-lost",
         files: &[file!("region-lost.toml")],
         expected: None,

@@ -2,11 +2,12 @@
 
 use bongsu_language::Rule;
 use bongsu_model::Names;
+use bongsu_superapp::FaultPoint;
 
 use super::document::Header;
 use super::row::{Surroundings, between};
 use super::text::{Cell, Text};
-use super::{Row, Scenario, When, moment};
+use super::{FleetPart, Row, Scenario, When, moment};
 
 /// The zone of times without an offset where the file names none: none, they are refused.
 const ZONE_SHOWN: &str = "UTC";
@@ -27,6 +28,16 @@ pub(super) fn surroundings<'a>(text: &mut Text<'_>, header: &'a Header) -> Surro
         }
         zone
     });
+    for cell in &header.beside {
+        if cell.text.parse::<FaultPoint>().is_ok() || FleetPart::named(&cell.text).is_some() {
+            text.wrong(
+                &cell.span,
+                Rule::InvalidValue,
+                format!("`{}` is a part of the platform or of the fleet", cell.text),
+                "leave it out of `beside`: what is told of it is played",
+            );
+        }
+    }
     let synthetic = header.synthetic.as_ref();
     let synthetic = synthetic.and_then(|cell| between(text, cell, zone.as_ref()));
     Surroundings {

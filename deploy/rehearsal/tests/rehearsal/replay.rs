@@ -81,7 +81,8 @@ async fn played(scenario: &Scenario, speed: f64) -> Outcome {
         regions: 1,
         agents: 2,
         web: "127.0.0.1:0".parse().unwrap(),
-        folder: folder.path().to_owned(),
+        folder: folder.path().join("fleet"),
+        memory: Some(folder.path().join("memory")),
         journeys: Journeys::Only(&["account/login.toml", "pay/transfer.toml"]),
     };
     let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());

@@ -1,5 +1,6 @@
 //! Scenario files: every mistake is told at once, as people read it; what is shipped can be played.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bongsu_language::{Colour, SourceFile};
@@ -7,6 +8,7 @@ use bongsu_model::{ClaimedState, Comparison};
 use bongsu_rehearsal::scenario::{
     self, Event, ExpectedRow, SHIPPED, Timeline, Track, Wanted, instant,
 };
+use bongsu_superapp::PlatformFeature;
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rehearsal/bad")
@@ -101,14 +103,26 @@ fn the_board_of_half_past_two_is_that_of_the_article() {
         rows.count()
     };
     let up = [Wanted::Up];
-    // Text messages and the two channels for complaints are claimed as up too.
-    assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2);
+    // Text messages and the two channels for complaints are claimed as up too, and six features by
+    // another paper.
+    assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2 + 6);
     let recovering = [Wanted::Recovering, Wanted::Down];
-    assert_eq!(wanted(&recovering, Some(ClaimedState::Recovering)), 16);
+    assert_eq!(
+        wanted(&recovering, Some(ClaimedState::Recovering)),
+        16 + 2,
+        "files and the drawer are of another paper"
+    );
     assert_eq!(wanted(&up, Some(ClaimedState::Unmeasured)), 2);
-    assert_eq!(wanted(&[Wanted::Down], None), 1, "the kiosk");
-    // 43 features of the article, and the taxi of another paper.
-    assert_eq!(rows.len(), 43 + 1);
+    assert_eq!(
+        wanted(&[Wanted::Down], None),
+        2,
+        "the kiosk, and the web form"
+    );
+    // Every feature that is measured: the 43 of the article among them.
+    let features: BTreeSet<_> = rows.iter().map(|row| row.feature.as_str()).collect();
+    let offered = PlatformFeature::ALL.iter().map(|feature| feature.as_str());
+    assert_eq!(features, offered.collect());
+    assert_eq!(rows.len(), features.len());
     for row in &rows {
         let said = timeline.statement(bongsu_model::Track::Claim, &row.feature, at);
         let said = said.and_then(|happening| match happening.row.event {
