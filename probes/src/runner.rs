@@ -62,7 +62,7 @@ pub async fn run_watched(journey: &Journey, context: &Context, watch: &dyn StepW
     run.settle_sessions();
 
     let network_failures = run.performances.iter().filter(|p| p.is_network_failure());
-    let failing_since = network_failures.map(Performance::last_began).min();
+    let failing_since = network_failures.map(Performance::failing_since).min();
     let budget = Deadline::after(journey.cleanup_timeout, Budget::Cleanup);
     let checking = async {
         if let Some(since) = failing_since {

@@ -33,6 +33,8 @@ pub(crate) struct Performance<'a> {
     started: Monotonic,
     last: Attempt,
     earlier: Vec<EarlierAttempt>,
+    /// When the first of its newest attempts began that failed one after the other.
+    failing_since: Option<Monotonic>,
     /// Of all attempts together.
     effect: Effect,
     outcome: StepOutcome,
@@ -101,6 +103,7 @@ impl<'a> Run<'a> {
             started: tries.started.unwrap_or(now),
             last,
             earlier: tries.earlier,
+            failing_since: tries.failing_since,
             effect: tries.effect,
             outcome: StepOutcome::Pass,
             overrun: None,
@@ -196,6 +199,7 @@ struct Tries {
     attempts: u32,
     polls: u32,
     earlier: Vec<EarlierAttempt>,
+    failing_since: Option<Monotonic>,
     effect: Effect,
 }
 
@@ -206,12 +210,18 @@ impl Tries {
             attempts: 0,
             polls: 0,
             earlier: Vec::new(),
+            failing_since: None,
             effect: Effect::Impossible,
         }
     }
 
     fn count(&mut self, step: &Step, attempt: &Attempt) {
         self.started.get_or_insert(attempt.started);
+        self.failing_since = attempt
+            .fault
+            .as_ref()
+            .filter(|fault| matches!(fault, Fault::Platform { .. }) && !is_not_yet(fault))
+            .and(self.failing_since.or(Some(attempt.started)));
         if attempt.effect == Effect::Possible {
             self.effect = Effect::Possible;
         }
@@ -306,6 +316,7 @@ impl<'a> Performance<'a> {
             started: now,
             last: Attempt::unsent(fault, now),
             earlier: Vec::new(),
+            failing_since: None,
             effect: Effect::Impossible,
             outcome: StepOutcome::Pass,
             overrun: None,
@@ -401,8 +412,8 @@ impl<'a> Performance<'a> {
     }
 
     /// When its last attempt began.
-    pub(super) fn last_began(&self) -> Monotonic {
-        self.last.started
+    pub(super) fn failing_since(&self) -> Monotonic {
+        self.failing_since.unwrap_or(self.last.started)
     }
 
     pub(crate) fn ended(&self) -> Monotonic {

@@ -9,8 +9,8 @@ use bongsu_probes::run;
 
 use crate::support::server::{Behaviour, Server, json};
 use crate::support::{
-    account, check_sane, context, ending, journey, journey_with, other, short, step, target,
-    verdict,
+    Guilty, account, check_sane, context, ending, journey, journey_with, other, short, step,
+    target, verdict,
 };
 
 /// A server that gives these answers in turn, the last one for ever.
@@ -74,6 +74,30 @@ async fn a_poll_ends_when_it_is_no_use_or_time_is_up() {
     assert_eq!(ending(wait), "fail(expectation): json $.state");
     assert!(wait.polls > 5, "{wait:#?}");
     assert!(wait.ended.since(wait.started) <= Duration::from_millis(1_000));
+}
+
+/// Who asks itself whether it is at fault must know how long the platform has failed: a poll that is
+/// refused again and again has failed since it was refused first, not since it last asked.
+#[tokio::test]
+async fn a_poll_has_failed_since_the_first_of_its_failures_in_a_row() {
+    let refused = || Behaviour::AnswerAndClose(b"HTTP/1.1 2".to_vec());
+    let server = in_turn(vec![refused(), state("pending"), refused()]).await;
+    let mut context = context(target(&server.base()));
+    let guilty = Arc::new(Guilty::default());
+    context.self_check = guilty.clone();
+    let before = context.clock.monotonic();
+    let report = run(&short(POLL), &context).await;
+    let after = context.clock.monotonic();
+    let wait = step(&report, "wait");
+    assert!(wait.polls >= 4, "{wait:#?}");
+    let asked = std::mem::take(&mut *guilty.0.lock().unwrap());
+    let [since] = asked[..] else {
+        panic!("{asked:?}")
+    };
+    // Polls start 100 ms apart: the third is the first of those, and there are more behind it.
+    let (every, polls) = (Duration::from_millis(100), wait.polls);
+    assert!(since.since(before) >= every * 2);
+    assert!(after.since(since) >= every * (polls - 3));
 }
 
 const RETRY: &str = r#"
