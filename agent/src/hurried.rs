@@ -104,11 +104,12 @@ impl Starvation {
         period: impl Fn() -> Option<Duration>,
         stop: CancellationToken,
     ) {
-        let speed = speed(&*clock);
-        if speed <= 1.0 {
+        let at_first = speed(&*clock);
+        if at_first <= 1.0 {
             return;
         }
         loop {
+            let speed = speed(&*clock);
             let began = clock.monotonic();
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -117,7 +118,9 @@ impl Starvation {
             if let Some(period) = period() {
                 let took = clock.monotonic().since(began);
                 let late = took.saturating_sub(LOOK_EVERY.mul_f64(speed));
-                self.looked(began + took, late, period.mul_f64(RUN_SHARE * LATE_SHARE));
+                // What runs were fitted into, however slow the clock goes since.
+                let late_max = period.mul_f64(RUN_SHARE * LATE_SHARE * speed / at_first);
+                self.looked(began + took, late, late_max);
             }
         }
     }
