@@ -221,7 +221,7 @@ impl Tries {
             .fault
             .as_ref()
             .filter(|fault| matches!(fault, Fault::Platform { .. }) && !is_not_yet(fault))
-            .and(self.failing_since.or(Some(attempt.started)));
+            .map(|_| self.failing_since.unwrap_or(attempt.started));
         if attempt.effect == Effect::Possible {
             self.effect = Effect::Possible;
         }
