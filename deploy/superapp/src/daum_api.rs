@@ -8,7 +8,7 @@ use crate::http::{self, Answer, Caller, Content, Cut};
 use crate::media_api::sha256_hex;
 
 const NEEDS: &[FaultPoint] = &[
-    FaultPoint::Component(Component::Search),
+    FaultPoint::Component(Component::Cdn),
     FaultPoint::Feature(PlatformFeature::DaumNews),
 ];
 

@@ -526,7 +526,7 @@ impl PlatformFeature {
             ),
             Self::PayAsset => ("pay.asset", Service::Pay, MONEY_ACROSS_BANKS),
             Self::PaySecurities => ("pay.securities", Service::Pay, MONEY_ACROSS_BANKS),
-            Self::DaumNews => ("daum.news", Service::Daum, &[(C::Search, Hard)]),
+            Self::DaumNews => ("daum.news", Service::Daum, &[(C::Cdn, Hard)]),
             Self::DaumCafePost => (
                 "daum.cafe.post",
                 Service::Daum,
@@ -545,13 +545,13 @@ impl PlatformFeature {
             Self::PiccomaApp => (
                 "piccoma.app",
                 Service::Piccoma,
-                &[(C::Account, Hard), (C::MediaStore, Hard)],
+                &[(C::Account, Hard), (C::Cdn, Hard)],
             ),
             Self::GamesMobile => ("games.mobile", Service::Games, &[(C::Account, Hard)]),
             Self::GamesPc => (
                 "games.pc",
                 Service::Games,
-                &[(C::Account, Hard), (C::Cache, Hard)],
+                &[(C::Account, Hard), (C::BigData, Hard)],
             ),
         }
     }
