@@ -416,6 +416,11 @@ impl<'a> Performance<'a> {
         self.failing_since.unwrap_or(self.last.started)
     }
 
+    /// When its last attempt began.
+    pub(super) fn last_began(&self) -> Monotonic {
+        self.last.started
+    }
+
     pub(crate) fn ended(&self) -> Monotonic {
         self.last.ended
     }
