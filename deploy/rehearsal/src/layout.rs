@@ -363,8 +363,14 @@ impl Layout {
     }
 }
 
-/// The journey with another cadence than it was shipped with.
+/// The journey with another cadence than it was shipped with; as it was shipped where a run may
+/// take too long for that.
 fn with_cadence(journey: &str, every: Duration) -> String {
+    let longest = limit(journey, "timeout").unwrap_or_default()
+        + limit(journey, "cleanup_timeout").unwrap_or(bongsu_language::CLEANUP_TIMEOUT);
+    if longest >= every {
+        return journey.to_owned();
+    }
     let lines = journey.split_inclusive('\n');
     let rewritten = lines.map(|line| {
         if line.starts_with("every = ") {
@@ -374,6 +380,15 @@ fn with_cadence(journey: &str, every: Duration) -> String {
         }
     });
     rewritten.collect()
+}
+
+/// What the journey itself, and not a step of it, says for a key that takes a time.
+fn limit(journey: &str, key: &str) -> Option<Duration> {
+    let said = journey.lines().find_map(|line| {
+        let value = line.strip_prefix(key)?.trim_start().strip_prefix('=')?;
+        value.trim().strip_prefix('"')?.split('"').next()
+    })?;
+    bongsu_language::parse_duration(said).ok()
 }
 
 /// A token for an agent that speaks to a collector on the same loopback and nowhere else.
@@ -391,4 +406,37 @@ fn sha256_hex(text: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shipped journeys as a fleet of this cadence runs them.
+    fn shipped(every: Duration) -> Vec<bongsu_language::Journey> {
+        let journeys = JOURNEYS
+            .iter()
+            .filter(|(name, _)| *name != "catalogue.toml");
+        let files: Vec<_> = journeys
+            .map(|(name, text)| bongsu_language::SourceFile::new(*name, with_cadence(text, every)))
+            .collect();
+        bongsu_language::load_journeys(&files).unwrap()
+    }
+
+    #[test]
+    fn every_shipped_journey_fits_the_cadence_of_a_fleet() {
+        let usual = Shape::default().every;
+        let journeys = shipped(usual);
+        let hurried = journeys
+            .iter()
+            .filter(|one| one.every == Some(usual))
+            .count();
+        // What takes longer keeps its own; what the demo is about does not.
+        assert!(0 < hurried && hurried < journeys.len(), "{hurried}");
+        let login = journeys.iter().find(|one| one.name.as_str() == "login");
+        assert_eq!(login.unwrap().every, Some(usual));
+
+        let slow = Duration::from_secs(300);
+        assert!(shipped(slow).iter().all(|one| one.every == Some(slow)));
+    }
 }

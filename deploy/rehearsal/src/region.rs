@@ -9,7 +9,8 @@ pub struct Shape {
     pub regions: usize,
     /// Agents of each region, 1 to [`AGENTS_MAX`].
     pub agents: usize,
-    /// The cadence of every journey: at least 10 s, which the shipped ones need.
+    /// The cadence of every journey whose runs fit into it; the others keep their own. At least
+    /// 10 s, which the quickest of the shipped ones need.
     pub every: Duration,
     /// Whether agents keep a control channel to the collector.
     pub channel: Channel,
