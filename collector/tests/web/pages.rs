@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 
 use super::fixture::Fixture;
-use super::visit::{ask, get, get_of, golden, router};
+use super::visit::{ask, get, get_of, golden};
 
 const FAILED: &str = "fafafafafafafafafafafafafafafafa";
 const PASSED: &str = "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
@@ -295,15 +295,4 @@ async fn when_deriving_has_failed_the_last_board_stays_and_readiness_says_why() 
 async fn liveness_and_readiness_are_told_apart() {
     assert_eq!(get("/livez").await.text, "alive\n");
     assert_eq!(get("/readyz").await.text, "ready\n");
-}
-
-/// Not a test: serves the fixture on port 8301 for ten minutes, to look at it in a browser.
-#[tokio::test]
-#[ignore = "for people who want to look"]
-async fn serve_the_fixture() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8301")
-        .await
-        .unwrap();
-    let serving = axum::serve(listener, router());
-    let _ = tokio::time::timeout(Duration::from_secs(600), async { serving.await }).await;
 }

@@ -16,7 +16,7 @@ use super::pages::readable;
 use super::visit::{get, get_of, golden};
 use super::{runs, strips};
 
-const OUTAGE: &str = "1665897469000.superapp.account.login";
+pub(super) const OUTAGE: &str = "1665897469000.superapp.account.login";
 
 /// One that goes on, with a feature in every state, and one that is over.
 pub(super) fn recoveries() -> Vec<RecoveryView> {

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod browser;
+mod chromium;
 mod claims;
 mod contrast;
 mod fixture;

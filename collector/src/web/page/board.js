@@ -9,6 +9,7 @@
   let loading = false;
   let again = false;
   let streaming = false;
+  let events = null;
 
   const main = () => document.querySelector("main");
   const headline = (node) => node.querySelector("h1").textContent.trim();
@@ -89,7 +90,7 @@
   }
 
   function listen() {
-    const events = new EventSource(root.dataset.events);
+    events = new EventSource(root.dataset.events);
     events.addEventListener("open", () => { streaming = true; root.classList.add("is-live"); });
     // A heavy page says how seldom it wants to be loaded again; the fallback picks up the rest.
     const every = Number(main().dataset.every || 0) * 1000;
@@ -98,11 +99,16 @@
       else refresh();
     });
     events.addEventListener("error", () => {
-      streaming = false;
-      root.classList.remove("is-live");
-      events.close();
-      setTimeout(listen, RETRY_MS);
+      silence();
+      setTimeout(() => { if (!events) listen(); }, RETRY_MS);
     });
+  }
+
+  function silence() {
+    if (events) events.close();
+    events = null;
+    streaming = false;
+    root.classList.remove("is-live");
   }
 
   // A page without an "as of", such as a run's, does not change.
@@ -110,5 +116,9 @@
   setInterval(tick, 1000);
   setInterval(() => { if (!streaming || again) refresh(); }, FALLBACK_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) refresh(); });
+  // A page that was left may be kept to come back to. Its stream would hold one of the few
+  // connections that a browser opens to a host, and soon no page would load.
+  addEventListener("pagehide", silence);
+  addEventListener("pageshow", (event) => { if (event.persisted) { listen(); refresh(); } });
   listen();
 })();
