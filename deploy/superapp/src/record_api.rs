@@ -182,8 +182,12 @@ impl Asking<'_> {
                 self.tell(&record, &record.owner, "queued");
             }
             Kind::Notice | Kind::Vote if record.detail["announced"] == json!(false) => (),
-            // What was put away shows on the user's other devices.
-            Kind::DrawerItem => _ = self.tell(&record, &record.owner, "made"),
+            // What was put away, or costs money, shows on the user's devices.
+            Kind::DrawerItem
+            | Kind::EmoticonSubscription
+            | Kind::AssetStatement
+            | Kind::SecuritiesOrder
+            | Kind::StyleOrder => _ = self.tell(&record, &record.owner, "made"),
             Kind::Alimtalk => {
                 let heard: usize = record
                     .others(&record.owner)

@@ -103,14 +103,14 @@ fn the_board_of_half_past_two_is_that_of_the_article() {
         rows.count()
     };
     let up = [Wanted::Up];
-    // Text messages and the two channels for complaints are claimed as up too, and six features by
+    // Text messages and the two channels for complaints are claimed as up too, and 14 features by
     // another paper.
-    assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2 + 6);
+    assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2 + 14);
     let recovering = [Wanted::Recovering, Wanted::Down];
     assert_eq!(
         wanted(&recovering, Some(ClaimedState::Recovering)),
-        16 + 2,
-        "files and the drawer are of another paper"
+        16 + 6,
+        "files, the drawer, voice rooms, the bank's messages, mail and games are of another paper"
     );
     assert_eq!(wanted(&up, Some(ClaimedState::Unmeasured)), 2);
     assert_eq!(
@@ -157,8 +157,8 @@ fn what_is_unknown_is_drawn_between_its_bounds_and_no_other_time_is() {
                 )
             })
             .collect();
-        // Images and videos, open chat rooms, calendar, wallet, push, kiosk.
-        assert_eq!(conditions.len(), 6);
+        // Images and videos, two kinds of open chat rooms, calendar, wallet, push, kiosk.
+        assert_eq!(conditions.len(), 7);
         assert!(conditions.iter().all(|one| bounds.contains(&one.at)));
     }
 }

@@ -551,7 +551,7 @@ const ALL_SERVICES: &str = r#"
 format = 1
 target = "all"
 hosts = ["*.all.test"]
-base = { account = "https://account.all.test", talk = "https://talk.all.test", media = "https://media.all.test", map = "https://map.all.test", pay = "https://pay.all.test", bank = "https://bank.all.test", mobility = "https://mobility.all.test", ent = "https://ent.all.test", cdn = "https://cdn.all.test", push = "https://push.all.test", care = "https://care.all.test" }
+base = { account = "https://account.all.test", talk = "https://talk.all.test", media = "https://media.all.test", map = "https://map.all.test", pay = "https://pay.all.test", bank = "https://bank.all.test", mobility = "https://mobility.all.test", ent = "https://ent.all.test", cdn = "https://cdn.all.test", push = "https://push.all.test", care = "https://care.all.test", daum = "https://daum.all.test", style = "https://style.all.test", piccoma = "https://piccoma.all.test", games = "https://games.all.test" }
 ws = { talk = "wss://talk.all.test", bank = "wss://bank.all.test", pay = "wss://pay.all.test", mobility = "wss://mobility.all.test", push = "wss://push.all.test" }
 "#;
 
