@@ -19,6 +19,9 @@ pub struct Lag {
     pub up_partial: Duration,
     /// How far a first failed or passed run may lie behind what it shows.
     pub run: Duration,
+    /// How far before what it shows a run may have begun: one that is under way when something
+    /// breaks fails by it, and a hurried run tells its own start, however late it came to that.
+    pub under_way: Duration,
 }
 
 impl Lag {
@@ -43,6 +46,7 @@ impl Lag {
             up: periods(rule.passes_to_up, agents),
             up_partial: periods(rule.passes_to_up_partial, agents),
             run: shape.every + tempo.lateness(),
+            under_way: shape.every / 2,
         }
     }
 }

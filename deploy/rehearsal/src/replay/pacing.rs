@@ -14,16 +14,20 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Looks that a speed is decided by: a quarter of a second of them.
 const LOOKS: u32 = 50;
 
-/// With tasks that wait this long on average the clock goes slower. A run of a few dozen turns has
-/// a quarter of a second at the highest speed.
-const WAITING: Duration = Duration::from_micros(2_500);
+/// A look that waited longer than this was late. A timer is up to a millisecond late by itself; a
+/// run of a few dozen turns has a quarter of a second at the highest speed.
+const LATE: Duration = Duration::from_micros(2_500);
 
-/// With tasks that wait less it goes faster. A timer is up to a millisecond late by itself.
-const PUNCTUAL: Duration = Duration::from_micros(1_800);
+/// With this share of the looks late the clock goes slower: runs wait throughout. A single stall,
+/// however long, is over when it is seen, and going slower mends nothing of it.
+const WAITING: f64 = 0.2;
+
+/// With a smaller share than this it goes faster.
+const PUNCTUAL: f64 = 0.1;
 
 /// What the speed falls to at each decision, and what it rises to.
 const SLOWER: f64 = 0.85;
-const FASTER: f64 = 1.04;
+const FASTER: f64 = 1.06;
 
 /// What it begins with, of what was asked for: a fleet that is overrun at once fails before anybody
 /// can see why.
@@ -38,25 +42,26 @@ pub(super) const LINGER: f64 = 20.0;
 /// Keeps the clock as fast as the machine can follow; never ends.
 pub(super) async fn keep(clock: ReplayClock, machine: std::sync::Arc<dyn Clock>) {
     loop {
-        let began = machine.monotonic();
+        let mut late = 0;
         for _ in 0..LOOKS {
+            let began = machine.monotonic();
             tokio::time::sleep(LOOK).await;
+            let slept = machine.monotonic().since(began);
+            late += u32::from(slept.saturating_sub(LOOK) > LATE);
         }
-        let slept = machine.monotonic().since(began) / LOOKS;
-        let waited = slept.saturating_sub(LOOK);
         let now = clock.speed();
-        let next = next(now, clock.top_speed(), waited);
+        let next = next(now, clock.top_speed(), f64::from(late) / f64::from(LOOKS));
         if next != now {
             clock.play_at(next);
         }
     }
 }
 
-/// The speed after `now`, when `asked` was asked for and tasks waited for `waited` on average.
-fn next(now: f64, asked: f64, waited: Duration) -> f64 {
-    let next = if waited >= WAITING {
+/// The speed after `now`, when `asked` was asked for and this share of the looks was late.
+fn next(now: f64, asked: f64, late: f64) -> f64 {
+    let next = if late >= WAITING {
         now * SLOWER
-    } else if waited < PUNCTUAL {
+    } else if late < PUNCTUAL {
         now * FASTER
     } else {
         now
@@ -71,7 +76,7 @@ mod tests {
     #[test]
     fn it_is_slower_while_tasks_wait_and_as_fast_as_asked_when_none_does() {
         let mut speed = 600.0;
-        assert_eq!(next(speed, 600.0, Duration::ZERO), 600.0, "never faster");
+        assert_eq!(next(speed, 600.0, 0.0), 600.0, "never faster");
         for _ in 0..100 {
             let before = speed;
             speed = next(speed, 600.0, WAITING);
@@ -84,14 +89,14 @@ mod tests {
             "between the two it stays"
         );
         for _ in 0..200 {
-            speed = next(speed, 600.0, Duration::from_millis(1));
+            speed = next(speed, 600.0, 0.05);
         }
         assert_eq!(speed, 600.0);
     }
 
     #[test]
     fn it_never_goes_slower_than_the_machine() {
-        assert_eq!(next(2.0, 2.0, Duration::from_secs(1)), 1.7);
-        assert_eq!(next(1.0, 2.0, Duration::from_secs(1)), 1.0);
+        assert_eq!(next(2.0, 2.0, 1.0), 1.7);
+        assert_eq!(next(1.0, 2.0, 1.0), 1.0);
     }
 }

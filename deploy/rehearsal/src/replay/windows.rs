@@ -176,7 +176,7 @@ fn broken(judge: &Judge<'_>, outages: &[Outage], spans: &[Span], at: usize) -> F
     if let Some(onset) = outage.onset
         && begins == span.from
         && outage.detected >= begins
-        && (onset < span.from || onset > span.from + lag.run)
+        && (onset + lag.under_way < span.from || onset > span.from + lag.run)
     {
         problems.push(late("begun", onset, span.from, lag.run));
     }

@@ -71,6 +71,11 @@ fn what_is_missed_late_early_or_false_is_told() {
     let text = told("11:30", &late);
     assert!(text.contains("detected after 60.0 min"), "{text}");
     assert!(text.contains("begun after 50.0 min"), "{text}");
+    let under_way = [change("10:25", MajorOutage, Some("09:58"))];
+    assert_eq!(told("11:30", &under_way), "", "a run that was under way");
+    let before = [change("10:25", MajorOutage, Some("09:56"))];
+    let text = told("11:30", &before);
+    assert!(text.contains("begun 4.0 min too early"), "{text}");
     let early = [
         change("10:25", MajorOutage, Some("10:04")),
         change("11:30", Operational, None),
