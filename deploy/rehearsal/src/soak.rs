@@ -1,17 +1,19 @@
-//! The soak: random faults and agent kills for a while, then everything is mended, what is owed is
+//! The soak: random troubles and agent kills for a while, then everything is healed, what is owed is
 //! paid, and the platform's audit is held against the agents' debts. No won may be made or lost,
 //! and whatever is left behind must be owed by somebody.
 
 mod plan;
+mod trouble;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bongsu_model::AgentId;
-use bongsu_superapp::{Audit, Count, FaultId, MoneyAudit};
+use bongsu_superapp::{Audit, Count, MoneyAudit};
 
 use crate::fleet::{Fleet, FleetError};
 use plan::{Act, Planner};
+use trouble::Struck;
 
 /// How long money that is on its way may take to settle once nothing is broken.
 const SETTLES_IN: Duration = Duration::from_secs(5);
@@ -43,8 +45,10 @@ pub struct Leftover {
 /// What a soak came to.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Faults injected.
-    pub faults: usize,
+    /// How often each kind of trouble was there, by its name.
+    pub troubles: BTreeMap<&'static str, usize>,
+    /// What could not be broken or healed, or is still broken at the end; each as words.
+    pub unhealed: Vec<String>,
     /// Agents killed.
     pub kills: usize,
     /// Runs that the collector has.
@@ -64,11 +68,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether no won is missing and everything that is left is owed by somebody.
+    /// Whether everything is healed, no won is missing and everything that is left is owed by
+    /// somebody.
     pub fn is_accounted_for(&self) -> bool {
         let is_owed = |left: &Leftover| left.owed_by.is_some();
         let is_clean = self.money.is_clean() && self.bank.is_clean();
-        is_clean && self.forgotten == 0 && self.leftovers.iter().all(is_owed)
+        is_clean
+            && self.unhealed.is_empty()
+            && self.forgotten == 0
+            && self.leftovers.iter().all(is_owed)
     }
 }
 
@@ -82,8 +90,7 @@ pub async fn run(
     mut tell: impl FnMut(&str),
 ) -> Result<Outcome, FleetError> {
     let mut planner = Planner::new(soak.seed, fleet.agents().cloned().collect());
-    let mut broken: Vec<FaultId> = Vec::new();
-    let (mut faults, mut kills) = (0, 0);
+    let mut done = Done::default();
     let mut left = soak.lasts;
     loop {
         let (wait, act) = planner.next();
@@ -94,33 +101,53 @@ pub async fn run(
         left = rest;
         tokio::time::sleep(wait).await;
         tell(&act.to_string());
+        done.act(act, fleet).await?;
+    }
+    tell("everything is healed; what is owed is paid");
+    for act in planner.end() {
+        done.act(act, fleet).await?;
+    }
+    done.unhealed
+        .extend(trouble::still_broken(fleet.platform()));
+    wait_until_paid(fleet, soak.pays_for).await;
+    fleet.stop_agents().await;
+    let audit = settled(fleet).await;
+    Ok(outcome(fleet, audit, done))
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+struct Done {
+    /// What is broken now, oldest first.
+    broken: VecDeque<Struck>,
+    /// How often each kind was.
+    troubles: BTreeMap<&'static str, usize>,
+    kills: usize,
+    /// What the platform did not take, or did not give back.
+    unhealed: Vec<String>,
+}
+
+impl Done {
+    async fn act(&mut self, act: Act, fleet: &mut Fleet) -> Result<(), FleetError> {
         match act {
-            Act::Break(fault) => {
-                // The plan keeps far below the platform's bound and names its own regions.
-                broken.extend(fleet.platform().inject(fault).ok());
-                faults += 1;
+            Act::Break(trouble) => {
+                let struck = trouble.strike(fleet.platform(), &mut self.unhealed);
+                self.broken.push_back(struck);
+                *self.troubles.entry(trouble.kind()).or_default() += 1;
             }
             Act::Mend => {
-                if !broken.is_empty() {
-                    fleet.platform().mend(broken.remove(0));
+                if let Some(oldest) = self.broken.pop_front() {
+                    oldest.heal(fleet.platform(), &mut self.unhealed);
                 }
             }
             Act::Kill(agent) => {
                 fleet.kill(&agent).await;
-                kills += 1;
+                self.kills += 1;
             }
             Act::Start(agent) => fleet.revive(&agent).await?,
         }
+        Ok(())
     }
-    tell("everything is mended; what is owed is paid");
-    fleet.platform().mend_all();
-    for agent in planner.down().to_vec() {
-        fleet.revive(&agent).await?;
-    }
-    wait_until_paid(fleet, soak.pays_for).await;
-    fleet.stop_agents().await;
-    let audit = settled(fleet).await;
-    Ok(outcome(fleet, audit, (faults, kills)))
 }
 
 /// Waits until no agent owes anything, or the time is up.
@@ -155,12 +182,13 @@ async fn settled(fleet: &Fleet) -> Audit {
     }
 }
 
-fn outcome(fleet: &Fleet, audit: Audit, (faults, kills): (usize, usize)) -> Outcome {
+fn outcome(fleet: &Fleet, audit: Audit, done: Done) -> Outcome {
     let debts = fleet.debts_on_disk();
     let leftovers = leftovers(&audit, &debts);
     Outcome {
-        faults,
-        kills,
+        troubles: done.troubles,
+        unhealed: done.unhealed,
+        kills: done.kills,
         runs: fleet.collector.shared().counters.runs_accepted.get(),
         forgotten: audit.count(Count::TransfersExpired)
             + audit.count(Count::RidesAbandoned)
@@ -239,7 +267,8 @@ mod tests {
 
     fn outcome_of(audit: Audit, debts: BTreeMap<AgentId, Vec<String>>) -> Outcome {
         Outcome {
-            faults: 0,
+            troubles: BTreeMap::new(),
+            unhealed: Vec::new(),
             kills: 0,
             runs: 0,
             forgotten: 0,
@@ -290,6 +319,10 @@ mod tests {
         assert!(!unowed.is_accounted_for(), "{unowed:?}");
         assert_eq!(unowed.leftovers[1].owed_by, None);
         assert!(!outcome_of(audit(OWED), BTreeMap::new()).is_accounted_for());
+
+        let mut broken = outcome_of(audit(OWED), debts());
+        broken.unhealed = vec!["dc-a has no power still".to_owned()];
+        assert!(!broken.is_accounted_for(), "{broken:?}");
 
         let mut lost = audit(OWED);
         lost.money.available = 1;

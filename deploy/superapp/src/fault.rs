@@ -59,18 +59,13 @@ impl Fault {
     /// When deliveries shall get lost or come twice where nothing is delivered, and when a share
     /// is to meet what all meet who look up a name or shake hands.
     pub(crate) fn applicable(self) -> Result<Self, FaultError> {
-        let is_of_delivery = matches!(self.kind, FaultKind::LostDelivery | FaultKind::Duplicate);
-        if is_of_delivery && !self.on.delivers() {
+        if !self.kind.acts_on(self.on) {
             return Err(FaultError::NothingDelivered {
                 kind: self.kind.as_str(),
                 on: self.on,
             });
         }
-        let is_of_host = matches!(
-            self.kind,
-            FaultKind::DnsFailure(_) | FaultKind::BadCertificate(_)
-        );
-        if is_of_host && self.share != Share::All {
+        if !self.kind.takes_share() && self.share != Share::All {
             return Err(FaultError::NoShare(self.kind.as_str()));
         }
         Ok(self)
@@ -247,6 +242,22 @@ pub(crate) const KINDS: &[(&str, &str)] = &[
 ];
 
 impl FaultKind {
+    /// The name of every kind.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KINDS.iter().map(|(name, _)| *name)
+    }
+
+    /// Whether it can act on this point at all: only what is delivered gets lost or comes twice.
+    pub fn acts_on(self, on: FaultPoint) -> bool {
+        !matches!(self, Self::LostDelivery | Self::Duplicate) || on.delivers()
+    }
+
+    /// Whether it can strike a share of the callers: nobody is known yet where a name is looked up
+    /// or hands are shaken.
+    pub const fn takes_share(self) -> bool {
+        !matches!(self, Self::DnsFailure(_) | Self::BadCertificate(_))
+    }
+
     /// The kind's name, without its value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -397,11 +408,10 @@ fn deliver() -> String {
 
 impl FaultError {
     fn kind(kind: &str) -> Self {
-        let names = || KINDS.iter().map(|(name, _)| *name);
         Self::Kind {
             kind: kind.chars().take(80).collect(),
-            hint: did_you_mean(kind, names()),
-            known: names().collect::<Vec<_>>().join(", "),
+            hint: did_you_mean(kind, FaultKind::names()),
+            known: FaultKind::names().collect::<Vec<_>>().join(", "),
         }
     }
 
@@ -513,6 +523,23 @@ mod tests {
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_named_and_acts_on_what_it_says() {
+        let account = FaultPoint::Component(crate::Component::Account);
+        for name in FaultKind::names() {
+            let kind = FaultKind::parse(name, None).unwrap();
+            assert_eq!(kind.as_str(), name);
+            let everybody = Fault::everywhere(account, kind);
+            assert_eq!(
+                everybody.clone().applicable().is_ok(),
+                kind.acts_on(account)
+            );
+            let share = Share::Accounts(Percent::new(8).unwrap());
+            let may = kind.acts_on(account) && kind.takes_share();
+            assert_eq!(everybody.with_share(share).applicable().is_ok(), may);
         }
     }
 

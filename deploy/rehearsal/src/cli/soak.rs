@@ -68,9 +68,17 @@ pub(super) async fn run(lasts: Duration, seed: u64) -> Result<(), String> {
 fn print(outcome: &Outcome) {
     println!("\nAudit");
     println!(
-        "  {} faults, {} agents killed, {} runs at the collector",
-        outcome.faults, outcome.kills, outcome.runs
+        "  {} troubles, {} agents killed, {} runs at the collector",
+        outcome.troubles.values().sum::<usize>(),
+        outcome.kills,
+        outcome.runs
     );
+    let troubles = outcome.troubles.iter();
+    let troubles: Vec<_> = troubles.map(|(kind, n)| format!("{n} {kind}")).collect();
+    println!("  troubles: {}", troubles.join(", "));
+    for what in &outcome.unhealed {
+        println!("  NOT HEALED: {what}");
+    }
     for (whose, money) in [("money", &outcome.money), ("at the bank", &outcome.bank)] {
         println!(
             "  {whose}: {} won issued, {} available, {} held, {} in pockets; {} transfers and {} \

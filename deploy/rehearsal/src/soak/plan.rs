@@ -3,18 +3,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bongsu_model::{AgentId, RegionId};
-use bongsu_superapp::{Fault, FaultKind, FaultPoint};
+use bongsu_model::AgentId;
 
-use crate::region::REGIONS;
+use super::trouble::{Trouble, TroubleKind};
 
 /// Between two acts, in milliseconds: a run every ten seconds meets a few.
 const GAP_MS: std::ops::Range<u64> = 2_000..8_000;
-/// Most faults at once: more hide each other.
-const FAULTS_MAX: usize = 3;
+/// Most troubles at once: more hide each other.
+const BROKEN_MAX: usize = 3;
 /// Most agents down at once, so that every region keeps one.
 const DOWN_MAX: usize = 2;
-/// After so many acts the oldest fault is mended, and the agent that was down longest started.
+/// After so many acts the oldest trouble is healed, and the agent that was down longest started.
 const ACTS_BROKEN_MAX: u64 = 10;
 const ACTS_DOWN_MAX: u64 = 6;
 
@@ -22,8 +21,8 @@ const ACTS_DOWN_MAX: u64 = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     /// Break something.
-    Break(Fault),
-    /// Mend what has been broken longest.
+    Break(Trouble),
+    /// Heal what has been broken longest.
     Mend,
     /// End an agent as a crash does.
     Kill(AgentId),
@@ -34,8 +33,8 @@ pub(super) enum Act {
 impl std::fmt::Display for Act {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Break(fault) => write!(f, "break {fault}"),
-            Self::Mend => f.write_str("mend the oldest fault"),
+            Self::Break(trouble) => write!(f, "break {trouble}"),
+            Self::Mend => f.write_str("heal the oldest trouble"),
             Self::Kill(agent) => write!(f, "kill {agent}"),
             Self::Start(agent) => write!(f, "start {agent}"),
         }
@@ -47,8 +46,8 @@ impl std::fmt::Display for Act {
 pub(super) struct Planner {
     random: fastrand::Rng,
     agents: Vec<AgentId>,
-    /// The act at which each active fault began, oldest first.
-    broken: VecDeque<u64>,
+    /// What is broken, and since which act, oldest first.
+    broken: VecDeque<(u64, Trouble)>,
     /// Agents that are down, the one that is down longest first, and since which act.
     down: Vec<AgentId>,
     down_since: VecDeque<u64>,
@@ -67,9 +66,16 @@ impl Planner {
         }
     }
 
-    /// The agents that are down.
-    pub(super) fn down(&self) -> &[AgentId] {
-        &self.down
+    /// The acts that undo what is not undone yet.
+    pub(super) fn end(mut self) -> Vec<Act> {
+        let mut acts = Vec::new();
+        while !self.broken.is_empty() {
+            acts.push(self.mend());
+        }
+        while !self.down.is_empty() {
+            acts.push(self.start());
+        }
+        acts
     }
 
     /// The next act, and how long to wait before it.
@@ -77,13 +83,14 @@ impl Planner {
         self.acts += 1;
         let wait = Duration::from_millis(self.random.u64(GAP_MS));
         let is_over = |since: Option<&u64>, most| since.is_some_and(|s| self.acts - s >= most);
-        let act = if is_over(self.broken.front(), ACTS_BROKEN_MAX) {
+        let oldest = self.broken.front().map(|(since, _)| since);
+        let act = if is_over(oldest, ACTS_BROKEN_MAX) {
             self.mend()
         } else if is_over(self.down_since.front(), ACTS_DOWN_MAX) {
             self.start()
         } else {
             match self.random.u32(0..100) {
-                0..40 if self.broken.len() < FAULTS_MAX => self.break_something(),
+                0..40 if self.broken.len() < BROKEN_MAX => self.break_something(),
                 60..85 if self.down.len() < DOWN_MAX => self.kill(),
                 85.. if !self.down.is_empty() => self.start(),
                 _ if !self.broken.is_empty() => self.mend(),
@@ -116,46 +123,31 @@ impl Planner {
     }
 
     fn break_something(&mut self) -> Act {
-        self.broken.push_back(self.acts);
-        let points: Vec<FaultPoint> = FaultPoint::all().collect();
-        let on = points[self.random.usize(0..points.len())];
-        let kind = loop {
-            let kind = self.kind();
-            if kind != FaultKind::LostDelivery || on.delivers() {
-                break kind;
+        let kinds: Vec<TroubleKind> = TroubleKind::all().collect();
+        let trouble = loop {
+            let kind = kinds[self.random.usize(0..kinds.len())];
+            let beside: Vec<_> = self.broken.iter().map(|(_, trouble)| trouble).collect();
+            // Faults can always be drawn.
+            if let Some(drawn) = Trouble::draw(kind, &mut self.random, &beside) {
+                break drawn;
             }
         };
-        // One in three is everywhere.
-        let place = self.random.usize(0..REGIONS.len() * 3 / 2 + 1);
-        Act::Break(match REGIONS.get(place) {
-            Some(region) => {
-                let region = RegionId::new(region.id).expect("ids of the rehearsal are names");
-                Fault::only_in(on, kind, region)
-            }
-            None => Fault::everywhere(on, kind),
-        })
-    }
-
-    fn kind(&mut self) -> FaultKind {
-        use bongsu_superapp::{CertificateFlaw, DnsFailure};
-        match self.random.u32(0..9) {
-            0 => FaultKind::Refuse,
-            1 => FaultKind::Reset,
-            2 => FaultKind::Hang,
-            3 => FaultKind::Slow(Duration::from_millis(self.random.u64(500..4_000))),
-            4 => FaultKind::Error(self.random.u16(500..=504)),
-            5 => FaultKind::WrongContent,
-            6 => FaultKind::LostDelivery,
-            7 => FaultKind::DnsFailure(DnsFailure::Servfail),
-            _ => FaultKind::BadCertificate(CertificateFlaw::Expired),
-        }
+        self.broken.push_back((self.acts, trouble.clone()));
+        Act::Break(trouble)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::Arc;
+
+    use bongsu_model::{RegionId, TargetName};
+    use bongsu_superapp::{Component, Facility, Fault, FaultPoint, Platform, PlatformConfig};
+
     use super::*;
-    use crate::region::RehearsalAgent;
+    use crate::region::{REGIONS, RehearsalAgent};
+    use crate::soak::trouble;
 
     fn planner(seed: u64) -> Planner {
         let ids = RehearsalAgent::all(3).map(|agent| AgentId::new(&agent.id()).unwrap());
@@ -181,14 +173,16 @@ mod tests {
                 let (wait, act) = planner.next();
                 assert!(GAP_MS.contains(&u64::try_from(wait.as_millis()).unwrap()));
                 match act {
-                    Act::Break(fault) => {
-                        // What a fault cannot act on is refused when it is read.
-                        assert_eq!(fault.to_string().parse::<Fault>().unwrap().on, fault.on);
+                    Act::Break(trouble) => {
+                        if let Trouble::Fault(fault) = trouble {
+                            // What a fault cannot act on is refused when it is read.
+                            assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault);
+                        }
                         broken.push_back(n);
                     }
                     Act::Mend => {
                         let since = broken.pop_front().expect("something is broken");
-                        assert!(n - since <= ACTS_BROKEN_MAX + FAULTS_MAX as u64);
+                        assert!(n - since <= ACTS_BROKEN_MAX + BROKEN_MAX as u64);
                     }
                     Act::Kill(agent) => {
                         assert!(down.iter().all(|(one, _)| *one != agent), "killed twice");
@@ -197,25 +191,112 @@ mod tests {
                     Act::Start(agent) => {
                         let (first, since) = down.pop_front().expect("one is down");
                         assert_eq!(first, agent);
-                        assert!(n - since <= ACTS_DOWN_MAX + FAULTS_MAX as u64 + 2);
+                        assert!(n - since <= ACTS_DOWN_MAX + BROKEN_MAX as u64 + 2);
                     }
                 }
-                assert!(broken.len() <= FAULTS_MAX && down.len() <= DOWN_MAX);
-                assert_eq!(planner.down().len(), down.len());
+                assert!(broken.len() <= BROKEN_MAX && down.len() <= DOWN_MAX);
             }
+            let end = planner.end();
+            let mends = end.iter().filter(|act| **act == Act::Mend).count();
+            let started = end.iter().filter_map(|act| match act {
+                Act::Start(agent) => Some(agent),
+                Act::Break(_) | Act::Mend | Act::Kill(_) => None,
+            });
+            assert_eq!(mends, broken.len());
+            assert!(started.eq(down.iter().map(|(agent, _)| agent)));
+            assert_eq!(end.len(), broken.len() + down.len(), "and nothing else");
+        }
+    }
+
+    /// Everything that is broken in so many acts.
+    fn broken_in(acts: usize, seed: u64) -> Vec<Trouble> {
+        let mut planner = planner(seed);
+        let acts = (0..acts).map(|_| planner.next().1);
+        acts.filter_map(|act| match act {
+            Act::Break(trouble) => Some(trouble),
+            Act::Mend | Act::Kill(_) | Act::Start(_) => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_kind_is_drawn_as_often_as_any_other() {
+        let broken = broken_in(30_000, 1);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for trouble in &broken {
+            *counts.entry(trouble.kind()).or_default() += 1;
+        }
+        let known: BTreeSet<&str> = TroubleKind::all().map(TroubleKind::as_str).collect();
+        assert_eq!(counts.keys().copied().collect::<BTreeSet<_>>(), known);
+        let even = broken.len() / known.len();
+        for (kind, count) in counts {
+            assert!(count.abs_diff(even) < even / 5, "{kind}: {count} of {even}");
         }
     }
 
     #[test]
-    fn every_part_and_every_kind_is_broken_sooner_or_later() {
-        let mut planner = planner(1);
-        let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..5_000 {
-            if let (_, Act::Break(fault)) = planner.next() {
-                seen.insert(fault.on.as_str().to_owned());
-                seen.insert(fault.kind.as_str().to_owned());
+    fn every_part_every_share_and_every_centre_is_broken_sooner_or_later() {
+        let (mut on, mut regions, mut shares) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut dark, mut moved) = (BTreeSet::new(), BTreeSet::new());
+        for trouble in broken_in(30_000, 2) {
+            match trouble {
+                Trouble::Fault(fault) => {
+                    on.insert(fault.on);
+                    regions.insert(format!("{:?}", fault.reach));
+                    let share = fault.share.to_string();
+                    shares.insert(share.split('=').next().unwrap().to_owned());
+                }
+                Trouble::Centre { lost, failed_over } => {
+                    dark.extend(lost);
+                    moved.extend(failed_over);
+                }
             }
         }
-        assert_eq!(seen.len(), FaultPoint::all().count() + 9, "{seen:?}");
+        assert!(
+            on.into_iter()
+                .eq(FaultPoint::all().collect::<BTreeSet<_>>())
+        );
+        assert_eq!(regions.len(), REGIONS.len() + 1, "{regions:?}");
+        let known = ["accounts", "all", "requests"].map(str::to_owned);
+        assert_eq!(shares, BTreeSet::from(known));
+        assert!(dark.iter().eq(Facility::ALL));
+        let at_home = Component::ALL.iter().copied();
+        let at_home = at_home.filter(|one| one.home() == Some(Facility::DcA));
+        assert_eq!(moved, at_home.collect());
+    }
+
+    #[tokio::test]
+    async fn a_platform_takes_whatever_is_drawn_and_is_whole_again_at_the_end() {
+        let regions = REGIONS.iter();
+        let regions = regions.map(|region| RegionId::new(region.id).unwrap());
+        let config = PlatformConfig::new(
+            TargetName::new("superapp").unwrap(),
+            regions.collect(),
+            Arc::new(bongsu_superapp::SystemClock::new()),
+        );
+        let platform = Platform::start(config).await.unwrap();
+        for seed in 0..20 {
+            let mut planner = planner(seed);
+            let mut struck = VecDeque::new();
+            let mut refused = Vec::new();
+            let mut acts: Vec<Act> = (0..500).map(|_| planner.next().1).collect();
+            acts.extend(planner.end());
+            for act in acts {
+                match act {
+                    Act::Break(trouble) => {
+                        struck.push_back(trouble.strike(&platform, &mut refused));
+                        assert!(!trouble::still_broken(&platform).is_empty(), "{trouble}");
+                    }
+                    Act::Mend => {
+                        let oldest: trouble::Struck = struck.pop_front().unwrap();
+                        oldest.heal(&platform, &mut refused);
+                    }
+                    Act::Kill(_) | Act::Start(_) => {}
+                }
+            }
+            assert_eq!(refused, Vec::<String>::new(), "seed {seed}");
+            assert_eq!(trouble::still_broken(&platform), Vec::<String>::new());
+        }
+        platform.shutdown().await;
     }
 }
