@@ -88,6 +88,8 @@ pub struct AgentStats {
     pub debts_open: u64,
     /// Cleanups paid after their run.
     pub debts_paid: u64,
+    /// Targets whose kill switch is on, in the plan that is worked on.
+    pub held_back: usize,
     /// Why a newer plan was refused, if one was.
     pub plan_refused: Option<String>,
 }
@@ -284,6 +286,7 @@ impl Agent {
                 .sum(),
             debts_open: debts.open,
             debts_paid: debts.paid,
+            held_back: self.shared.plan.current().held_back(),
             plan_refused: self.shared.plan.refusal(),
         }
     }

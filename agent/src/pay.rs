@@ -29,7 +29,8 @@ pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
             let paying = pay_one(shared.clone(), debt.clone(), stop.clone());
             payments.begin(debt, paying);
         }
-        let nap = payments.pace.nap(shared.clock.monotonic());
+        let speed = hurried::speed(&*shared.clock);
+        let nap = payments.pace.nap(shared.clock.monotonic(), speed);
         tokio::select! {
             Some(done) = payments.going.join_next_with_id(), if !payments.going.is_empty() => {
                 payments.take_in(&shared, done).await;

@@ -22,6 +22,10 @@ const AFTER_UNTRIED: Duration = Duration::from_millis(100);
 /// How often debts that wait for their time are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// The shortest sleep, in the machine's time: under a clock that is much faster a second is a
+/// millisecond or two, and all debts are gone through at each look.
+const SLEEP_MIN: Duration = Duration::from_millis(20);
+
 /// How a payment ended for its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payment {
@@ -53,11 +57,13 @@ impl Pace {
         busy.map(|(target, _)| target.clone()).collect()
     }
 
-    /// How long until a target has rested, at most [`LOOK_EVERY`].
-    pub(super) fn nap(&self, now: Monotonic) -> Duration {
+    /// How long to sleep until a target has rested, at most [`LOOK_EVERY`]; in the machine's time,
+    /// where the clock that rests are counted by passes `speed` times as fast.
+    pub(super) fn nap(&self, now: Monotonic, speed: f64) -> Duration {
         let rests = self.0.values().filter_map(|rest| rest.until);
         let soonest = rests.filter(|until| *until > now).min();
-        soonest.map_or(LOOK_EVERY, |until| until.since(now).min(LOOK_EVERY))
+        let rest = soonest.map_or(LOOK_EVERY, |until| until.since(now).min(LOOK_EVERY));
+        rest.div_f64(speed.max(1.0)).max(SLEEP_MIN)
     }
 
     /// A payment to `target` begins.
@@ -127,6 +133,18 @@ mod tests {
     #[test]
     fn a_platform_that_recovers_gets_one_payment_a_second() {
         assert_eq!(begun_within(60, Payment::Paid), 60);
+    }
+
+    #[test]
+    fn rests_are_slept_as_fast_as_the_clock_passes() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.nap(at(0), 1.0), LOOK_EVERY);
+        assert_eq!(pace.nap(at(0), 10.0), LOOK_EVERY / 10);
+        assert_eq!(pace.nap(at(0), 600.0), SLEEP_MIN);
+        pace.begun(target());
+        pace.ended(&target(), Payment::Untried, at(0));
+        assert_eq!(pace.nap(at(0), 1.0), AFTER_UNTRIED);
+        assert_eq!(pace.nap(at(0), 4.0), AFTER_UNTRIED / 4);
     }
 
     #[test]

@@ -123,9 +123,9 @@ enum Action {
     /// Play an outage from a file, many times as fast as it was, and hold the measured board against
     /// what must be measured and what was claimed. Fails when a difference is not explained.
     Replay(replay::Replay),
-    /// Break and mend random parts and kill and start random agents for a while; then mend all,
-    /// let what is owed be paid, and hold the audit against the debts. Fails when money is missing
-    /// or something is left that no agent owes.
+    /// Break and heal random parts and data centres, kill and start random agents for a while; then
+    /// heal all, let what is owed be paid, and hold the audit against the debts. Fails when
+    /// something is still broken, money is missing or something is left that no agent owes.
     Soak {
         /// How long: 90s, 60m.
         #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "60m")]

@@ -1,6 +1,8 @@
 //! A whole fleet in one process: platforms, control responders, collector and agents, over real
 //! sockets and from real files.
 
+mod rest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +22,8 @@ use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::Shape;
 use crate::scenario::FleetPart;
 use crate::summary;
+
+pub use rest::{Owed, Unpaid};
 
 /// What a fleet is made of.
 #[derive(Debug)]
@@ -112,6 +116,7 @@ pub struct Fleet {
     /// How many agents there are, and how they work.
     pub shape: Shape,
     default_target: TargetName,
+    layout: Layout,
     controls: Controls,
     /// Between agents and collector, where it can be cut.
     cable: Option<Cable>,
@@ -194,6 +199,7 @@ impl Fleet {
             collector,
             shape: config.shape,
             default_target,
+            layout: layout.clone(),
             controls,
             cable,
             agents: BTreeMap::new(),
@@ -278,29 +284,6 @@ impl Fleet {
             // A panicked agent has nothing left to stop.
             let _ = stopped.await;
         }
-    }
-
-    /// How many cleanups the agents that are up owe for runs that have ended.
-    pub async fn debts_open(&self) -> u64 {
-        let mut open = 0;
-        for agent in self.agents.values() {
-            open += agent.stats().await.debts_open;
-        }
-        open
-    }
-
-    /// The runs that each agent owes cleanup for, as its folder says; those without are left out.
-    pub fn debts_on_disk(&self) -> BTreeMap<AgentId, Vec<String>> {
-        let owed = |file: &PathBuf| -> Vec<String> {
-            let folder = file.with_file_name("data").join("debts");
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-            names
-                .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
-                .collect()
-        };
-        let all = self.files.iter().map(|(id, file)| (id.clone(), owed(file)));
-        all.filter(|(_, runs)| !runs.is_empty()).collect()
     }
 
     /// The target that is broken and mended when none is named.

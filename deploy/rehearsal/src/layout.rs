@@ -164,6 +164,10 @@ const LATENESS: Duration = Duration::from_secs(5);
 /// process carries the whole fleet: a warm variant has slots of its own.
 const SHIPPED_WARM: &str = "warm = true";
 
+/// What a profile begins with, and what holds runs back that change something.
+const FORMAT: &str = "format = 1\n";
+const HELD_BACK: &str = "kill_switch = \"side-effects\"\n";
+
 /// A file of the layout could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {source}; choose another folder with --dir")]
@@ -231,6 +235,25 @@ impl Layout {
     /// Where the profiles of a target lie, one for each region.
     pub fn target_folder(&self, target: &TargetName) -> PathBuf {
         self.root.join("targets").join(target.as_str())
+    }
+
+    /// Turns the kill switch of a target on in every profile of it: agents begin nothing more that
+    /// changes something there, and pay what they owe.
+    ///
+    /// # Errors
+    /// When a profile cannot be read or written.
+    pub fn hold_back(&self, target: &TargetName) -> Result<(), LayoutError> {
+        for region in self.shape.regions() {
+            let profile = format!("targets/{target}/target-{}.toml", region.id);
+            let path = self.root.join(&profile);
+            let text = std::fs::read_to_string(&path);
+            let text = text.map_err(|source| LayoutError { path, source })?;
+            if !text.contains(HELD_BACK) {
+                let text = text.replacen(FORMAT, &format!("{FORMAT}{HELD_BACK}"), 1);
+                self.write(&profile, &text)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes an agent's file and returns where it lies.

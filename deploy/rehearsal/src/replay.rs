@@ -10,18 +10,18 @@ mod usage;
 mod verdict;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{AgentId, Catalogue, Clock, FeatureId, Timestamp};
+use bongsu_model::{Catalogue, Clock, FeatureId, Timestamp};
 use bongsu_superapp::MoneyAudit;
 use desk::Desk;
 use tokio::sync::broadcast;
 
 use crate::clock::ReplayClock;
-use crate::fleet::{self, Fleet, FleetConfig, FleetError, Wiring};
+use crate::fleet::{self, Fleet, FleetConfig, FleetError, Owed, Wiring};
 use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::{Channel, Shape};
 use crate::scenario::{Event, ExpectedRow, Scenario, Timeline};
@@ -35,6 +35,10 @@ pub use windows::{JudgedWindow, Measured, Outage};
 
 /// The cadence of every journey, in the scenario's time.
 pub const EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// How long agents may take at the end to pay what they owe, in the machine's time: at the highest
+/// speed ten hours of the scenario, of which one that failed often waits for an hour.
+const PAYS_FOR: Duration = Duration::from_secs(60);
 
 /// How a scenario is played.
 #[derive(Debug, Clone)]
@@ -107,8 +111,14 @@ pub struct Outcome {
     pub claims: HandedIn,
     /// Whether the money balances.
     pub money: MoneyAudit,
-    /// Runs that an agent still owed cleanup for at the end, by agent.
-    pub owed: BTreeMap<AgentId, Vec<String>>,
+    /// Whether it does at the bank.
+    pub bank: MoneyAudit,
+    /// How many cleanups agents owed when it ended.
+    pub owed_at_end: usize,
+    /// How long agents took to pay what they owed once everything was healed, in the machine's time.
+    pub paying: Duration,
+    /// What they still owed then.
+    pub owed: Vec<Owed>,
     /// How many times as fast as it was it should be played.
     pub asked_speed: f64,
     /// How many times as fast it was played, on average.
@@ -127,6 +137,7 @@ impl Outcome {
             && self.transitions_lost == 0
             && self.claims.refused.is_empty()
             && self.money.is_clean()
+            && self.bank.is_clean()
     }
 }
 
@@ -195,9 +206,11 @@ pub async fn run(
     let lag = Lag::of(&fleet.shape, Tempo::Hurried(play.speed));
     let runs = runs(&fleet);
     let mut fleet = fleet;
+    let owed_at_end = fleet.owed().len();
+    let paying = pay(&fleet, &clock, &machine).await?;
     fleet.stop_agents().await;
-    let money = fleet.platform().audit().money;
-    let owed = fleet.debts_on_disk();
+    let audit = fleet.platform().audit();
+    let owed = fleet.owed();
     fleet.shutdown().await;
     let usage = usage::read(machine.monotonic().since(began));
     let judge = verdict::Judge {
@@ -215,13 +228,33 @@ pub async fn run(
         runs,
         unplayed,
         claims,
-        money,
+        money: audit.money,
+        bank: audit.bank_money,
+        owed_at_end,
+        paying,
         owed,
         asked_speed: play.speed,
         speed,
         usage,
         transitions_lost: measuring.lost,
     })
+}
+
+/// Heals everything and lets agents pay what they owe; says how long that took. The clock goes on
+/// meanwhile: what failed often waits by it.
+async fn pay(
+    fleet: &Fleet,
+    clock: &ReplayClock,
+    machine: &Arc<dyn Clock>,
+) -> Result<Duration, FleetError> {
+    let healed = machine.monotonic();
+    fleet.platform().mend_all();
+    fleet.cut(&BTreeSet::new());
+    let pacing = tokio::spawn(pacing::keep(clock.clone(), Arc::clone(machine)));
+    let rested = fleet.come_to_rest(PAYS_FOR).await;
+    pacing.abort();
+    rested?;
+    Ok(machine.monotonic().since(healed))
 }
 
 fn check_until(scenario: &Scenario, until: Timestamp) -> Result<(), ReplayError> {

@@ -17,8 +17,8 @@ use trouble::Struck;
 
 /// How long money that is on its way may take to settle once nothing is broken.
 const SETTLES_IN: Duration = Duration::from_secs(5);
-/// Between two looks at what is still owed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at that money.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What a soak is.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +109,7 @@ pub async fn run(
     }
     done.unhealed
         .extend(trouble::still_broken(fleet.platform()));
-    wait_until_paid(fleet, soak.pays_for).await;
+    fleet.come_to_rest(soak.pays_for).await?;
     fleet.stop_agents().await;
     let audit = settled(fleet).await;
     Ok(outcome(fleet, audit, done))
@@ -150,17 +150,6 @@ impl Done {
     }
 }
 
-/// Waits until no agent owes anything, or the time is up.
-async fn wait_until_paid(fleet: &Fleet, limit: Duration) {
-    let paid = async {
-        while fleet.debts_open().await > 0 {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    // What is owed then is listed.
-    let _ = tokio::time::timeout(limit, paid).await;
-}
-
 /// The audit once the money that goes back has settled.
 async fn settled(fleet: &Fleet) -> Audit {
     let settling = async {
@@ -173,7 +162,7 @@ async fn settled(fleet: &Fleet) -> Audit {
             if !open.any(|transfer| transfer.state == "accepted") {
                 return audit;
             }
-            tokio::time::sleep(LOOK_EVERY / 10).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     match tokio::time::timeout(SETTLES_IN, settling).await {
@@ -183,7 +172,7 @@ async fn settled(fleet: &Fleet) -> Audit {
 }
 
 fn outcome(fleet: &Fleet, audit: Audit, done: Done) -> Outcome {
-    let debts = fleet.debts_on_disk();
+    let debts = fleet.debts();
     let leftovers = leftovers(&audit, &debts);
     Outcome {
         troubles: done.troubles,

@@ -180,23 +180,15 @@ fn totals(outcome: &Outcome) -> String {
         );
     }
     let _ = writeln!(text, "claims: {} handed in", outcome.claims.taken);
-    let money = &outcome.money;
-    if money.is_clean() {
-        let _ = writeln!(text, "money: {} won issued, none missing", money.issued);
+    for (whose, money) in [("money", &outcome.money), ("at the bank", &outcome.bank)] {
+        if money.is_clean() {
+            let _ = writeln!(text, "{whose}: {} won issued, none missing", money.issued);
+        }
+        for problem in &money.problems {
+            let _ = writeln!(text, "MONEY: {problem}");
+        }
     }
-    for problem in &money.problems {
-        let _ = writeln!(text, "MONEY: {problem}");
-    }
-    for (agent, runs) in &outcome.owed {
-        let (shown, more) = runs.split_at(runs.len().min(OWED_SHOWN));
-        let more = (!more.is_empty()).then(|| format!(" and {} more", more.len()));
-        let _ = writeln!(
-            text,
-            "owed at the end by {agent}: cleanup of {}{}",
-            shown.join(", "),
-            more.unwrap_or_default()
-        );
-    }
+    text.push_str(&owed(outcome));
     if outcome.transitions_lost > 0 {
         let _ = writeln!(
             text,
@@ -234,6 +226,32 @@ fn totals(outcome: &Outcome) -> String {
         text.push_str("no unexplained difference\n");
     } else {
         let _ = writeln!(text, "UNEXPLAINED: {rows} rows, {outages} outages");
+    }
+    text
+}
+
+/// What is owed still, agent by agent.
+fn owed(outcome: &Outcome) -> String {
+    let mut text = format!(
+        "cleanups: {} owed at the end, {} {:.1} s after everything was healed\n",
+        outcome.owed_at_end,
+        outcome.owed.len(),
+        outcome.paying.as_secs_f64()
+    );
+    for owed in outcome.owed.chunk_by(|one, other| one.agent == other.agent) {
+        let (shown, more) = owed.split_at(owed.len().min(OWED_SHOWN));
+        let shown = shown.iter().map(|one| match &one.of {
+            Some((journey, _)) => format!("{} of {journey} ({})", one.run, one.why),
+            None => format!("{} ({})", one.run, one.why),
+        });
+        let more = (!more.is_empty()).then(|| format!(" and {} more", more.len()));
+        let _ = writeln!(
+            text,
+            "owed still by {}: cleanup of {}{}",
+            owed[0].agent,
+            shown.collect::<Vec<_>>().join(", "),
+            more.unwrap_or_default()
+        );
     }
     text
 }
@@ -290,6 +308,16 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
             "problems": window.problems,
         })
     });
+    let owed = outcome.owed.iter().map(|one| {
+        let of = one.of.as_ref();
+        json!({
+            "agent": one.agent,
+            "run": one.run,
+            "journey": of.map(|(journey, _)| journey),
+            "since": of.map(|(_, since)| time(*since)),
+            "why": one.why.to_string(),
+        })
+    });
     json!({
         "scenario": scenario.name,
         "until": time(outcome.until),
@@ -300,7 +328,9 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
         "not_played": outcome.unplayed,
         "claims": { "taken": outcome.claims.taken, "refused": outcome.claims.refused },
         "runs": outcome.runs.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
-        "owed": outcome.owed,
+        "owed": owed.collect::<Vec<_>>(),
+        "owed_at_end": outcome.owed_at_end,
+        "paying_s": outcome.paying.as_secs_f64(),
         "speed": outcome.speed,
         "wall_s": outcome.usage.wall.as_secs_f64(),
         "cpu_s": outcome.usage.cpu.map(|cpu| cpu.as_secs_f64()),

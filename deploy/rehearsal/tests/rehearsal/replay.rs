@@ -8,7 +8,7 @@ use bongsu_language::SourceFile;
 use bongsu_model::{ClaimedState, Clock, FeatureId, FeatureState};
 use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::replay::{self, Outcome, Play, Progress, Verdict};
-use bongsu_rehearsal::scenario::{self, Scenario};
+use bongsu_rehearsal::scenario::{self, Scenario, instant};
 
 /// Money cannot be moved for three quarters of an hour; the owner says that it can after half.
 const OUTAGE: &str = "format = 1\nscenario = \"money\"\nzone = \"Asia/Seoul\"\n\
@@ -17,6 +17,11 @@ const ROWS: &str = "time,track,on,change,source,confidence\n\
     2022-10-15T15:10,modelled,pay-core,down,,\n\
     2022-10-15T15:40,claim,pay.transfer.account,up,notice,high\n\
     2022-10-15T15:55,modelled,pay-core,up,,\n";
+/// Money is sent and never arrives, so that it cannot be sent back.
+const LEFT_BEHIND: &str = "format = 1\nscenario = \"left-behind\"\nzone = \"Asia/Seoul\"\n\
+    from = \"2022-10-15T15:00\"\nuntil = \"2022-10-15T16:00\"\n\
+    [[row]]\ntime = \"2022-10-15T15:10\"\ntrack = \"modelled\"\non = \"pay-core\"\n\
+    change = \"down by lost-delivery\"\n";
 /// At the first a slot is more than a second of the machine's. One that is busy with something else
 /// delivers too late for that, and is given the time that it needs.
 const SPEEDS: [f64; 3] = [240.0, 120.0, 60.0];
@@ -29,10 +34,10 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
         SourceFile::new("money.csv", ROWS),
     ];
     let scenario = scenario::load(&files).unwrap();
-    let mut outcome = played(&scenario, SPEEDS[0]).await;
+    let mut outcome = played(&scenario, SPEEDS[0], None).await;
     for slower in &SPEEDS[1..] {
         if !outcome.is_explained() {
-            outcome = played(&scenario, *slower).await;
+            outcome = played(&scenario, *slower, None).await;
         }
     }
     let text = replay::text(&outcome, &scenario);
@@ -72,11 +77,31 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
     assert_eq!(replay::json(&outcome, &scenario)["explained"], true);
 }
 
-async fn played(scenario: &Scenario, speed: f64) -> Outcome {
+/// Nobody can undo anything when the replay ends: what runs left behind is owed, and is paid once
+/// everything is healed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_owed_when_a_replay_ends_in_the_outage_is_paid_afterwards() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let files = [SourceFile::new("money.toml", LEFT_BEHIND)];
+    let scenario = scenario::load(&files).unwrap();
+    let outcome = played(&scenario, SPEEDS[0], Some("2022-10-15T15:30")).await;
+    let text = replay::text(&outcome, &scenario);
+    assert!(outcome.owed_at_end > 0, "{text}");
+    assert_eq!(outcome.owed, [], "{text}");
+    assert!(
+        outcome.money.is_clean() && outcome.bank.is_clean(),
+        "{text}"
+    );
+    assert!(text.contains(" owed at the end, 0 "), "{text}");
+    let owed = replay::json(&outcome, &scenario)["owed"].clone();
+    assert_eq!(owed, serde_json::json!([]));
+}
+
+async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let play = Play {
         speed,
-        until: None,
+        until: until.map(|until| instant(until, &scenario.zone).unwrap()),
         seed: 1,
         regions: 1,
         agents: 2,
