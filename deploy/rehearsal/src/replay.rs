@@ -4,6 +4,7 @@
 mod desk;
 mod drive;
 mod lag;
+mod moments;
 mod pacing;
 mod report;
 mod usage;
@@ -15,16 +16,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{Catalogue, Clock, FeatureId, Timestamp};
-use bongsu_superapp::MoneyAudit;
+use bongsu_model::{Catalogue, Clock, DependencyStrength, FeatureId, Timestamp};
+use bongsu_superapp::{MoneyAudit, PlatformFeature};
 use desk::Desk;
+use moments::Moments;
 use tokio::sync::broadcast;
 
-use crate::clock::ReplayClock;
+use crate::clock::{ReplayClock, SPEED_MAX};
 use crate::fleet::{self, Fleet, FleetConfig, FleetError, Owed, Wiring};
 use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::{Channel, Shape};
-use crate::scenario::{Event, ExpectedRow, Scenario, Timeline};
+use crate::scenario::{EVERY, Event, ExpectedRow, Scenario, Timeline};
 
 pub use desk::HandedIn;
 pub use lag::Lag;
@@ -33,8 +35,12 @@ pub use usage::Usage;
 pub use verdict::{JudgedRow, Verdict};
 pub use windows::{JudgedWindow, Measured, Outage};
 
-/// The cadence of every journey, in the scenario's time.
-pub const EVERY: Duration = Duration::from_secs(5 * 60);
+/// How fast a scenario can be played at most: a slot is never shorter than half a second of the
+/// machine's time, which is what the usual cadence has at [`SPEED_MAX`].
+pub fn speed_max(scenario: &Scenario) -> f64 {
+    let slots = scenario.every.as_secs_f64() / EVERY.as_secs_f64();
+    (SPEED_MAX * slots).min(SPEED_MAX)
+}
 
 /// How long agents may take at the end to pay what they owe, in the machine's time: at the highest
 /// speed ten hours of the scenario, of which one that failed often waits for an hour.
@@ -43,7 +49,8 @@ const PAYS_FOR: Duration = Duration::from_secs(60);
 /// How a scenario is played.
 #[derive(Debug, Clone)]
 pub struct Play {
-    /// How many times as fast as it was at most, and slower where the machine cannot follow: 1 to [`SPEED_MAX`](crate::clock::SPEED_MAX).
+    /// How many times as fast as it was at most, and slower where the machine cannot follow: 1 to
+    /// [`speed_max`], which it is kept below.
     pub speed: f64,
     /// Until when; the scenario's end unless said.
     pub until: Option<Timestamp>,
@@ -51,8 +58,9 @@ pub struct Play {
     pub seed: u64,
     /// Regions that agents stand in.
     pub regions: usize,
-    /// Agents of each region: the rule asks for two at least.
-    pub agents: usize,
+    /// Agents of each region: the rule asks for two at least. As many as the scenario says unless
+    /// said.
+    pub agents: Option<usize>,
     /// Where the board is.
     pub web: std::net::SocketAddr,
     /// Where everything of the fleet is written.
@@ -95,10 +103,8 @@ pub enum ReplayError {
 pub struct Outcome {
     /// Until when it was played.
     pub until: Timestamp,
-    /// As of when the board is that is judged.
-    pub as_of: Timestamp,
-    /// The board's rows, judged.
-    pub rows: Vec<JudgedRow>,
+    /// The boards that are judged, oldest first; the last is that of the end.
+    pub boards: Vec<JudgedBoard>,
     /// The stretches in which features were broken, judged.
     pub windows: Vec<JudgedWindow>,
     /// How long the rule takes to confirm.
@@ -129,10 +135,26 @@ pub struct Outcome {
     pub transitions_lost: u64,
 }
 
+/// The board of an instant, judged.
+#[derive(Debug)]
+pub struct JudgedBoard {
+    /// The instant.
+    pub at: Timestamp,
+    /// As of when the board is: then, or as soon after it as the collector showed one.
+    pub as_of: Timestamp,
+    /// Its rows.
+    pub rows: Vec<JudgedRow>,
+}
+
 impl Outcome {
+    /// Every judged row, those of the oldest board first.
+    pub fn rows(&self) -> impl Iterator<Item = &JudgedRow> {
+        self.boards.iter().flat_map(|board| &board.rows)
+    }
+
     /// Whether everything is as expected or explained.
     pub fn is_explained(&self) -> bool {
-        self.rows.iter().all(|row| row.verdict.is_explained())
+        self.rows().all(|row| row.verdict.is_explained())
             && self.windows.iter().all(JudgedWindow::is_explained)
             && self.transitions_lost == 0
             && self.claims.refused.is_empty()
@@ -150,7 +172,7 @@ pub enum Progress<'a> {
     Happened(crate::scenario::Happening<'a>),
 }
 
-/// Plays `scenario` and judges the board at its end by `expected`.
+/// Plays `scenario` and judges the board by `expected` at each of its instants, and at the end.
 ///
 /// # Errors
 /// When the fleet does not start, or the collector stands still.
@@ -165,7 +187,8 @@ pub async fn run(
     check_until(scenario, until)?;
     let timeline = Timeline::new(scenario, play.seed);
     let began = machine.monotonic();
-    let clock = ReplayClock::held(Arc::clone(&machine), scenario.from, play.speed);
+    let speed = play.speed.min(speed_max(scenario));
+    let clock = ReplayClock::held(Arc::clone(&machine), scenario.from, speed);
     let has_sight = |happening: &crate::scenario::Happening<'_>| {
         matches!(happening.row.event, Event::Sight { .. })
     };
@@ -174,7 +197,7 @@ pub async fn run(
     } else {
         Wiring::Direct
     };
-    let config = config(play);
+    let config = config(play, scenario);
     if let Some(memory) = &play.memory {
         Layout::keep_agents_in(&play.folder, config.shape, memory).map_err(FleetError::from)?;
     }
@@ -183,27 +206,35 @@ pub async fn run(
     tell(Progress::Started(&fleet));
     let mut measuring = Measuring::begin(&fleet);
     clock.release();
-    clock.play_at(play.speed / pacing::AT_FIRST);
+    clock.play_at(speed / pacing::AT_FIRST);
     let desk = Desk::open(
         fleet.collector.web_addr(),
         &fleet.collector.shared().catalogue,
     );
     let played_from = machine.monotonic();
     let pacing = tokio::spawn(pacing::keep(clock.clone(), Arc::clone(&machine)));
-    let hands = (&desk, &mut measuring);
-    let unplayed = drive::until(&fleet, &timeline, &clock, until, hands, &mut tell).await;
+    let mut moments = Moments::of(expected, until);
+    let beside = drive::Beside {
+        desk: &desk,
+        measuring: &mut measuring,
+        moments: &mut moments,
+    };
+    let unplayed = drive::until(&fleet, &timeline, &clock, until, beside, &mut tell).await;
     pacing.abort();
     // What is shown last shall be as of the end, however long it takes to be shown.
-    clock.play_at(play.speed / pacing::LINGER);
+    clock.play_at(speed / pacing::LINGER);
     let wall = machine.monotonic().since(played_from);
-    let speed =
+    let played =
         until.since(scenario.from).as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE);
     let claims = desk.close().await;
     let picture = drive::picture_at(&fleet, until, &mut measuring, scenario).await?;
-    let board = picture.boards.get(fleet.default_target());
+    let mut pictures = moments.taken();
+    pictures.push((until, Arc::clone(&picture)));
+    let target = fleet.default_target().clone();
+    let board = picture.boards.get(&target);
     let board = board.ok_or(ReplayError::Collector)?;
     let catalogue = fleet.collector.shared().catalogue.clone();
-    let lag = Lag::of(&fleet.shape, Tempo::Hurried(play.speed));
+    let lag = Lag::of(&fleet.shape, Tempo::Hurried(speed));
     let runs = runs(&fleet);
     let mut fleet = fleet;
     let owed_at_end = fleet.owed().len();
@@ -219,10 +250,18 @@ pub async fn run(
         lag,
         at: until,
     };
+    let boards = pictures.iter().filter_map(|(at, picture)| {
+        let board = picture.boards.get(&target)?;
+        let judge = verdict::Judge { at: *at, ..judge };
+        Some(JudgedBoard {
+            at: *at,
+            as_of: board.as_of,
+            rows: judge.rows((board, &picture.claims), expected),
+        })
+    });
     Ok(Outcome {
         until,
-        as_of: board.as_of,
-        rows: judge.rows((board, &picture.claims), expected),
+        boards: boards.collect(),
         windows: windows::judge(&judge, board, &measuring.measured),
         lag,
         runs,
@@ -233,8 +272,8 @@ pub async fn run(
         owed_at_end,
         paying,
         owed,
-        asked_speed: play.speed,
-        speed,
+        asked_speed: speed,
+        speed: played,
         usage,
         transitions_lost: measuring.lost,
     })
@@ -269,13 +308,13 @@ fn check_until(scenario: &Scenario, until: Timestamp) -> Result<(), ReplayError>
     })
 }
 
-fn config(play: &Play) -> FleetConfig {
+fn config(play: &Play, scenario: &Scenario) -> FleetConfig {
     FleetConfig {
         targets: vec![fleet::superapp()],
         shape: Shape {
             regions: play.regions,
-            agents: play.agents,
-            every: EVERY,
+            agents: play.agents.unwrap_or(scenario.agents),
+            every: scenario.every,
             channel: Channel::Off,
         },
         otlp: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -324,17 +363,25 @@ impl Measuring {
     }
 }
 
-/// The features that `feature` rests on with how strongly, itself first.
+/// The features that `feature` rests on with how strongly, itself first. What one of them needs and
+/// `feature` does not is no way in which it fails with it: a machine at a gate takes money and
+/// signs nobody in.
 fn rests_on(
     catalogue: &Catalogue,
     feature: &FeatureId,
-) -> Vec<(
-    bongsu_superapp::PlatformFeature,
-    bongsu_model::DependencyStrength,
-)> {
-    use bongsu_model::DependencyStrength::{Hard, Soft};
-    let mut found: Vec<(FeatureId, bongsu_model::DependencyStrength)> =
-        vec![(feature.clone(), Hard)];
+) -> Vec<(PlatformFeature, DependencyStrength)> {
+    use DependencyStrength::{Hard, Soft};
+    let offered = |id: &FeatureId| {
+        let mut all = PlatformFeature::ALL.iter();
+        all.find(|offered| offered.as_str() == id.as_str()).copied()
+    };
+    let own = offered(feature).map(PlatformFeature::needs);
+    let fails_with = |on: &FeatureId| {
+        let theirs = offered(on).map(PlatformFeature::needs).unwrap_or_default();
+        let mut theirs = theirs.iter().filter(|(_, strength)| *strength == Hard);
+        theirs.all(|(need, _)| own.is_none_or(|own| own.iter().any(|(known, _)| known == need)))
+    };
+    let mut found: Vec<(FeatureId, DependencyStrength)> = vec![(feature.clone(), Hard)];
     let mut at = 0;
     while let Some((id, strength)) = found.get(at).cloned() {
         at += 1;
@@ -342,19 +389,43 @@ fn rests_on(
             .feature(&id)
             .map(|feature| feature.depends_on.clone());
         for dependency in below.unwrap_or_default() {
-            if found.iter().any(|(known, _)| *known == dependency.on) {
+            let is_known = found.iter().any(|(known, _)| *known == dependency.on);
+            if is_known || !fails_with(&dependency.on) {
                 continue;
             }
             let is_soft = strength == Soft || dependency.strength == Soft;
             found.push((dependency.on, if is_soft { Soft } else { Hard }));
         }
     }
-    let offered = |id: &FeatureId| {
-        let mut all = bongsu_superapp::PlatformFeature::ALL.iter();
-        all.find(|offered| offered.as_str() == id.as_str()).copied()
-    };
     let offered = found
         .iter()
         .filter_map(|(id, strength)| Some((offered(id)?, *strength)));
     offered.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::verdict::tests::catalogue;
+
+    #[test]
+    fn what_a_feature_rests_on_is_what_it_fails_with() {
+        let catalogue = catalogue();
+        let on = |id: &str| -> Vec<_> {
+            let all = rests_on(&catalogue, &FeatureId::new(id).unwrap());
+            all.iter().map(|(on, _)| on.as_str()).collect()
+        };
+        assert_eq!(on("talk.wallet"), ["talk.wallet", "account.login"]);
+        let transfer = ["pay.transfer.account", "account.login", "pay.core"];
+        assert_eq!(on("pay.transfer.account"), transfer);
+        // It takes money without anybody who signs in.
+        assert_eq!(on("mobility.parking-kiosk"), ["mobility.parking-kiosk"]);
+        // What the catalogue says directly is left out of nothing else.
+        for feature in catalogue.features() {
+            let rests = on(feature.id.as_str());
+            let mut named = feature.depends_on.iter().map(|one| one.on.as_str());
+            let is_whole = named.all(|one| rests.contains(&one));
+            assert_eq!(is_whole, feature.id.as_str() != "mobility.parking-kiosk");
+        }
+    }
 }

@@ -14,18 +14,22 @@ mod row;
 mod shipped;
 mod text;
 mod timeline;
+mod wanted;
 mod whole;
+
+use std::time::Duration;
 
 use bongsu_language::Position;
 use bongsu_model::{ClaimConfidence, ClaimSubject, ClaimedState, Names, RegionId, Timestamp};
 use bongsu_superapp::{Fault, FaultPoint};
 
 pub use change::{CONDITIONS, DEGRADED_SHARE};
-pub use expected::{ExpectedRow, Wanted, load_expected};
+pub use expected::{ExpectedRow, Whose, load_expected};
 pub use moment::{in_zone, instant, rfc3339};
 pub use read::{ROWS_MAX, load, named_files};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use timeline::{Happening, Lie, Span, Timeline, WINDOW};
+pub use wanted::{Sight, Wanted};
 
 /// An outage that can be played.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +46,27 @@ pub struct Scenario {
     pub from: Timestamp,
     /// Played until here.
     pub until: Timestamp,
+    /// The cadence of every journey, [`EVERY_MIN`] to [`EVERY_MAX`]: [`EVERY`] unless it takes
+    /// more to see what it is about.
+    pub every: Duration,
+    /// Agents of each region, 2 to [`AGENTS_MAX`](crate::region::AGENTS_MAX): 2, which the rule
+    /// asks for, unless it takes more.
+    pub agents: usize,
     /// In file order.
     pub rows: Vec<Row>,
 }
+
+/// The cadence of every journey where a scenario says no other.
+pub const EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// The shortest cadence: most journeys may take as long.
+pub const EVERY_MIN: Duration = Duration::from_secs(30);
+
+/// The longest cadence.
+pub const EVERY_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// The fewest agents of a region: what one alone sees is never sure.
+pub const AGENTS_MIN: usize = 2;
 
 /// Whose a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

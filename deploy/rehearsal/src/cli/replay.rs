@@ -10,7 +10,7 @@ use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::region::{AGENTS_MAX, REGIONS};
 use bongsu_rehearsal::replay::{self, Play, Progress};
 use bongsu_rehearsal::scenario::{
-    self, Event, ExpectedRow, Happening, SHIPPED, Scenario, Timeline, in_zone,
+    self, AGENTS_MIN, Event, ExpectedRow, Happening, SHIPPED, Scenario, Timeline, in_zone,
 };
 use clap::{Args, Subcommand};
 
@@ -28,7 +28,8 @@ pub(crate) struct Replay {
     #[arg(value_name = "NAME|FILE", required = true)]
     scenario: Option<String>,
     /// How many times as fast as it was, 1 to 600. Runs keep the network's time: at 600 a slot of
-    /// five minutes is half a second, and a run has half of that.
+    /// five minutes is half a second, and a run has half of that. A scenario with shorter slots is
+    /// played as much slower.
     #[arg(long, default_value_t = SPEED_MAX, value_parser = parse_speed, value_name = "TIMES")]
     speed: f64,
     /// Play until here, and judge the board then: 2022-10-16T14:30+09:00. The scenario's end
@@ -45,9 +46,10 @@ pub(crate) struct Replay {
     /// Regions that agents stand in.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=REGIONS.len() as i64))]
     regions: u8,
-    /// Agents of each region. Each more is sooner sure, and costs a region's runs again.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=AGENTS_MAX as i64))]
-    agents: u8,
+    /// Agents of each region; as many as the scenario says unless said, which are 2 for most. Each
+    /// more is sooner sure, and costs a region's runs again.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(AGENTS_MIN as i64..=AGENTS_MAX as i64))]
+    agents: Option<u8>,
     /// Where the board is while it plays.
     #[arg(long, default_value = WEB, value_name = "ADDRESS")]
     web: SocketAddr,
@@ -125,6 +127,11 @@ fn check(name: &str, seed: u64) -> Result<(), String> {
         scenario.rows.len(),
         in_zone(scenario.from, zone),
         in_zone(scenario.until, zone)
+    );
+    println!(
+        "a run every {} s by each of {} agents of each region",
+        scenario.every.as_secs(),
+        scenario.agents
     );
     for happening in Timeline::new(&scenario, seed).happenings() {
         println!("{}", told(happening, zone));
@@ -204,11 +211,11 @@ async fn play(replay: Replay) -> Result<(), String> {
     let (folder, temporary) = folder(None);
     let memory = memory();
     let play = Play {
-        speed: replay.speed,
+        speed: replay.speed.min(replay::speed_max(&scenario)),
         until,
         seed: replay.seed,
         regions: usize::from(replay.regions),
-        agents: usize::from(replay.agents),
+        agents: replay.agents.map(usize::from),
         web: replay.web,
         folder,
         memory: memory.clone(),
@@ -259,12 +266,12 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), String> {
 /// The scenario of a name that is shipped, or of a file.
 fn read(name: &str) -> Result<Read, String> {
     let (files, expected) = match scenario::shipped(name) {
-        Some(shipped) => (shipped.files(), shipped.expected()),
+        Some(shipped) => (shipped.files(), Some(shipped.expected())),
         None => from_disk(Path::new(name))?,
     };
     let scenario = scenario::load(&files).map_err(|mistakes| drawn(&mistakes, &files))?;
     let expected = match &expected {
-        Some(file) => scenario::load_expected(file, &scenario.zone)
+        Some(file) => scenario::load_expected(file, &scenario)
             .map_err(|mistakes| drawn(&mistakes, std::slice::from_ref(file)))?,
         None => Vec::new(),
     };

@@ -9,7 +9,8 @@ use bongsu_model::{Clock, Timestamp};
 use bongsu_superapp::{Fault, FaultId, FaultKind};
 
 use super::desk::Desk;
-use super::{EVERY, Measuring, Progress, ReplayError};
+use super::moments::Moments;
+use super::{Measuring, Progress, ReplayError};
 use crate::clock::ReplayClock;
 use crate::fleet::{Fleet, pace};
 use crate::scenario::{Event, Happening, Scenario, Timeline, in_zone};
@@ -21,18 +22,31 @@ const STANDSTILL: Duration = Duration::from_secs(60);
 /// The longest sleep, in the machine's time: no change is later than that.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+/// What goes on beside the platform while it is driven.
+#[derive(Debug)]
+pub(super) struct Beside<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) measuring: &'a mut Measuring,
+    pub(super) moments: &'a mut Moments,
+}
+
 /// Drives the platform until `until`. Returns what could not be played.
 pub(super) async fn until(
     fleet: &Fleet,
     timeline: &Timeline<'_>,
     clock: &ReplayClock,
     until: Timestamp,
-    (desk, measuring): (&Desk, &mut Measuring),
+    beside: Beside<'_>,
     tell: &mut impl FnMut(Progress<'_>),
 ) -> Vec<String> {
+    let Beside {
+        desk,
+        measuring,
+        moments,
+    } = beside;
     let mut driver = Driver {
         fleet,
-        latency: Latency::of(clock.top_speed()),
+        latency: Latency::of(fleet.shape.every, clock.top_speed()),
         active: Vec::new(),
         unplayed: unplayed(timeline),
     };
@@ -54,11 +68,13 @@ pub(super) async fn until(
         }
         driver.reach(timeline.faults_at(now));
         fleet.cut(&timeline.cut_at(now));
+        moments.look(clock, &fleet.collector.shared().published());
         if now >= until {
             return driver.unplayed.into_iter().collect();
         }
         let next = timeline.next_change(now).into_iter();
         let next = next.chain(public.first().map(|one| one.published()));
+        let next = next.chain(moments.next());
         let next = next.min().map_or(until, |next| next.min(until));
         // The clock may go faster meanwhile.
         let rest = clock.on_machine(next.since(clock.wall())).min(LOOK_AGAIN);
@@ -166,10 +182,10 @@ struct Latency {
 }
 
 impl Latency {
-    fn of(speed: f64) -> Self {
+    fn of(every: Duration, speed: f64) -> Self {
         Self {
-            pace: pace(EVERY, speed).clamp(1.0, speed.max(1.0)),
-            longest: EVERY.div_f64(speed.max(1.0)) / 4,
+            pace: pace(every, speed).clamp(1.0, speed.max(1.0)),
+            longest: every.div_f64(speed.max(1.0)) / 4,
         }
     }
 
@@ -194,23 +210,26 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::EVERY;
 
     #[test]
     fn a_delay_is_felt_where_half_a_slot_holds_it_and_left_out_with_a_word_where_not() {
         let slow: Fault = "relay:slow=2s".parse().unwrap();
         let mut unplayed = BTreeSet::new();
-        let felt = Latency::of(20.0).play(slow.clone(), &mut unplayed).unwrap();
+        let felt = Latency::of(EVERY, 20.0)
+            .play(slow.clone(), &mut unplayed)
+            .unwrap();
         let FaultKind::Slow(told) = felt.kind else {
             panic!("a delay")
         };
         let pace = pace(EVERY, 20.0).clamp(1.0, 20.0);
         assert_eq!(told.div_f64(pace), Duration::from_secs(2));
         assert!(unplayed.is_empty());
-        assert_eq!(Latency::of(600.0).play(slow, &mut unplayed), None);
+        assert_eq!(Latency::of(EVERY, 600.0).play(slow, &mut unplayed), None);
         assert!(unplayed.first().unwrap().contains("play it slower"));
         let refuse: Fault = "relay:refuse".parse().unwrap();
         assert_eq!(
-            Latency::of(600.0).play(refuse.clone(), &mut unplayed),
+            Latency::of(EVERY, 600.0).play(refuse.clone(), &mut unplayed),
             Some(refuse)
         );
     }

@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 use super::{JudgedRow, JudgedWindow, Outage, Outcome};
 use crate::scenario::{Scenario, in_zone};
 
-/// As text: the table of rows, the outages, what could not be played, what it took.
+/// As text: a table of rows for each instant, the outages, what could not be played, what it took.
 pub fn text(outcome: &Outcome, scenario: &Scenario) -> String {
     let zone = scenario.zone.as_str();
-    let mut text = format!(
-        "{} at {} (board as of {})\n\n",
-        scenario.names.en,
-        in_zone(outcome.until, zone),
-        in_zone(outcome.as_of, zone)
-    );
-    text.push_str(&rows(&outcome.rows));
-    text.push_str(&legend(&outcome.rows));
+    let mut text = String::new();
+    for board in &outcome.boards {
+        let (at, as_of) = (in_zone(board.at, zone), in_zone(board.as_of, zone));
+        let names = &scenario.names;
+        let _ = writeln!(text, "{} at {at} (board as of {as_of})\n", names.en);
+        text.push_str(&rows(&board.rows));
+        text.push('\n');
+    }
+    text.push_str(&legend(outcome));
     text.push_str(&windows(outcome, zone));
     for what in &outcome.unplayed {
         let _ = writeln!(text, "not played: {what}");
@@ -38,13 +39,24 @@ fn rows(rows: &[JudgedRow]) -> String {
     ];
     let mut table = vec![head.map(str::to_owned)];
     for row in rows {
-        let expected: Vec<_> = row.wanted.iter().map(|wanted| wanted.as_str()).collect();
+        let words: Vec<_> = row.wanted.iter().map(ToString::to_string).collect();
+        let mut expected = words.join("|");
+        if expected.is_empty() {
+            expected.push('–');
+        }
         let measured = row.measured.map_or("–", |state| state.as_str());
         let is_well = row.measured == Some(FeatureState::Operational);
         let measured = match (&row.blocked_by, row.last_failure) {
             (Some(by), _) => format!("{measured}, blocked by {by}"),
             (None, Some(class)) if !is_well => format!("{measured} ({class})"),
             (None, _) => measured.to_owned(),
+        };
+        let measured = match row.seen_wanted {
+            Some(least) => {
+                let _ = write!(expected, " seen {least}%");
+                format!("{measured}, {:.0} % seen", row.coverage * 100.0)
+            }
+            None => measured,
         };
         let mut labels = vec![row.verdict.as_str()];
         labels.extend(row.is_modelled.then_some("modelled"));
@@ -55,12 +67,11 @@ fn rows(rows: &[JudgedRow]) -> String {
             None => claimed.to_owned(),
         };
         table.push([
-            row.feature.to_string(),
-            if expected.is_empty() {
-                "–".to_owned()
-            } else {
-                expected.join("|")
+            match &row.region {
+                Some(region) => format!("{}@{region}", row.feature),
+                None => row.feature.to_string(),
             },
+            expected,
             measured,
             claimed,
             row.comparison
@@ -89,15 +100,15 @@ fn aligned<const COLUMNS: usize>(table: &[[String; COLUMNS]]) -> String {
     text
 }
 
-fn legend(rows: &[JudgedRow]) -> String {
-    let mut text = String::from("\n");
-    if rows.iter().any(|row| row.is_modelled) {
+fn legend(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    if outcome.rows().any(|row| row.is_modelled) {
         text.push_str(
             "modelled: the scenario's author made the state up from what was claimed and observed; \
              it is not history\n",
         );
     }
-    if rows.iter().any(|row| row.is_synthetic) {
+    if outcome.rows().any(|row| row.is_synthetic) {
         text.push_str("synthetic: nobody knows the time; it was drawn from the seed\n");
     }
     text
@@ -213,8 +224,7 @@ fn totals(outcome: &Outcome) -> String {
     }
     text.push('\n');
     let rows = outcome
-        .rows
-        .iter()
+        .rows()
         .filter(|row| !row.verdict.is_explained())
         .count();
     let outages = outcome
@@ -278,20 +288,11 @@ fn lost(outcome: &Outcome) -> Option<f64> {
 /// As JSON; times as people of the scenario's zone write them.
 pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
     let time = |at| in_zone(at, &scenario.zone);
-    let rows = outcome.rows.iter().map(|row| {
+    let boards = outcome.boards.iter().map(|board| {
         json!({
-            "feature": row.feature,
-            "expected": row.wanted.iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>(),
-            "measured": row.measured,
-            "blocked_by": row.blocked_by,
-            "last_failure": row.last_failure,
-            "claimed": row.claimed,
-            "observed": row.observed,
-            "comparison": row.comparison,
-            "verdict": row.verdict.as_str(),
-            "modelled": row.is_modelled,
-            "synthetic": row.is_synthetic,
-            "reason": row.reason,
+            "at": time(board.at),
+            "as_of": time(board.as_of),
+            "rows": board.rows.iter().map(row).collect::<Vec<_>>(),
         })
     });
     let windows = outcome.windows.iter().map(|window| {
@@ -321,9 +322,8 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
     json!({
         "scenario": scenario.name,
         "until": time(outcome.until),
-        "as_of": time(outcome.as_of),
         "explained": outcome.is_explained(),
-        "rows": rows.collect::<Vec<_>>(),
+        "boards": boards.collect::<Vec<_>>(),
         "outages": windows.collect::<Vec<_>>(),
         "not_played": outcome.unplayed,
         "claims": { "taken": outcome.claims.taken, "refused": outcome.claims.refused },
@@ -335,5 +335,25 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
         "wall_s": outcome.usage.wall.as_secs_f64(),
         "cpu_s": outcome.usage.cpu.map(|cpu| cpu.as_secs_f64()),
         "peak_bytes": outcome.usage.peak_bytes,
+    })
+}
+
+fn row(row: &JudgedRow) -> Value {
+    json!({
+        "feature": row.feature,
+        "region": row.region,
+        "expected": row.wanted.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "expected_seen_percent": row.seen_wanted,
+        "measured": row.measured,
+        "blocked_by": row.blocked_by,
+        "last_failure": row.last_failure,
+        "coverage_24h": row.coverage,
+        "claimed": row.claimed,
+        "observed": row.observed,
+        "comparison": row.comparison,
+        "verdict": row.verdict.as_str(),
+        "modelled": row.is_modelled,
+        "synthetic": row.is_synthetic,
+        "reason": row.reason,
     })
 }

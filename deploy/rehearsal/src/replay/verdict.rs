@@ -1,13 +1,14 @@
 //! Holds a board against what must be measured: row by row, with a reason for each.
 
-use bongsu_availability::Board;
+use bongsu_availability::{Board, CellView, FeatureView};
 use bongsu_collector::claims::ClaimBook;
 use bongsu_model::{
-    Catalogue, ClaimedState, Comparison, FailClass, FeatureId, FeatureState, Timestamp, Track,
+    Catalogue, CellState, ClaimedState, Comparison, FailClass, FeatureId, FeatureState, Overlay,
+    RegionId, Timestamp, Track,
 };
 
 use super::{Lag, rests_on};
-use crate::scenario::{ExpectedRow, Lie, Span, Timeline, Wanted};
+use crate::scenario::{ExpectedRow, Lie, Sight, Span, Timeline, Wanted, Whose};
 
 /// What the collector shows: what it measured and what it was told.
 pub(super) type Shown<'a> = (&'a Board, &'a ClaimBook);
@@ -50,14 +51,22 @@ impl Verdict {
 pub struct JudgedRow {
     /// Which feature.
     pub feature: FeatureId,
+    /// As which region sees it; over all regions if none is named.
+    pub region: Option<RegionId>,
     /// What may be measured; empty where anything may.
     pub wanted: Vec<Wanted>,
+    /// For how many hundredths of the 24 hours before it must at least be known how it was, if
+    /// that is expected.
+    pub seen_wanted: Option<u8>,
     /// What is measured.
     pub measured: Option<FeatureState>,
     /// The feature that stands before it, where it is not seen.
     pub blocked_by: Option<FeatureId>,
     /// Why its newest failed run failed.
     pub last_failure: Option<FailClass>,
+    /// For which share of the 24 hours before it is known how it was, 0 to 1; 0 where it is not
+    /// measured.
+    pub coverage: f64,
     /// What is claimed.
     pub claimed: Option<ClaimedState>,
     /// What others observed.
@@ -87,14 +96,30 @@ impl Judge<'_> {
     /// The rows of the fixture for this instant; where there are none, a row for every feature of
     /// the catalogue, by what is injected.
     pub(super) fn rows(&self, shown: Shown<'_>, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
-        let mut fixture = expected.iter().filter(|row| row.at == self.at).peekable();
-        if fixture.peek().is_some() {
-            return fixture.map(|row| self.row(shown, row)).collect();
+        let fixture: Vec<_> = expected.iter().filter(|row| row.at == self.at).collect();
+        let features = self.catalogue.features().iter().map(|feature| &feature.id);
+        if fixture.is_empty() {
+            return features
+                .map(|feature| self.row(shown, feature, &self.by_injection(feature)))
+                .collect();
         }
-        let features = self.catalogue.features().iter();
-        features
-            .map(|feature| self.row(shown, &self.by_injection(&feature.id)))
-            .collect()
+        let is_named = |id: &FeatureId, region| {
+            let mut rows = fixture.iter().filter(|row| row.region == region);
+            rows.any(|row| matches!(&row.of, Whose::Feature(named) if named == id))
+        };
+        let mut rows = Vec::new();
+        for row in &fixture {
+            match &row.of {
+                Whose::Feature(feature) => rows.push(self.row(shown, feature, row)),
+                Whose::Rest => {
+                    let rest = features
+                        .clone()
+                        .filter(|id| !is_named(id, row.region.clone()));
+                    rows.extend(rest.map(|feature| self.row(shown, feature, row)));
+                }
+            }
+        }
+        rows
     }
 
     /// How the feature lies until `at`.
@@ -109,35 +134,50 @@ impl Judge<'_> {
         let (measured, reason) = match spans.last().map(|span| span.lie) {
             None | Some(Lie::Works) => (vec![Wanted::Up], "nothing is injected"),
             Some(Lie::Impaired) => (Vec::new(), "fails at times, for some, or slowly"),
-            Some(Lie::Broken) => (vec![Wanted::Down], "broken by what is injected"),
+            Some(Lie::Broken) => (vec![Wanted::Down(None)], "broken by what is injected"),
         };
         ExpectedRow {
             at: self.at,
-            feature: feature.clone(),
+            of: Whose::Feature(feature.clone()),
+            region: None,
             measured,
+            seen: None,
             claimed: None,
             comparison: None,
             reason: reason.to_owned(),
         }
     }
 
-    fn row(&self, (board, claims): Shown<'_>, expected: &ExpectedRow) -> JudgedRow {
-        let feature = &expected.feature;
+    fn row(
+        &self,
+        (board, claims): Shown<'_>,
+        feature: &FeatureId,
+        expected: &ExpectedRow,
+    ) -> JudgedRow {
         let view = board.features.iter().find(|view| view.feature == *feature);
-        let view = view.filter(|view| view.state != FeatureState::Unmeasured);
+        let shown = match &expected.region {
+            None => view.map(of_feature),
+            Some(region) => {
+                let mut cells = view.into_iter().flat_map(|view| &view.regions);
+                cells.find(|cell| cell.region == *region).map(of_cell)
+            }
+        };
+        let shown = shown.filter(|shown| shown.state != FeatureState::Unmeasured);
         let said = |track| {
             let said = claims.in_force(&board.target, track, feature, self.at);
+            let said = said.filter(|_| expected.region.is_none());
             said.map(|stated| stated.claim.state)
         };
         let (claimed, observed) = (said(Track::Claim), said(Track::Observed));
-        let measured = view.map(|view| view.state);
-        let blocked_by = view.and_then(|view| view.blocked_by.clone());
+        let measured = shown.map(|shown| shown.state);
         let comparison = claimed.zip(measured).map(|(c, m)| Comparison::of(c, m));
         let spans = self.spans(feature);
         let newest = spans.last();
-        let is_wanted = measured.is_some_and(|state| {
-            let mut wanted = expected.measured.iter();
-            wanted.any(|wanted| wanted.is(state, blocked_by.is_some()))
+        let is_wanted = shown.is_some_and(|shown| {
+            let is_seen = expected
+                .seen
+                .is_none_or(|least| shown.coverage * 100.0 >= f64::from(least));
+            is_seen && expected.measured.iter().any(|wanted| wanted.is(&shown))
         });
         let is_compared = expected
             .comparison
@@ -161,10 +201,13 @@ impl Judge<'_> {
         };
         JudgedRow {
             feature: feature.clone(),
+            region: expected.region.clone(),
             wanted: expected.measured.clone(),
+            seen_wanted: expected.seen,
             measured,
-            blocked_by,
-            last_failure: view.and_then(|view| Some(view.last_failure.as_ref()?.class)),
+            blocked_by: shown.and_then(|shown| shown.blocked_by.cloned()),
+            last_failure: shown.and_then(|shown| shown.last_failure),
+            coverage: shown.map_or(0.0, |shown| shown.coverage),
             claimed,
             observed,
             comparison,
@@ -196,6 +239,37 @@ impl Judge<'_> {
             Lie::Works => self.lag.up,
             Lie::Impaired => self.lag.up_partial,
         }
+    }
+}
+
+fn of_feature(view: &FeatureView) -> Sight<'_> {
+    Sight {
+        state: view.state,
+        blocked_by: view.blocked_by.as_ref(),
+        last_failure: view.last_failure.as_ref().map(|failure| failure.class),
+        coverage: view.availability.hours_24.coverage,
+    }
+}
+
+/// A region of a feature in the words of a whole feature: one that would have this region alone.
+fn of_cell(cell: &CellView) -> Sight<'_> {
+    let is = |overlay| cell.overlays.contains(&overlay);
+    let state = match cell.state {
+        CellState::Unmeasured => FeatureState::Unmeasured,
+        _ if is(Overlay::Maintenance) => FeatureState::Maintenance,
+        CellState::Unknown => FeatureState::Unknown,
+        CellState::Down => FeatureState::MajorOutage,
+        CellState::Recovering => FeatureState::Recovering,
+        CellState::Up | CellState::Suspect if is(Overlay::Slow) || is(Overlay::Partial) => {
+            FeatureState::Degraded
+        }
+        CellState::Up | CellState::Suspect => FeatureState::Operational,
+    };
+    Sight {
+        state,
+        blocked_by: cell.blocked_by.as_ref(),
+        last_failure: cell.last_failure.as_ref().map(|failure| failure.class),
+        coverage: cell.availability.hours_24.coverage,
     }
 }
 

@@ -21,6 +21,8 @@ const KEYS: &[&str] = &[
     "zone",
     "from",
     "until",
+    "every",
+    "agents",
     "synthetic",
     "rows",
     "beside",
@@ -38,6 +40,10 @@ pub(super) struct Header {
     pub(super) zone: Option<Cell>,
     pub(super) from: Option<Cell>,
     pub(super) until: Option<Cell>,
+    /// The cadence that it is measured with.
+    pub(super) every: Option<Cell>,
+    /// The agents of each region that it is measured with.
+    pub(super) agents: Option<Cell>,
     /// The bounds of times that nobody knows.
     pub(super) synthetic: Option<Cell>,
     /// Files of rows.
@@ -84,6 +90,8 @@ pub(super) fn header(text: &mut Text<'_>) -> Option<Header> {
         zone: cell(text, table, "zone"),
         from: cell(text, table, "from"),
         until: cell(text, table, "until"),
+        every: cell(text, table, "every"),
+        agents: cell(text, table, "agents"),
         synthetic: cell(text, table, "synthetic"),
         rows: list(text, table, "rows"),
         beside: list(text, table, "beside"),

@@ -1,56 +1,23 @@
 //! What a board must show at an instant, row by row, each with its reason: a CSV file beside a
 //! scenario.
 
+use std::collections::BTreeSet;
+
 use bongsu_language::{Diagnostic, Rule, SourceFile};
-use bongsu_model::{ClaimedState, Comparison, FeatureId, FeatureState, Timestamp};
+use bongsu_model::{ClaimedState, Comparison, FeatureId, RegionId, Timestamp};
+use bongsu_superapp::PlatformFeature;
 
 use super::text::{Cell, Text, did_you_mean};
-use super::{csv, moment};
+use super::{Scenario, Wanted, csv, moment};
+use crate::region::REGIONS;
 
-/// What may be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// It works.
-    Up,
-    /// It works, slowly or with some errors.
-    Degraded,
-    /// It was down and has begun to work.
-    Recovering,
-    /// It is down somewhere, or cannot be seen behind something that is.
-    Down,
-}
-
-impl Wanted {
-    const ALL: [(&'static str, Self); 4] = [
-        ("up", Self::Up),
-        ("degraded", Self::Degraded),
-        ("recovering", Self::Recovering),
-        ("down", Self::Down),
-    ];
-
-    /// Its word.
-    pub fn as_str(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, wanted)| *wanted == self);
-        found.map_or("", |(word, _)| word)
-    }
-
-    /// Whether a measured state is this; `is_blocked` says whether something stands before it.
-    pub fn is(self, state: FeatureState, is_blocked: bool) -> bool {
-        match self {
-            Self::Up => state == FeatureState::Operational,
-            Self::Degraded => state == FeatureState::Degraded,
-            Self::Recovering => state == FeatureState::Recovering,
-            Self::Down => match state {
-                FeatureState::PartialOutage | FeatureState::MajorOutage => true,
-                FeatureState::Unknown => is_blocked,
-                FeatureState::Operational
-                | FeatureState::Degraded
-                | FeatureState::Recovering
-                | FeatureState::Maintenance
-                | FeatureState::Unmeasured => false,
-            },
-        }
-    }
+/// Which features a row is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// This one.
+    Feature(FeatureId),
+    /// Every one that no other row of the same instant names.
+    Rest,
 }
 
 /// One row of what must be shown.
@@ -59,9 +26,14 @@ pub struct ExpectedRow {
     /// When.
     pub at: Timestamp,
     /// Of which feature.
-    pub feature: FeatureId,
+    pub of: Whose,
+    /// As which region sees it; over all regions if none is named.
+    pub region: Option<RegionId>,
     /// What may be measured; at least one.
     pub measured: Vec<Wanted>,
+    /// For how many hundredths of the 24 hours before it must at least be known how it was, if
+    /// that is a point of the row.
+    pub seen: Option<u8>,
     /// What is claimed, if anything is.
     pub claimed: Option<ClaimedState>,
     /// How the two stand to each other, if that is a point of the row.
@@ -79,11 +51,14 @@ const COLUMNS: &[&str] = &[
     "reason",
 ];
 
-/// Reads a file of expected rows; times without an offset are of `zone`.
+/// Reads a file of expected rows of `scenario`; times without an offset are of its zone.
 ///
 /// # Errors
 /// Every mistake of the file.
-pub fn load_expected(file: &SourceFile, zone: &str) -> Result<Vec<ExpectedRow>, Vec<Diagnostic>> {
+pub fn load_expected(
+    file: &SourceFile,
+    scenario: &Scenario,
+) -> Result<Vec<ExpectedRow>, Vec<Diagnostic>> {
     let mut text = Text::new(file);
     let mut lines = csv::rows(&mut text).into_iter();
     let head = lines.next().unwrap_or_default();
@@ -100,13 +75,30 @@ pub fn load_expected(file: &SourceFile, zone: &str) -> Result<Vec<ExpectedRow>, 
         );
         return Err(text.mistakes);
     }
-    let zone = moment::zone(zone);
     let mut rows = Vec::new();
+    let mut known = BTreeSet::new();
     for cells in lines {
-        let Ok(cells) = <[Cell; 6]>::try_from(cells) else {
+        let cells = match <[Cell; 6]>::try_from(cells) {
+            Ok(cells) => cells,
+            Err(cells) => {
+                let ends = cells.first().zip(cells.last());
+                let span = ends.map_or(0..0, |(first, last)| first.span.start..last.span.end);
+                let message = format!("{} cells in {} columns", cells.len(), COLUMNS.len());
+                let remedy = "put quotes around what has commas in it";
+                text.wrong(&span, Rule::InvalidValue, message, remedy);
+                continue;
+            }
+        };
+        let [_, feature, ..] = &cells;
+        let Some(row) = row(&mut text, &cells, scenario) else {
             continue;
         };
-        rows.extend(row(&mut text, &cells, zone.as_ref()));
+        if !known.insert((row.at, row.of.clone(), row.region.clone())) {
+            let message = format!("`{}` has a row of this instant already", feature.text);
+            let remedy = "say what may be measured in one row, with | between the words";
+            text.wrong(&feature.span, Rule::DuplicateName, message, remedy);
+        }
+        rows.push(row);
     }
     if text.mistakes.is_empty() {
         Ok(rows)
@@ -118,21 +110,26 @@ pub fn load_expected(file: &SourceFile, zone: &str) -> Result<Vec<ExpectedRow>, 
 fn row(
     text: &mut Text<'_>,
     [at, feature, measured, claimed, comparison, reason]: &[Cell; 6],
-    zone: Option<&jiff::tz::TimeZone>,
+    scenario: &Scenario,
 ) -> Option<ExpectedRow> {
-    let instant = moment::parse(&at.text, zone);
-    let instant =
-        instant.map_err(|error| text.wrong(&at.span, Rule::InvalidValue, error, moment::LIKE));
-    let id = FeatureId::new(&feature.text);
-    let id = id.map_err(|error| {
-        let remedy = "write a feature of the catalogue";
-        text.wrong(&feature.span, Rule::InvalidName, error.to_string(), remedy);
-    });
-    let states: Vec<Option<Wanted>> = measured
-        .text
+    let at = instant(text, at, scenario);
+    let whose = whose(text, feature);
+    let (states, seen) = match measured.text.rsplit_once(" seen ") {
+        Some((states, share)) => (states, seen(text, measured, share)),
+        None => (measured.text.as_str(), Some(None)),
+    };
+    let states: Vec<Option<Wanted>> = states
         .split('|')
         .map(|word| wanted(text, measured, word.trim()))
         .collect();
+    let is_regional = whose.as_ref().is_some_and(|(_, region)| region.is_some());
+    for cell in [claimed, comparison] {
+        if is_regional && !cell.text.is_empty() {
+            let message = "nothing is claimed of one region alone";
+            let remedy = "leave it out, or leave `@REGION` out of the feature";
+            text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+        }
+    }
     let claimed = optional(text, claimed, "what is claimed");
     let comparison = optional(text, comparison, "a comparison");
     if reason.text.is_empty() {
@@ -144,30 +141,102 @@ fn row(
             remedy,
         );
     }
+    let (of, region) = whose?;
     Some(ExpectedRow {
-        at: instant.ok()?,
-        feature: id.ok()?,
+        at: at?,
+        of,
+        region,
         measured: states.into_iter().collect::<Option<_>>()?,
+        seen: seen?,
         claimed: claimed?,
         comparison: comparison?,
         reason: reason.text.clone(),
     })
 }
 
-fn wanted(text: &mut Text<'_>, cell: &Cell, word: &str) -> Option<Wanted> {
-    let found = Wanted::ALL.iter().find(|(known, _)| *known == word);
-    if found.is_none() {
-        let known = || Wanted::ALL.iter().map(|(known, _)| *known);
-        let hint = did_you_mean(word, known());
-        let known = known().collect::<Vec<_>>().join(", ");
-        text.wrong(
-            &cell.span,
-            Rule::InvalidValue,
-            format!("`{word}` is nothing that is measured"),
-            format!("{hint}known, with | between them: {known}"),
-        );
+fn instant(text: &mut Text<'_>, cell: &Cell, scenario: &Scenario) -> Option<Timestamp> {
+    let zone = moment::zone(&scenario.zone);
+    let read = moment::parse(&cell.text, zone.as_ref());
+    let read =
+        read.map_err(|error| text.wrong(&cell.span, Rule::InvalidValue, error, moment::LIKE));
+    let at = read.ok()?;
+    if at > scenario.from && at <= scenario.until {
+        return Some(at);
     }
-    found.map(|(_, wanted)| *wanted)
+    let told = |at| moment::in_zone(at, &scenario.zone);
+    let remedy = format!(
+        "it is played from {} until {}: write an instant between them, or its end",
+        told(scenario.from),
+        told(scenario.until)
+    );
+    let message = "the scenario shows no board then";
+    text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+    None
+}
+
+fn offers() -> impl Iterator<Item = &'static str> + Clone {
+    PlatformFeature::ALL.iter().map(|feature| feature.as_str())
+}
+
+/// A feature, or `*`, with `@REGION` behind it where it is about one region.
+fn whose(text: &mut Text<'_>, cell: &Cell) -> Option<(Whose, Option<RegionId>)> {
+    let (name, region) = match cell.text.split_once('@') {
+        Some((name, region)) => (name.trim(), Some(region.trim())),
+        None => (cell.text.as_str(), None),
+    };
+    let whose = if name == "*" {
+        Some(Whose::Rest)
+    } else {
+        let id = FeatureId::new(name).map_err(|error| error.to_string());
+        let id = id.and_then(|id| {
+            let is_offered = offers().any(|offered| offered == name);
+            is_offered
+                .then_some(id)
+                .ok_or_else(|| format!("`{name}` is no feature of the platform"))
+        });
+        let id = id.map_err(|message| {
+            let hint = did_you_mean(name, offers());
+            let remedy = format!("{hint}write a feature of the catalogue, or `*` for every other");
+            text.wrong(&cell.span, Rule::InvalidName, message, remedy);
+        });
+        id.ok().map(Whose::Feature)
+    };
+    let region = region.map(|name| {
+        let known = REGIONS.iter().any(|region| region.id == name);
+        let region = RegionId::new(name).ok().filter(|_| known);
+        if region.is_none() {
+            let known: Vec<_> = REGIONS.iter().map(|region| region.id).collect();
+            let message = format!("`{name}` is no region of the rehearsal");
+            let remedy = format!("known: {}", known.join(", "));
+            text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+        }
+        region
+    });
+    match region {
+        None => whose.map(|whose| (whose, None)),
+        Some(region) => Some((whose?, Some(region?))),
+    }
+}
+
+/// A share of the 24 hours before: `95%`. The outer None says that it was wrong.
+fn seen(text: &mut Text<'_>, cell: &Cell, share: &str) -> Option<Option<u8>> {
+    let read = share.trim().strip_suffix('%');
+    let read = read.and_then(|share| share.parse().ok());
+    let read = read.filter(|share| (1..=100).contains(share));
+    if read.is_none() {
+        let message = format!("`{}` is no share of the last 24 hours", share.trim());
+        let remedy = "write 1% to 100%, as in `up seen 95%`";
+        text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+    }
+    read.map(Some)
+}
+
+fn wanted(text: &mut Text<'_>, cell: &Cell, word: &str) -> Option<Wanted> {
+    let read = Wanted::read(word, offers());
+    let read = read.map_err(|(message, remedy)| {
+        text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+    });
+    read.ok()
 }
 
 /// A word or nothing. The outer None says that it was wrong.
@@ -188,29 +257,55 @@ where
 
 #[cfg(test)]
 mod tests {
+    use bongsu_model::FailClass;
+
     use super::*;
+
+    fn scenario() -> Scenario {
+        let text = "format = 1\nscenario = \"a\"\nnames = { ko = \"가\", en = \"A\" }\n\
+            zone = \"Asia/Seoul\"\nfrom = \"2022-10-16T10:00\"\nuntil = \"2022-10-16T16:00\"\n\
+            [[row]]\ntime = \"2022-10-16T12:00\"\ntrack = \"modelled\"\non = \"relay\"\n\
+            change = \"down\"\n";
+        super::super::load(&[SourceFile::new("a.toml", text)]).unwrap()
+    }
+
+    fn load(rows: &str) -> Result<Vec<ExpectedRow>, Vec<Diagnostic>> {
+        let source = format!("{}\n{rows}", COLUMNS.join(","));
+        load_expected(&SourceFile::new("e.csv", source), &scenario())
+    }
 
     #[test]
     fn a_row_says_what_may_be_measured_and_why() {
-        let head = COLUMNS.join(",");
-        let source = format!(
-            "{head}\n2022-10-16T14:30,talk.message.image,recovering|down,recovering,same,board\n"
-        );
-        let rows = load_expected(&SourceFile::new("e.csv", source), "Asia/Seoul").unwrap();
-        assert_eq!(rows[0].measured, [Wanted::Recovering, Wanted::Down]);
+        let rows = load("2022-10-16T14:30,talk.message.image,recovering|down,recovering,same,b\n");
+        let rows = rows.unwrap();
+        assert_eq!(rows[0].measured, [Wanted::Recovering, Wanted::Down(None)]);
         assert_eq!(rows[0].claimed, Some(ClaimedState::Recovering));
         assert_eq!(rows[0].at, Timestamp::from_unix_seconds(1_665_898_200));
+        assert_eq!((rows[0].seen, &rows[0].region), (None, &None));
 
-        let source = format!("{head}\nnever,Talk,broken,upp,maybe,\n");
-        let mistakes = load_expected(&SourceFile::new("e.csv", source), "UTC").unwrap_err();
+        let mistakes = load("never,Talk,broken,upp,maybe,\n").unwrap_err();
         assert_eq!(mistakes.len(), 6, "every cell is told: {mistakes:#?}");
     }
 
     #[test]
-    fn what_is_blocked_is_down_and_what_is_merely_unseen_is_not() {
-        assert!(Wanted::Down.is(FeatureState::Unknown, true));
-        assert!(!Wanted::Down.is(FeatureState::Unknown, false));
-        assert!(Wanted::Down.is(FeatureState::PartialOutage, false));
-        assert!(!Wanted::Up.is(FeatureState::Degraded, false));
+    fn a_row_may_be_about_one_region_or_about_every_other_feature() {
+        let rows = load(
+            "2022-10-16T14:30,account.login,down by dns,,,b\n\
+             2022-10-16T14:30,*,up|blocked by account.login seen 95%,,,b\n\
+             2022-10-16T14:30,*@kr-busan,unknown,,,b\n",
+        );
+        let rows = rows.unwrap();
+        assert_eq!(rows[0].measured, [Wanted::Down(Some(FailClass::Dns))]);
+        assert_eq!((&rows[1].of, rows[1].seen), (&Whose::Rest, Some(95)));
+        assert_eq!(rows[1].measured.len(), 2);
+        assert_eq!(rows[2].region.as_ref().unwrap().as_str(), "kr-busan");
+    }
+
+    #[test]
+    fn the_scenarios_first_instant_shows_nothing_yet_and_its_last_does() {
+        assert!(load("2022-10-16T10:00,*,up,,,b\n").is_err());
+        assert!(load("2022-10-16T16:00,*,up,,,b\n").is_ok());
+        let commas = load("2022-10-16T16:00,*,up,,,b, and c\n").unwrap_err();
+        assert!(commas[0].message.contains("7 cells"), "{commas:?}");
     }
 }

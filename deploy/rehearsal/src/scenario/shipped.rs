@@ -9,8 +9,8 @@ pub struct Shipped {
     pub name: &'static str,
     /// The scenario, then the files that it names: each with its path and its text.
     files: &'static [(&'static str, &'static str)],
-    /// The rows that its board is held against.
-    expected: Option<(&'static str, &'static str)>,
+    /// The rows that its boards are held against.
+    expected: (&'static str, &'static str),
 }
 
 macro_rules! file {
@@ -31,57 +31,57 @@ pub const SHIPPED: &[Shipped] = &[
             file!("pangyo-2022.csv"),
             file!("pangyo-2022.modelled.csv"),
         ],
-        expected: Some(file!("pangyo-2022.expected.csv")),
+        expected: file!("pangyo-2022.expected.csv"),
     },
     Shipped {
         name: "small-outage",
         files: &[file!("small-outage.toml")],
-        expected: None,
+        expected: file!("small-outage.expected.csv"),
     },
     Shipped {
         name: "large-payloads",
         files: &[file!("large-payloads.toml")],
-        expected: None,
+        expected: file!("large-payloads.expected.csv"),
     },
     Shipped {
         name: "dns-only",
         files: &[file!("dns-only.toml")],
-        expected: None,
+        expected: file!("dns-only.expected.csv"),
     },
     Shipped {
         name: "wrong-content",
         files: &[file!("wrong-content.toml")],
-        expected: None,
+        expected: file!("wrong-content.expected.csv"),
     },
     Shipped {
         name: "claim-contradicted",
         files: &[file!("claim-contradicted.toml")],
-        expected: Some(file!("claim-contradicted.expected.csv")),
+        expected: file!("claim-contradicted.expected.csv"),
     },
     Shipped {
         name: "auth-down",
         files: &[file!("auth-down.toml")],
-        expected: Some(file!("auth-down.expected.csv")),
+        expected: file!("auth-down.expected.csv"),
     },
     Shipped {
         name: "media-store-down",
         files: &[file!("media-store-down.toml")],
-        expected: None,
+        expected: file!("media-store-down.expected.csv"),
     },
     Shipped {
         name: "cleanup-down",
         files: &[file!("cleanup-down.toml")],
-        expected: Some(file!("cleanup-down.expected.csv")),
+        expected: file!("cleanup-down.expected.csv"),
     },
     Shipped {
         name: "region-lost",
         files: &[file!("region-lost.toml")],
-        expected: None,
+        expected: file!("region-lost.expected.csv"),
     },
     Shipped {
         name: "collector-lost",
         files: &[file!("collector-lost.toml")],
-        expected: None,
+        expected: file!("collector-lost.expected.csv"),
     },
 ];
 
@@ -99,9 +99,9 @@ impl Shipped {
             .collect()
     }
 
-    /// The rows that its board is held against, if there are any.
-    pub fn expected(&self) -> Option<SourceFile> {
-        self.expected
-            .map(|(path, text)| SourceFile::new(path, text))
+    /// The rows that its boards are held against.
+    pub fn expected(&self) -> SourceFile {
+        let (path, text) = self.expected;
+        SourceFile::new(path, text)
     }
 }

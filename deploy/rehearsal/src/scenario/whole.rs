@@ -1,5 +1,7 @@
 //! The scenario as a whole: its name, its beginning and its end, and what its rows are read with.
 
+use std::time::Duration;
+
 use bongsu_language::Rule;
 use bongsu_model::Names;
 use bongsu_superapp::FaultPoint;
@@ -7,13 +9,14 @@ use bongsu_superapp::FaultPoint;
 use super::document::Header;
 use super::row::{Surroundings, between};
 use super::text::{Cell, Text};
-use super::{FleetPart, Row, Scenario, When, moment};
+use super::{AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, Row, Scenario, When, moment};
+use crate::region::AGENTS_MAX;
 
 /// The zone of times without an offset where the file names none: none, they are refused.
 const ZONE_SHOWN: &str = "UTC";
 
 /// Played before the first and after the last row where the file does not say.
-const MARGIN: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+const MARGIN: Duration = Duration::from_secs(60 * 60);
 
 pub(super) fn surroundings<'a>(text: &mut Text<'_>, header: &'a Header) -> Surroundings<'a> {
     let zone = header.zone.as_ref().and_then(|cell| {
@@ -89,6 +92,7 @@ pub(super) fn assemble(
             "let `from` be earlier",
         );
     }
+    let (every, agents) = (every(text, header), agents(text, header));
     let written = header.name.as_ref().map(|cell| cell.text.clone());
     let name = written.or(name);
     let Some(name) = name.filter(|name| is_name(name)) else {
@@ -122,8 +126,41 @@ pub(super) fn assemble(
         from: from.or(Some(first? - MARGIN))?,
         until: until.or(Some(last? + MARGIN))?,
         name,
+        every: every?,
+        agents: agents?,
         rows,
     })
+}
+
+/// The cadence. None says that it was wrong.
+fn every(text: &mut Text<'_>, header: &Header) -> Option<Duration> {
+    let Some(cell) = &header.every else {
+        return Some(EVERY);
+    };
+    let read = bongsu_language::parse_duration(&cell.text).ok();
+    let read = read.filter(|every| (EVERY_MIN..=EVERY_MAX).contains(every));
+    if read.is_none() {
+        let message = format!("`{}` is no cadence", cell.text);
+        let remedy = "write \"30s\" to \"60m\", or leave it out for \"5m\"";
+        text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+    }
+    read
+}
+
+/// The agents of each region. None says that it was wrong.
+fn agents(text: &mut Text<'_>, header: &Header) -> Option<usize> {
+    let Some(cell) = &header.agents else {
+        return Some(AGENTS_MIN);
+    };
+    let read = cell.text.parse().ok();
+    let read = read.filter(|agents| (AGENTS_MIN..=AGENTS_MAX).contains(agents));
+    if read.is_none() {
+        let message = format!("a region has no `{}` agents", cell.text);
+        let remedy =
+            format!("write {AGENTS_MIN} to {AGENTS_MAX}, or leave it out for {AGENTS_MIN}");
+        text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
+    }
+    read
 }
 
 fn is_name(name: &str) -> bool {

@@ -59,7 +59,7 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
     assert!(recovered >= until && recovered <= until + lag.up, "{text}");
 
     let row = |id: &str| {
-        let mut rows = outcome.rows.iter();
+        let mut rows = outcome.rows();
         rows.find(|row| row.feature.as_str() == id).expect(&text)
     };
     assert_eq!(row("pay.transfer.account").verdict, Verdict::Met, "{text}");
@@ -104,7 +104,7 @@ async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome
         until: until.map(|until| instant(until, &scenario.zone).unwrap()),
         seed: 1,
         regions: 1,
-        agents: 2,
+        agents: Some(2),
         web: "127.0.0.1:0".parse().unwrap(),
         folder: folder.path().join("fleet"),
         memory: Some(folder.path().join("memory")),

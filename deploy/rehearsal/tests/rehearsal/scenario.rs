@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bongsu_language::{Colour, SourceFile};
-use bongsu_model::{ClaimedState, Comparison};
+use bongsu_model::{ClaimedState, Comparison, FeatureId};
 use bongsu_rehearsal::scenario::{
-    self, Event, ExpectedRow, SHIPPED, Timeline, Track, Wanted, instant,
+    self, Event, ExpectedRow, SHIPPED, Timeline, Track, Wanted, Whose, instant,
 };
 use bongsu_superapp::PlatformFeature;
 
@@ -29,7 +29,7 @@ fn every_mistake_of_a_file_is_told_with_its_place_and_remedy() {
         let text = std::fs::read_to_string(folder().join(&name)).unwrap();
         let files = [SourceFile::new(name.as_str(), text)];
         let mistakes = if name.ends_with(".expected.csv") {
-            scenario::load_expected(&files[0], "Asia/Seoul").err()
+            scenario::load_expected(&files[0], &pangyo().0).err()
         } else {
             scenario::load(&files).err()
         };
@@ -64,10 +64,32 @@ fn every_shipped_scenario_can_be_played_and_knows_its_rows() {
             let is_sourced = row.event.is_modelled() || !row.source.is_empty();
             assert!(is_sourced, "{}", row.position);
         }
-        if let Some(file) = shipped.expected() {
-            let rows = scenario::load_expected(&file, &scenario.zone).unwrap();
-            let ends = scenario.from..=scenario.until;
-            assert!(rows.iter().all(|row| ends.contains(&row.at)));
+    }
+}
+
+/// What is expected is read with the scenario: of features that are offered, at instants at which
+/// it is played.
+#[test]
+fn every_shipped_scenario_says_what_the_board_must_show_during_and_after() {
+    for shipped in SHIPPED {
+        let name = shipped.name;
+        let scenario = scenario::load(&shipped.files()).unwrap();
+        let file = shipped.expected();
+        let rows = scenario::load_expected(&file, &scenario).unwrap_or_else(|mistakes| {
+            let files = [file];
+            let drawn = mistakes.iter().map(|one| one.render(&files, Colour::Plain));
+            panic!("{}", drawn.collect::<Vec<_>>().join("\n\n"))
+        });
+        let timeline = Timeline::new(&scenario, 1);
+        let is_disturbed = |at| {
+            let faults = !timeline.faults_at(at).is_empty();
+            faults || !timeline.cut_at(at).is_empty()
+        };
+        assert!(rows.iter().any(|row| is_disturbed(row.at)), "{name}");
+        if name != "pangyo-2022" {
+            let mut last = rows.iter().filter(|row| row.at == scenario.until);
+            assert!(last.any(|row| row.of == Whose::Rest), "{name}: the end");
+            assert!(!is_disturbed(scenario.until), "{name}: it is over by then");
         }
     }
 }
@@ -85,8 +107,8 @@ fn a_file_of_rows_that_is_named_and_not_there_is_told() {
 fn pangyo() -> (scenario::Scenario, Vec<ExpectedRow>) {
     let shipped = scenario::shipped("pangyo-2022").unwrap();
     let scenario = scenario::load(&shipped.files()).unwrap();
-    let expected = shipped.expected().unwrap();
-    let expected = scenario::load_expected(&expected, &scenario.zone).unwrap();
+    let expected = shipped.expected();
+    let expected = scenario::load_expected(&expected, &scenario).unwrap();
     (scenario, expected)
 }
 
@@ -106,7 +128,7 @@ fn the_board_of_half_past_two_is_that_of_the_article() {
     // Text messages and the two channels for complaints are claimed as up too, and 14 features by
     // another paper.
     assert_eq!(wanted(&up, Some(ClaimedState::Up)), 21 + 1 + 2 + 14);
-    let recovering = [Wanted::Recovering, Wanted::Down];
+    let recovering = [Wanted::Recovering, Wanted::Down(None)];
     assert_eq!(
         wanted(&recovering, Some(ClaimedState::Recovering)),
         16 + 6,
@@ -114,23 +136,28 @@ fn the_board_of_half_past_two_is_that_of_the_article() {
     );
     assert_eq!(wanted(&up, Some(ClaimedState::Unmeasured)), 2);
     assert_eq!(
-        wanted(&[Wanted::Down], None),
+        wanted(&[Wanted::Down(None)], None),
         2,
         "the kiosk, and the web form"
     );
     // Every feature that is measured: the 43 of the article among them.
-    let features: BTreeSet<_> = rows.iter().map(|row| row.feature.as_str()).collect();
+    let named = |row: &ExpectedRow| match &row.of {
+        Whose::Feature(feature) => feature.clone(),
+        Whose::Rest => panic!("the article states every row"),
+    };
+    let features: BTreeSet<_> = rows.iter().map(|row| named(row)).collect();
+    let features: BTreeSet<_> = features.iter().map(FeatureId::as_str).collect();
     let offered = PlatformFeature::ALL.iter().map(|feature| feature.as_str());
     assert_eq!(features, offered.collect());
     assert_eq!(rows.len(), features.len());
     for row in &rows {
-        let said = timeline.statement(bongsu_model::Track::Claim, &row.feature, at);
+        let said = timeline.statement(bongsu_model::Track::Claim, &named(row), at);
         let said = said.and_then(|happening| match happening.row.event {
             Event::Statement { state, .. } => Some(state),
             _ => None,
         });
         let expected = row.claimed.or(Some(ClaimedState::Down)); // What is said of all.
-        assert_eq!(said, expected, "{}", row.feature);
+        assert_eq!(said, expected, "{}", named(row));
     }
     let later = instant("2022-10-16T15:05+09:00", "UTC").unwrap();
     let taxi: Vec<_> = expected.iter().filter(|row| row.at == later).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bongsu_availability::{FeatureView, Windows};
+use bongsu_availability::{Confidence, Ledger, Windows};
 use bongsu_collector::claims::Stated;
 use bongsu_language::SourceFile;
 use bongsu_model::{Claim, ClaimConfidence, ClaimText, OperatorId};
@@ -10,8 +10,7 @@ use bongsu_model::{Claim, ClaimConfidence, ClaimText, OperatorId};
 use super::*;
 use crate::layout::Tempo;
 use crate::region::Shape;
-use crate::replay::EVERY;
-use crate::scenario::{Scenario, instant, load};
+use crate::scenario::{EVERY, Scenario, instant, load};
 
 /// Money is down from 10:00 to 12:00; messages fail at times from 10:00 on.
 const ROWS: &str = "time,track,on,change,source,confidence\n\
@@ -157,8 +156,10 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
     let feature = FeatureId::new("pay.transfer.account").unwrap();
     let expected = |claimed, comparison| ExpectedRow {
         at: at("11:30"),
-        feature: feature.clone(),
-        measured: vec![Wanted::Down],
+        of: Whose::Feature(feature.clone()),
+        region: None,
+        measured: vec![Wanted::Down(None)],
+        seen: None,
         claimed,
         comparison,
         reason: "because".to_owned(),
@@ -182,4 +183,116 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
     another_time.at = at("11:31");
     let by_injection = judge.rows((&shown, &told()), &[another_time]);
     assert_eq!(by_injection.len(), catalogue.features().len());
+}
+
+fn cell(region: &str, state: CellState, overlays: Vec<Overlay>) -> CellView {
+    CellView {
+        region: RegionId::new(region).unwrap(),
+        state,
+        since: None,
+        onset: None,
+        overlays,
+        blocked_by: None,
+        confidence: Confidence::Full,
+        agents: 2,
+        seeing: 2,
+        quarantined: Vec::new(),
+        passes: 0,
+        samples: Ledger::default(),
+        last_run: None,
+        last_success: None,
+        last_failure: None,
+        availability: Windows::default(),
+        score: 0.0,
+    }
+}
+
+#[test]
+fn every_feature_that_no_row_names_is_held_against_the_row_of_the_rest() {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at("11:30"),
+    };
+    let named = FeatureId::new("pay.transfer.account").unwrap();
+    let row = |of, region: Option<&str>, measured| ExpectedRow {
+        at: at("11:30"),
+        of,
+        region: region.map(|id| RegionId::new(id).unwrap()),
+        measured: vec![measured],
+        seen: None,
+        claimed: None,
+        comparison: None,
+        reason: "because".to_owned(),
+    };
+    let expected = [
+        row(Whose::Feature(named), None, Wanted::Down(None)),
+        row(Whose::Rest, None, Wanted::Up),
+        row(Whose::Rest, Some("kr-busan"), Wanted::Unknown),
+    ];
+    let mut shown = board(&[
+        ("pay.transfer.account", FeatureState::MajorOutage),
+        ("account.login", FeatureState::Operational),
+        ("map.core", FeatureState::PartialOutage),
+    ]);
+    shown.features[1].regions = vec![
+        cell("kr-seoul", CellState::Up, Vec::new()),
+        cell("kr-busan", CellState::Unknown, Vec::new()),
+    ];
+    shown.features[2].regions = vec![cell("kr-busan", CellState::Suspect, vec![Overlay::Partial])];
+    let rows = judge.rows((&shown, &told()), &expected);
+    assert_eq!(
+        rows.len(),
+        2 * catalogue.features().len(),
+        "none is left out"
+    );
+    let of = |id: &str, region: Option<&str>| {
+        let mut rows = rows.iter().filter(|row| row.feature.as_str() == id);
+        rows.find(|row| row.region.as_ref().map(RegionId::as_str) == region)
+            .unwrap()
+    };
+    assert_eq!(of("pay.transfer.account", None).verdict, Verdict::Met);
+    assert_eq!(of("account.login", None).verdict, Verdict::Met);
+    assert_eq!(of("map.core", None).verdict, Verdict::Unexplained);
+    let busan = Some("kr-busan");
+    assert_eq!(of("account.login", busan).verdict, Verdict::Met);
+    let partly = of("map.core", busan);
+    assert_eq!(partly.measured, Some(FeatureState::Degraded));
+    assert_eq!(partly.verdict, Verdict::Unexplained);
+    // A feature that the region does not see at all.
+    let unseen = of("pay.transfer.account", busan);
+    assert_eq!((unseen.verdict, unseen.claimed), (Verdict::NotThere, None));
+}
+
+#[test]
+fn a_board_that_did_not_see_enough_is_not_as_expected_however_well_it_looks() {
+    let (scenario, catalogue) = (scenario(), catalogue());
+    let timeline = Timeline::new(&scenario, 1);
+    let judge = Judge {
+        timeline: &timeline,
+        catalogue: &catalogue,
+        lag: lag(),
+        at: at("11:30"),
+    };
+    let login = FeatureId::new("account.login").unwrap();
+    let expected = [ExpectedRow {
+        at: at("11:30"),
+        of: Whose::Feature(login),
+        region: None,
+        measured: vec![Wanted::Up],
+        seen: Some(95),
+        claimed: None,
+        comparison: None,
+        reason: "because".to_owned(),
+    }];
+    let verdict = |coverage| {
+        let mut shown = board(&[("account.login", FeatureState::Operational)]);
+        shown.features[0].availability.hours_24.coverage = coverage;
+        judge.rows((&shown, &told()), &expected)[0].verdict
+    };
+    assert_eq!(verdict(0.96), Verdict::Met);
+    assert_eq!(verdict(0.94), Verdict::Unexplained);
 }
