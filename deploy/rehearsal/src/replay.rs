@@ -56,8 +56,8 @@ pub struct Play {
     pub until: Option<Timestamp>,
     /// Draws what nobody knows.
     pub seed: u64,
-    /// Regions that agents stand in.
-    pub regions: usize,
+    /// Regions that agents stand in; as many as the scenario says unless said.
+    pub regions: Option<usize>,
     /// Agents of each region: the rule asks for two at least. As many as the scenario says unless
     /// said.
     pub agents: Option<usize>,
@@ -312,7 +312,7 @@ fn config(play: &Play, scenario: &Scenario) -> FleetConfig {
     FleetConfig {
         targets: vec![fleet::superapp()],
         shape: Shape {
-            regions: play.regions,
+            regions: play.regions.unwrap_or(scenario.regions),
             agents: play.agents.unwrap_or(scenario.agents),
             every: scenario.every,
             channel: Channel::Off,

@@ -52,6 +52,9 @@ pub struct Scenario {
     /// Agents of each region, 2 to [`AGENTS_MAX`](crate::region::AGENTS_MAX): 2, which the rule
     /// asks for, unless it takes more.
     pub agents: usize,
+    /// Regions that agents stand in, 1 to as many as [`REGIONS`](crate::region::REGIONS) has: 2
+    /// unless no network has a part in it, or all have.
+    pub regions: usize,
     /// In file order.
     pub rows: Vec<Row>,
 }
@@ -67,6 +70,9 @@ pub const EVERY_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// The fewest agents of a region: what one alone sees is never sure.
 pub const AGENTS_MIN: usize = 2;
+
+/// The regions of a scenario that says nothing of them: one alone may be wrong about all.
+pub const REGIONS_USUAL: usize = 2;
 
 /// Whose a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -43,9 +43,9 @@ pub(crate) struct Replay {
     /// Write the tables here, as text and as JSON.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Regions that agents stand in.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=REGIONS.len() as i64))]
-    regions: u8,
+    /// Regions that agents stand in; as many as the scenario says unless said.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=REGIONS.len() as i64))]
+    regions: Option<u8>,
     /// Agents of each region; as many as the scenario says unless said, which are 2 for most. Each
     /// more is sooner sure, and costs a region's runs again.
     #[arg(long, value_parser = clap::value_parser!(u8).range(AGENTS_MIN as i64..=AGENTS_MAX as i64))]
@@ -129,9 +129,10 @@ fn check(name: &str, seed: u64) -> Result<(), String> {
         in_zone(scenario.until, zone)
     );
     println!(
-        "a run every {} s by each of {} agents of each region",
+        "a run every {} s by each of {} agents in {}",
         scenario.every.as_secs(),
-        scenario.agents
+        scenario.agents,
+        bongsu_agent::count(scenario.regions, "region")
     );
     for happening in Timeline::new(&scenario, seed).happenings() {
         println!("{}", told(happening, zone));
@@ -214,7 +215,7 @@ async fn play(replay: Replay) -> Result<(), String> {
         speed: replay.speed.min(replay::speed_max(&scenario)),
         until,
         seed: replay.seed,
-        regions: usize::from(replay.regions),
+        regions: replay.regions.map(usize::from),
         agents: replay.agents.map(usize::from),
         web: replay.web,
         folder,

@@ -23,6 +23,7 @@ const KEYS: &[&str] = &[
     "until",
     "every",
     "agents",
+    "regions",
     "synthetic",
     "rows",
     "beside",
@@ -44,6 +45,8 @@ pub(super) struct Header {
     pub(super) every: Option<Cell>,
     /// The agents of each region that it is measured with.
     pub(super) agents: Option<Cell>,
+    /// The regions that it is measured from.
+    pub(super) regions: Option<Cell>,
     /// The bounds of times that nobody knows.
     pub(super) synthetic: Option<Cell>,
     /// Files of rows.
@@ -92,6 +95,7 @@ pub(super) fn header(text: &mut Text<'_>) -> Option<Header> {
         until: cell(text, table, "until"),
         every: cell(text, table, "every"),
         agents: cell(text, table, "agents"),
+        regions: cell(text, table, "regions"),
         synthetic: cell(text, table, "synthetic"),
         rows: list(text, table, "rows"),
         beside: list(text, table, "beside"),

@@ -113,7 +113,7 @@ fn row(
     scenario: &Scenario,
 ) -> Option<ExpectedRow> {
     let at = instant(text, at, scenario);
-    let whose = whose(text, feature);
+    let whose = whose(text, feature, scenario);
     let (states, seen) = match measured.text.rsplit_once(" seen ") {
         Some((states, share)) => (states, seen(text, measured, share)),
         None => (measured.text.as_str(), Some(None)),
@@ -179,7 +179,11 @@ fn offers() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 /// A feature, or `*`, with `@REGION` behind it where it is about one region.
-fn whose(text: &mut Text<'_>, cell: &Cell) -> Option<(Whose, Option<RegionId>)> {
+fn whose(
+    text: &mut Text<'_>,
+    cell: &Cell,
+    scenario: &Scenario,
+) -> Option<(Whose, Option<RegionId>)> {
     let (name, region) = match cell.text.split_once('@') {
         Some((name, region)) => (name.trim(), Some(region.trim())),
         None => (cell.text.as_str(), None),
@@ -202,11 +206,12 @@ fn whose(text: &mut Text<'_>, cell: &Cell) -> Option<(Whose, Option<RegionId>)> 
         id.ok().map(Whose::Feature)
     };
     let region = region.map(|name| {
-        let known = REGIONS.iter().any(|region| region.id == name);
+        let measured = &REGIONS[..scenario.regions];
+        let known = measured.iter().any(|region| region.id == name);
         let region = RegionId::new(name).ok().filter(|_| known);
         if region.is_none() {
-            let known: Vec<_> = REGIONS.iter().map(|region| region.id).collect();
-            let message = format!("`{name}` is no region of the rehearsal");
+            let known: Vec<_> = measured.iter().map(|region| region.id).collect();
+            let message = format!("`{name}` is no region that the scenario is measured from");
             let remedy = format!("known: {}", known.join(", "));
             text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
         }

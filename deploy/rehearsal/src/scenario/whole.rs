@@ -1,5 +1,6 @@
 //! The scenario as a whole: its name, its beginning and its end, and what its rows are read with.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bongsu_language::Rule;
@@ -9,8 +10,10 @@ use bongsu_superapp::FaultPoint;
 use super::document::Header;
 use super::row::{Surroundings, between};
 use super::text::{Cell, Text};
-use super::{AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, Row, Scenario, When, moment};
-use crate::region::AGENTS_MAX;
+use super::{
+    AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, REGIONS_USUAL, Row, Scenario, When, moment,
+};
+use crate::region::{AGENTS_MAX, REGIONS};
 
 /// The zone of times without an offset where the file names none: none, they are refused.
 const ZONE_SHOWN: &str = "UTC";
@@ -92,7 +95,12 @@ pub(super) fn assemble(
             "let `from` be earlier",
         );
     }
-    let (every, agents) = (every(text, header), agents(text, header));
+    let every = every(text, header);
+    let (agents, regions) = (header.agents.as_ref(), header.regions.as_ref());
+    let most = AGENTS_MIN..=AGENTS_MAX;
+    let agents = count(text, agents, "agents of a region", most, AGENTS_MIN);
+    let most = 1..=REGIONS.len();
+    let regions = count(text, regions, "regions", most, REGIONS_USUAL);
     let written = header.name.as_ref().map(|cell| cell.text.clone());
     let name = written.or(name);
     let Some(name) = name.filter(|name| is_name(name)) else {
@@ -128,6 +136,7 @@ pub(super) fn assemble(
         name,
         every: every?,
         agents: agents?,
+        regions: regions?,
         rows,
     })
 }
@@ -147,17 +156,24 @@ fn every(text: &mut Text<'_>, header: &Header) -> Option<Duration> {
     read
 }
 
-/// The agents of each region. None says that it was wrong.
-fn agents(text: &mut Text<'_>, header: &Header) -> Option<usize> {
-    let Some(cell) = &header.agents else {
-        return Some(AGENTS_MIN);
+/// How many of something there are: as many as is written in `cell`, `usual` without it. None says
+/// that it was wrong.
+fn count(
+    text: &mut Text<'_>,
+    cell: Option<&Cell>,
+    what: &str,
+    range: RangeInclusive<usize>,
+    usual: usize,
+) -> Option<usize> {
+    let Some(cell) = cell else {
+        return Some(usual);
     };
     let read = cell.text.parse().ok();
-    let read = read.filter(|agents| (AGENTS_MIN..=AGENTS_MAX).contains(agents));
+    let read = read.filter(|count| range.contains(count));
     if read.is_none() {
-        let message = format!("a region has no `{}` agents", cell.text);
-        let remedy =
-            format!("write {AGENTS_MIN} to {AGENTS_MAX}, or leave it out for {AGENTS_MIN}");
+        let message = format!("there cannot be `{}` {what}", cell.text);
+        let (least, most) = (range.start(), range.end());
+        let remedy = format!("write {least} to {most}, or leave it out for {usual}");
         text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
     }
     read

@@ -103,7 +103,7 @@ async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome
         speed,
         until: until.map(|until| instant(until, &scenario.zone).unwrap()),
         seed: 1,
-        regions: 1,
+        regions: Some(1),
         agents: Some(2),
         web: "127.0.0.1:0".parse().unwrap(),
         folder: folder.path().join("fleet"),
