@@ -250,12 +250,13 @@ pub async fn run(
         lag,
         at: until,
     };
-    let boards = pictures.iter().filter_map(|(at, picture)| {
-        let board = picture.boards.get(&target)?;
+    let boards = pictures.iter().filter_map(|(at, passed)| {
+        let board = passed.boards.get(&target)?;
         let judge = verdict::Judge { at: *at, ..judge };
         Some(JudgedBoard {
             at: *at,
             as_of: board.as_of,
+            // What was public at an instant may be handed in a little later.
             rows: judge.rows((board, &picture.claims), expected),
         })
     });
