@@ -93,12 +93,15 @@ const JOURNEYS: &[(&str, &str)] = shipped![
     "games/play-pc.toml",
 ];
 
-/// Which of the shipped journeys a fleet runs.
+/// Which of the shipped journeys a fleet runs, and whether also warm where they say so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journeys {
-    /// All of them.
+    /// All of them, as they are shipped: the main ones cold and warm.
     Shipped,
-    /// The files of these names.
+    /// All of them, cold alone. A warm variant has slots of its own, which a fleet that is bound by
+    /// its processor must not spend.
+    Cold,
+    /// The files of these names, cold alone.
     Only(&'static [&'static str]),
 }
 
@@ -106,10 +109,18 @@ impl Journeys {
     /// Whether a file belongs to it; fragments and the catalogue always do.
     fn has(self, file: &str) -> bool {
         match self {
-            Self::Shipped => true,
+            Self::Shipped | Self::Cold => true,
             Self::Only(names) => {
                 names.contains(&file) || file == "catalogue.toml" || file.starts_with("fragments/")
             }
+        }
+    }
+
+    /// A journey with the variants that are run of it.
+    fn varied(self, journey: String) -> String {
+        match self {
+            Self::Shipped => journey,
+            Self::Cold | Self::Only(_) => journey.replace(WARM, "warm = false"),
         }
     }
 }
@@ -160,9 +171,8 @@ impl Tempo {
 /// The collector's own default of L.
 const LATENESS: Duration = Duration::from_secs(5);
 
-/// What gives shipped journeys a warm variant. The rehearsal runs them cold alone, so that one
-/// process carries the whole fleet: a warm variant has slots of its own.
-const SHIPPED_WARM: &str = "warm = true";
+/// What gives shipped journeys a warm variant.
+const WARM: &str = "warm = true";
 
 /// What a profile begins with, and what holds runs back that change something.
 const FORMAT: &str = "format = 1\n";
@@ -201,7 +211,7 @@ impl Layout {
             tempo,
         };
         for (name, text) in JOURNEYS.iter().filter(|(name, _)| journeys.has(name)) {
-            let text = with_cadence(text, shape.every).replace(SHIPPED_WARM, "warm = false");
+            let text = journeys.varied(with_cadence(text, shape.every));
             layout.write(&format!("journeys/{name}"), &text)?;
         }
         for agent in shape.agents() {
@@ -433,15 +443,26 @@ fn sha256_hex(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use bongsu_model::{PoolName, Variant};
+
     use super::*;
 
     /// The shipped journeys as a fleet of this cadence runs them.
     fn shipped(every: Duration) -> Vec<bongsu_language::Journey> {
-        let journeys = JOURNEYS
+        loaded(Journeys::Shipped, every)
+    }
+
+    fn loaded(journeys: Journeys, every: Duration) -> Vec<bongsu_language::Journey> {
+        let files = JOURNEYS
             .iter()
             .filter(|(name, _)| *name != "catalogue.toml");
-        let files: Vec<_> = journeys
-            .map(|(name, text)| bongsu_language::SourceFile::new(*name, with_cadence(text, every)))
+        let files: Vec<_> = files
+            .map(|(name, text)| {
+                let text = journeys.varied(with_cadence(text, every));
+                bongsu_language::SourceFile::new(*name, text)
+            })
             .collect();
         bongsu_language::load_journeys(&files).unwrap()
     }
@@ -461,5 +482,35 @@ mod tests {
 
         let slow = Duration::from_secs(300);
         assert!(shipped(slow).iter().all(|one| one.every == Some(slow)));
+    }
+
+    /// The journeys that the demo and the soak also run warm.
+    const RUN_WARM: [&str; 4] = ["call-taxi", "send-message", "transfer", "transfer-in-chat"];
+
+    #[test]
+    fn the_main_journeys_run_warm_as_well_and_where_it_is_cold_alone_none_does() {
+        let warm_of = |journeys| {
+            let all = loaded(journeys, Shape::default().every).into_iter();
+            let warm = all.filter(|one| one.variants.contains(&Variant::warm()));
+            let mut names: Vec<String> = warm.map(|one| one.name.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(warm_of(Journeys::Shipped), RUN_WARM);
+        assert_eq!(warm_of(Journeys::Cold), Vec::<String>::new());
+        assert_eq!(warm_of(Journeys::Only(&[])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_agent_has_two_accounts_for_each_actor_of_each_variant() {
+        let mut actors: BTreeMap<PoolName, usize> = BTreeMap::new();
+        for journey in shipped(Shape::default().every) {
+            for actor in &journey.actors {
+                *actors.entry(actor.pool.clone()).or_default() += journey.variants.len();
+            }
+        }
+        let pools = bongsu_superapp::pools_of(1).into_iter();
+        let for_each = pools.map(|(pool, accounts)| (pool, accounts / 2));
+        assert_eq!(for_each.collect::<BTreeMap<_, _>>(), actors);
     }
 }

@@ -19,14 +19,15 @@ pub const ACCOUNTS_MAX: usize = 10_000;
 /// Most regions of one platform.
 pub const REGIONS_MAX: usize = 64;
 
-/// The pools that the shipped journeys use, and how many actors all journeys have in each.
+/// The pools that the shipped journeys use, and how many actors all journeys have in each, once for
+/// each variant.
 const ACTORS: [(&str, usize); 14] = [
     ("login-users", 1),
-    ("chat-users", 2),
-    ("wallet-users", 2),
-    ("chat-wallet-users", 2),
-    ("taxi-riders", 1),
-    ("taxi-drivers", 1),
+    ("chat-users", 4),
+    ("wallet-users", 4),
+    ("chat-wallet-users", 4),
+    ("taxi-riders", 2),
+    ("taxi-drivers", 2),
     ("pay-users", 7),
     ("merchants", 4),
     ("bank-users", 1),
@@ -38,7 +39,7 @@ const ACTORS: [(&str, usize); 14] = [
 ];
 
 /// The pools that so many agents need for the shipped journeys, and how many accounts each has:
-/// two for an actor of an agent's, so that a burst may run beside a slot.
+/// two for an actor of an agent's and for each variant, so that a burst may run beside a slot.
 pub fn pools_of(agents: usize) -> Vec<(PoolName, usize)> {
     let pool = |name| PoolName::new(name).expect("a literal pool name");
     let pools = ACTORS.iter();

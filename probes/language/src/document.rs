@@ -172,15 +172,25 @@ impl Node {
 /// Reads a file into a tree. With syntax errors there is no tree: what was understood of a broken
 /// file would only add mistakes that nobody made.
 pub(crate) fn parse_document(source: &Source<'_>) -> Result<Table, Vec<Diagnostic>> {
-    if source.text.len() > FILE_BYTES_MAX {
+    let remedy = "split it into several journeys, or move steps into a fragment";
+    parse_within(source, FILE_BYTES_MAX, remedy)
+}
+
+/// As [`parse_document`], of at most `most` bytes; `remedy` says what to do about more.
+pub(crate) fn parse_within(
+    source: &Source<'_>,
+    most: usize,
+    remedy: &str,
+) -> Result<Table, Vec<Diagnostic>> {
+    if source.text.len() > most {
         let message = format!(
-            "the file is too large: {} bytes, at most {FILE_BYTES_MAX} are read",
+            "the file is too large: {} bytes, at most {most} are read",
             source.text.len()
         );
         return Err(vec![
             Diagnostic::error(source.position(&(0..0)), message)
                 .rule(Rule::Syntax)
-                .help("split it into several journeys, or move steps into a fragment"),
+                .help(remedy),
         ]);
     }
     let (table, errors) = DeTable::parse_recoverable(source.text);

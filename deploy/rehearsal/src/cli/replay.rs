@@ -220,7 +220,7 @@ async fn play(replay: Replay) -> Result<(), String> {
         web: replay.web,
         folder,
         memory: memory.clone(),
-        journeys: Journeys::Shipped,
+        journeys: Journeys::Cold,
     };
     println!(
         "{} at {} times its speed, seed {}",

@@ -8,7 +8,7 @@ use super::{
     AccountSpec, Budget, FieldSource, HostPattern, KillSwitch, Pool, Reach, TargetProfile,
 };
 use crate::diagnostic::Diagnostic;
-use crate::document::{Entry, Node, Table, parse_document};
+use crate::document::{Entry, Node, Table, parse_within};
 use crate::keys;
 use crate::parse::is_secret_name;
 use crate::parser::{Parser, shown};
@@ -17,6 +17,9 @@ use crate::source::{Source, SourceFile};
 
 /// Most accounts of one pool.
 const ACCOUNTS_MAX: usize = 10_000;
+
+/// Largest profile in bytes: a pool of as many accounts as there may be, with 200 bytes for each.
+const BYTES_MAX: usize = 2_000_000;
 
 /// The words of `kill_switch`.
 pub(crate) const KILL_SWITCH: &[(&str, KillSwitch)] = &[
@@ -31,7 +34,8 @@ pub(crate) const KILL_SWITCH: &[(&str, KillSwitch)] = &[
 /// Every mistake of the file, in file order.
 pub fn load_target(file: &SourceFile) -> Result<TargetProfile, Vec<Diagnostic>> {
     let source = Source::new(file);
-    let table = parse_document(&source)?;
+    let remedy = "list fewer accounts, or write a profile for each part of the agents";
+    let table = parse_within(&source, BYTES_MAX, remedy)?;
     let mut parser = Parser::new(&source);
     let target = parse_target(&mut parser, &table);
     let mut diagnostics = parser.diagnostics;

@@ -156,6 +156,35 @@ fn a_file_that_is_too_large_is_refused() {
     );
 }
 
+/// A profile with so many accounts, each on a line as long as the stand-in platform writes.
+fn profile_of(accounts: usize) -> SourceFile {
+    let line = |n: usize| {
+        let name = format!("chat-wallet-users-{n:05}");
+        format!(
+            "    {{ name = \"{name}\", login = \"{name}\", user_id = \"u-{name}\", \
+             password = {{ file = \"{name}.password\" }} }},\n"
+        )
+    };
+    let lines: String = (0..accounts).map(line).collect();
+    let text = format!(
+        "format = 1\ntarget = \"t\"\nhosts = [\"a.test\"]\nbase.a = \"https://a.test\"\n\
+         [pool.users]\naccounts = [\n{lines}]\n"
+    );
+    SourceFile::new("target.toml", text)
+}
+
+#[test]
+fn a_profile_may_be_larger_than_a_journey_and_is_bounded_too() {
+    let profile = load_target(&profile_of(10_000)).unwrap();
+    assert_eq!(profile.pools[0].accounts.len(), 10_000);
+    let diagnostics = load_target(&profile_of(15_000)).unwrap_err();
+    let [told] = &diagnostics[..] else {
+        panic!("{diagnostics:?}")
+    };
+    assert!(told.message.contains("too large"), "{told}");
+    assert!(told.help[0].contains("fewer accounts"), "{told}");
+}
+
 fn long_journey(name: &str, steps: usize) -> SourceFile {
     let mut text = format!(
         "format = 1\njourney = \"{name}\"\nfeature = \"talk.message.text\"\ntimeout = \"6s\"\n\
