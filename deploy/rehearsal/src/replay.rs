@@ -5,6 +5,7 @@ mod desk;
 mod drive;
 mod lag;
 mod moments;
+mod never;
 mod pacing;
 mod report;
 mod usage;
@@ -30,6 +31,7 @@ use crate::scenario::{EVERY, Event, ExpectedRow, Scenario, Timeline};
 
 pub use desk::HandedIn;
 pub use lag::Lag;
+pub use never::JudgedNever;
 pub use report::{json, text};
 pub use usage::Usage;
 pub use verdict::{JudgedRow, Verdict};
@@ -107,6 +109,8 @@ pub struct Outcome {
     pub boards: Vec<JudgedBoard>,
     /// The stretches in which features were broken, judged.
     pub windows: Vec<JudgedWindow>,
+    /// What nothing may touch, judged.
+    pub never: Vec<JudgedNever>,
     /// How long the rule takes to confirm.
     pub lag: Lag,
     /// Runs at the collector, by outcome.
@@ -156,6 +160,7 @@ impl Outcome {
     pub fn is_explained(&self) -> bool {
         self.rows().all(|row| row.verdict.is_explained())
             && self.windows.iter().all(JudgedWindow::is_explained)
+            && self.never.iter().all(JudgedNever::is_explained)
             && self.transitions_lost == 0
             && self.claims.refused.is_empty()
             && self.money.is_clean()
@@ -233,6 +238,8 @@ pub async fn run(
     let target = fleet.default_target().clone();
     let board = picture.boards.get(&target);
     let board = board.ok_or(ReplayError::Collector)?;
+    let recoveries = picture.recoveries.get(fleet.default_target());
+    let recoveries = recoveries.map_or(&[][..], Vec::as_slice);
     let catalogue = fleet.collector.shared().catalogue.clone();
     let lag = Lag::of(&fleet.shape, Tempo::Hurried(speed));
     let runs = runs(&fleet);
@@ -264,6 +271,12 @@ pub async fn run(
         until,
         boards: boards.collect(),
         windows: windows::judge(&judge, board, &measuring.measured),
+        never: never::judge(
+            &scenario.never,
+            (board, recoveries),
+            &measuring.measured,
+            &scenario.zone,
+        ),
         lag,
         runs,
         unplayed,

@@ -9,6 +9,7 @@ mod csv;
 mod document;
 mod expected;
 mod moment;
+mod never;
 mod read;
 mod row;
 mod shipped;
@@ -20,7 +21,9 @@ mod whole;
 use std::time::Duration;
 
 use bongsu_language::Position;
-use bongsu_model::{ClaimConfidence, ClaimSubject, ClaimedState, Names, RegionId, Timestamp};
+use bongsu_model::{
+    ClaimConfidence, ClaimSubject, ClaimedState, FeatureId, Names, RegionId, Timestamp,
+};
 use bongsu_superapp::{Fault, FaultPoint};
 
 pub use change::{CONDITIONS, DEGRADED_SHARE};
@@ -55,6 +58,8 @@ pub struct Scenario {
     /// Regions that agents stand in, 1 to as many as [`REGIONS`](crate::region::REGIONS) has: 2
     /// unless no network has a part in it, or all have.
     pub regions: usize,
+    /// Features that lie elsewhere: they must be up throughout, whatever is played.
+    pub never: Vec<FeatureId>,
     /// In file order.
     pub rows: Vec<Row>,
 }

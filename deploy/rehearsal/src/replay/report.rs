@@ -22,6 +22,7 @@ pub fn text(outcome: &Outcome, scenario: &Scenario) -> String {
     }
     text.push_str(&legend(outcome));
     text.push_str(&windows(outcome, zone));
+    text.push_str(&never(outcome));
     for what in &outcome.unplayed {
         let _ = writeln!(text, "not played: {what}");
     }
@@ -142,6 +143,22 @@ fn windows(outcome: &Outcome, zone: &str) -> String {
     format!("\nOutages\n{}", aligned(&table))
 }
 
+fn never(outcome: &Outcome) -> String {
+    if outcome.never.is_empty() {
+        return String::new();
+    }
+    let mut table = vec![["feature".to_owned(), "must never be touched".to_owned()]];
+    for judged in &outcome.never {
+        let said = if judged.is_explained() {
+            "as expected: never out, and no outage affected it".to_owned()
+        } else {
+            format!("UNEXPLAINED: {}", judged.problems.join("; "))
+        };
+        table.push([judged.feature.to_string(), said]);
+    }
+    format!("\nUntouched\n{}", aligned(&table))
+}
+
 fn injected(window: &JudgedWindow, until: Timestamp, zone: &str) -> String {
     let from = short(window.injected.from, zone);
     if window.injected.until >= until {
@@ -235,7 +252,12 @@ fn totals(outcome: &Outcome) -> String {
     if outcome.is_explained() {
         text.push_str("no unexplained difference\n");
     } else {
-        let _ = writeln!(text, "UNEXPLAINED: {rows} rows, {outages} outages");
+        let never = outcome.never.iter();
+        let touched = never.filter(|judged| !judged.is_explained()).count();
+        let _ = writeln!(
+            text,
+            "UNEXPLAINED: {rows} rows, {outages} outages, {touched} touched that must not be"
+        );
     }
     text
 }
@@ -319,12 +341,17 @@ pub fn json(outcome: &Outcome, scenario: &Scenario) -> Value {
             "why": one.why.to_string(),
         })
     });
+    let never = outcome
+        .never
+        .iter()
+        .map(|judged| json!({ "feature": judged.feature, "problems": judged.problems }));
     json!({
         "scenario": scenario.name,
         "until": time(outcome.until),
         "explained": outcome.is_explained(),
         "boards": boards.collect::<Vec<_>>(),
         "outages": windows.collect::<Vec<_>>(),
+        "never": never.collect::<Vec<_>>(),
         "not_played": outcome.unplayed,
         "claims": { "taken": outcome.claims.taken, "refused": outcome.claims.refused },
         "runs": outcome.runs.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),

@@ -67,7 +67,8 @@ impl Measured {
         }
     }
 
-    fn of(&self, feature: &FeatureId) -> &[Outage] {
+    /// The outages of a feature, the oldest first.
+    pub fn of(&self, feature: &FeatureId) -> &[Outage] {
         self.outages.get(feature).map_or(&[], Vec::as_slice)
     }
 }

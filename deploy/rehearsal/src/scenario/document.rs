@@ -27,6 +27,7 @@ const KEYS: &[&str] = &[
     "synthetic",
     "rows",
     "beside",
+    "never",
     "source",
     "row",
 ];
@@ -53,6 +54,8 @@ pub(super) struct Header {
     pub(super) rows: Vec<Cell>,
     /// Names that the stand-in platform need not have.
     pub(super) beside: Vec<Cell>,
+    /// Features that nothing of it may touch.
+    pub(super) never: Vec<Cell>,
     /// What the marks in `source` stand for.
     pub(super) sources: Vec<(String, Cell)>,
     pub(super) records: Vec<Record>,
@@ -99,6 +102,7 @@ pub(super) fn header(text: &mut Text<'_>) -> Option<Header> {
         synthetic: cell(text, table, "synthetic"),
         rows: list(text, table, "rows"),
         beside: list(text, table, "beside"),
+        never: list(text, table, "never"),
         ..Header::default()
     };
     if let Some(names) = inner(text, table, "names") {

@@ -12,6 +12,7 @@ use super::row::{Surroundings, between};
 use super::text::{Cell, Text};
 use super::{
     AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, REGIONS_USUAL, Row, Scenario, When, moment,
+    never,
 };
 use crate::region::{AGENTS_MAX, REGIONS};
 
@@ -113,6 +114,7 @@ pub(super) fn assemble(
         );
         return None;
     };
+    let never = never::features(text, &header.never, &rows);
     let names = |cell: &Option<Cell>| {
         cell.as_ref()
             .map_or_else(|| name.clone(), |c| c.text.clone())
@@ -137,6 +139,7 @@ pub(super) fn assemble(
         every: every?,
         agents: agents?,
         regions: regions?,
+        never,
         rows,
     })
 }

@@ -12,7 +12,8 @@ use bongsu_rehearsal::scenario::{self, Scenario, instant};
 
 /// Money cannot be moved for three quarters of an hour; the owner says that it can after half.
 const OUTAGE: &str = "format = 1\nscenario = \"money\"\nzone = \"Asia/Seoul\"\n\
-    from = \"2022-10-15T15:00\"\nuntil = \"2022-10-15T16:45\"\nrows = [\"money.csv\"]\n";
+    from = \"2022-10-15T15:00\"\nuntil = \"2022-10-15T16:45\"\nrows = [\"money.csv\"]\n\
+    never = [\"account.login\"]\n";
 const ROWS: &str = "time,track,on,change,source,confidence\n\
     2022-10-15T15:10,modelled,pay-core,down,,\n\
     2022-10-15T15:40,claim,pay.transfer.account,up,notice,high\n\
@@ -73,6 +74,9 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
         Verdict::NotThere,
         "no journey of it runs"
     );
+    let never = &outcome.never[..];
+    assert!(never.len() == 1 && never[0].is_explained(), "{text}");
+    assert!(text.contains("as expected: never out"), "{text}");
     assert!(outcome.is_explained(), "{text}");
     assert_eq!(replay::json(&outcome, &scenario)["explained"], true);
 }

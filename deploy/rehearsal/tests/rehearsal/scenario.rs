@@ -95,6 +95,14 @@ fn every_shipped_scenario_says_what_the_board_must_show_during_and_after() {
 }
 
 #[test]
+fn the_bank_lies_in_a_centre_of_its_own_throughout_the_outage_of_pangyo() {
+    let shipped = scenario::shipped("pangyo-2022").unwrap();
+    let scenario = scenario::load(&shipped.files()).unwrap();
+    let never: Vec<_> = scenario.never.iter().map(|one| one.as_str()).collect();
+    assert_eq!(never, ["bank.app"]);
+}
+
+#[test]
 fn a_file_of_rows_that_is_named_and_not_there_is_told() {
     let text = "format = 1\nscenario = \"a\"\nrows = [\"b.csv\"]\n";
     let mistakes = scenario::load(&[SourceFile::new("a.toml", text)]).unwrap_err();
