@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use crate::capture::{Capture, CaptureFrom, HeaderPart, Presence, Secrecy, Span, Take, TlsFact};
 use crate::environment::collect_texts;
-use crate::jsonpath::JsonPath;
-use crate::observed::{Observed, ROUNDED};
+use crate::observed::{Matches, Observed, ROUNDED};
 use crate::source::Position;
 
 /// A captured value.
@@ -65,7 +64,7 @@ impl Capture {
             })),
             Ok(None) if self.presence == Presence::Optional => Ok(None),
             Ok(None) => Err(self.error(match &self.from {
-                CaptureFrom::Json(path, _) if observed.json().is_none() => {
+                CaptureFrom::Json(path, _) if !observed.is_json() => {
                     format!("the content is not JSON, so {} finds nothing", path.text())
                 }
                 CaptureFrom::Json(path, _) => format!("{} finds nothing", path.text()),
@@ -92,15 +91,23 @@ impl Capture {
 
     fn find(&self, observed: &Observed<'_>) -> Result<Option<Value>, String> {
         match &self.from {
-            CaptureFrom::Json(path, take) => match observed.json() {
-                Some(body) => match select(path, *take, body)? {
+            CaptureFrom::Json(path, take) => {
+                let value = match observed.select(path) {
+                    Some(Matches::Parts(parts)) => {
+                        choose(&parts, *take, &path.text(), |part| part.to_value())?
+                    }
+                    Some(Matches::Values(values)) => {
+                        choose(&values, *take, &path.text(), |value| Value::clone(value))?
+                    }
+                    None => None,
+                };
+                match value {
                     Some(value) if observed.is_rounded(&value) => {
                         Err(format!("{} finds {ROUNDED}", path.text()))
                     }
                     value => Ok(value),
-                },
-                None => Ok(None),
-            },
+                }
+            }
             CaptureFrom::Header(name, part) => {
                 let value = observed.header(name);
                 Ok(value.and_then(|value| part_of(&value, part)))
@@ -118,7 +125,7 @@ impl Capture {
                 Ok((!text.is_empty()).then(|| Value::from(text.into_owned())))
             }
             CaptureFrom::Fact(fact, take) => match observed.fact(*fact) {
-                Some(Value::Array(items)) => choose(&items.iter().collect::<Vec<_>>(), *take, fact),
+                Some(Value::Array(items)) => choose(items, *take, fact, Value::clone),
                 value => Ok(value.cloned()),
             },
         }
@@ -193,23 +200,20 @@ fn tls(fact: TlsFact, observed: &Observed<'_>) -> Option<Value> {
     }
 }
 
-fn select(path: &JsonPath, take: Take, body: &Value) -> Result<Option<Value>, String> {
-    choose(&path.select(body), take, &path.text())
-}
-
 /// Of what `from` found, what `take` means.
-fn choose(
-    found: &[&Value],
+fn choose<T>(
+    found: &[T],
     take: Take,
     from: &impl std::fmt::Display,
+    value: impl Fn(&T) -> Value,
 ) -> Result<Option<Value>, String> {
     Ok(match take {
         Take::One if found.len() > 1 => {
             return Err(format!("{from} finds {} values, one is meant", found.len()));
         }
-        Take::One | Take::First => found.first().map(|value| (*value).clone()),
-        Take::Last => found.last().map(|value| (*value).clone()),
-        Take::All => Some(found.iter().copied().cloned().collect()),
+        Take::One | Take::First => found.first().map(value),
+        Take::Last => found.last().map(value),
+        Take::All => Some(found.iter().map(value).collect()),
         Take::Count => Some(found.len().into()),
     })
 }

@@ -7,6 +7,8 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
+use crate::json::Json;
+
 /// Longest path in bytes.
 const PATH_BYTES_MAX: usize = 500;
 
@@ -77,6 +79,27 @@ impl JsonPath {
     /// Whether it can match many values.
     pub fn cardinality(&self) -> Cardinality {
         self.0.cardinality
+    }
+
+    /// What it matches in `json`, in document order, if it is made of names, indices and wildcards
+    /// alone, as nearly every path is; for any other there is [`select`](Self::select).
+    pub(crate) fn walk<'j, 'a>(&self, json: &'j Json<'a>) -> Option<Vec<&'j Json<'a>>> {
+        let mut found = vec![json];
+        for segment in &self.0.query.segments {
+            let Segment::Selector(selector) = segment else {
+                return None;
+            };
+            let found_before = found.into_iter();
+            found = match selector {
+                Selector::Name(name) => found_before.filter_map(|json| json.entry(name)).collect(),
+                Selector::Index(index) => {
+                    found_before.filter_map(|json| json.item(*index)).collect()
+                }
+                Selector::Wildcard => found_before.flat_map(Json::children).collect(),
+                Selector::Slice(..) | Selector::Filter(_) => return None,
+            };
+        }
+        Some(found)
     }
 
     /// The values that it matches in `value`, in document order.
@@ -150,9 +173,56 @@ fn column(drawing: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = (0..9).prop_map(|n| json!(n));
+        leaf.prop_recursive(4, 40, 4, |inner| {
+            let entries = prop::collection::btree_map("[ab]", inner.clone(), 0..3);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                entries.prop_map(|entries| entries.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn walking_finds_what_selecting_finds(
+            body in any_json(),
+            segments in prop::collection::vec(
+                r"\.[ab]|\['[ab]'\]|\.\*|\[\*\]|\[[0-3]\]|\[-[1-4]\]",
+                0..4,
+            ),
+        ) {
+            let path = JsonPath::parse(&format!("${}", segments.concat())).unwrap();
+            let text = body.to_string();
+            let json = Json::read(text.as_bytes()).unwrap();
+            let walked: Vec<Value> = path.walk(&json).unwrap().into_iter().map(Json::to_value).collect();
+            let selected: Vec<Value> = path.select(&body).into_iter().cloned().collect();
+            prop_assert_eq!(walked, selected);
+        }
+    }
+
+    #[test]
+    fn only_names_indices_and_wildcards_are_walked() {
+        let json = Json::read(br#"{"a":[{"b":1},{"b":2}]}"#).unwrap();
+        for text in ["$", "$.a", "$.a[0]['b']", "$.a[-1].*", "$.none[7]"] {
+            assert!(
+                JsonPath::parse(text).unwrap().walk(&json).is_some(),
+                "{text}"
+            );
+        }
+        for text in ["$..b", "$.a[0,1]", "$.a[0:1]", "$.a[?@.b == 1]"] {
+            assert!(
+                JsonPath::parse(text).unwrap().walk(&json).is_none(),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn only_names_and_indices_match_at_most_one() {

@@ -17,6 +17,7 @@ mod format;
 mod grpc;
 mod host_port;
 mod journey;
+mod json;
 mod jsonpath;
 mod keys;
 mod load;

@@ -4,10 +4,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bongsu_model::{NetworkFacts, Phases};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::fact::Fact;
 use crate::grpc::GrpcStatus;
+use crate::json::Json;
+use crate::jsonpath::JsonPath;
 
 /// From here on a whole number may be beyond 64 bits: 2⁶³, which has 19 digits.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
@@ -30,7 +32,18 @@ pub struct Observed<'a> {
     network: Option<&'a NetworkFacts>,
     /// The header lines of redirects that led to the answer.
     redirects: &'a [Vec<(String, String)>],
-    json: OnceLock<Option<Value>>,
+    json: OnceLock<Option<Json<'a>>>,
+    /// The same as one value, for the few paths that are not walked.
+    value: OnceLock<Option<Value>>,
+}
+
+/// What a path matches.
+#[derive(Debug)]
+pub(crate) enum Matches<'a, 'j> {
+    /// By walking.
+    Parts(Vec<&'j Json<'a>>),
+    /// By the library.
+    Values(Vec<&'j Value>),
 }
 
 impl<'a> Observed<'a> {
@@ -52,6 +65,7 @@ impl<'a> Observed<'a> {
             network: None,
             redirects: &[],
             json: OnceLock::new(),
+            value: OnceLock::new(),
         }
     }
 
@@ -74,6 +88,7 @@ impl<'a> Observed<'a> {
             network: None,
             redirects: &[],
             json: OnceLock::new(),
+            value: OnceLock::new(),
         }
     }
 
@@ -90,6 +105,7 @@ impl<'a> Observed<'a> {
             network: None,
             redirects: &[],
             json: OnceLock::new(),
+            value: OnceLock::new(),
         }
     }
 
@@ -147,6 +163,7 @@ impl<'a> Observed<'a> {
             network: None,
             redirects: &[],
             json: OnceLock::new(),
+            value: OnceLock::new(),
         }
     }
 
@@ -195,16 +212,25 @@ impl<'a> Observed<'a> {
     /// hold it, so that two that differ may look the same.
     pub(crate) fn is_rounded(&self, part: &Value) -> bool {
         match part {
-            Value::Number(number) => {
-                let is_beyond = number
-                    .as_f64()
-                    .is_some_and(|value| value.abs() >= TWO_TO_63);
-                number.is_f64() && is_beyond && self.has_long_integer()
-            }
+            Value::Number(number) => self.is_rounded_number(number),
             Value::Array(items) => items.iter().any(|item| self.is_rounded(item)),
             Value::Object(entries) => entries.values().any(|entry| self.is_rounded(entry)),
             Value::Null | Value::Bool(_) | Value::String(_) => false,
         }
+    }
+
+    /// The same of a part that is no value yet.
+    pub(crate) fn is_rounded_part(&self, part: &Json<'_>) -> bool {
+        part.has_number(&|number| self.is_rounded_number(number))
+    }
+
+    fn is_rounded_number(&self, number: &Number) -> bool {
+        let is_beyond = || {
+            number
+                .as_f64()
+                .is_some_and(|value| value.abs() >= TWO_TO_63)
+        };
+        number.is_f64() && is_beyond() && self.has_long_integer()
     }
 
     /// Whether so many digits stand in a row as only a whole number beyond 64 bits has, or one that
@@ -221,11 +247,25 @@ impl<'a> Observed<'a> {
         digits.collect()
     }
 
-    /// The content as JSON, read once.
-    pub(crate) fn json(&self) -> Option<&Value> {
-        self.json
-            .get_or_init(|| serde_json::from_slice(self.content).ok())
-            .as_ref()
+    /// What `path` matches in the content; none if that is not JSON.
+    pub(crate) fn select(&self, path: &JsonPath) -> Option<Matches<'a, '_>> {
+        let json = self.json()?;
+        if let Some(parts) = path.walk(json) {
+            return Some(Matches::Parts(parts));
+        }
+        let value = self
+            .value
+            .get_or_init(|| serde_json::from_slice(self.content).ok());
+        Some(Matches::Values(path.select(value.as_ref()?)))
+    }
+
+    /// Whether the content is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json().is_some()
+    }
+
+    fn json(&self) -> Option<&Json<'a>> {
+        self.json.get_or_init(|| Json::read(self.content)).as_ref()
     }
 }
 

@@ -8,7 +8,8 @@ use super::told::Words;
 use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
 use crate::environment::Environment;
 use crate::fact::Fact;
-use crate::observed::{Observed, ROUNDED};
+use crate::json::Json;
+use crate::observed::{Matches, Observed, ROUNDED};
 use crate::prepare::{RenderError, kind_of};
 use crate::source::Position;
 use crate::template::ValueTemplate;
@@ -110,19 +111,26 @@ impl std::fmt::Display for Subject {
 
 /// What a subject turned out to be: none, one or several values.
 enum Found<'a> {
-    Values(Vec<Cow<'a, Value>>),
+    Nothing,
+    One(Cow<'a, Value>),
+    /// No check needs to know more of several than this.
+    Several {
+        count: usize,
+        /// Whether one of them is not known exactly.
+        has_rounded: bool,
+    },
     /// A list without an order, which is judged as a whole.
     Items(&'a [Value]),
     NotJson(Cow<'a, str>),
 }
 
-pub(super) struct Judge<'a> {
-    observed: &'a Observed<'a>,
+pub(super) struct Judge<'a, 'o> {
+    observed: &'a Observed<'o>,
     environment: &'a Environment,
     actor: usize,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Judge<'a, '_> {
     fn judge(
         &self,
         expectation: &Expectation,
@@ -171,44 +179,69 @@ impl<'a> Judge<'a> {
             Subject::Sha256 => Some(Value::from(observed.sha256())),
             Subject::Time => Some(Value::from(observed.elapsed().as_secs_f64())),
             Subject::Json(path) => {
-                return match observed.json() {
-                    Some(body) => {
-                        let values = path.select(body).into_iter();
-                        Found::Values(values.map(Cow::Borrowed).collect())
-                    }
+                return match observed.select(path) {
+                    Some(Matches::Parts(parts)) => self.found_parts(&parts),
+                    Some(Matches::Values(values)) => self.found_values(&values),
                     None => Found::NotJson(observed.text()),
                 };
             }
             Subject::Fact(fact) => {
                 return match observed.fact(*fact) {
                     Some(Value::Array(items)) => Found::Items(items),
-                    value => Found::Values(value.map(Cow::Borrowed).into_iter().collect()),
+                    value => value.map_or(Found::Nothing, |value| Found::One(Cow::Borrowed(value))),
                 };
             }
         };
-        Found::Values(value.map(Cow::Owned).into_iter().collect())
+        value.map_or(Found::Nothing, |value| Found::One(Cow::Owned(value)))
+    }
+
+    fn found_parts(&self, parts: &[&Json<'_>]) -> Found<'a> {
+        match parts {
+            [] => Found::Nothing,
+            [part] => Found::One(Cow::Owned(part.to_value())),
+            several => Found::Several {
+                count: several.len(),
+                has_rounded: several
+                    .iter()
+                    .any(|part| self.observed.is_rounded_part(part)),
+            },
+        }
+    }
+
+    fn found_values(&self, values: &[&'a Value]) -> Found<'a> {
+        match values {
+            [] => Found::Nothing,
+            [value] => Found::One(Cow::Borrowed(*value)),
+            several => Found::Several {
+                count: several.len(),
+                has_rounded: several.iter().any(|value| self.observed.is_rounded(value)),
+            },
+        }
     }
 
     /// Whether a value is not known exactly.
     fn is_rounded(&self, found: &Found<'_>) -> bool {
         match found {
-            Found::Values(values) => values.iter().any(|value| self.observed.is_rounded(value)),
-            Found::Items(_) | Found::NotJson(_) => false,
+            Found::One(value) => self.observed.is_rounded(value),
+            Found::Several { has_rounded, .. } => *has_rounded,
+            Found::Nothing | Found::Items(_) | Found::NotJson(_) => false,
         }
     }
 
     fn holds(&self, check: &Check, found: &Found<'_>) -> Result<bool, RenderError> {
         // Content that is not JSON meets no expectation about JSON, not even an absence.
-        let values = match found {
-            Found::Values(values) => values,
+        let count = match found {
+            Found::Nothing => 0,
+            Found::One(_) => 1,
+            Found::Several { count, .. } => *count,
             Found::Items(items) => return self.items_hold(check, items),
             Found::NotJson(_) => return Ok(false),
         };
         match check {
-            Check::Exists(Existence::Present) => return Ok(!values.is_empty()),
-            Check::Exists(Existence::Absent) => return Ok(values.is_empty()),
+            Check::Exists(Existence::Present) => return Ok(count > 0),
+            Check::Exists(Existence::Absent) => return Ok(count == 0),
             Check::Count(checks) => {
-                let count = Found::Values(vec![Cow::Owned(Value::from(values.len()))]);
+                let count = Found::One(Cow::Owned(Value::from(count)));
                 return self.all_hold(checks, &count);
             }
             Check::Not(checks) => return Ok(!self.all_hold(checks, found)?),
@@ -225,8 +258,8 @@ impl<'a> Judge<'a> {
             | Check::StartsWith(_)
             | Check::Matches(_) => {}
         }
-        match values.as_slice() {
-            [value] => self.value_holds(check, value),
+        match found {
+            Found::One(value) => self.value_holds(check, value),
             _ => Ok(false),
         }
     }
@@ -410,20 +443,13 @@ fn show_found(subject: &Subject, found: &Found<'_>) -> String {
     match found {
         Found::NotJson(text) if text.is_empty() => "nothing at all".to_owned(),
         Found::NotJson(text) => format!("what is not JSON: {}", cut(text)),
-        Found::Values(values) => show_values(subject, values),
-        Found::Items([]) => "nothing".to_owned(),
-        Found::Items(items) => shorten(&Value::Array(items.to_vec())),
-    }
-}
-
-fn show_values(subject: &Subject, values: &[Cow<'_, Value>]) -> String {
-    match values {
-        [] => "nothing".to_owned(),
-        [value] if *subject == Subject::Time => value
+        Found::Nothing | Found::Items([]) => "nothing".to_owned(),
+        Found::One(value) if *subject == Subject::Time => value
             .as_f64()
             .map_or_else(String::new, |seconds| format!("{seconds:.3}s")),
-        [value] => shorten(value),
-        several => format!("{} values", several.len()),
+        Found::One(value) => shorten(value),
+        Found::Several { count, .. } => format!("{count} values"),
+        Found::Items(items) => shorten(&Value::Array(items.to_vec())),
     }
 }
 

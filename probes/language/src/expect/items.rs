@@ -8,7 +8,7 @@ use super::check::{Judge, equal};
 use super::{Check, Existence};
 use crate::prepare::RenderError;
 
-impl Judge<'_> {
+impl Judge<'_, '_> {
     pub(super) fn items_hold(&self, check: &Check, items: &[Value]) -> Result<bool, RenderError> {
         Ok(match check {
             Check::Exists(Existence::Present) => !items.is_empty(),
