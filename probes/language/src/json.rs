@@ -28,8 +28,14 @@ pub(crate) enum Json<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table<'a> {
     entries: Vec<(Cow<'a, str>, Json<'a>)>,
-    /// Where each name stands, once there are many.
-    places: Option<Box<HashMap<Cow<'a, str>, usize>>>,
+    places: Option<Box<Places<'a>>>,
+}
+
+/// Where each name of a table stands, once there are many. On the heap, so that small tables, which
+/// nearly all are, stay small.
+#[derive(Debug, Clone)]
+struct Places<'a> {
+    by_name: HashMap<Cow<'a, str>, usize>,
 }
 
 impl<'a> Json<'a> {
@@ -102,7 +108,7 @@ impl<'a> Json<'a> {
 impl<'a> Table<'a> {
     fn place(&self, name: &str) -> Option<usize> {
         match &self.places {
-            Some(places) => places.get(name).copied(),
+            Some(places) => places.by_name.get(name).copied(),
             None => self.entries.iter().position(|(known, _)| known == name),
         }
     }
@@ -113,12 +119,13 @@ impl<'a> Table<'a> {
             return;
         }
         if let Some(places) = &mut self.places {
-            let _ = places.insert(name.clone(), self.entries.len());
+            let _ = places.by_name.insert(name.clone(), self.entries.len());
         }
         self.entries.push((name, value));
         if self.places.is_none() && self.entries.len() > SCANNED_MAX {
             let names = self.entries.iter().map(|(name, _)| name.clone());
-            self.places = Some(Box::new(names.zip(0..).collect()));
+            let by_name = names.zip(0..).collect();
+            self.places = Some(Box::new(Places { by_name }));
         }
     }
 }

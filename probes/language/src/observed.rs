@@ -46,6 +46,15 @@ pub(crate) enum Matches<'a, 'j> {
     Values(Vec<&'j Value>),
 }
 
+impl Matches<'_, '_> {
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Parts(parts) => parts.len(),
+            Self::Values(values) => values.len(),
+        }
+    }
+}
+
 impl<'a> Observed<'a> {
     /// An HTTP answer, its body decompressed.
     pub fn answer(

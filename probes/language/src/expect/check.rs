@@ -8,7 +8,6 @@ use super::told::Words;
 use super::{Check, Existence, Expectation, Expectations, Kind, StatusSet, Subject};
 use crate::environment::Environment;
 use crate::fact::Fact;
-use crate::json::Json;
 use crate::observed::{Matches, Observed, ROUNDED};
 use crate::prepare::{RenderError, kind_of};
 use crate::source::Position;
@@ -110,15 +109,10 @@ impl std::fmt::Display for Subject {
 }
 
 /// What a subject turned out to be: none, one or several values.
-enum Found<'a> {
+enum Found<'a, 'o> {
     Nothing,
     One(Cow<'a, Value>),
-    /// No check needs to know more of several than this.
-    Several {
-        count: usize,
-        /// Whether one of them is not known exactly.
-        has_rounded: bool,
-    },
+    Several(Matches<'o, 'a>),
     /// A list without an order, which is judged as a whole.
     Items(&'a [Value]),
     NotJson(Cow<'a, str>),
@@ -130,23 +124,23 @@ pub(super) struct Judge<'a, 'o> {
     actor: usize,
 }
 
-impl<'a> Judge<'a, '_> {
+impl<'a, 'o> Judge<'a, 'o> {
     fn judge(
         &self,
         expectation: &Expectation,
         mismatches: &mut Vec<Mismatch>,
     ) -> Result<(), RenderError> {
         let found = self.find(&expectation.subject);
-        let is_rounded = self.is_rounded(&found);
         for check in &expectation.checks {
-            if !(is_rounded && check.is_exact()) && self.holds(check, &found)? {
+            let is_decided = !(check.is_exact() && self.is_rounded(&found));
+            if is_decided && self.holds(check, &found)? {
                 continue;
             }
             let shown = self.show(&expectation.subject, &found);
             mismatches.push(Mismatch {
                 subject: expectation.subject.to_string(),
                 expected: self.words().check(check)?,
-                actual: if is_rounded {
+                actual: if self.is_rounded(&found) {
                     format!("{shown}, {ROUNDED}")
                 } else {
                     shown
@@ -167,7 +161,7 @@ impl<'a> Judge<'a, '_> {
         Ok(())
     }
 
-    fn find(&self, subject: &Subject) -> Found<'a> {
+    fn find(&self, subject: &Subject) -> Found<'a, 'o> {
         let observed = self.observed;
         let value = match subject {
             Subject::Status => observed.status().map(Value::from),
@@ -180,8 +174,7 @@ impl<'a> Judge<'a, '_> {
             Subject::Time => Some(Value::from(observed.elapsed().as_secs_f64())),
             Subject::Json(path) => {
                 return match observed.select(path) {
-                    Some(Matches::Parts(parts)) => self.found_parts(&parts),
-                    Some(Matches::Values(values)) => self.found_values(&values),
+                    Some(matches) => found_of(matches),
                     None => Found::NotJson(observed.text()),
                 };
             }
@@ -195,45 +188,27 @@ impl<'a> Judge<'a, '_> {
         value.map_or(Found::Nothing, |value| Found::One(Cow::Owned(value)))
     }
 
-    fn found_parts(&self, parts: &[&Json<'_>]) -> Found<'a> {
-        match parts {
-            [] => Found::Nothing,
-            [part] => Found::One(Cow::Owned(part.to_value())),
-            several => Found::Several {
-                count: several.len(),
-                has_rounded: several
-                    .iter()
-                    .any(|part| self.observed.is_rounded_part(part)),
-            },
-        }
-    }
-
-    fn found_values(&self, values: &[&'a Value]) -> Found<'a> {
-        match values {
-            [] => Found::Nothing,
-            [value] => Found::One(Cow::Borrowed(*value)),
-            several => Found::Several {
-                count: several.len(),
-                has_rounded: several.iter().any(|value| self.observed.is_rounded(value)),
-            },
-        }
-    }
-
     /// Whether a value is not known exactly.
-    fn is_rounded(&self, found: &Found<'_>) -> bool {
+    fn is_rounded(&self, found: &Found<'_, '_>) -> bool {
+        let observed = self.observed;
         match found {
-            Found::One(value) => self.observed.is_rounded(value),
-            Found::Several { has_rounded, .. } => *has_rounded,
+            Found::One(value) => observed.is_rounded(value),
+            Found::Several(Matches::Parts(parts)) => {
+                parts.iter().any(|part| observed.is_rounded_part(part))
+            }
+            Found::Several(Matches::Values(values)) => {
+                values.iter().any(|value| observed.is_rounded(value))
+            }
             Found::Nothing | Found::Items(_) | Found::NotJson(_) => false,
         }
     }
 
-    fn holds(&self, check: &Check, found: &Found<'_>) -> Result<bool, RenderError> {
+    fn holds(&self, check: &Check, found: &Found<'_, '_>) -> Result<bool, RenderError> {
         // Content that is not JSON meets no expectation about JSON, not even an absence.
         let count = match found {
             Found::Nothing => 0,
             Found::One(_) => 1,
-            Found::Several { count, .. } => *count,
+            Found::Several(matches) => matches.count(),
             Found::Items(items) => return self.items_hold(check, items),
             Found::NotJson(_) => return Ok(false),
         };
@@ -264,7 +239,7 @@ impl<'a> Judge<'a, '_> {
         }
     }
 
-    fn all_hold(&self, checks: &[Check], found: &Found<'_>) -> Result<bool, RenderError> {
+    fn all_hold(&self, checks: &[Check], found: &Found<'_, '_>) -> Result<bool, RenderError> {
         for check in checks {
             if !self.holds(check, found)? {
                 return Ok(false);
@@ -317,7 +292,7 @@ impl<'a> Judge<'a, '_> {
         Ok(template.render(self.environment, self.actor)?.value)
     }
 
-    fn show(&self, subject: &Subject, found: &Found<'_>) -> String {
+    fn show(&self, subject: &Subject, found: &Found<'_, '_>) -> String {
         match (subject, self.observed.grpc_status()) {
             (Subject::GrpcStatus, Some(status)) => match self.observed.grpc_message() {
                 "" => status.to_string(),
@@ -325,6 +300,21 @@ impl<'a> Judge<'a, '_> {
             },
             _ => show_found(subject, found),
         }
+    }
+}
+
+fn found_of<'a, 'o>(matches: Matches<'o, 'a>) -> Found<'a, 'o> {
+    match &matches {
+        Matches::Parts(parts) => match parts.as_slice() {
+            [] => Found::Nothing,
+            [part] => Found::One(Cow::Owned(part.to_value())),
+            _ => Found::Several(matches),
+        },
+        Matches::Values(values) => match values.as_slice() {
+            [] => Found::Nothing,
+            [value] => Found::One(Cow::Borrowed(value)),
+            _ => Found::Several(matches),
+        },
     }
 }
 
@@ -439,7 +429,7 @@ fn contains(value: &Value, part: &Value) -> bool {
     }
 }
 
-fn show_found(subject: &Subject, found: &Found<'_>) -> String {
+fn show_found(subject: &Subject, found: &Found<'_, '_>) -> String {
     match found {
         Found::NotJson(text) if text.is_empty() => "nothing at all".to_owned(),
         Found::NotJson(text) => format!("what is not JSON: {}", cut(text)),
@@ -448,7 +438,7 @@ fn show_found(subject: &Subject, found: &Found<'_>) -> String {
             .as_f64()
             .map_or_else(String::new, |seconds| format!("{seconds:.3}s")),
         Found::One(value) => shorten(value),
-        Found::Several { count, .. } => format!("{count} values"),
+        Found::Several(matches) => format!("{} values", matches.count()),
         Found::Items(items) => shorten(&Value::Array(items.to_vec())),
     }
 }
