@@ -1,5 +1,7 @@
 //! From a step to what is sent: every template rendered, every byte decided.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use bongsu_model::{Secret, Verb};
 use serde_json::Value;
@@ -324,14 +326,12 @@ impl<'a> Renderer<'a> {
     }
 
     fn url(&mut self, url: &Url, schemes: &[&str; 2]) -> Result<String, RenderError> {
-        let rest = self.text(&url.rest, Escape::Url)?;
-        let whole = match &url.base {
-            Some(base) => {
-                let base = self.text(base, Escape::Url)?;
-                format!("{}{rest}", base.trim_end_matches('/'))
-            }
-            None => rest,
-        };
+        let mut whole = String::new();
+        if let Some(base) = &url.base {
+            self.write(&mut whole, base, Escape::Url)?;
+            whole.truncate(whole.trim_end_matches('/').len());
+        }
+        self.write(&mut whole, &url.rest, Escape::Url)?;
         let plain = whole.bytes().all(|b| b > b' ' && b != 0x7f);
         if plain && schemes.iter().any(|scheme| whole.starts_with(scheme)) {
             return Ok(whole);
@@ -448,7 +448,7 @@ impl<'a> Renderer<'a> {
                     expression: part.name.clone(),
                     kind: kind_of(&value),
                 })?;
-                bounded(text)?.into_bytes()
+                bounded(text.into_owned())?.into_bytes()
             }
             PartContent::Json(value) => bounded(self.value(value)?.to_string())?.into_bytes(),
             PartContent::Generated(size) => self.generated(*size, &format!("{run} {}", part.name)),
@@ -511,6 +511,18 @@ impl<'a> Renderer<'a> {
 
     fn text(&mut self, template: &Template, escape: Escape) -> Result<String, RenderError> {
         let mut written = String::new();
+        self.write(&mut written, template, escape)?;
+        Ok(written)
+    }
+
+    /// Writes the text behind what `written` holds already.
+    fn write(
+        &mut self,
+        written: &mut String,
+        template: &Template,
+        escape: Escape,
+    ) -> Result<(), RenderError> {
+        let before = written.len();
         for part in template.parts() {
             match part {
                 Part::Text(text) => written.push_str(text),
@@ -531,7 +543,10 @@ impl<'a> Renderer<'a> {
                 }
             }
         }
-        bounded(written)
+        if written.len() - before > RENDERED_BYTES_MAX {
+            return Err(RenderError::TooLong);
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self, expression: &Expression) -> Result<Value, RenderError> {
@@ -577,11 +592,11 @@ fn evaluate(
         })
 }
 
-fn as_text(value: &Value) -> Option<String> {
+fn as_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::Bool(flag) => Some(flag.to_string().into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -65,10 +65,12 @@ fn escaped_forms(text: &str) -> [String; 11] {
 }
 
 fn hex(text: &str, digits: &[u8; 16]) -> String {
-    let digit = |value: u8| char::from(digits[usize::from(value)]);
-    text.bytes()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let mut written = String::with_capacity(2 * text.len());
+    for byte in text.bytes() {
+        written.push(char::from(digits[usize::from(byte >> 4)]));
+        written.push(char::from(digits[usize::from(byte & 15)]));
+    }
+    written
 }
 
 /// The Base64 digits that depend on `text` alone when it stands `offset` bytes after a group of

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memrchr2};
+use memchr::{memchr, memchr3, memrchr2};
 
 use super::known::{KEY_BYTES, Known};
 
@@ -33,6 +33,10 @@ impl<'a> View<'a> {
             bytes: Cow::Borrowed(text.as_bytes()),
             starts: None,
         }];
+        if memchr3(b'%', b'+', b'\\', text.as_bytes()).is_none() {
+            // Nothing in it can be decoded.
+            return views;
+        }
         let mut level = 0;
         for _ in 0..DECODED_TIMES {
             let next: Vec<Self> = views[level..].iter().flat_map(Self::decodings).collect();
