@@ -225,7 +225,10 @@ impl Parser<'_> {
 
 /// What was meant as an expression: braces that none opened, or those of another language.
 fn slip(text: &str) -> Option<&str> {
-    if let Some(found) = DOLLAR.find(text) {
+    // Few texts have either mark, and compiling a pattern takes as long as all else of a file.
+    if text.contains("${")
+        && let Some(found) = DOLLAR.find(text)
+    {
         return Some(found.as_str());
     }
     let is_open = text.matches('{').count() >= text.matches('}').count();
@@ -237,7 +240,7 @@ fn slip(text: &str) -> Option<&str> {
 /// Whether a URL says whose it is, with a password that is no expression.
 fn holds_password(template: &Template) -> bool {
     template.parts().iter().any(|part| match part {
-        Part::Text(text) => URL_PASSWORD.is_match(text),
+        Part::Text(text) => text.contains("://") && URL_PASSWORD.is_match(text),
         Part::Expression(..) => false,
     })
 }
