@@ -190,6 +190,9 @@ impl Connection {
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
         // The runtime looks at its sockets first: an end that came meanwhile is to be seen below.
+        // It looks once nobody has anything to do, and for what this task was woken meanwhile,
+        // as by the end of the last answer, it would go on at once: hence a second time.
+        tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         let halves = &mut self.halves;
         // One poll, not a wait: a close that has arrived is seen, nothing else is waited for.

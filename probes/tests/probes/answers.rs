@@ -1,9 +1,11 @@
 //! What an HTTP answer can do to a run, and what the run says of it.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use bongsu_probes::run;
+use bongsu_language::Step;
+use bongsu_probes::{StepWatch, run, run_watched};
 
 use crate::support::server::{Behaviour, Server, head, json, with_headers};
 use crate::support::{check_sane, context, ending, short, step, target, verdict};
@@ -402,6 +404,63 @@ async fn what_a_kept_connection_took_is_never_sent_again() {
         let got = over_a_kept_connection(second, answers).await;
         assert_eq!(got, (ended.to_owned(), requests, connections), "{shown}");
     }
+}
+
+/// Has the server end its connection while the second step begins: before the runtime looks again.
+#[derive(Debug)]
+struct Closing {
+    close: mpsc::Sender<()>,
+    closed: Mutex<mpsc::Receiver<()>>,
+}
+
+impl StepWatch for Closing {
+    fn begins(&self, step: &Step) {
+        if step.index == 1 {
+            self.close.send(()).unwrap();
+            self.closed.lock().unwrap().recv().unwrap();
+        }
+    }
+}
+
+/// Takes a connection, reads a request from it and answers.
+fn answer_one(listener: &std::net::TcpListener) -> std::net::TcpStream {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        seen.extend(byte);
+    }
+    stream.write_all(&json(200, "{}")).unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_since_the_last_answer_is_not_used() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let ((close, told), (done, closed)) = (mpsc::channel(), mpsc::channel());
+    let _server = std::thread::spawn(move || {
+        let first = answer_one(&listener);
+        told.recv().unwrap();
+        drop(first);
+        done.send(()).unwrap();
+        let _second = answer_one(&listener);
+    });
+    let closing = Closing {
+        close,
+        closed: Mutex::new(closed),
+    };
+    let report = tokio::spawn(async move {
+        let journey = short(
+            "[[step]]\nname = \"first\"\nget = \"/1\"\n[[step]]\nname = \"second\"\npost = \"/2\"\n",
+        );
+        let context = context(target(&base));
+        run_watched(&journey, &context, &closing).await
+    });
+    let report = report.await.unwrap();
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
+    assert!(step(&report, "second").phases.connect.is_some());
 }
 
 #[tokio::test]
