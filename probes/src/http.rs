@@ -19,6 +19,7 @@ pub(crate) use body::read_body;
 use bongsu_language::IpVersion;
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 
 use crate::clock::Deadline;
 use crate::dial::{Endpoint, Protocol, Proxy, Security, dial, dial_proxy, login_refused};
@@ -152,12 +153,29 @@ async fn send_anew(
     exchange: &mut Exchange,
 ) -> Result<(Connection, Head), Fault> {
     let facts = &mut exchange.network;
+    // On the heap: most requests dial nothing, and would carry the room for it about.
     let dialled = match endpoint.forwarder(line.target) {
         Some(proxy) => {
             let seen = (&mut *line.watch, facts);
-            dial_proxy(proxy, endpoint, line.target, seen, line.deadline).await?
+            Box::pin(dial_proxy(
+                proxy,
+                endpoint,
+                line.target,
+                seen,
+                line.deadline,
+            ))
+            .await?
         }
-        None => dial(endpoint, line.target, line.watch, facts, line.deadline).await?,
+        None => {
+            Box::pin(dial(
+                endpoint,
+                line.target,
+                line.watch,
+                facts,
+                line.deadline,
+            ))
+            .await?
+        }
     };
     let opened = line.deadline.bound(connection::open(dialled)).await;
     let mut connection = opened.map_err(|struck| Fault::struck(struck, Phase::Wait))??;
@@ -197,33 +215,51 @@ fn message(
     endpoint: &Endpoint,
     forwarder: Option<&Proxy>,
 ) -> Result<Message, Fault> {
+    let mut message = Message::new(connection::payload(request.body.clone()));
+    write_head(&mut message, request, endpoint, forwarder)
+        .map_err(|error| Fault::internal(format!("the request cannot be written: {error}")))?;
+    Ok(message)
+}
+
+fn write_head(
+    message: &mut Message,
+    request: &Request,
+    endpoint: &Endpoint,
+    forwarder: Option<&Proxy>,
+) -> http::Result<()> {
+    /// Most header lines that are written beside the request's own.
+    const OURS_MAX: usize = 3;
+
     let path = request
         .url
         .path_and_query()
         .map_or("/", http::uri::PathAndQuery::as_str);
     let path = if path.is_empty() { "/" } else { path };
     let host = host_header(endpoint);
-    let line = match forwarder {
-        Some(_) => format!("http://{host}{path}"),
-        None => path.to_owned(),
+    *message.method_mut() = request.method.clone();
+    *message.uri_mut() = match forwarder {
+        Some(_) => format!("http://{host}{path}").parse()?,
+        None => path.parse()?,
     };
-    let mut builder = http::Request::builder()
-        .method(request.method.clone())
-        .uri(line)
-        .header(http::header::HOST, host);
+    let headers = message.headers_mut();
+    headers.reserve(request.headers.len() + OURS_MAX);
+    headers.append(http::header::HOST, HeaderValue::try_from(host)?);
     if let Some(login) = forwarder.and_then(Proxy::authorization) {
-        builder = builder.header(http::header::PROXY_AUTHORIZATION, login);
+        headers.append(
+            http::header::PROXY_AUTHORIZATION,
+            HeaderValue::from_str(login)?,
+        );
     }
     let is_encoding = |name: &str| name.eq_ignore_ascii_case("accept-encoding");
     if !request.headers.iter().any(|(name, _)| is_encoding(name)) {
-        builder = builder.header(http::header::ACCEPT_ENCODING, "gzip, br");
+        let encodings = HeaderValue::from_static("gzip, br");
+        headers.append(http::header::ACCEPT_ENCODING, encodings);
     }
     for (name, value) in &request.headers {
-        builder = builder.header(name.as_str(), value.as_str());
+        let name = HeaderName::from_bytes(name.as_bytes())?;
+        headers.append(name, HeaderValue::from_str(value)?);
     }
-    builder
-        .body(connection::payload(request.body.clone()))
-        .map_err(|error| Fault::internal(format!("the request cannot be written: {error}")))
+    Ok(())
 }
 
 /// The host, with its port unless it is the scheme's own.
@@ -263,11 +299,8 @@ fn is_reusable(headers: &http::HeaderMap, version: http::Version) -> bool {
         .get_all(http::header::CONNECTION)
         .iter()
         .any(|value| {
-            value
-                .as_bytes()
-                .to_ascii_lowercase()
-                .windows(5)
-                .any(|word| word == b"close")
+            let mut words = value.as_bytes().windows(5);
+            words.any(|word| word.eq_ignore_ascii_case(b"close"))
         });
     match version {
         // Over HTTP/2 there is no such line: GOAWAY says it.

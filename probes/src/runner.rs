@@ -309,12 +309,19 @@ impl<'a> Run<'a> {
         }
         let mut hands = std::mem::take(&mut self.hands);
         let stage = &*self;
-        let performing = hands
+        let mut performing = hands
             .iter_mut()
             .enumerate()
             .filter(|(actor, _)| actors.contains(actor))
             .map(|(actor, hands)| Box::pin(stage.perform(step, actor, hands, deadline)));
-        let performed = futures_util::future::join_all(performing).await;
+        let performed = match (performing.next(), performing.next()) {
+            // Nearly every step is performed by one: there is nothing to join.
+            (Some(alone), None) => vec![alone.await],
+            (first, second) => {
+                let performing = first.into_iter().chain(second).chain(performing);
+                futures_util::future::join_all(performing).await
+            }
+        };
         self.hands = hands;
         let mut refused = Vec::new();
         let mut ended = Ok(());

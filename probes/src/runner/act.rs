@@ -65,18 +65,20 @@ impl Run<'_> {
             deadline,
             attempt,
         };
+        // What few steps do is kept on the heap: all the room that it takes would be moved with
+        // every request otherwise.
         let done = match prepared.act {
             PreparedAct::Http(request) => acting.http(request).await,
-            PreparedAct::Grpc(call) => acting.grpc(call).await,
+            PreparedAct::Grpc(call) => Box::pin(acting.grpc(call)).await,
             PreparedAct::Open {
                 url,
                 headers,
                 socket,
-            } => acting.open(&url, headers, socket).await,
-            PreparedAct::Send { socket, text } => acting.send(&socket, text).await,
-            PreparedAct::Receive { socket } => acting.receive(&socket).await,
-            PreparedAct::Close { socket } => acting.close(&socket).await,
-            PreparedAct::Net(prepared) => acting.net(prepared).await,
+            } => Box::pin(acting.open(&url, headers, socket)).await,
+            PreparedAct::Send { socket, text } => Box::pin(acting.send(&socket, text)).await,
+            PreparedAct::Receive { socket } => Box::pin(acting.receive(&socket)).await,
+            PreparedAct::Close { socket } => Box::pin(acting.close(&socket)).await,
+            PreparedAct::Net(prepared) => Box::pin(acting.net(prepared)).await,
         };
         if let Err(fault) = done {
             acting.attempt.fault = Some(fault);

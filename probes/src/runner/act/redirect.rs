@@ -38,10 +38,15 @@ impl Redirect {
 impl Acting<'_> {
     /// Sends `request` and follows at most `limit` redirects; the exchange is the last one's.
     pub(super) async fn follow(&mut self, mut request: Request, limit: u32) -> Exchange {
-        let own = std::mem::take(&mut request.headers);
+        let own = if limit > 0 {
+            request.headers.clone()
+        } else {
+            Vec::new()
+        };
         let start = request.url.clone();
+        let headers = std::mem::take(&mut request.headers);
+        request.headers = self.with_own_headers(headers, &start);
         loop {
-            request.headers = self.headers_for(&request, &own, &start);
             let before = self.watch.phases();
             let mut exchange = exchange(&request, self.line()).await;
             if let Some(answer) = &exchange.answer {
@@ -58,6 +63,7 @@ impl Acting<'_> {
                         Ok(next) => {
                             self.note(&request, exchange.answer.unwrap_or_default(), before);
                             request = next;
+                            request.headers = self.headers_for(&request, &own, &start);
                         }
                         Err(fault) => {
                             exchange.fault = Some(fault);
@@ -70,8 +76,8 @@ impl Acting<'_> {
         }
     }
 
-    /// The headers of a request: to another origin than the first none of the actor's go, and
-    /// where the body is gone what spoke of it is gone too.
+    /// The headers of a request that an answer redirected to: to another origin than the first
+    /// none of the actor's go, and where the body is gone what spoke of it is gone too.
     fn headers_for(
         &self,
         request: &Request,
@@ -81,8 +87,7 @@ impl Acting<'_> {
         if !is_same_origin(&request.url, start) {
             return vec![user_agent()];
         }
-        let is_redirected = !self.attempt.redirects.is_empty();
-        let has_lost_body = is_redirected && request.body.is_none();
+        let has_lost_body = request.body.is_none();
         let kept = own
             .iter()
             .filter(|(name, _)| !(has_lost_body && name.starts_with("content-")));
