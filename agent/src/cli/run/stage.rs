@@ -48,6 +48,8 @@ pub(super) struct Stage {
     trigger: Trigger,
     pub(super) vantage: Vantage,
     boot: BootId,
+    /// What tells the runs of this command from those of others.
+    nonce: u64,
 }
 
 impl Stage {
@@ -60,6 +62,7 @@ impl Stage {
             trigger,
             vantage,
             boot: BootId::new(&format!("{:016x}", nonce())).expect("hex digits"),
+            nonce: nonce(),
         }
     }
 
@@ -93,7 +96,7 @@ impl Stage {
             journey: &piece.journey.name,
             variant: &piece.variant,
             trigger: self.trigger.kind(),
-            n: nonce(),
+            n: self.nonce.wrapping_add(seq),
         };
         RunOrder {
             id: RunId::derive(identity, now),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_language::{Journey, Redactor, SourceFile};
+use bongsu_language::{Colour, Journey, Redactor, SourceFile};
 use bongsu_model::{PoolName, RunReport, TargetName};
 use bongsu_probes::Account;
 
@@ -26,6 +26,7 @@ pub(super) struct Teller<'a> {
     target: &'a TargetName,
     pools: &'a [(PoolName, Vec<Account>)],
     total: u64,
+    colour: Colour,
     tally: Tally,
     worst: Exit,
     /// The failed ones as the summary shows them.
@@ -48,6 +49,7 @@ impl<'a> Teller<'a> {
             target: selected.target.target.name(),
             pools: &selected.target.pools,
             total,
+            colour: colour(),
             tally: Tally::default(),
             worst: Exit::Good,
             failures: Vec::new(),
@@ -113,10 +115,10 @@ impl<'a> Teller<'a> {
             Detail::Line
         };
         let failures = render::failures(&piece.journey, report);
-        let text = render::text(report, &failures, self.files, colour(), detail);
+        let text = render::text(report, &failures, self.files, self.colour, detail);
         say(&redacted(text, redactor));
         if exit != Exit::Good && self.failures.len() < SHOWN_FAILURES_MAX {
-            let waterfall = render::waterfall(report, colour());
+            let waterfall = render::waterfall(report, self.colour);
             self.failures.push(redacted(waterfall, redactor));
         }
     }
