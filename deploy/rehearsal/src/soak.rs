@@ -92,17 +92,13 @@ pub async fn run(
     let mut planner = Planner::new(soak.seed, fleet.agents().cloned().collect());
     let mut done = Done::default();
     let mut left = soak.lasts;
-    loop {
-        let (wait, act) = planner.next();
-        let Some(rest) = left.checked_sub(wait) else {
-            tokio::time::sleep(left).await;
-            break;
-        };
-        left = rest;
+    while let Some((wait, act)) = planner.next(left) {
+        left -= wait;
         tokio::time::sleep(wait).await;
         tell(&act.to_string());
         done.act(act, fleet).await?;
     }
+    tokio::time::sleep(left).await;
     tell("everything is healed; what is owed is paid");
     for act in planner.end() {
         done.act(act, fleet).await?;

@@ -78,10 +78,13 @@ impl Planner {
         acts
     }
 
-    /// The next act, and how long to wait before it.
-    pub(super) fn next(&mut self) -> (Duration, Act) {
-        self.acts += 1;
+    /// The next act, and how long to wait before it; none where that is longer than `left`.
+    pub(super) fn next(&mut self, left: Duration) -> Option<(Duration, Act)> {
         let wait = Duration::from_millis(self.random.u64(GAP_MS));
+        if wait > left {
+            return None;
+        }
+        self.acts += 1;
         let is_over = |since: Option<&u64>, most| since.is_some_and(|s| self.acts - s >= most);
         let oldest = self.broken.front().map(|(since, _)| since);
         let act = if is_over(oldest, ACTS_BROKEN_MAX) {
@@ -97,7 +100,7 @@ impl Planner {
                 _ => self.break_something(),
             }
         };
-        (wait, act)
+        Some((wait, act))
     }
 
     fn mend(&mut self) -> Act {
@@ -154,11 +157,37 @@ mod tests {
         Planner::new(seed, ids.collect())
     }
 
+    /// The next act where there is time enough.
+    fn next(planner: &mut Planner) -> (Duration, Act) {
+        planner.next(Duration::MAX).unwrap()
+    }
+
+    #[test]
+    fn what_there_is_no_time_for_is_not_planned() {
+        let shortest = Duration::from_millis(GAP_MS.start);
+        for seed in 0..50 {
+            let mut planner = planner(seed);
+            let mut left = Duration::from_secs(30);
+            let (mut broken, mut down) = (0, 0);
+            while let Some((wait, act)) = planner.next(left) {
+                left -= wait;
+                match act {
+                    Act::Break(_) => broken += 1,
+                    Act::Mend => broken -= 1,
+                    Act::Kill(_) => down += 1,
+                    Act::Start(_) => down -= 1,
+                }
+            }
+            assert_eq!(planner.next(shortest / 2), None);
+            assert_eq!(planner.end().len(), broken + down, "seed {seed}");
+        }
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_acts_and_another_seed_others() {
         let acts = |seed| {
             let mut planner = planner(seed);
-            (0..200).map(|_| planner.next()).collect::<Vec<_>>()
+            (0..200).map(|_| next(&mut planner)).collect::<Vec<_>>()
         };
         assert_eq!(acts(7), acts(7));
         assert_ne!(acts(7), acts(8));
@@ -170,7 +199,7 @@ mod tests {
             let mut planner = planner(seed);
             let (mut broken, mut down) = (VecDeque::new(), VecDeque::new());
             for n in 0..2_000_u64 {
-                let (wait, act) = planner.next();
+                let (wait, act) = next(&mut planner);
                 assert!(GAP_MS.contains(&u64::try_from(wait.as_millis()).unwrap()));
                 match act {
                     Act::Break(trouble) => {
@@ -211,7 +240,7 @@ mod tests {
     /// Everything that is broken in so many acts.
     fn broken_in(acts: usize, seed: u64) -> Vec<Trouble> {
         let mut planner = planner(seed);
-        let acts = (0..acts).map(|_| planner.next().1);
+        let acts = (0..acts).map(|_| next(&mut planner).1);
         acts.filter_map(|act| match act {
             Act::Break(trouble) => Some(trouble),
             Act::Mend | Act::Kill(_) | Act::Start(_) => None,
@@ -279,7 +308,7 @@ mod tests {
             let mut planner = planner(seed);
             let mut struck = VecDeque::new();
             let mut refused = Vec::new();
-            let mut acts: Vec<Act> = (0..500).map(|_| planner.next().1).collect();
+            let mut acts: Vec<Act> = (0..500).map(|_| next(&mut planner).1).collect();
             acts.extend(planner.end());
             for act in acts {
                 match act {

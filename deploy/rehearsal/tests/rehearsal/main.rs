@@ -6,4 +6,5 @@ mod edges;
 mod fleet;
 mod replay;
 mod scenario;
+mod soak;
 mod tidy;
