@@ -158,6 +158,15 @@ impl Tempo {
         })
     }
 
+    /// How large an agent's spool may grow, in MiB. Played fast, days without a collector go by in
+    /// minutes: it is as large as an agent has it that is told nothing, which holds 127.5 hours.
+    fn spool_mib(self) -> u32 {
+        match self {
+            Self::Usual => 64,
+            Self::Hurried(_) => 512,
+        }
+    }
+
     /// How long control responders may take to answer, in the machine's time.
     fn self_check(self, every: Duration) -> Duration {
         let usual = Duration::from_secs(2);
@@ -303,7 +312,7 @@ impl Layout {
              token = {{ file = \"token\" }}\n\
              control = {control}\n\n\
              [spool]\n\
-             bytes_max = \"64MiB\"\n\n\
+             bytes_max = \"{spool}MiB\"\n\n\
              [controls]\n\
              timeout = \"{self_check}ms\"\n\
              addresses = [{controls}]\n\n\
@@ -318,6 +327,7 @@ impl Layout {
                     .map(|name| format!("../../targets/{name}/target-{region}.toml"))
             ),
             control = self.shape.channel == Channel::Open,
+            spool = self.tempo.spool_mib(),
             self_check = self.tempo.self_check(self.shape.every).as_millis(),
             bursts = self.tempo == Tempo::Usual,
             place = agent.place + 1,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_language::SourceFile;
-use bongsu_model::{ClaimedState, Clock, FeatureId, FeatureState};
+use bongsu_model::{ClaimedState, Clock, Comparison, FeatureId, FeatureState};
 use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::replay::{self, Outcome, Play, Progress, Verdict};
 use bongsu_rehearsal::scenario::{self, Scenario, instant};
@@ -23,6 +23,12 @@ const LEFT_BEHIND: &str = "format = 1\nscenario = \"left-behind\"\nzone = \"Asia
     from = \"2022-10-15T15:00\"\nuntil = \"2022-10-15T16:00\"\n\
     [[row]]\ntime = \"2022-10-15T15:10\"\ntrack = \"modelled\"\non = \"pay-core\"\n\
     change = \"down by lost-delivery\"\n";
+/// Before the end of it and long after it. What the fleet has no journey of is not there.
+const EXPECTED: &str = "at,feature,measured,claimed,comparison,reason\n\
+    2022-10-15T15:52,pay.transfer.account,down by status,up,measured_worse,no money moves\n\
+    2022-10-15T15:52,*,up,,,neighbours\n\
+    2022-10-15T15:52,*@kr-seoul,up|down,,,the only region\n\
+    2022-10-15T16:45,*,up,,,money moves again\n";
 /// At the first a slot is more than a second of the machine's. One that is busy with something else
 /// delivers too late for that, and is given the time that it needs.
 const SPEEDS: [f64; 3] = [240.0, 120.0, 60.0];
@@ -60,7 +66,7 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
     assert!(recovered >= until && recovered <= until + lag.up, "{text}");
 
     let row = |id: &str| {
-        let mut rows = outcome.rows();
+        let mut rows = outcome.boards[1].rows.iter();
         rows.find(|row| row.feature.as_str() == id).expect(&text)
     };
     assert_eq!(row("pay.transfer.account").verdict, Verdict::Met, "{text}");
@@ -77,6 +83,14 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
     let never = &outcome.never[..];
     assert!(never.len() == 1 && never[0].is_explained(), "{text}");
     assert!(text.contains("as expected: never out"), "{text}");
+    let (during, after) = (&outcome.boards[0], &outcome.boards[1]);
+    assert!(during.at < after.at && during.as_of >= during.at, "{text}");
+    let broken = &during.rows[0];
+    assert_eq!(broken.comparison, Some(Comparison::MeasuredWorse), "{text}");
+    assert_eq!(broken.verdict, Verdict::Met, "{text}");
+    let regional = during.rows.iter().filter(|row| row.region.is_some());
+    let seen = regional.filter(|row| row.verdict == Verdict::Met).count();
+    assert_eq!(seen, 2, "{text}");
     assert!(outcome.is_explained(), "{text}");
     assert_eq!(replay::json(&outcome, &scenario)["explained"], true);
 }
@@ -116,7 +130,9 @@ async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome
     };
     let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
     let mut happened = 0;
-    let played = replay::run(&play, scenario, &[], machine, |progress| {
+    let expected = SourceFile::new("money.expected.csv", EXPECTED);
+    let expected = scenario::load_expected(&expected, scenario).unwrap();
+    let played = replay::run(&play, scenario, &expected, machine, |progress| {
         happened += usize::from(matches!(progress, Progress::Happened(_)));
     });
     let played = tokio::time::timeout(Duration::from_secs(240), played).await;
