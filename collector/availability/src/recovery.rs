@@ -477,6 +477,7 @@ mod tests {
             daily_users,
             paid: Paid::Free,
             depends_on: Vec::new(),
+            shares: Vec::new(),
             objective: None,
         }
     }

@@ -47,6 +47,7 @@ fn catalogue() -> Catalogue {
         daily_users: 1,
         paid: Paid::Free,
         depends_on: Vec::new(),
+        shares: Vec::new(),
         objective: None,
     };
     let service = Service {

@@ -527,6 +527,7 @@ fn catalogue() -> Catalogue {
                 daily_users: 1,
                 paid: report::paid(id),
                 depends_on: Vec::new(),
+                shares: Vec::new(),
                 objective: None,
             })
             .to_vec(),

@@ -62,7 +62,8 @@ pub(crate) fn parse_catalogue(parser: &mut Parser<'_>, table: &Table) -> Option<
                 CatalogueError::ServiceTwice(_)
                 | CatalogueError::FeatureTwice(_)
                 | CatalogueError::ServiceUnknown { .. }
-                | CatalogueError::DependencyUnknown { .. } => None,
+                | CatalogueError::DependencyUnknown { .. }
+                | CatalogueError::SharedUnknown { .. } => None,
             }
             .map_or(0..0, |(_, position)| position.span.clone());
             let _ = parser
@@ -79,6 +80,7 @@ struct Placed {
     id: Position,
     service: Position,
     depends_on: Vec<Position>,
+    shares: Vec<Position>,
 }
 
 impl Parser<'_> {
@@ -138,11 +140,13 @@ impl Parser<'_> {
                 places.push(self.position(&node.span));
             }
         }
+        let (shares, shared_places) = self.shares(table);
         let objective = self.objective(table);
         Some(Placed {
             id: self.position(&id_node?.span),
             service: self.position(&service_node?.span),
             depends_on: places,
+            shares: shared_places,
             feature: Feature {
                 id: id?,
                 names: names?,
@@ -152,9 +156,21 @@ impl Parser<'_> {
                 daily_users: daily_users?,
                 paid: paid?,
                 depends_on,
+                shares,
                 objective,
             },
         })
+    }
+
+    fn shares(&mut self, table: &Table) -> (Vec<FeatureId>, Vec<Position>) {
+        let Some(NodeValue::Array(nodes)) = table.get("shares").map(|node| &node.value) else {
+            return (Vec::new(), Vec::new());
+        };
+        let found = nodes.iter().filter_map(|node| {
+            let id = self.name(node, FeatureId::new)?;
+            Some((id, self.position(&node.span)))
+        });
+        found.unzip()
     }
 
     fn rank(&mut self, table: &Table, key: &str) -> Option<Rank> {
@@ -246,13 +262,13 @@ fn check_references(parser: &mut Parser<'_>, services: &[Service], features: &[P
                 known,
             ));
         }
-        for (dependency, position) in placed.feature.depends_on.iter().zip(&placed.depends_on) {
-            if !features
-                .iter()
-                .any(|other| other.feature.id == dependency.on)
-            {
-                let known = features.iter().map(|other| other.feature.id.as_str());
-                found.push(unlisted("feature", dependency.on.as_str(), position, known));
+        let needed = placed.feature.depends_on.iter().map(|needed| &needed.on);
+        let needed = needed.zip(&placed.depends_on);
+        let shared = placed.feature.shares.iter().zip(&placed.shares);
+        for (other, position) in needed.chain(shared) {
+            if !features.iter().any(|known| known.feature.id == *other) {
+                let known = features.iter().map(|known| known.feature.id.as_str());
+                found.push(unlisted("feature", other.as_str(), position, known));
             }
         }
     }

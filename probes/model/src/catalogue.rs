@@ -111,6 +111,10 @@ pub struct Feature {
     pub paid: Paid,
     /// What it rests on.
     pub depends_on: Vec<Dependency>,
+    /// Features in which users first miss a part that this one rests on too: when both fail, they
+    /// tell what failed; alone, none of them takes this one away.
+    #[serde(default)]
+    pub shares: Vec<FeatureId>,
     /// The availability that is aimed at, above 0 and below 1.
     pub objective: Option<f64>,
 }
@@ -140,7 +144,15 @@ pub enum CatalogueError {
         /// What it names.
         on: FeatureId,
     },
-    /// Features rest on each other in a circle.
+    /// A feature shares a part with one that is not listed.
+    #[error("feature `{feature}` shares a part with `{with}`, which is not a listed feature")]
+    SharedUnknown {
+        /// The feature.
+        feature: FeatureId,
+        /// What it names.
+        with: FeatureId,
+    },
+    /// Features rest on each other in a circle, what they share included.
     #[error("feature `{0}` depends on itself, directly or through others")]
     Circle(FeatureId),
 }
@@ -203,12 +215,22 @@ impl Catalogue {
                     on: unlisted.on.clone(),
                 });
             }
+            if let Some(unlisted) = feature.shares.iter().find(|id| !feature_ids.contains(id)) {
+                return Err(CatalogueError::SharedUnknown {
+                    feature: feature.id.clone(),
+                    with: unlisted.clone(),
+                });
+            }
         }
         let catalogue = Self { services, features };
+        let below = |feature: &Feature| {
+            let needed = feature.depends_on.iter().map(|dependency| &dependency.on);
+            needed.chain(&feature.shares).cloned().collect()
+        };
         match catalogue
             .features
             .iter()
-            .find(|f| catalogue.upstream(&f.id).contains(&f.id))
+            .find(|f| catalogue.reach(&f.id, below).contains(&f.id))
         {
             Some(feature) => Err(CatalogueError::Circle(feature.id.clone())),
             None => Ok(catalogue),
@@ -237,15 +259,50 @@ impl Catalogue {
 
     /// Every feature that `id` rests on, directly or through others.
     pub fn upstream(&self, id: &FeatureId) -> BTreeSet<FeatureId> {
+        self.reach(id, |feature| {
+            let needed = feature.depends_on.iter();
+            needed.map(|dependency| dependency.on.clone()).collect()
+        })
+    }
+
+    /// Every feature that explains why `id` fails when it fails too: what `id` rests on, and those
+    /// in which a part shows first that `id` rests on. What these share with others is no concern
+    /// of `id`.
+    pub fn explaining(&self, id: &FeatureId) -> BTreeSet<FeatureId> {
+        let mut found = self.upstream(id);
+        found.extend(self.shares(id).iter().cloned());
+        found
+    }
+
+    /// Whether one of two features explains the other, or both rest on a part that shows first in
+    /// the same feature.
+    pub fn is_related(&self, one: &FeatureId, other: &FeatureId) -> bool {
+        self.explaining(one).contains(other)
+            || self.explaining(other).contains(one)
+            || self
+                .shares(one)
+                .iter()
+                .any(|part| self.shares(other).contains(part))
+    }
+
+    fn shares(&self, id: &FeatureId) -> &[FeatureId] {
+        self.feature(id).map_or(&[], |feature| &feature.shares)
+    }
+
+    fn reach(
+        &self,
+        id: &FeatureId,
+        below: impl Fn(&Feature) -> Vec<FeatureId>,
+    ) -> BTreeSet<FeatureId> {
         let mut found = BTreeSet::new();
         let mut open = vec![id.clone()];
         while let Some(next) = open.pop() {
             let Some(feature) = self.feature(&next) else {
                 continue;
             };
-            for dependency in &feature.depends_on {
-                if found.insert(dependency.on.clone()) {
-                    open.push(dependency.on.clone());
+            for id in below(feature) {
+                if found.insert(id.clone()) {
+                    open.push(id);
                 }
             }
         }
@@ -280,7 +337,18 @@ mod tests {
                     strength: DependencyStrength::Hard,
                 })
                 .collect(),
+            shares: Vec::new(),
             objective: Some(0.999),
+        }
+    }
+
+    fn sharing(id: &str, depends_on: &[&str], shares: &[&str]) -> Feature {
+        Feature {
+            shares: shares
+                .iter()
+                .map(|id| FeatureId::new(id).unwrap())
+                .collect(),
+            ..feature(id, depends_on)
         }
     }
 
@@ -308,6 +376,42 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shared_explains_and_relates_but_is_not_passed_on() {
+        let catalogue = catalogue(vec![
+            feature("login", &[]),
+            feature("text", &["login"]),
+            sharing("image", &["login"], &["text"]),
+            sharing("video", &["login"], &["image", "text"]),
+            sharing("streets", &[], &["image"]),
+            feature("calendar", &["login"]),
+        ])
+        .unwrap();
+        let id = |text: &str| FeatureId::new(text).unwrap();
+        let explaining = |of: &str| {
+            let found = catalogue.explaining(&id(of)).into_iter();
+            found.map(|id| id.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(explaining("video"), ["image", "login", "text"]);
+        assert_eq!(
+            explaining("streets"),
+            ["image"],
+            "what images rest on besides is no concern of streets"
+        );
+        assert!(!catalogue.upstream(&id("streets")).contains(&id("image")));
+        for (one, other, related) in [
+            ("streets", "image", true),
+            ("login", "calendar", true),
+            ("streets", "video", true),
+            ("streets", "text", false),
+            ("calendar", "video", false),
+            ("calendar", "unlisted", false),
+        ] {
+            assert_eq!(catalogue.is_related(&id(one), &id(other)), related);
+            assert_eq!(catalogue.is_related(&id(other), &id(one)), related);
+        }
+    }
+
+    #[test]
     fn what_does_not_hold_is_named() {
         let cases = [
             (
@@ -320,6 +424,14 @@ mod tests {
             ),
             (
                 vec![feature("a", &["b"]), feature("b", &["a"])],
+                "feature `a` depends on itself, directly or through others",
+            ),
+            (
+                vec![sharing("a", &[], &["z"])],
+                "feature `a` shares a part with `z`, which is not a listed feature",
+            ),
+            (
+                vec![sharing("a", &["b"], &[]), sharing("b", &[], &["a"])],
                 "feature `a` depends on itself, directly or through others",
             ),
         ];
@@ -338,6 +450,10 @@ mod tests {
         let text = serde_json::to_string(&catalogue.unwrap()).unwrap();
         let again: Catalogue = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        let older = text.replace("\"shares\":[],", "");
+        assert_ne!(older, text);
+        let older: Catalogue = serde_json::from_str(&older).unwrap();
+        assert_eq!(serde_json::to_string(&older).unwrap(), text);
         let circle = text.replace(
             "\"depends_on\":[]",
             "\"depends_on\":[{\"on\":\"b\",\"strength\":\"hard\"}]",

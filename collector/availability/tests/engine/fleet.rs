@@ -196,6 +196,7 @@ pub fn catalogue() -> Catalogue {
                 strength: DependencyStrength::Hard,
             })
             .collect(),
+        shares: Vec::new(),
         objective: None,
     };
     let service = Service {

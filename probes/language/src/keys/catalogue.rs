@@ -51,6 +51,11 @@ pub(crate) static FEATURE: Section = Section {
         required("paid", Shape::Text, "free, subscription or per-use"),
         optional("depends_on", Shape::Tables, "the features that it rests on"),
         optional(
+            "shares",
+            Shape::Texts,
+            "features in which users first miss a part that this one rests on too",
+        ),
+        optional(
             "objective",
             Shape::Number,
             "the availability that is aimed at, between 0 and 1",
