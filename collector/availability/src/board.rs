@@ -207,7 +207,8 @@ pub struct IncidentView {
     pub target: TargetName,
     /// How far it is.
     pub phase: IncidentPhase,
-    /// The most upstream of its features.
+    /// The feature that names its common cause: the most upstream of its features; of several the
+    /// one that surely began earlier, explains most of the others, stands first in the catalogue.
     pub root: FeatureId,
     /// Every cell that was down in it; grows, never shrinks.
     pub cells: Vec<CellKey>,
@@ -225,8 +226,10 @@ pub struct IncidentView {
     pub first_pass: Option<Timestamp>,
     /// Start of the last unbroken streak of passes, once all its cells are up.
     pub resolved: Option<Timestamp>,
-    /// When the quiet period was over.
+    /// When the quiet period was over, or it was merged into another.
     pub closed: Option<Timestamp>,
+    /// The older incident that it turned out to be one with.
+    pub merged_into: Option<IncidentId>,
     /// How often a cell of it went down again.
     pub relapses: u32,
     /// Whether a cell of it is out of sight.

@@ -21,7 +21,7 @@ use crate::burst::Bursts;
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
 use crate::cells::{Cells, Live, Speaker, Taken};
-use crate::fleet::incident::{Incidents, Moved, Step};
+use crate::fleet::incident::{Incidents, Moved, Observed, Step};
 use crate::fleet::recovery::Outages;
 use crate::history::Arrival;
 use crate::maintenance::Maintenance;
@@ -420,12 +420,15 @@ impl Engine {
             period: facts.period.unwrap_or_default(),
             at: self.now,
         };
-        let (steps, number) = self
+        let Observed {
+            steps,
+            number,
+            merged,
+        } = self
             .incidents
             .observe(moved, &self.catalogue, &self.settings);
         if let Some(number) = number {
-            let deadline = self.incidents.deadline(number);
-            self.timers.set(TimerKey::Incident(number), deadline);
+            self.follow_incidents(number, &merged);
         }
         let target = self.cells.cells[cell].key.target.clone();
         self.tell_incident(&target, steps);

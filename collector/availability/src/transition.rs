@@ -119,6 +119,16 @@ pub enum IncidentStep {
         /// The cell.
         cell: CellKey,
     },
+    /// It turned out to be one with a younger incident, whose cells are now its own.
+    Absorbed {
+        /// The younger one.
+        incident: IncidentId,
+    },
+    /// It turned out to be one with an older incident, and is closed.
+    Merged {
+        /// The older one.
+        into: IncidentId,
+    },
     /// A cell of it went down again.
     Relapsed {
         /// The cell.

@@ -88,6 +88,7 @@ mod tests {
             first_pass: None,
             resolved: None,
             closed: closed.map(minute),
+            merged_into: None,
             relapses: 0,
             lost_sight: false,
             evidence: Vec::new(),

@@ -182,6 +182,7 @@ fn incident() -> IncidentView {
         first_pass: None,
         resolved: None,
         closed: None,
+        merged_into: None,
         relapses: 0,
         lost_sight: false,
         evidence: Vec::new(),

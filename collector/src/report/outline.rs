@@ -38,7 +38,7 @@ pub struct Outline {
     pub id: String,
     /// The word of its phase: `open`, `recovering`, `resolved`, `closed`.
     pub phase: String,
-    /// The most upstream of its features.
+    /// The feature that names its common cause: the most upstream of its features.
     pub root: FeatureId,
     /// Start of the last good run before it.
     pub onset_low: Option<Time>,

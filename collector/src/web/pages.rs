@@ -332,7 +332,11 @@ async fn claims(State(web): State<Arc<Web>>, headers: HeaderMap, uri: Uri) -> Re
     match wanted {
         Ok(wanted) => {
             let log = asked.web.claims(&asked.picture, &wanted);
-            let incidents = asked.web.incidents(&asked.picture, asked.target());
+            let mut incidents = asked.web.incidents(&asked.picture, asked.target());
+            // What was said of one that was merged was said of the one that has its features now.
+            incidents
+                .incidents
+                .retain(|incident| incident.merged_into.is_none());
             asked.page(claims_page(&asked.context, &log, &incidents))
         }
         Err(error) => problem(&asked.context, &error),

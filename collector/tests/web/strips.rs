@@ -167,6 +167,7 @@ fn incident(root: &str, blocked: &str, onset: u64, resolved: Option<u64>) -> Inc
         first_pass: resolved.map(ago),
         resolved: resolved.map(ago),
         closed: resolved.map(|resolved| ago(resolved - 600)),
+        merged_into: None,
         relapses: 0,
         lost_sight: false,
         evidence: Vec::new(),

@@ -74,6 +74,21 @@ impl Engine {
         self.timers.set(TimerKey::Alarm(outage), next);
     }
 
+    /// Waits for the end of incident `number`, and no more for that of those that went into it:
+    /// what they affected, it did.
+    pub(super) fn follow_incidents(&mut self, number: u32, merged: &[u32]) {
+        for from in merged {
+            self.timers.set(TimerKey::Incident(*from), None);
+            if let Some((from_id, _)) = self.incidents.named(*from)
+                && let Some((into_id, _)) = self.incidents.named(number)
+            {
+                self.outages.merge((*from, from_id), (number, into_id));
+            }
+        }
+        let deadline = self.incidents.deadline(number);
+        self.timers.set(TimerKey::Incident(number), deadline);
+    }
+
     /// Closes an incident whose quiet is over; the outage of its target may be over with it.
     pub(super) fn close_incident(&mut self, number: u32) {
         let Some(target) = self.incidents.target(number).cloned() else {

@@ -1,12 +1,15 @@
 //! Incidents: what went down together, from the first failed run to the end of the quiet.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod merge;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Catalogue, CellKey, CellState, FeatureId, RunId, TargetName, Timestamp};
 
 use crate::cell::decide::CellChange;
+use crate::fleet::cause::{self, Onset};
 use crate::{IncidentEvent, IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
 
 /// Incidents kept: some years of a platform that has three a week. The oldest closed ones leave.
@@ -25,14 +28,31 @@ pub(crate) struct Moved<'a> {
     pub(crate) at: Timestamp,
 }
 
+impl Moved<'_> {
+    fn onset(&self) -> Onset {
+        let first = self.change.onset.unwrap_or(self.at);
+        Onset::new(self.change.onset_low, first, self.period)
+    }
+}
+
 /// One step of one incident, with the runs that speak for it.
 pub(crate) type Step = (IncidentId, IncidentStep, Vec<RunId>);
+
+/// What a change of a cell did to incidents.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    pub(crate) steps: Vec<Step>,
+    /// The incident whose deadline moved.
+    pub(crate) number: Option<u32>,
+    /// Those that went into it: they are closed.
+    pub(crate) merged: Vec<u32>,
+}
 
 #[derive(Debug)]
 struct Incident {
     view: IncidentView,
     /// Where each cell of it is now, with its onset.
-    cells: BTreeMap<CellKey, (CellState, Timestamp)>,
+    cells: BTreeMap<CellKey, (CellState, Onset)>,
     first_passes: BTreeMap<CellKey, Timestamp>,
     /// When it closes unless something of it goes down again.
     closes: Option<Timestamp>,
@@ -46,27 +66,30 @@ pub(crate) struct Incidents {
 }
 
 impl Incidents {
-    /// A cell changed its state. Returns what that did to incidents, and whose deadline moved.
+    /// A cell changed its state.
     pub(crate) fn observe(
         &mut self,
         moved: Moved<'_>,
         catalogue: &Catalogue,
         settings: &Settings,
-    ) -> (Vec<Step>, Option<u32>) {
-        let mut steps = Vec::new();
+    ) -> Observed {
+        let mut seen = Observed::default();
         let number = if moved.change.to == CellState::Down {
-            Some(self.cover(moved, catalogue, settings, &mut steps))
+            Some(self.cover(moved, catalogue, settings, &mut seen))
         } else {
             self.open_with(moved.cell)
         };
         if let Some(number) = number {
-            self.progress(number, moved, settings, &mut steps);
-            let incident = self.incidents.get_mut(&number);
-            incident
-                .expect("found or made before")
-                .note(moved.at, &steps);
+            self.progress(number, moved, settings, &mut seen.steps);
+            for number in seen.merged.iter().chain([&number]) {
+                let incident = self.incidents.get_mut(number);
+                incident
+                    .expect("found or made before")
+                    .note(moved.at, &seen.steps);
+            }
         }
-        (steps, number)
+        seen.number = number;
+        seen
     }
 
     /// `feature` is unknown because `by` stands before it. If an incident has `by`, the feature
@@ -158,9 +181,9 @@ impl Incidents {
         moved: Moved<'_>,
         catalogue: &Catalogue,
         settings: &Settings,
-        steps: &mut Vec<Step>,
+        seen: &mut Observed,
     ) -> u32 {
-        let onset = moved.change.onset.unwrap_or(moved.at);
+        let onset = moved.onset();
         let cell = moved.cell.clone();
         if let Some(number) = self.open_with(&cell) {
             let incident = self.incidents.get_mut(&number).expect("just found");
@@ -173,7 +196,7 @@ impl Incidents {
             if again {
                 incident.view.relapses += 1;
                 let step = IncidentStep::Relapsed { cell };
-                steps.push((
+                seen.steps.push((
                     incident.view.id.clone(),
                     step,
                     moved.change.evidence.clone(),
@@ -182,18 +205,29 @@ impl Incidents {
             return number;
         }
         let within = settings.grouping.max(moved.period * 2);
-        let joined = self.incidents.iter().rev().find(|(_, incident)| {
-            incident.view.phase != IncidentPhase::Closed
-                && incident.view.target == cell.target
-                && (incident.has(&cell.feature)
-                    || incident.is_near(onset, within)
-                        && incident.is_connected(&cell.feature, catalogue))
+        let open = self.incidents.iter().filter(|(_, incident)| {
+            incident.view.phase != IncidentPhase::Closed && incident.view.target == cell.target
         });
-        if let Some(number) = joined.map(|(number, _)| *number) {
+        let near = open.clone().filter(|(_, incident)| {
+            incident.is_near(onset.first, within) && incident.is_related(&cell.feature, catalogue)
+        });
+        let near: Vec<u32> = near.map(|(number, _)| *number).collect();
+        let joined = match near.split_first() {
+            Some((oldest, others)) => {
+                self.merge(others, *oldest, moved.at, seen);
+                Some(*oldest)
+            }
+            None => {
+                let mut has = open.rev();
+                let has = has.find(|(_, incident)| incident.has(&cell.feature));
+                has.map(|(number, _)| *number)
+            }
+        };
+        if let Some(number) = joined {
             let incident = self.incidents.get_mut(&number).expect("just found");
             incident.join(moved, onset, catalogue);
             let step = IncidentStep::Widened { cell };
-            steps.push((
+            seen.steps.push((
                 incident.view.id.clone(),
                 step,
                 moved.change.evidence.clone(),
@@ -202,7 +236,8 @@ impl Incidents {
         }
         let incident = Incident::open(moved, onset);
         let id = incident.view.id.clone();
-        steps.push((id, IncidentStep::Opened, moved.change.evidence.clone()));
+        seen.steps
+            .push((id, IncidentStep::Opened, moved.change.evidence.clone()));
         let number = self.next;
         self.next += 1;
         self.incidents.insert(number, incident);
@@ -275,7 +310,7 @@ impl Incidents {
 }
 
 impl Incident {
-    fn open(moved: Moved<'_>, onset: Timestamp) -> Self {
+    fn open(moved: Moved<'_>, onset: Onset) -> Self {
         let CellKey {
             target, feature, ..
         } = moved.cell;
@@ -287,12 +322,13 @@ impl Incident {
             cells: vec![moved.cell.clone()],
             blocked: Vec::new(),
             onset_low: moved.change.onset_low,
-            onset,
+            onset: onset.first,
             detected: moved.at,
             recover_first: None,
             first_pass: None,
             resolved: None,
             closed: None,
+            merged_into: None,
             relapses: 0,
             lost_sight: false,
             evidence: moved.change.evidence.clone(),
@@ -307,12 +343,14 @@ impl Incident {
         }
     }
 
+    /// Notes those of `steps` that are its own.
     fn note(&mut self, at: Timestamp, steps: &[Step]) {
-        if steps.is_empty() {
+        let mut own = steps.iter().filter(|(id, ..)| *id == self.view.id);
+        let Some(first) = own.next() else {
             return;
-        }
+        };
         let timeline = Arc::make_mut(&mut self.view.timeline);
-        for (_, step, evidence) in steps {
+        for (_, step, evidence) in std::iter::once(first).chain(own) {
             if timeline.len() >= TIMELINE_MAX {
                 timeline.remove(1);
                 self.view.timeline_dropped += 1;
@@ -325,33 +363,21 @@ impl Incident {
         }
     }
 
-    fn join(&mut self, moved: Moved<'_>, onset: Timestamp, catalogue: &Catalogue) {
+    fn join(&mut self, moved: Moved<'_>, onset: Onset, catalogue: &Catalogue) {
         self.cells
             .insert(moved.cell.clone(), (CellState::Down, onset));
         self.view.cells = self.cells.keys().cloned().collect();
-        if onset < self.view.onset {
-            self.view.onset = onset;
+        if onset.first < self.view.onset {
+            self.view.onset = onset.first;
             self.view.onset_low = moved.change.onset_low;
         }
         self.view
             .blocked
             .retain(|blocked| *blocked != moved.cell.feature);
-        self.view.root = self.root(catalogue);
-    }
-
-    /// The most upstream feature with failures of its own; among equals the first to fail.
-    fn root(&self, catalogue: &Catalogue) -> FeatureId {
-        let features: BTreeSet<&FeatureId> = self.cells.keys().map(|cell| &cell.feature).collect();
-        let is_upstream = |feature: &FeatureId| {
-            let above = catalogue.upstream(feature);
-            !features.iter().any(|other| above.contains(*other))
-        };
-        let candidates = self
-            .cells
-            .iter()
-            .filter(|(cell, _)| is_upstream(&cell.feature));
-        let first = candidates.min_by_key(|(cell, (_, onset))| (*onset, &cell.feature));
-        first.map_or_else(|| self.view.root.clone(), |(cell, _)| cell.feature.clone())
+        let cells = self.cells.iter().map(|(cell, (_, onset))| (cell, *onset));
+        if let Some(root) = cause::root(cells, catalogue) {
+            self.view.root = root;
+        }
     }
 
     fn enter(&mut self, moved: Moved<'_>) {
@@ -379,7 +405,7 @@ impl Incident {
         }
         self.view.first_pass = self.first_passes.values().copied().min();
         self.view.recover_first = self.view.recover_first.or(self.view.first_pass);
-        let lost = |(state, _): &(CellState, Timestamp)| *state == CellState::Unknown;
+        let lost = |(state, _): &(CellState, Onset)| *state == CellState::Unknown;
         self.view.lost_sight = self.cells.values().any(lost);
     }
 
@@ -402,15 +428,12 @@ impl Incident {
     }
 
     fn is_near(&self, onset: Timestamp, within: Duration) -> bool {
-        let mut onsets = self.cells.values().map(|(_, known)| *known);
+        let mut onsets = self.cells.values().map(|(_, known)| known.first);
         onsets.any(|known| known.distance(onset) <= within)
     }
 
-    fn is_connected(&self, feature: &FeatureId, catalogue: &Catalogue) -> bool {
-        let above = catalogue.upstream(feature);
+    fn is_related(&self, feature: &FeatureId, catalogue: &Catalogue) -> bool {
         let mut cells = self.cells.keys();
-        cells.any(|cell| {
-            above.contains(&cell.feature) || catalogue.upstream(&cell.feature).contains(feature)
-        })
+        cells.any(|cell| cell.feature == *feature || catalogue.is_related(&cell.feature, feature))
     }
 }

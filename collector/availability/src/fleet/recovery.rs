@@ -181,6 +181,18 @@ impl Outages {
         Some(due)
     }
 
+    /// Incident `from` turned out to be one with `into`: what it affected is that one's.
+    pub(crate) fn merge(&mut self, from: (u32, &IncidentId), into: (u32, &IncidentId)) {
+        for outage in self.outages.values_mut() {
+            if outage.open.remove(&from.0) {
+                outage.open.insert(into.0);
+                for row in outage.rows.values_mut() {
+                    row.merge(from, into);
+                }
+            }
+        }
+    }
+
     /// The outage of `target` ends when none of its incidents is open any more.
     pub(crate) fn end(
         &mut self,
@@ -361,6 +373,16 @@ impl Row {
             let known = spot.onset.filter(|_| spot.failed_in == Some(number));
             spot.onset = Some(known.map_or(onset, |known| known.min(onset)));
             spot.failed_in = Some(number);
+        }
+    }
+
+    fn merge(&mut self, from: (u32, &IncidentId), into: (u32, &IncidentId)) {
+        if self.incident == *from.1 {
+            self.incident = into.1.clone();
+        }
+        let failed = self.spots.values_mut().map(|spot| &mut spot.failed_in);
+        for number in failed.filter(|number| **number == Some(from.0)) {
+            *number = Some(into.0);
         }
     }
 

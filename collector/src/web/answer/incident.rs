@@ -24,7 +24,7 @@ pub struct IncidentAnswer {
     pub id: IncidentId,
     /// How far it is.
     pub phase: IncidentPhase,
-    /// The most upstream of its features.
+    /// The feature that names its common cause: the most upstream of its features.
     pub root: FeatureId,
     /// The features that were down in it, in some region.
     pub features: Vec<FeatureId>,
@@ -43,8 +43,10 @@ pub struct IncidentAnswer {
     /// Start of the last unbroken streak of passes, once all its cells are up; null also where
     /// nobody measures them any more.
     pub resolved: Option<Time>,
-    /// When the quiet period was over.
+    /// When the quiet period was over, or it was merged into another.
     pub closed: Option<Time>,
+    /// The older incident that it turned out to be one with, and that has its features now.
+    pub merged_into: Option<IncidentId>,
     /// How often a cell of it went down again.
     pub relapses: u32,
     /// Whether a cell of it is out of sight.
@@ -76,6 +78,7 @@ impl IncidentAnswer {
             first_pass: incident.first_pass.map(Time),
             resolved: incident.resolved.map(Time),
             closed: incident.closed.map(Time),
+            merged_into: incident.merged_into.clone(),
             relapses: incident.relapses,
             lost_sight: incident.lost_sight,
             evidence: incident.evidence.clone(),

@@ -161,6 +161,8 @@ fn timeline(
         let cell = match &event.step {
             IncidentStep::Widened { cell } | IncidentStep::Relapsed { cell } => Some(cell),
             IncidentStep::Opened
+            | IncidentStep::Absorbed { .. }
+            | IncidentStep::Merged { .. }
             | IncidentStep::Phase { .. }
             | IncidentStep::LostSight
             | IncidentStep::RegainedSight => None,

@@ -56,7 +56,8 @@ impl StripAnswer {
         let StripSource { strip, window, .. } = source;
         let in_time = |incident: &&IncidentView| {
             let over = incident.closed.or(incident.resolved);
-            over.is_none_or(|over| over >= strip.from)
+            // One that was merged is told by the one that has its features now.
+            incident.merged_into.is_none() && over.is_none_or(|over| over >= strip.from)
         };
         let transitions = source
             .transitions
@@ -153,7 +154,7 @@ pub struct StripIncidentAnswer {
     pub id: IncidentId,
     /// How far it is.
     pub phase: IncidentPhase,
-    /// The most upstream of its features.
+    /// The feature that names its common cause: the most upstream of its features.
     pub root: FeatureId,
     /// Whether the feature was down in it, and not merely blocked by it.
     pub down: bool,

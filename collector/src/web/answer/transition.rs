@@ -106,6 +106,8 @@ impl TransitionAnswer {
                         blank.of_cell(cell)
                     }
                     IncidentStep::Opened
+                    | IncidentStep::Absorbed { .. }
+                    | IncidentStep::Merged { .. }
                     | IncidentStep::Phase { .. }
                     | IncidentStep::LostSight
                     | IncidentStep::RegainedSight => blank,
@@ -199,6 +201,8 @@ pub(super) const fn incident_word(step: &IncidentStep) -> &'static str {
     match step {
         IncidentStep::Opened => "opened",
         IncidentStep::Widened { .. } => "widened",
+        IncidentStep::Absorbed { .. } => "absorbed",
+        IncidentStep::Merged { .. } => "merged",
         IncidentStep::Relapsed { .. } => "relapsed",
         IncidentStep::Phase { phase } => match phase {
             IncidentPhase::Open => "open",
@@ -227,7 +231,15 @@ mod tests {
             region: RegionId::new("kr-seoul").unwrap(),
         };
         let widened = IncidentStep::Widened { cell };
-        for (step, of) in [(IncidentStep::Opened, None), (widened, Some(&feature))] {
+        let merged = IncidentStep::Merged {
+            into: IncidentId::new(Timestamp::EPOCH, &target, &feature),
+        };
+        let steps = [
+            (IncidentStep::Opened, None),
+            (widened, Some(&feature)),
+            (merged, None),
+        ];
+        for (step, of) in steps {
             let answer = TransitionAnswer::new(&Transition {
                 at: Timestamp::EPOCH,
                 change: Change::Incident {

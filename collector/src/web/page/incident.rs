@@ -84,7 +84,10 @@ fn table(context: &PageContext, incidents: &[IncidentAnswer]) -> Markup {
                                     (context.feature_name(&incident.root))
                                 }
                             }
-                            td { (icon) " " strong { (lang.incident_phase(incident.phase)) } }
+                            td {
+                                (icon) " " strong { (lang.incident_phase(incident.phase)) }
+                                (merged_into(context, incident))
+                            }
                             td { (figures::time(incident.onset, context.now, &context.zone)) }
                             td { (lasted(context, incident)) }
                             td { (scope(incident, lang)) }
@@ -188,7 +191,21 @@ fn subject(context: &PageContext, incident: &IncidentAnswer) -> Markup {
                 @if incident.lost_sight {
                     p.labels { span.label { (lang.pick("일부가 시야에서 벗어남", "Partly out of sight")) } }
                 }
+                (merged_into(context, incident))
                 p { small.mono { (incident.id) } }
+            }
+        }
+    }
+}
+
+/// Where it went, if it turned out to be one with an earlier incident.
+fn merged_into(context: &PageContext, incident: &IncidentAnswer) -> Markup {
+    html! {
+        @if let Some(into) = &incident.merged_into {
+            p.labels data-part="merged" {
+                a.label href=(context.link(&format!("/incidents/{into}"))) {
+                    (context.lang.pick("앞선 사고에 합쳐짐", "Merged into an earlier incident"))
+                }
             }
         }
     }

@@ -117,6 +117,14 @@ impl Lang {
         match word {
             "opened" => self.pick("사고 시작", "Incident opened"),
             "widened" => self.pick("사고가 여기로 번짐", "Incident widened to here"),
+            "absorbed" => self.pick(
+                "다른 사고와 하나로 밝혀짐",
+                "Another incident turned out to be this one",
+            ),
+            "merged" => self.pick(
+                "앞선 사고와 하나로 밝혀짐",
+                "Turned out to be one with an earlier incident",
+            ),
             "relapsed" => self.pick("사고 재발", "Incident relapsed"),
             "open" => self.pick("사고 진행 중", "Incident open"),
             "recovering" => self.pick("사고 복구 중", "Incident recovering"),
@@ -294,6 +302,8 @@ mod tests {
         for word in [
             "opened",
             "widened",
+            "absorbed",
+            "merged",
             "relapsed",
             "open",
             "recovering",
