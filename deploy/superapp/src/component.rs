@@ -255,6 +255,38 @@ impl Component {
         }
     }
 
+    /// The feature in which users miss it first: of those that fail without it the one that most
+    /// people use or that rests on the least besides; where none fails, the one that degrades.
+    ///
+    /// Catalogues know components by it: what else needs the component depends on this feature, or
+    /// `shares` it. Components that are missed by the same users look alike from outside.
+    pub const fn first_feature(self) -> PlatformFeature {
+        match self {
+            // Without the cache signing in is slow, and nothing fails.
+            Self::Account | Self::Cache => PlatformFeature::AccountLogin,
+            Self::Relay => PlatformFeature::TalkMessageText,
+            Self::MediaStore => PlatformFeature::TalkMessageImage,
+            Self::Push | Self::PushGateway => PlatformFeature::TalkPushSend,
+            Self::BizMessage => PlatformFeature::TalkChannelUse,
+            Self::BoardDb => PlatformFeature::TalkBoardNotice,
+            Self::CallSignal | Self::Turn => PlatformFeature::TalkCallVoice,
+            Self::CalendarDb => PlatformFeature::TalkCalendar,
+            Self::CertStore => PlatformFeature::TalkWallet,
+            Self::Search => PlatformFeature::EntMelonSearch,
+            Self::BigData => PlatformFeature::EntMelonChart,
+            Self::PayCore => PlatformFeature::PayCore,
+            Self::BankNetwork => PlatformFeature::PayTransferAccount,
+            Self::BankCore => PlatformFeature::BankApp,
+            Self::MapCore => PlatformFeature::MapCore,
+            Self::TransitFeed => PlatformFeature::MapTransit,
+            // Nobody gets a taxi whose driver hears of nobody.
+            Self::Dispatch => PlatformFeature::MobilityTaxiDriverApp,
+            Self::LockIot => PlatformFeature::MobilityTBike,
+            Self::ParkingEdge => PlatformFeature::MobilityParkingKiosk,
+            Self::Cdn => PlatformFeature::DaumNews,
+        }
+    }
+
     /// Whether something is accepted by it and delivered later, so that it can get lost in it: a
     /// message, an offer, or money that never settles.
     pub const fn delivers(self) -> bool {
