@@ -16,62 +16,16 @@ use crate::multipart::{self, FormPart, PartContent};
 use crate::sketch::placeholder;
 use crate::template::{Part, Template, ValueTemplate};
 
+mod error;
 mod net;
 mod told;
 
+pub use error::RenderError;
 pub use net::{PreparedDns, PreparedNet, PreparedServer};
 pub(crate) use told::{ToldNet, tell_net};
 
 /// Longest rendered text in bytes: a request that a person would write is far below.
 const RENDERED_BYTES_MAX: usize = 1024 * 1024;
-
-/// Why something cannot be rendered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RenderError {
-    /// A variable is not set.
-    #[error("`{name}` is not set")]
-    Unset {
-        /// The name as written.
-        name: String,
-    },
-    /// An expression has no value.
-    #[error("`{{{{ {expression} }}}}` has no value: {reason}")]
-    Expression {
-        /// The expression as written.
-        expression: String,
-        /// Why, without any value.
-        reason: String,
-    },
-    /// A table or a list stands where text is needed.
-    #[error("`{{{{ {expression} }}}}` is {kind}, but text is needed here")]
-    NotText {
-        /// The expression as written.
-        expression: String,
-        /// What it is.
-        kind: &'static str,
-    },
-    /// A value would break a header in two.
-    #[error("the value of header `{name}` has a character that no header may have")]
-    Header {
-        /// The header.
-        name: String,
-    },
-    /// The URL does not begin as it must.
-    #[error("the URL must begin with {expected}")]
-    Url {
-        /// The schemes that are allowed here.
-        expected: &'static str,
-    },
-    /// It is no place to go to.
-    #[error("the step does not say where to go: it must have {expected}")]
-    Place {
-        /// What is missing.
-        expected: &'static str,
-    },
-    /// The text is too long.
-    #[error("the rendered text is longer than {RENDERED_BYTES_MAX} bytes")]
-    TooLong,
-}
 
 /// What one actor sends in one step.
 #[derive(Clone, PartialEq, Eq)]

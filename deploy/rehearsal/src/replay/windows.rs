@@ -181,7 +181,9 @@ fn broken(judge: &Judge<'_>, outages: &[Outage], spans: &[Span], at: usize) -> F
     {
         problems.push(late("begun", onset, span.from, lag.run));
     }
-    if outage.recovered.is_some_and(|at| at < end) && lasted > lag.down {
+    // In sight again it counts as working until the rule is sure that it does not.
+    let works_for = outage.recovered.map(|at| end.since(at));
+    if works_for.is_some_and(|counted| counted > lag.down) {
         problems.push("it counted as recovered while it was broken".to_owned());
     }
     if let Some(works) = works_from {

@@ -8,7 +8,7 @@ use bongsu_language::SourceFile;
 use bongsu_model::{ClaimedState, Clock, Comparison, FeatureId, FeatureState};
 use bongsu_rehearsal::layout::Journeys;
 use bongsu_rehearsal::replay::{self, Outcome, Play, Progress, Verdict};
-use bongsu_rehearsal::scenario::{self, Scenario, instant};
+use bongsu_rehearsal::scenario::{self, ExpectedRow, Scenario, instant};
 
 /// Money cannot be moved for three quarters of an hour; the owner says that it can after half.
 const OUTAGE: &str = "format = 1\nscenario = \"money\"\nzone = \"Asia/Seoul\"\n\
@@ -41,10 +41,12 @@ async fn a_replayed_outage_is_measured_where_it_was_injected() {
         SourceFile::new("money.csv", ROWS),
     ];
     let scenario = scenario::load(&files).unwrap();
-    let mut outcome = played(&scenario, SPEEDS[0], None).await;
+    let expected = SourceFile::new("money.expected.csv", EXPECTED);
+    let expected = scenario::load_expected(&expected, &scenario).unwrap();
+    let mut outcome = played(&scenario, &expected, SPEEDS[0], None).await;
     for slower in &SPEEDS[1..] {
         if !outcome.is_explained() {
-            outcome = played(&scenario, *slower, None).await;
+            outcome = played(&scenario, &expected, *slower, None).await;
         }
     }
     let text = replay::text(&outcome, &scenario);
@@ -102,7 +104,7 @@ async fn what_is_owed_when_a_replay_ends_in_the_outage_is_paid_afterwards() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let files = [SourceFile::new("money.toml", LEFT_BEHIND)];
     let scenario = scenario::load(&files).unwrap();
-    let outcome = played(&scenario, SPEEDS[0], Some("2022-10-15T15:30")).await;
+    let outcome = played(&scenario, &[], SPEEDS[0], Some("2022-10-15T15:30")).await;
     let text = replay::text(&outcome, &scenario);
     assert!(outcome.owed_at_end > 0, "{text}");
     assert_eq!(outcome.owed, [], "{text}");
@@ -115,7 +117,12 @@ async fn what_is_owed_when_a_replay_ends_in_the_outage_is_paid_afterwards() {
     assert_eq!(owed, serde_json::json!([]));
 }
 
-async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome {
+async fn played(
+    scenario: &Scenario,
+    expected: &[ExpectedRow],
+    speed: f64,
+    until: Option<&str>,
+) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let play = Play {
         speed,
@@ -130,9 +137,7 @@ async fn played(scenario: &Scenario, speed: f64, until: Option<&str>) -> Outcome
     };
     let machine: Arc<dyn Clock> = Arc::new(bongsu_probes::SystemClock::new());
     let mut happened = 0;
-    let expected = SourceFile::new("money.expected.csv", EXPECTED);
-    let expected = scenario::load_expected(&expected, scenario).unwrap();
-    let played = replay::run(&play, scenario, &expected, machine, |progress| {
+    let played = replay::run(&play, scenario, expected, machine, |progress| {
         happened += usize::from(matches!(progress, Progress::Happened(_)));
     });
     let played = tokio::time::timeout(Duration::from_secs(240), played).await;

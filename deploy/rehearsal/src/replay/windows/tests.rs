@@ -76,11 +76,14 @@ fn what_is_missed_late_early_or_false_is_told() {
     let before = [change("10:25", MajorOutage, Some("09:56"))];
     let text = told("11:30", &before);
     assert!(text.contains("begun 4.0 min too early"), "{text}");
-    let early = [
-        change("10:25", MajorOutage, Some("10:04")),
-        change("11:30", Operational, None),
-    ];
-    assert!(told("13:00", &early).contains("while it was broken"));
+    let recovered = |time| {
+        let down = change("10:25", MajorOutage, Some("10:04"));
+        [down, change(time, Operational, None)]
+    };
+    let early = told("13:00", &recovered("11:24"));
+    assert!(early.contains("while it was broken"), "{early}");
+    let in_sight = told("13:00", &recovered("11:26"));
+    assert_eq!(in_sight, "", "the rule is not sure again yet");
     let stuck = [change("10:25", MajorOutage, Some("10:04"))];
     assert_eq!(told("12:30", &stuck), "", "it is still being confirmed");
     let false_one = [change("09:30", MajorOutage, Some("09:25"))];
