@@ -151,13 +151,13 @@ impl Debts {
         }
     }
 
-    /// The debt that is to be paid now, of a target that is not in `busy`: those that failed
-    /// least often go first, so that one that can never be paid holds up no other, then the
-    /// oldest. It is being paid from here until it is paid, put off or failed.
-    pub(crate) fn begin_payment(&self, busy: &[TargetName]) -> Option<Debt> {
+    /// The debt that is to be paid now, of those that `may` be: those that failed least often go
+    /// first, so that one that can never be paid holds up no other, then the oldest. It is being
+    /// paid from here until it is paid, put off or failed.
+    pub(crate) fn begin_payment(&self, may: impl Fn(&Debt) -> bool) -> Option<Debt> {
         let now = self.clock.monotonic();
         let mut book = self.lock();
-        let run = book.next_payable(busy, now)?.run;
+        let run = book.next_payable(may, now)?.run;
         book.set(run, Standing::BeingPaid).cloned()
     }
 

@@ -22,8 +22,11 @@ pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
     let mut payments = Payments::default();
     loop {
         while !stop.is_cancelled() {
-            let busy = payments.pace.busy(shared.clock.monotonic());
-            let Some(debt) = shared.debts.begin_payment(&busy) else {
+            let now = shared.clock.monotonic();
+            let payable = shared
+                .debts
+                .begin_payment(|debt| payments.pace.allows(debt, now));
+            let Some(debt) = payable else {
                 break;
             };
             let paying = pay_one(shared.clone(), debt.clone(), stop.clone());
@@ -55,7 +58,7 @@ struct Payments {
 
 impl Payments {
     fn begin(&mut self, debt: Debt, paying: impl Future<Output = Payment> + Send + 'static) {
-        self.pace.begun(debt.target.clone());
+        self.pace.begun(&debt);
         let id = self.going.spawn(paying).id();
         self.debts.insert(id, debt);
     }
@@ -78,7 +81,7 @@ impl Payments {
             }
         };
         let now = shared.clock.monotonic();
-        self.pace.ended(&debt.target, payment, now);
+        self.pace.ended(&debt, payment, now);
     }
 }
 
@@ -273,9 +276,9 @@ mod tests {
         let done = payments.going.join_next_with_id().await.unwrap();
         payments.take_in(&shared, done).await;
         assert!(shared.accounts().lease_named(&wanted).is_ok());
-        let busy = payments.pace.busy(shared.clock.monotonic());
-        assert_eq!(busy, [debt.target]);
+        let now = shared.clock.monotonic();
+        assert!(!payments.pace.allows(&debt, now), "its target rests");
         assert_eq!(shared.debts.counts().open, 1, "it stays owed");
-        assert_eq!(shared.debts.begin_payment(&[]), None, "not at once");
+        assert_eq!(shared.debts.begin_payment(|_| true), None, "not at once");
     }
 }

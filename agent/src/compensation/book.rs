@@ -110,13 +110,17 @@ impl Book {
         Some(open.tries - 1)
     }
 
-    /// The debt that may be tried at `now`, of a target that is not in `busy`: those that failed
-    /// least often go first, so that one that can never be paid holds up no other, then the oldest.
-    pub(super) fn next_payable(&self, busy: &[TargetName], now: Monotonic) -> Option<&Debt> {
+    /// The debt to be tried at `now`, of those that `may` be: those that failed least often go
+    /// first, so that one that can never be paid holds up no other, then the oldest.
+    pub(super) fn next_payable(
+        &self,
+        may: impl Fn(&Debt) -> bool,
+        now: Monotonic,
+    ) -> Option<&Debt> {
         self.open
             .values()
             .filter(|open| matches!(open.standing, Standing::Payable(from) if from <= now))
-            .filter(|open| !busy.contains(&open.debt.target))
+            .filter(|open| may(&open.debt))
             .min_by_key(|open| (open.tries, open.debt.since))
             .map(|open| &open.debt)
     }

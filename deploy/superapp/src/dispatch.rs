@@ -28,8 +28,10 @@ const RIDES_OPEN_MAX: usize = 8;
 /// How long a driver may think about an offer, and how long drivers are looked for.
 const OFFER_LASTS: Duration = Duration::from_secs(3);
 const SEARCH_LASTS: Duration = Duration::from_secs(5);
-/// How long a taxi needs to the rider, and when a ride that nobody takes or cancels is over.
+/// How long a taxi needs to the rider.
 const ARRIVES_AFTER: Duration = Duration::from_secs(60);
+/// When a ride that nobody takes or cancels is over, by the clock on the wall: nobody waits for
+/// that, so that it need not go by as slowly as what users and platform do with each other.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1800);
 /// How far from the rider a taxi begins, in degrees each way: about 1.4 km.
 const STARTS_AWAY: f64 = 0.01;
@@ -188,7 +190,7 @@ pub(crate) struct Dispatch(Mutex<State>);
 
 impl Dispatch {
     /// Lets happen what is due; says what is to be told.
-    pub(crate) fn advance(&self, now: Monotonic, counts: &Counts) -> Vec<Notice> {
+    pub(crate) fn advance(&self, now: (Timestamp, Monotonic), counts: &Counts) -> Vec<Notice> {
         self.state().advance(now, counts)
     }
 

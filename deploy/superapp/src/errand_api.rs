@@ -89,7 +89,8 @@ fn errands(caller: &Caller) -> &Errands {
     let world = &*caller.world;
     let region = &caller.place.region;
     let lost = |kind| world.faults.loses(needs(kind), [region, region]);
-    world.errands.advance(world.clock.monotonic(), lost);
+    let now = (world.clock.wall(), world.clock.monotonic());
+    world.errands.advance(now, lost);
     &world.errands
 }
 
@@ -107,7 +108,7 @@ async fn order(
     }
     let way = map_core::way(asked.from, asked.to).map_err(no_way)?;
     let what = (asked.client_ref, map_core::fare(way));
-    let now = world.clock.monotonic();
+    let now = (world.clock.wall(), world.clock.monotonic());
     let ordered = errands(caller).order((kind, &who.user_id), what, now);
     let (errand, is_new) = ordered.ok_or_else(|| {
         let text = "8 of your errands are not over: cancel one first";

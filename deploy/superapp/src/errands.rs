@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bongsu_model::Monotonic;
+use bongsu_model::{Monotonic, Timestamp};
 
 /// Most errands kept; what is over is forgotten first, then the oldest.
 const ERRANDS_MAX: usize = 1024;
 /// Most errands of one user that are not over.
 const ERRANDS_OPEN_MAX: usize = 8;
-/// How long an errand is known, and when one that nobody cancels is over.
+/// How long an errand is known.
 const KNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
+/// When one that nobody cancels is over, by the clock on the wall, as a ride is.
 const ABANDONED_AFTER: Duration = Duration::from_secs(1800);
 /// How long it takes until a driver has it.
 const TAKEN_AFTER: Duration = Duration::from_millis(200);
@@ -85,6 +86,7 @@ struct Kept {
     user_id: String,
     client_ref: String,
     price: u64,
+    ordered_at: Timestamp,
     ordered: Monotonic,
     state: ErrandState,
 }
@@ -101,11 +103,15 @@ pub(crate) struct Errands(Mutex<State>);
 
 impl Errands {
     /// Lets drivers take what is due, but for what is `lost`, and ends what nobody cancelled.
-    pub(crate) fn advance(&self, now: Monotonic, lost: impl Fn(ErrandKind) -> bool) {
+    pub(crate) fn advance(
+        &self,
+        (today, now): (Timestamp, Monotonic),
+        lost: impl Fn(ErrandKind) -> bool,
+    ) {
         let mut state = self.state();
         for kept in state.kept.values_mut() {
             let waited = now.since(kept.ordered);
-            if kept.state.is_open() && waited >= ABANDONED_AFTER {
+            if kept.state.is_open() && today.since(kept.ordered_at) >= ABANDONED_AFTER {
                 kept.state = ErrandState::Abandoned;
             }
             if kept.state == ErrandState::Requested && waited >= TAKEN_AFTER && !lost(kept.kind) {
@@ -122,7 +128,7 @@ impl Errands {
         &self,
         (kind, user_id): (ErrandKind, &str),
         (client_ref, price): (String, u64),
-        now: Monotonic,
+        (ordered_at, ordered): (Timestamp, Monotonic),
     ) -> Option<(Errand, bool)> {
         let mut state = self.state();
         let own = || {
@@ -146,7 +152,8 @@ impl Errands {
             user_id: user_id.to_owned(),
             client_ref,
             price,
-            ordered: now,
+            ordered_at,
+            ordered,
             state: ErrandState::Requested,
         };
         let errand = view(id, &kept);
@@ -250,10 +257,19 @@ mod tests {
         Monotonic::from_origin(Duration::from_millis(millis))
     }
 
+    /// A moment of the first day, on which the clock on the wall stands still.
+    fn today(millis: u64) -> (Timestamp, Monotonic) {
+        (Timestamp::EPOCH, at(millis))
+    }
+
     #[test]
     fn an_errand_is_ordered_once_taken_and_cancelled() {
         let errands = Errands::default();
-        let order = |millis| errands.order(WHO, ("r".to_owned(), 9), at(millis)).unwrap();
+        let order = |millis| {
+            errands
+                .order(WHO, ("r".to_owned(), 9), today(millis))
+                .unwrap()
+        };
         let (errand, is_new) = order(0);
         assert!(is_new && !order(1).1);
         let state = || {
@@ -262,9 +278,9 @@ mod tests {
                 .unwrap()
                 .state
         };
-        errands.advance(at(500), |_| true);
+        errands.advance(today(500), |_| true);
         assert_eq!(state(), ErrandState::Requested);
-        errands.advance(at(500), |_| false);
+        errands.advance(today(500), |_| false);
         assert_eq!(state(), ErrandState::Taken);
         assert_eq!(
             errands.cancel(ErrandKind::Chauffeur, "u-a", &errand.id),
@@ -281,13 +297,16 @@ mod tests {
     #[test]
     fn errands_are_bounded_and_end_by_themselves() {
         let errands = Errands::default();
-        let order = |n: usize| errands.order(WHO, (n.to_string(), 9), at(0));
+        let order = |n: usize| errands.order(WHO, (n.to_string(), 9), today(0));
         for n in 0..ERRANDS_OPEN_MAX {
             order(n).unwrap();
         }
         assert_eq!(order(99), None);
-        errands.advance(at(1_800_000), |_| false);
-        assert!(errands.open(at(1_800_000)).is_empty());
+        let over = Timestamp::EPOCH + ABANDONED_AFTER;
+        errands.advance((over - Duration::from_millis(1), at(1)), |_| false);
+        assert_eq!(errands.open(at(1)).len(), ERRANDS_OPEN_MAX);
+        errands.advance((over, at(1)), |_| false);
+        assert!(errands.open(at(1)).is_empty());
         for n in 100..100 + ERRANDS_MAX {
             let errand = order(n).unwrap().0;
             errands

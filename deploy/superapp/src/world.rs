@@ -100,7 +100,7 @@ impl World {
 
     /// The dispatch, after what is due has happened and was told.
     pub(crate) fn dispatch(&self) -> &Dispatch {
-        let now = self.clock.monotonic();
+        let now = (self.clock.wall(), self.clock.monotonic());
         let notices = self.unadvanced.advance(now, &self.counts);
         mobility_api::tell(self, notices);
         &self.unadvanced

@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    pub(super) fn advance(&mut self, now: Monotonic, counts: &Counts) -> Vec<Notice> {
+    pub(super) fn advance(&mut self, now: (Timestamp, Monotonic), counts: &Counts) -> Vec<Notice> {
         let open: Vec<u64> = self
             .rides
             .iter()
@@ -150,10 +150,14 @@ impl State {
     }
 
     /// Moves one ride on; gives the offer that is made for it, if one is.
-    fn advance_one(&mut self, id: u64, now: Monotonic, counts: &Counts) -> Option<Notice> {
+    fn advance_one(
+        &mut self,
+        id: u64,
+        (today, now): (Timestamp, Monotonic),
+        counts: &Counts,
+    ) -> Option<Notice> {
         let kept = self.rides.get_mut(&id)?;
-        let waited = now.since(kept.called);
-        if waited >= ABANDONED_AFTER {
+        if today.since(kept.called_at) >= ABANDONED_AFTER {
             kept.state = RideState::Abandoned;
             counts.add(Count::RidesAbandoned);
             return None;
@@ -164,7 +168,7 @@ impl State {
                     kept.asked
                         .extend(kept.offer.take().map(|offer| offer.driver));
                 }
-                if waited >= SEARCH_LASTS {
+                if now.since(kept.called) >= SEARCH_LASTS {
                     kept.state = RideState::NoDrivers;
                     kept.offer = None;
                     return None;

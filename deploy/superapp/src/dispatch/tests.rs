@@ -45,7 +45,7 @@ fn called(dispatch: &Dispatch, rider: &str, run: &str, millis: u64) -> Ride {
 }
 
 fn advance(dispatch: &Dispatch, millis: u64) -> Vec<Notice> {
-    dispatch.advance(at(millis), &Counts::default())
+    dispatch.advance((Timestamp::EPOCH, at(millis)), &Counts::default())
 }
 
 /// The offer in the only notice, and whom it is for.
@@ -243,8 +243,10 @@ fn rides_are_bounded_and_those_nobody_ends_end_by_themselves() {
     }
     assert_eq!(dispatch.rides("rider", None).len(), RIDES_PER_RIDER_MAX);
     assert_eq!(dispatch.rides("rider", None)[0].id, matched.id);
-    let abandoned = u64::try_from(ABANDONED_AFTER.as_millis()).unwrap();
-    dispatch.advance(at(abandoned), &counts);
+    let over = Timestamp::EPOCH + ABANDONED_AFTER;
+    dispatch.advance((over - Duration::from_millis(1), at(10_000)), &counts);
+    assert!(state(&dispatch, &matched).is_open());
+    dispatch.advance((over, at(10_000)), &counts);
     assert_eq!(state(&dispatch, &matched), RideState::Abandoned);
     assert_eq!(counts.get(Count::RidesAbandoned), 1);
 }
