@@ -56,7 +56,10 @@ impl Measured {
             (Some(open), FeatureState::Operational | FeatureState::Degraded) => {
                 open.recovered = Some(transition.at);
             }
-            (Some(open), _) if open.onset.is_none() => open.onset = *onset,
+            // Behind something else it was out before it was seen to fail by itself.
+            (Some(open), _) if open.onset.is_none() => {
+                open.onset = onset.filter(|onset| *onset <= open.detected);
+            }
             (Some(_), _) => {}
             (None, _) if is_out => outages.push(Outage {
                 detected: transition.at,

@@ -64,6 +64,22 @@ fn an_outage_that_lies_where_it_was_injected_is_explained() {
 }
 
 #[test]
+fn what_was_behind_something_else_is_out_since_then_however_late_it_is_seen_to_fail() {
+    let mut blocked = change("10:20", FeatureState::Unknown, None);
+    if let Change::Feature { blocked_by, .. } = &mut blocked.change {
+        *blocked_by = Some(FeatureId::new("account.login").unwrap());
+    }
+    let story = [
+        blocked,
+        change("11:20", MajorOutage, Some("11:10")),
+        change("12:40", Operational, None),
+    ];
+    assert_eq!(problems("13:00", &story), [] as [&str; 0]);
+    let outage = windows("13:00", &story)[0].measured.unwrap();
+    assert_eq!((outage.detected, outage.onset), (at("10:20"), None));
+}
+
+#[test]
 fn what_is_missed_late_early_or_false_is_told() {
     let told = |until: &str, story: &[Transition]| problems(until, story).join("; ");
     assert!(told("13:00", &[]).contains("never measured"));
