@@ -20,9 +20,10 @@ pub enum Verdict {
     Met,
     /// Not so, but what is injected changed so shortly before that the rule cannot be sure yet.
     WithinLag,
-    /// The stand-in platform does not offer the feature, or no journey measures it.
+    /// The stand-in platform does not offer the feature, or no journey measures it; and no row
+    /// names it.
     NotThere,
-    /// Nothing is expected of it: it fails at times.
+    /// Nothing is expected of it: it fails at times, or anything may be measured.
     Open,
     /// Not as expected.
     Unexplained,
@@ -138,7 +139,7 @@ impl Judge<'_> {
         };
         ExpectedRow {
             at: self.at,
-            of: Whose::Feature(feature.clone()),
+            of: Whose::Rest,
             region: None,
             measured,
             seen: None,
@@ -186,7 +187,11 @@ impl Judge<'_> {
             .claimed
             .is_none_or(|wanted| claimed == Some(wanted));
         let verdict = if measured.is_none() {
-            Verdict::NotThere
+            // What a row names must be there to be judged.
+            match expected.of {
+                Whose::Feature(_) => Verdict::Unexplained,
+                Whose::Rest => Verdict::NotThere,
+            }
         } else if !is_claimed {
             // What was claimed is in the files: no rule has to be sure of it.
             Verdict::Unexplained
@@ -220,7 +225,7 @@ impl Judge<'_> {
     }
 
     /// Whether what is injected changed so shortly before that the rule cannot be sure yet.
-    fn is_within_lag(&self, spans: &[Span]) -> bool {
+    pub(super) fn is_within_lag(&self, spans: &[Span]) -> bool {
         let Some((newest, before)) = spans.split_last() else {
             return false;
         };
@@ -233,12 +238,20 @@ impl Judge<'_> {
         match span.lie {
             Lie::Broken => self.lag.down,
             // Passes were mixed in where it failed at times.
-            Lie::Works if before.iter().any(|span| span.lie == Lie::Impaired) => {
-                self.lag.up_partial
-            }
+            Lie::Works if self.is_partial(before) => self.lag.up_partial,
             Lie::Works => self.lag.up,
             Lie::Impaired => self.lag.up_partial,
         }
+    }
+
+    /// Whether the outage that `before` ends with failed at times only. One that it worked after
+    /// for as long as the rule takes to be sure is another outage.
+    fn is_partial(&self, before: &[Span]) -> bool {
+        let is_over = |span: &Span| {
+            span.lie == Lie::Works && span.until.since(span.from) >= self.lag.up_partial
+        };
+        let mut outage = before.iter().rev().take_while(|span| !is_over(span));
+        outage.any(|span| span.lie == Lie::Impaired)
     }
 }
 

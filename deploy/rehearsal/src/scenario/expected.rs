@@ -29,7 +29,7 @@ pub struct ExpectedRow {
     pub of: Whose,
     /// As which region sees it; over all regions if none is named.
     pub region: Option<RegionId>,
-    /// What may be measured; at least one.
+    /// What may be measured; empty where anything may.
     pub measured: Vec<Wanted>,
     /// For how many hundredths of the 24 hours before it must at least be known how it was, if
     /// that is a point of the row.
@@ -41,6 +41,9 @@ pub struct ExpectedRow {
     /// Why.
     pub reason: String,
 }
+
+/// The word for a row whose measurement is a matter of luck: it is shown and not judged.
+const ANY: &str = "any";
 
 const COLUMNS: &[&str] = &[
     "at",
@@ -118,10 +121,18 @@ fn row(
         Some((states, share)) => (states, seen(text, measured, share)),
         None => (measured.text.as_str(), Some(None)),
     };
-    let states: Vec<Option<Wanted>> = states
-        .split('|')
-        .map(|word| wanted(text, measured, word.trim()))
-        .collect();
+    let words: Vec<&str> = states.split('|').map(str::trim).collect();
+    let states = if words == [ANY] {
+        Some(Vec::new())
+    } else {
+        let states: Vec<_> = words.iter().map(|w| wanted(text, measured, w)).collect();
+        states.into_iter().collect()
+    };
+    if words == [ANY] && (seen != Some(None) || !comparison.text.is_empty()) {
+        let message = "where anything may be measured nothing more is expected of it";
+        let remedy = "leave out `seen` and the comparison, or write what may be measured";
+        text.wrong(&measured.span, Rule::InvalidValue, message, remedy);
+    }
     let is_regional = whose.as_ref().is_some_and(|(_, region)| region.is_some());
     for cell in [claimed, comparison] {
         if is_regional && !cell.text.is_empty() {
@@ -146,7 +157,7 @@ fn row(
         at: at?,
         of,
         region,
-        measured: states.into_iter().collect::<Option<_>>()?,
+        measured: states?,
         seen: seen?,
         claimed: claimed?,
         comparison: comparison?,
@@ -287,6 +298,9 @@ mod tests {
         assert_eq!(rows[0].claimed, Some(ClaimedState::Recovering));
         assert_eq!(rows[0].at, Timestamp::from_unix_seconds(1_665_898_200));
         assert_eq!((rows[0].seen, &rows[0].region), (None, &None));
+
+        let any = load("2022-10-16T14:30,talk.message.image,any,recovering,,b\n").unwrap();
+        assert_eq!(any[0].measured, [], "a matter of luck");
 
         let mistakes = load("never,Talk,broken,upp,maybe,\n").unwrap_err();
         assert_eq!(mistakes.len(), 6, "every cell is told: {mistakes:#?}");

@@ -97,7 +97,7 @@ impl Wanted {
             let known = known().collect::<Vec<_>>().join(", ");
             return Err((
                 format!("`{word}` is nothing that is measured"),
-                format!("{hint}known, with | between them: {known}"),
+                format!("{hint}known, with | between them: {known}; or `any` alone"),
             ));
         };
         match (wanted, by) {

@@ -1,5 +1,6 @@
 //! Boards that are as they must be, within the lag, or wrong.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bongsu_availability::{Confidence, Ledger, Windows};
@@ -10,7 +11,8 @@ use bongsu_model::{Claim, ClaimConfidence, ClaimText, OperatorId};
 use super::*;
 use crate::layout::Tempo;
 use crate::region::Shape;
-use crate::scenario::{EVERY, Scenario, instant, load};
+use crate::replay::speed_max;
+use crate::scenario::{EVERY, SHIPPED, Scenario, in_zone, instant, load, load_expected};
 
 /// Money is down from 10:00 to 12:00; messages fail at times from 10:00 on.
 const ROWS: &str = "time,track,on,change,source,confidence\n\
@@ -84,20 +86,60 @@ fn told() -> ClaimBook {
     book
 }
 
+/// What the scenario's boards are judged by.
+struct Bench {
+    scenario: Scenario,
+    catalogue: Catalogue,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            scenario: scenario(),
+            catalogue: catalogue(),
+        }
+    }
+
+    /// The rows of a board at an instant, by what is expected of it.
+    fn rows(&self, time: &str, shown: &Board, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
+        let timeline = Timeline::new(&self.scenario, 1);
+        let judge = Judge {
+            timeline: &timeline,
+            catalogue: &self.catalogue,
+            lag: lag(),
+            at: at(time),
+        };
+        judge.rows((shown, &told()), expected)
+    }
+}
+
+/// A row that is expected at half past eleven.
+fn expected(of: &str, measured: Vec<Wanted>) -> ExpectedRow {
+    let feature = || Whose::Feature(FeatureId::new(of).unwrap());
+    ExpectedRow {
+        at: at("11:30"),
+        of: if of == "*" { Whose::Rest } else { feature() },
+        region: None,
+        measured,
+        seen: None,
+        claimed: None,
+        comparison: None,
+        reason: "because".to_owned(),
+    }
+}
+
+fn row_of<'a>(rows: &'a [JudgedRow], id: &str, region: Option<&str>) -> &'a JudgedRow {
+    let mut rows = rows.iter().filter(|row| row.feature.as_str() == id);
+    rows.find(|row| row.region.as_ref().map(RegionId::as_str) == region)
+        .unwrap()
+}
+
+const MONEY: &str = "pay.transfer.account";
+
 /// The row of money at an instant, by what is injected.
 fn money(time: &str, state: FeatureState) -> JudgedRow {
-    let (scenario, catalogue) = (scenario(), catalogue());
-    let timeline = Timeline::new(&scenario, 1);
-    let judge = Judge {
-        timeline: &timeline,
-        catalogue: &catalogue,
-        lag: lag(),
-        at: at(time),
-    };
-    let rows = judge.rows((&board(&[("pay.transfer.account", state)]), &told()), &[]);
-    let mut rows = rows.into_iter();
-    rows.find(|row| row.feature.as_str() == "pay.transfer.account")
-        .unwrap()
+    let rows = Bench::new().rows(time, &board(&[(MONEY, state)]), &[]);
+    row_of(&rows, MONEY, None).clone()
 }
 
 #[test]
@@ -125,64 +167,50 @@ fn a_claim_is_held_against_the_measurement() {
 
 #[test]
 fn of_what_fails_at_times_nothing_is_expected_and_of_what_is_not_there_neither() {
-    let (scenario, catalogue) = (scenario(), catalogue());
-    let timeline = Timeline::new(&scenario, 1);
-    let judge = Judge {
-        timeline: &timeline,
-        catalogue: &catalogue,
-        lag: lag(),
-        at: at("11:30"),
-    };
     let shown = board(&[("talk.message.text", FeatureState::Degraded)]);
-    let rows = judge.rows((&shown, &told()), &[]);
-    let verdict = |id: &str| {
-        let row = rows.iter().find(|row| row.feature.as_str() == id);
-        row.unwrap().verdict
-    };
+    let rows = Bench::new().rows("11:30", &shown, &[]);
+    let verdict = |id| row_of(&rows, id, None).verdict;
     assert_eq!(verdict("talk.message.text"), Verdict::Open);
     assert_eq!(verdict("account.login"), Verdict::NotThere);
 }
 
 #[test]
 fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
-    let (scenario, catalogue) = (scenario(), catalogue());
-    let timeline = Timeline::new(&scenario, 1);
-    let judge = Judge {
-        timeline: &timeline,
-        catalogue: &catalogue,
-        lag: lag(),
-        at: at("11:30"),
-    };
-    let feature = FeatureId::new("pay.transfer.account").unwrap();
-    let expected = |claimed, comparison| ExpectedRow {
-        at: at("11:30"),
-        of: Whose::Feature(feature.clone()),
-        region: None,
-        measured: vec![Wanted::Down(None)],
-        seen: None,
+    let bench = Bench::new();
+    let shown = board(&[(MONEY, FeatureState::MajorOutage)]);
+    let down = |claimed, comparison| ExpectedRow {
         claimed,
         comparison,
-        reason: "because".to_owned(),
+        ..expected(MONEY, vec![Wanted::Down(None)])
     };
-    let shown = board(&[("pay.transfer.account", FeatureState::MajorOutage)]);
     let verdict = |row: ExpectedRow| {
-        let rows = judge.rows((&shown, &told()), &[row]);
+        let rows = bench.rows("11:30", &shown, &[row]);
         assert_eq!(rows.len(), 1);
         rows[0].verdict
     };
     let worse = Some(Comparison::MeasuredWorse);
-    assert_eq!(
-        verdict(expected(Some(ClaimedState::Up), worse)),
-        Verdict::Met
-    );
+    assert_eq!(verdict(down(Some(ClaimedState::Up), worse)), Verdict::Met);
     let same = Some(Comparison::Same);
-    assert_eq!(verdict(expected(None, same)), Verdict::Unexplained);
+    assert_eq!(verdict(down(None, same)), Verdict::Unexplained);
     let other = Some(ClaimedState::Down);
-    assert_eq!(verdict(expected(other, None)), Verdict::Unexplained);
-    let mut another_time = expected(None, None);
+    assert_eq!(verdict(down(other, None)), Verdict::Unexplained);
+    let mut another_time = down(None, None);
     another_time.at = at("11:31");
-    let by_injection = judge.rows((&shown, &told()), &[another_time]);
-    assert_eq!(by_injection.len(), catalogue.features().len());
+    let by_injection = bench.rows("11:30", &shown, &[another_time]);
+    assert_eq!(by_injection.len(), bench.catalogue.features().len());
+}
+
+#[test]
+fn where_anything_may_be_measured_nothing_is_met_and_what_a_row_names_must_be_there() {
+    let shown = board(&[("map.core", FeatureState::MajorOutage)]);
+    let rows = [
+        expected("map.core", Vec::new()),
+        expected("account.login", vec![Wanted::Up]),
+    ];
+    let rows = Bench::new().rows("11:30", &shown, &rows);
+    assert_eq!(row_of(&rows, "map.core", None).verdict, Verdict::Open);
+    let unseen = row_of(&rows, "account.login", None);
+    assert_eq!(unseen.verdict, Verdict::Unexplained);
 }
 
 fn cell(region: &str, state: CellState, overlays: Vec<Overlay>) -> CellView {
@@ -209,32 +237,18 @@ fn cell(region: &str, state: CellState, overlays: Vec<Overlay>) -> CellView {
 
 #[test]
 fn every_feature_that_no_row_names_is_held_against_the_row_of_the_rest() {
-    let (scenario, catalogue) = (scenario(), catalogue());
-    let timeline = Timeline::new(&scenario, 1);
-    let judge = Judge {
-        timeline: &timeline,
-        catalogue: &catalogue,
-        lag: lag(),
-        at: at("11:30"),
-    };
-    let named = FeatureId::new("pay.transfer.account").unwrap();
-    let row = |of, region: Option<&str>, measured| ExpectedRow {
-        at: at("11:30"),
-        of,
-        region: region.map(|id| RegionId::new(id).unwrap()),
-        measured: vec![measured],
-        seen: None,
-        claimed: None,
-        comparison: None,
-        reason: "because".to_owned(),
-    };
-    let expected = [
-        row(Whose::Feature(named), None, Wanted::Down(None)),
-        row(Whose::Rest, None, Wanted::Up),
-        row(Whose::Rest, Some("kr-busan"), Wanted::Unknown),
+    let bench = Bench::new();
+    let busan = Some("kr-busan");
+    let wanted = [
+        expected(MONEY, vec![Wanted::Down(None)]),
+        expected("*", vec![Wanted::Up]),
+        ExpectedRow {
+            region: busan.map(|id| RegionId::new(id).unwrap()),
+            ..expected("*", vec![Wanted::Unknown])
+        },
     ];
     let mut shown = board(&[
-        ("pay.transfer.account", FeatureState::MajorOutage),
+        (MONEY, FeatureState::MajorOutage),
         ("account.login", FeatureState::Operational),
         ("map.core", FeatureState::PartialOutage),
     ]);
@@ -243,56 +257,101 @@ fn every_feature_that_no_row_names_is_held_against_the_row_of_the_rest() {
         cell("kr-busan", CellState::Unknown, Vec::new()),
     ];
     shown.features[2].regions = vec![cell("kr-busan", CellState::Suspect, vec![Overlay::Partial])];
-    let rows = judge.rows((&shown, &told()), &expected);
-    assert_eq!(
-        rows.len(),
-        2 * catalogue.features().len(),
-        "none is left out"
-    );
-    let of = |id: &str, region: Option<&str>| {
-        let mut rows = rows.iter().filter(|row| row.feature.as_str() == id);
-        rows.find(|row| row.region.as_ref().map(RegionId::as_str) == region)
-            .unwrap()
-    };
-    assert_eq!(of("pay.transfer.account", None).verdict, Verdict::Met);
+    let rows = bench.rows("11:30", &shown, &wanted);
+    let features = bench.catalogue.features().len();
+    assert_eq!(rows.len(), 2 * features, "none is left out");
+    let of = |id, region| row_of(&rows, id, region);
+    assert_eq!(of(MONEY, None).verdict, Verdict::Met);
     assert_eq!(of("account.login", None).verdict, Verdict::Met);
     assert_eq!(of("map.core", None).verdict, Verdict::Unexplained);
-    let busan = Some("kr-busan");
     assert_eq!(of("account.login", busan).verdict, Verdict::Met);
     let partly = of("map.core", busan);
     assert_eq!(partly.measured, Some(FeatureState::Degraded));
     assert_eq!(partly.verdict, Verdict::Unexplained);
     // A feature that the region does not see at all.
-    let unseen = of("pay.transfer.account", busan);
+    let unseen = of(MONEY, busan);
     assert_eq!((unseen.verdict, unseen.claimed), (Verdict::NotThere, None));
 }
 
 #[test]
 fn a_board_that_did_not_see_enough_is_not_as_expected_however_well_it_looks() {
+    let wanted = [ExpectedRow {
+        seen: Some(95),
+        ..expected("account.login", vec![Wanted::Up])
+    }];
+    let verdict = |coverage| {
+        let mut shown = board(&[("account.login", FeatureState::Operational)]);
+        shown.features[0].availability.hours_24.coverage = coverage;
+        Bench::new().rows("11:30", &shown, &wanted)[0].verdict
+    };
+    assert_eq!(verdict(0.96), Verdict::Met);
+    assert_eq!(verdict(0.94), Verdict::Unexplained);
+}
+
+#[test]
+fn an_outage_that_is_over_for_sure_makes_no_later_one_partial() {
     let (scenario, catalogue) = (scenario(), catalogue());
     let timeline = Timeline::new(&scenario, 1);
     let judge = Judge {
         timeline: &timeline,
         catalogue: &catalogue,
         lag: lag(),
-        at: at("11:30"),
+        at: at("20:00"),
     };
-    let login = FeatureId::new("account.login").unwrap();
-    let expected = [ExpectedRow {
-        at: at("11:30"),
-        of: Whose::Feature(login),
-        region: None,
-        measured: vec![Wanted::Up],
-        seen: Some(95),
-        claimed: None,
-        comparison: None,
-        reason: "because".to_owned(),
-    }];
-    let verdict = |coverage| {
-        let mut shown = board(&[("account.login", FeatureState::Operational)]);
-        shown.features[0].availability.hours_24.coverage = coverage;
-        judge.rows((&shown, &told()), &expected)[0].verdict
+    let span = |from, until, lie| Span {
+        from: at(from),
+        until: at(until),
+        lie,
+        is_synthetic: false,
+        is_modelled: false,
     };
-    assert_eq!(verdict(0.96), Verdict::Met);
-    assert_eq!(verdict(0.94), Verdict::Unexplained);
+    use Lie::{Broken, Impaired, Works};
+    let after = |before: &[Span]| judge.confirmed_after(&span("15:00", "20:00", Works), before);
+    let broken = span("14:00", "15:00", Broken);
+    assert_eq!(after(&[broken]), lag().up);
+    let impaired = span("10:00", "12:00", Impaired);
+    assert_eq!(after(&[impaired, broken]), lag().up_partial);
+    let works = |until| span("12:00", until, Works);
+    let sure = [impaired, works("14:00"), broken];
+    assert_eq!(after(&sure), lag().up);
+    let unsure = [impaired, works("12:30"), span("12:30", "15:00", Broken)];
+    assert_eq!(after(&unsure), lag().up_partial);
+}
+
+/// A row that is expected before the rule can be sure cannot fail: whatever is measured is within
+/// the lag.
+#[test]
+fn every_row_of_a_shipped_scenario_is_expected_when_the_rule_can_be_sure() {
+    let catalogue = catalogue();
+    for shipped in SHIPPED {
+        let scenario = load(&shipped.files()).unwrap();
+        let expected = load_expected(&shipped.expected(), &scenario).unwrap();
+        let shape = Shape {
+            regions: scenario.regions,
+            agents: scenario.agents,
+            every: scenario.every,
+            ..Shape::default()
+        };
+        let boards: BTreeSet<_> = expected.iter().map(|row| row.at).collect();
+        for (seed, at) in (1..=5).flat_map(|seed| boards.iter().map(move |at| (seed, *at))) {
+            let timeline = Timeline::new(&scenario, seed);
+            let judge = Judge {
+                timeline: &timeline,
+                catalogue: &catalogue,
+                // Where runs come latest.
+                lag: Lag::of(&shape, Tempo::Hurried(speed_max(&scenario))),
+                at,
+            };
+            let rows = judge.rows((&board(&[]), &ClaimBook::default()), &expected);
+            let unsure = rows
+                .iter()
+                .filter(|row| {
+                    !row.wanted.is_empty() && judge.is_within_lag(&judge.spans(&row.feature))
+                })
+                .map(|row| row.feature.as_str());
+            let unsure: Vec<_> = unsure.collect();
+            let when = in_zone(at, &scenario.zone);
+            assert_eq!(unsure, [] as [&str; 0], "{} at {when}", shipped.name);
+        }
+    }
 }
