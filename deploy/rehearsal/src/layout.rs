@@ -110,10 +110,15 @@ impl Journeys {
     fn has(self, file: &str) -> bool {
         match self {
             Self::Shipped | Self::Cold => true,
-            Self::Only(names) => {
-                names.contains(&file) || file == "catalogue.toml" || file.starts_with("fragments/")
-            }
+            Self::Only(names) => names.contains(&file) || is_used(file),
         }
+    }
+
+    /// How many journeys it has.
+    pub fn count(self) -> usize {
+        let files = JOURNEYS.iter().map(|(name, _)| *name);
+        let is_journey = |name: &&str| !is_used(name) && self.has(name);
+        files.filter(is_journey).count()
     }
 
     /// A journey with the variants that are run of it.
@@ -123,6 +128,11 @@ impl Journeys {
             Self::Cold | Self::Only(_) => journey.replace(WARM, "warm = false"),
         }
     }
+}
+
+/// Whether a file is no journey, and used by journeys.
+fn is_used(file: &str) -> bool {
+    file == "catalogue.toml" || file.starts_with("fragments/")
 }
 
 /// How fast a fleet's time passes, which some of its files must know.
@@ -509,6 +519,9 @@ mod tests {
         assert_eq!(warm_of(Journeys::Shipped), RUN_WARM);
         assert_eq!(warm_of(Journeys::Cold), Vec::<String>::new());
         assert_eq!(warm_of(Journeys::Only(&[])), Vec::<String>::new());
+        let count = shipped(Shape::default().every).len();
+        assert_eq!(Journeys::Cold.count(), count);
+        assert_eq!(Journeys::Only(&["account/login.toml"]).count(), 1);
     }
 
     #[test]

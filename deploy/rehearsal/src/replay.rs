@@ -1,6 +1,7 @@
 //! Plays an outage on a fleet: the platform is driven by what is known and modelled, and at the end
 //! the measured board is held against what must be measured and what was claimed.
 
+mod check;
 mod desk;
 mod drive;
 mod lag;
@@ -8,6 +9,7 @@ mod moments;
 mod never;
 mod pacing;
 mod report;
+mod speed;
 mod usage;
 mod verdict;
 mod windows;
@@ -21,39 +23,37 @@ use bongsu_model::{Catalogue, Clock, DependencyStrength, FeatureId, Timestamp};
 use bongsu_superapp::{MoneyAudit, PlatformFeature};
 use desk::Desk;
 use moments::Moments;
+use pacing::Pacing;
 use tokio::sync::broadcast;
 
-use crate::clock::{ReplayClock, SPEED_MAX};
+use crate::clock::ReplayClock;
 use crate::fleet::{self, Fleet, FleetConfig, FleetError, Owed, Wiring};
 use crate::layout::{Journeys, Layout, Tempo};
 use crate::region::{Channel, Shape};
-use crate::scenario::{EVERY, Event, ExpectedRow, Scenario, Timeline};
+use crate::scenario::{Event, ExpectedRow, Scenario, Timeline};
 
 pub use desk::HandedIn;
 pub use lag::Lag;
 pub use never::JudgedNever;
 pub use report::{json, text};
+pub use speed::{speed, speed_max};
 pub use usage::Usage;
 pub use verdict::{JudgedRow, Verdict};
 pub use windows::{JudgedWindow, Measured, Outage};
 
-/// How fast a scenario can be played at most: a slot is never shorter than half a second of the
-/// machine's time, which is what the usual cadence has at [`SPEED_MAX`].
-pub fn speed_max(scenario: &Scenario) -> f64 {
-    let slots = scenario.every.as_secs_f64() / EVERY.as_secs_f64();
-    (SPEED_MAX * slots).min(SPEED_MAX)
-}
-
-/// How long agents may take at the end to pay what they owe, in the machine's time: at the highest
-/// speed ten hours of the scenario, of which one that failed often waits for an hour.
+/// How long agents may take at the end to pay what they owe, in the machine's time: what they are
+/// tried for at least, and what [`PAYS_FOR_PLAYED`] lasts where that is longer.
 const PAYS_FOR: Duration = Duration::from_secs(60);
+
+/// The same in the scenario's time: a debt that failed often waits for an hour of it.
+const PAYS_FOR_PLAYED: Duration = Duration::from_secs(2 * 3600);
 
 /// How a scenario is played.
 #[derive(Debug, Clone)]
 pub struct Play {
     /// How many times as fast as it was at most, and slower where the machine cannot follow: 1 to
-    /// [`speed_max`], which it is kept below.
-    pub speed: f64,
+    /// [`speed_max`], which it is kept below. As [`speed`] says unless said.
+    pub speed: Option<f64>,
     /// Until when; the scenario's end unless said.
     pub until: Option<Timestamp>,
     /// Draws what nobody knows.
@@ -71,6 +71,18 @@ pub struct Play {
     pub memory: Option<PathBuf>,
     /// What the agents run.
     pub journeys: Journeys,
+}
+
+impl Play {
+    /// The fleet that the scenario is played on.
+    fn shape(&self, scenario: &Scenario) -> Shape {
+        Shape {
+            regions: self.regions.unwrap_or(scenario.regions),
+            agents: self.agents.unwrap_or(scenario.agents),
+            every: scenario.every,
+            channel: Channel::Off,
+        }
+    }
 }
 
 /// A replay did not come to its end.
@@ -97,6 +109,19 @@ pub enum ReplayError {
         from: String,
         /// Its end.
         until: String,
+    },
+    /// A row cuts off or sees from what the fleet does not have.
+    #[error(
+        "a row names {part}, which a fleet of {regions} regions with {agents} agents each does not \
+         have: give more with --regions and --agents"
+    )]
+    NoSuchPart {
+        /// The part: `region:kr-busan`.
+        part: String,
+        /// How many regions the fleet has.
+        regions: usize,
+        /// How many agents each of them has.
+        agents: usize,
     },
 }
 
@@ -180,7 +205,7 @@ pub enum Progress<'a> {
 /// Plays `scenario` and judges the board by `expected` at each of its instants, and at the end.
 ///
 /// # Errors
-/// When the fleet does not start, or the collector stands still.
+/// When the fleet lacks what a row names or does not start, or the collector stands still.
 pub async fn run(
     play: &Play,
     scenario: &Scenario,
@@ -188,11 +213,11 @@ pub async fn run(
     machine: Arc<dyn Clock>,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Outcome, ReplayError> {
-    let until = play.until.unwrap_or(scenario.until);
-    check_until(scenario, until)?;
+    let until = check::until(play, scenario)?;
+    check::parts(&play.shape(scenario), scenario, expected)?;
     let timeline = Timeline::new(scenario, play.seed);
     let began = machine.monotonic();
-    let speed = play.speed.min(speed_max(scenario));
+    let speed = speed(play, scenario);
     let clock = ReplayClock::held(Arc::clone(&machine), scenario.from, speed);
     let has_sight = |happening: &crate::scenario::Happening<'_>| {
         matches!(happening.row.event, Event::Sight { .. })
@@ -217,7 +242,7 @@ pub async fn run(
         &fleet.collector.shared().catalogue,
     );
     let played_from = machine.monotonic();
-    let pacing = tokio::spawn(pacing::keep(clock.clone(), Arc::clone(&machine)));
+    let pacing = Pacing::begin(&clock, &machine);
     let mut moments = Moments::of(expected, until);
     let beside = drive::Beside {
         desk: &desk,
@@ -225,7 +250,7 @@ pub async fn run(
         moments: &mut moments,
     };
     let unplayed = drive::until(&fleet, &timeline, &clock, until, beside, &mut tell).await;
-    pacing.abort();
+    pacing.end().await;
     // What is shown last shall be as of the end, however long it takes to be shown.
     clock.play_at(speed / pacing::LINGER);
     let wall = machine.monotonic().since(played_from);
@@ -233,7 +258,7 @@ pub async fn run(
         until.since(scenario.from).as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE);
     let claims = desk.close().await;
     let picture = drive::picture_at(&fleet, until, &mut measuring, scenario).await?;
-    let mut pictures = moments.taken();
+    let mut pictures = moments.taken(&picture);
     pictures.push((until, Arc::clone(&picture)));
     let target = fleet.default_target().clone();
     let board = picture.boards.get(&target);
@@ -257,15 +282,16 @@ pub async fn run(
         lag,
         at: until,
     };
-    let boards = pictures.iter().filter_map(|(at, passed)| {
-        let board = passed.boards.get(&target)?;
+    let boards = pictures.iter().map(|(at, passed)| {
+        // A picture without the board is none of it: the last one says as of when it is.
+        let board = passed.boards.get(&target).unwrap_or(board);
         let judge = verdict::Judge { at: *at, ..judge };
-        Some(JudgedBoard {
+        JudgedBoard {
             at: *at,
             as_of: board.as_of,
             // What was public at an instant may be handed in a little later.
             rows: judge.rows((board, &picture.claims), expected),
-        })
+        }
     });
     Ok(Outcome {
         until,
@@ -294,7 +320,7 @@ pub async fn run(
 }
 
 /// Heals everything and lets agents pay what they owe; says how long that took. The clock goes on
-/// meanwhile: what failed often waits by it.
+/// meanwhile, as fast as before the last picture was waited for: what failed often waits by it.
 async fn pay(
     fleet: &Fleet,
     clock: &ReplayClock,
@@ -303,34 +329,19 @@ async fn pay(
     let healed = machine.monotonic();
     fleet.platform().mend_all();
     fleet.cut(&BTreeSet::new());
-    let pacing = tokio::spawn(pacing::keep(clock.clone(), Arc::clone(machine)));
-    let rested = fleet.come_to_rest(PAYS_FOR).await;
-    pacing.abort();
+    clock.play_at(clock.top_speed());
+    let limit = PAYS_FOR.max(PAYS_FOR_PLAYED.div_f64(clock.top_speed()));
+    let pacing = Pacing::begin(clock, machine);
+    let rested = fleet.come_to_rest(limit).await;
+    pacing.end().await;
     rested?;
     Ok(machine.monotonic().since(healed))
-}
-
-fn check_until(scenario: &Scenario, until: Timestamp) -> Result<(), ReplayError> {
-    if until > scenario.from && until <= scenario.until {
-        return Ok(());
-    }
-    let told = |at| crate::scenario::in_zone(at, &scenario.zone);
-    Err(ReplayError::Outside {
-        at: told(until),
-        from: told(scenario.from),
-        until: told(scenario.until),
-    })
 }
 
 fn config(play: &Play, scenario: &Scenario) -> FleetConfig {
     FleetConfig {
         targets: vec![fleet::superapp()],
-        shape: Shape {
-            regions: play.regions.unwrap_or(scenario.regions),
-            agents: play.agents.unwrap_or(scenario.agents),
-            every: scenario.every,
-            channel: Channel::Off,
-        },
+        shape: play.shape(scenario),
         otlp: std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
         web: play.web,
         folder: play.folder.clone(),

@@ -27,11 +27,12 @@ pub(crate) struct Replay {
     /// A shipped scenario by its name, or a file: see `replay list`.
     #[arg(value_name = "NAME|FILE", required = true)]
     scenario: Option<String>,
-    /// How many times as fast as it was, 1 to 600. Runs keep the network's time: at 600 a slot of
-    /// five minutes is half a second, and a run has half of that. A scenario with shorter slots is
-    /// played as much slower.
-    #[arg(long, default_value_t = SPEED_MAX, value_parser = parse_speed, value_name = "TIMES")]
-    speed: f64,
+    /// How many times as fast as it was, 1 to 600; without it so that two processors carry the
+    /// runs, some 150 for most. Runs keep the network's time: at 600 a slot of five minutes is
+    /// half a second, and a run has half of that. A scenario with shorter slots is played as much
+    /// slower.
+    #[arg(long, value_parser = parse_speed, value_name = "TIMES")]
+    speed: Option<f64>,
     /// Play until here, and judge the board then: 2022-10-16T14:30+09:00. The scenario's end
     /// unless said.
     #[arg(long, value_name = "TIME")]
@@ -212,7 +213,7 @@ async fn play(replay: Replay) -> Result<(), String> {
     let (folder, temporary) = folder(None);
     let memory = memory();
     let play = Play {
-        speed: replay.speed.min(replay::speed_max(&scenario)),
+        speed: replay.speed,
         until,
         seed: replay.seed,
         regions: replay.regions.map(usize::from),
@@ -224,7 +225,9 @@ async fn play(replay: Replay) -> Result<(), String> {
     };
     println!(
         "{} at {} times its speed, seed {}",
-        scenario.names.en, play.speed, play.seed
+        scenario.names.en,
+        replay::speed(&play, &scenario),
+        play.seed
     );
     let zone = scenario.zone.clone();
     let tell = |progress: Progress<'_>| match progress {

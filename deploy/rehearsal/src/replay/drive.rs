@@ -74,7 +74,8 @@ pub(super) async fn until(
         }
         let next = timeline.next_change(now).into_iter();
         let next = next.chain(public.first().map(|one| one.published()));
-        let next = next.chain(moments.next());
+        // One that has passed is looked for again and again until it is shown.
+        let next = next.chain(moments.next().filter(|at| *at > now));
         let next = next.min().map_or(until, |next| next.min(until));
         // The clock may go faster meanwhile.
         let rest = clock.on_machine(next.since(clock.wall())).min(LOOK_AGAIN);

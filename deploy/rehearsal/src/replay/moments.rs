@@ -58,16 +58,18 @@ impl Moments {
             self.taken.push((at, Arc::clone(shown)));
         }
         if !is_shown && clock.wall().since(at) < PATIENCE {
-            self.before.get_or_insert_with(|| clock.speed());
-            clock.play_at(clock.top_speed() / pacing::LINGER);
+            let before = *self.before.get_or_insert_with(|| clock.speed());
+            clock.play_at(before.min(clock.top_speed() / pacing::LINGER));
         } else if let Some(before) = self.before.take() {
             clock.play_at(before);
         }
     }
 
-    /// The pictures, oldest first.
-    pub(super) fn taken(self) -> Vec<Picture> {
-        self.taken
+    /// The pictures, oldest first. An instant that was never shown has the `last` one, which says
+    /// as of when it is.
+    pub(super) fn taken(self, last: &Arc<Published>) -> Vec<Picture> {
+        let late = self.ahead.into_iter().map(|at| (at, Arc::clone(last)));
+        self.taken.into_iter().chain(late).collect()
     }
 }
 
@@ -153,8 +155,10 @@ mod tests {
         assert_eq!((clock.speed(), moments.next()), (600.0, Some(at("10:20"))));
         machine.0.store(3_000, Ordering::SeqCst);
         moments.look(&clock, &picture(at("10:21")));
-        let taken: Vec<_> = moments.taken().iter().map(|(at, _)| *at).collect();
-        assert_eq!(taken, [at("10:10"), at("10:20")], "the end has its own");
+        let taken = moments.taken(&picture(at("10:30")));
+        let taken: Vec<_> = taken.iter().map(|(at, shown)| (*at, shown.as_of)).collect();
+        let both = [(at("10:10"), at("10:10")), (at("10:20"), at("10:21"))];
+        assert_eq!(taken, both, "the end has its own");
     }
 
     #[test]
@@ -168,6 +172,29 @@ mod tests {
         moments.look(&clock, &picture(at("10:05")));
         assert_eq!(clock.speed(), 600.0);
         moments.look(&clock, &picture(at("10:21")));
-        assert_eq!(moments.taken().len(), 1, "what is shown later is taken");
+        assert_eq!(moments.next(), None, "what is shown later is taken");
+    }
+
+    #[test]
+    fn an_instant_that_is_never_shown_is_judged_by_the_last_picture() {
+        let (_, clock) = begun();
+        let mut moments = Moments::of(&["10:10", "10:20"].map(expected), at("10:30"));
+        moments.look(&clock, &picture(at("10:05")));
+        let taken = moments.taken(&picture(at("10:31")));
+        let taken: Vec<_> = taken.iter().map(|(at, shown)| (*at, shown.as_of)).collect();
+        let last = at("10:31");
+        assert_eq!(taken, [(at("10:10"), last), (at("10:20"), last)]);
+    }
+
+    #[test]
+    fn time_never_goes_faster_past_an_instant_than_it_went() {
+        let (machine, clock) = begun();
+        let mut moments = Moments::of(&[expected("10:10")], at("12:00"));
+        machine.0.store(1_000, Ordering::SeqCst);
+        clock.play_at(20.0);
+        moments.look(&clock, &picture(at("10:05")));
+        assert_eq!(clock.speed(), 20.0);
+        moments.look(&clock, &picture(at("10:10")));
+        assert_eq!(clock.speed(), 20.0);
     }
 }

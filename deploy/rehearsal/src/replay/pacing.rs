@@ -2,9 +2,11 @@
 //! processor, and faster again when they do not. Runs keep the machine's time, so that one that has
 //! to wait misses its deadline and shows nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::Clock;
+use tokio::task::JoinHandle;
 
 use crate::clock::ReplayClock;
 
@@ -39,8 +41,25 @@ const SLOWEST: f64 = 30.0;
 /// How much slower than was asked for time passes while the last picture is waited for.
 pub(super) const LINGER: f64 = 20.0;
 
-/// Keeps the clock as fast as the machine can follow; never ends.
-pub(super) async fn keep(clock: ReplayClock, machine: std::sync::Arc<dyn Clock>) {
+/// Keeps the clock as fast as the machine can follow, until it is ended.
+#[derive(Debug)]
+pub(super) struct Pacing(JoinHandle<()>);
+
+impl Pacing {
+    pub(super) fn begin(clock: &ReplayClock, machine: &Arc<dyn Clock>) -> Self {
+        Self(tokio::spawn(keep(clock.clone(), Arc::clone(machine))))
+    }
+
+    /// Returns once it touches the clock no more.
+    pub(super) async fn end(self) {
+        self.0.abort();
+        // It ends by being aborted.
+        let _ = self.0.await;
+    }
+}
+
+/// Never ends.
+async fn keep(clock: ReplayClock, machine: Arc<dyn Clock>) {
     loop {
         let mut late = 0;
         for _ in 0..LOOKS {

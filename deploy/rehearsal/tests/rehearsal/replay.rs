@@ -125,7 +125,7 @@ async fn played(
 ) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let play = Play {
-        speed,
+        speed: Some(speed),
         until: until.map(|until| instant(until, &scenario.zone).unwrap()),
         seed: 1,
         regions: Some(1),
