@@ -299,7 +299,11 @@ pub async fn run(
         windows: windows::judge(&judge, board, &measuring.measured),
         never: never::judge(
             &scenario.never,
-            (board, recoveries),
+            never::Shown {
+                board,
+                recoveries,
+                played: until.since(scenario.from),
+            },
             &measuring.measured,
             &scenario.zone,
         ),

@@ -1,7 +1,9 @@
 //! What a scenario says is never touched, held against what was measured from its beginning to the
 //! end of the replay.
 
-use bongsu_availability::{Board, RecoveryView};
+use std::time::Duration;
+
+use bongsu_availability::{Board, FeatureView, RecoveryView};
 use bongsu_model::{FeatureId, FeatureState};
 
 use super::Measured;
@@ -23,23 +25,33 @@ impl JudgedNever {
     }
 }
 
-/// What the collector shows at the end: its board, and every outage with what it affected.
-pub(super) type Shown<'a> = (&'a Board, &'a [RecoveryView]);
+/// What must at least be known of the time that was played, of its last day if it was longer: what
+/// nobody saw may have been out.
+const KNOWN: f64 = 0.5;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What the collector shows at the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) board: &'a Board,
+    /// Every outage with what it affected.
+    pub(super) recoveries: &'a [RecoveryView],
+    /// How much was played until then.
+    pub(super) played: Duration,
+}
 
 /// Judges each of `never`; times are told in `zone`.
 pub(super) fn judge(
     never: &[FeatureId],
-    (board, recoveries): Shown<'_>,
+    shown: Shown<'_>,
     measured: &Measured,
     zone: &str,
 ) -> Vec<JudgedNever> {
     let judged = never.iter().map(|feature| {
-        let mut problems = Vec::new();
-        let mut views = board.features.iter();
+        let mut views = shown.board.features.iter();
         let view = views.find(|view| view.feature == *feature);
-        if view.is_none_or(|view| view.state == FeatureState::Unmeasured) {
-            problems.push("it was not measured".to_owned());
-        }
+        let mut problems: Vec<_> = unseen(view, shown.played).into_iter().collect();
         for outage in measured.of(feature) {
             let since = in_zone(outage.onset.unwrap_or(outage.detected), zone);
             problems.push(match outage.recovered {
@@ -47,7 +59,8 @@ pub(super) fn judge(
                 None => format!("it is out since {since}"),
             });
         }
-        let affecting = recoveries
+        let affecting = shown
+            .recoveries
             .iter()
             .filter(|outage| outage.rows.iter().any(|row| row.feature == *feature));
         problems.extend(affecting.map(|outage| {
@@ -60,6 +73,25 @@ pub(super) fn judge(
         }
     });
     judged.collect()
+}
+
+/// Why it cannot be said that it was up throughout, whatever outages were measured.
+fn unseen(view: Option<&FeatureView>, played: Duration) -> Option<String> {
+    use FeatureState::{Degraded, Operational, Unmeasured};
+    let Some(view) = view.filter(|view| view.state != Unmeasured) else {
+        return Some("it was not measured".to_owned());
+    };
+    if !matches!(view.state, Operational | Degraded) {
+        return Some(format!("it is {} at the end", view.state));
+    }
+    let known = view.availability.hours_24.coverage * DAY.as_secs_f64();
+    let share = known / played.min(DAY).as_secs_f64().max(f64::MIN_POSITIVE);
+    (share < KNOWN).then(|| {
+        format!(
+            "for {:.0} % of the time nobody saw it",
+            (1.0 - share) * 100.0
+        )
+    })
 }
 
 #[cfg(test)]
@@ -94,9 +126,28 @@ mod tests {
         });
     }
 
+    /// After six hours, of all of which it is known how it was.
     fn problems(state: FeatureState, recoveries: &[RecoveryView], measured: &Measured) -> String {
-        let board = board(&[(BANK, state)]);
-        let judged = judge(&[bank()], (&board, recoveries), measured, "UTC");
+        problems_of(&[(state, 0.25)], recoveries, measured)
+    }
+
+    /// The same of a board with these states and coverages of the day.
+    fn problems_of(
+        states: &[(FeatureState, f64)],
+        recoveries: &[RecoveryView],
+        measured: &Measured,
+    ) -> String {
+        let shown: Vec<_> = states.iter().map(|(state, _)| (BANK, *state)).collect();
+        let mut board = board(&shown);
+        for (view, (_, coverage)) in board.features.iter_mut().zip(states) {
+            view.availability.hours_24.coverage = *coverage;
+        }
+        let shown = Shown {
+            board: &board,
+            recoveries,
+            played: Duration::from_secs(6 * 3600),
+        };
+        let judged = judge(&[bank()], shown, measured, "UTC");
         assert_eq!(judged.len(), 1);
         assert_eq!(judged[0].is_explained(), judged[0].problems.is_empty());
         judged[0].problems.join("; ")
@@ -145,6 +196,18 @@ mod tests {
         let others = [outage_of(&FeatureId::new("talk.message.text").unwrap())];
         let told = problems(FeatureState::Operational, &others, &measured);
         assert_eq!(told, "", "slow is not out");
+    }
+
+    #[test]
+    fn what_nobody_saw_cannot_be_said_to_be_untouched() {
+        let measured = Measured::default();
+        let told = |state, coverage| problems_of(&[(state, coverage)], &[], &measured);
+        let unknown = told(FeatureState::Unknown, 0.0);
+        assert_eq!(unknown, "it is unknown at the end");
+        let late = told(FeatureState::Operational, 0.05);
+        assert_eq!(late, "for 80 % of the time nobody saw it");
+        assert_eq!(told(FeatureState::Operational, 0.13), "");
+        assert_eq!(problems_of(&[], &[], &measured), "it was not measured");
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub(super) fn judge(judge: &Judge<'_>, board: &Board, measured: &Measured) -> Ve
         .filter(|view| view.state != FeatureState::Unmeasured)
     {
         let spans = judge.spans(&feature.feature);
-        let outages = &joined(measured.of(&feature.feature), judge.lag.down);
+        let outages = &joined(measured.of(&feature.feature), &spans, judge.lag.down);
         for (at, span) in spans.iter().enumerate() {
             let before = &spans[..at];
             let window = match span.lie {
@@ -125,15 +125,19 @@ pub(super) fn judge(judge: &Judge<'_>, board: &Board, measured: &Measured) -> Ve
     windows
 }
 
-/// Outages with no more than `gap` between them are one: a feature that is in sight again, and
-/// fails, counts as working until the rule is sure.
-fn joined(outages: &[Outage], gap: Duration) -> Vec<Outage> {
+/// Outages with no more than `gap` between them, in none of which it worked, are one: a feature that
+/// is in sight again, and fails, counts as working until the rule is sure.
+fn joined(outages: &[Outage], spans: &[Span], gap: Duration) -> Vec<Outage> {
+    let works = |from: Timestamp, until: Timestamp| {
+        let mut working = spans.iter().filter(|span| span.lie == Lie::Works);
+        working.any(|span| span.from < until && span.until > from)
+    };
     let mut joined: Vec<Outage> = Vec::new();
     for outage in outages {
         let before = joined.last_mut().filter(|before| {
             before
                 .recovered
-                .is_none_or(|at| outage.detected.since(at) <= gap)
+                .is_none_or(|at| outage.detected.since(at) <= gap && !works(at, outage.detected))
         });
         match before {
             Some(before) => before.recovered = outage.recovered,

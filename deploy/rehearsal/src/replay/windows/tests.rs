@@ -107,3 +107,36 @@ fn what_is_missed_late_early_or_false_is_told() {
     assert_eq!(told.len(), 1);
     assert!(told[0].problems[0].contains("while nothing was injected"));
 }
+
+#[test]
+fn an_outage_after_it_worked_is_another_one() {
+    let story = |again| {
+        [
+            change("10:25", MajorOutage, Some("10:04")),
+            change("11:40", Operational, None),
+            change(again, MajorOutage, Some(again)),
+        ]
+    };
+    let problems = |again, until| {
+        let windows = windows(until, &story(again)).into_iter();
+        let told = windows.map(|window| window.problems.join("; "));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(problems("11:50", "11:55"), [""], "it was in sight again");
+    let one = &windows("11:55", &story("11:50"))[0];
+    assert_eq!(one.measured.unwrap().recovered, None, "it is one outage");
+    let working = [
+        change("10:25", MajorOutage, Some("10:04")),
+        change("12:20", Operational, None),
+        change("12:50", MajorOutage, Some("12:46")),
+    ];
+    let both = windows("13:00", &working);
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert_eq!(both[0].measured.unwrap().recovered, Some(at("12:20")));
+    assert_eq!(both[0].problems, [] as [&str; 0]);
+    let false_one = &both[1].problems[0];
+    assert!(
+        false_one.contains("while nothing was injected"),
+        "{false_one}"
+    );
+}
