@@ -18,7 +18,7 @@ use crate::cable::Cable;
 use crate::clock::ReplayClock;
 use crate::command::Command;
 use crate::controls::Controls;
-use crate::layout::{Journeys, Layout, Tempo};
+use crate::layout::{Journeys, Layout, Spool, Tempo};
 use crate::region::Shape;
 use crate::scenario::FleetPart;
 use crate::summary;
@@ -209,8 +209,9 @@ impl Fleet {
         for agent in config.shape.agents() {
             let cable = fleet.cable.as_ref().map(Cable::address);
             let otlp = cable.unwrap_or_else(|| fleet.collector.otlp_addr());
+            let reach = (otlp, wiring.spool());
             let controls = fleet.controls.addresses();
-            let file = layout.write_agent(&agent, &config.targets, otlp, controls)?;
+            let file = layout.write_agent(&agent, &config.targets, reach, controls)?;
             let id = AgentId::new(&agent.id()).expect("ids of the rehearsal are names");
             fleet.files.insert(id.clone(), file);
             fleet.revive(&id).await?;
@@ -404,6 +405,16 @@ pub enum Wiring {
     Cuttable,
 }
 
+impl Wiring {
+    /// What is kept until the collector is in reach again.
+    const fn spool(self) -> Spool {
+        match self {
+            Self::Direct => Spool::Hours,
+            Self::Cuttable => Spool::Days,
+        }
+    }
+}
+
 /// The longest that a shipped journey may take.
 const LONGEST_RUN: Duration = Duration::from_secs(8);
 
@@ -420,9 +431,7 @@ pub fn superapp() -> TargetName {
 }
 
 fn catalogue() -> Result<Catalogue, FleetError> {
-    let text = include_str!("../../../probes/journeys/catalogue.toml");
-    let file = bongsu_language::SourceFile::new("catalogue.toml", text);
-    bongsu_language::load_catalogue(&file).map_err(|diagnostics| {
+    crate::catalogue::shipped().map_err(|diagnostics| {
         let lines = diagnostics
             .iter()
             .map(|diagnostic| format!("{diagnostic:?}"));

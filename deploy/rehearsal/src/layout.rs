@@ -168,21 +168,31 @@ impl Tempo {
         })
     }
 
-    /// How large an agent's spool may grow, in MiB. Played fast, days without a collector go by in
-    /// minutes: it is as large as an agent has it that is told nothing, which holds 127.5 hours.
-    fn spool_mib(self) -> u32 {
-        match self {
-            Self::Usual => 64,
-            Self::Hurried(_) => 512,
-        }
-    }
-
     /// How long control responders may take to answer, in the machine's time.
     fn self_check(self, every: Duration) -> Duration {
         let usual = Duration::from_secs(2);
         match self {
             Self::Usual => usual,
             Self::Hurried(_) => usual.min(every.div_f64(self.speed()).mul_f64(SELF_CHECK_SHARE)),
+        }
+    }
+}
+
+/// How much an agent's spool may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spool {
+    /// What gathers while the collector is within reach, and for some hours without it.
+    Hours,
+    /// What gathers in days without a collector, which go by in minutes: as much as that of an agent
+    /// that is told nothing, which holds 127.5 hours.
+    Days,
+}
+
+impl Spool {
+    const fn mib(self) -> u32 {
+        match self {
+            Self::Hours => 64,
+            Self::Days => 512,
         }
     }
 }
@@ -276,11 +286,9 @@ impl Layout {
             let profile = format!("targets/{target}/target-{}.toml", region.id);
             let path = self.root.join(&profile);
             let text = std::fs::read_to_string(&path);
-            let text = text.map_err(|source| LayoutError { path, source })?;
-            if !text.contains(HELD_BACK) {
-                let text = text.replacen(FORMAT, &format!("{FORMAT}{HELD_BACK}"), 1);
-                self.write(&profile, &text)?;
-            }
+            let held = text.and_then(|text| held_back(&text));
+            let held = held.map_err(|source| LayoutError { path, source })?;
+            self.write(&profile, &held)?;
         }
         Ok(())
     }
@@ -293,7 +301,7 @@ impl Layout {
         &self,
         agent: &RehearsalAgent,
         targets: &[TargetName],
-        collector: SocketAddr,
+        (collector, spool): (SocketAddr, Spool),
         controls: &[SocketAddr],
     ) -> Result<PathBuf, LayoutError> {
         let id = agent.id();
@@ -337,7 +345,7 @@ impl Layout {
                     .map(|name| format!("../../targets/{name}/target-{region}.toml"))
             ),
             control = self.shape.channel == Channel::Open,
-            spool = self.tempo.spool_mib(),
+            spool = spool.mib(),
             self_check = self.tempo.self_check(self.shape.every).as_millis(),
             bursts = self.tempo == Tempo::Usual,
             place = agent.place + 1,
@@ -416,6 +424,18 @@ impl Layout {
     }
 }
 
+/// The profile with its kill switch on.
+fn held_back(profile: &str) -> std::io::Result<String> {
+    if profile.contains(HELD_BACK) {
+        return Ok(profile.to_owned());
+    }
+    let Some((before, after)) = profile.split_once(FORMAT) else {
+        let lacks = format!("it has no line `{}`", FORMAT.trim_end());
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, lacks));
+    };
+    Ok([before, FORMAT, HELD_BACK, after].concat())
+}
+
 /// The journey with another cadence than it was shipped with; as it was shipped where a run may
 /// take too long for that.
 fn with_cadence(journey: &str, every: Duration) -> String {
@@ -485,6 +505,16 @@ mod tests {
             })
             .collect();
         bongsu_language::load_journeys(&files).unwrap()
+    }
+
+    #[test]
+    fn a_profile_is_held_back_once_and_one_that_cannot_be_is_told() {
+        let held = held_back("# a\nformat = 1\ntarget = \"a\"\n").unwrap();
+        let wanted = "# a\nformat = 1\nkill_switch = \"side-effects\"\ntarget = \"a\"\n";
+        assert_eq!(held, wanted);
+        assert_eq!(held_back(&held).unwrap(), wanted);
+        let error = held_back("format=1\n").unwrap_err();
+        assert!(error.to_string().contains("`format = 1`"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! end-to-end tests.
 
 pub mod cable;
+pub mod catalogue;
 pub mod clock;
 pub mod command;
 pub mod console;

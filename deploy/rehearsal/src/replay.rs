@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_model::{Catalogue, Clock, DependencyStrength, FeatureId, Timestamp};
-use bongsu_superapp::{MoneyAudit, PlatformFeature};
+use bongsu_model::{Clock, Timestamp};
+use bongsu_superapp::MoneyAudit;
 use desk::Desk;
 use moments::Moments;
 use pacing::Pacing;
@@ -387,74 +387,6 @@ impl Measuring {
                 Ok(transition) => self.measured.take(&transition),
                 Err(broadcast::error::RecvError::Lagged(lost)) => self.lost += lost,
                 Err(broadcast::error::RecvError::Closed) => return,
-            }
-        }
-    }
-}
-
-/// The features that `feature` rests on with how strongly, itself first. A feature in which only a
-/// part shows first that both rest on is none of them: a machine at a gate takes money and signs
-/// nobody in.
-fn rests_on(
-    catalogue: &Catalogue,
-    feature: &FeatureId,
-) -> Vec<(PlatformFeature, DependencyStrength)> {
-    use DependencyStrength::{Hard, Soft};
-    let offered = |id: &FeatureId| {
-        let mut all = PlatformFeature::ALL.iter();
-        all.find(|offered| offered.as_str() == id.as_str()).copied()
-    };
-    let mut found: Vec<(FeatureId, DependencyStrength)> = vec![(feature.clone(), Hard)];
-    let mut at = 0;
-    while let Some((id, strength)) = found.get(at).cloned() {
-        at += 1;
-        let below = catalogue
-            .feature(&id)
-            .map(|feature| feature.depends_on.clone());
-        for dependency in below.unwrap_or_default() {
-            if found.iter().any(|(known, _)| *known == dependency.on) {
-                continue;
-            }
-            let is_soft = strength == Soft || dependency.strength == Soft;
-            found.push((dependency.on, if is_soft { Soft } else { Hard }));
-        }
-    }
-    let offered = found
-        .iter()
-        .filter_map(|(id, strength)| Some((offered(id)?, *strength)));
-    offered.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::replay::verdict::tests::catalogue;
-
-    #[test]
-    fn what_a_feature_rests_on_is_what_it_fails_with() {
-        let catalogue = catalogue();
-        let on = |id: &str| -> Vec<_> {
-            let all = rests_on(&catalogue, &FeatureId::new(id).unwrap());
-            all.iter().map(|(on, _)| on.as_str()).collect()
-        };
-        assert_eq!(on("talk.wallet"), ["talk.wallet", "account.login"]);
-        let transfer = ["pay.transfer.account", "account.login", "pay.core"];
-        assert_eq!(on("pay.transfer.account"), transfer);
-        // It takes money without anybody who signs in.
-        assert_eq!(on("mobility.parking-kiosk"), ["mobility.parking-kiosk"]);
-        // What takes away what a feature depends on takes the feature away as well: else the
-        // catalogue may say that they share a part, and no more.
-        for feature in PlatformFeature::ALL {
-            let hard = |of: PlatformFeature| {
-                let needs = of.needs().iter();
-                let needs = needs.filter(|(_, strength)| *strength == DependencyStrength::Hard);
-                needs.map(|(need, _)| *need).collect::<BTreeSet<_>>()
-            };
-            let id = FeatureId::new(feature.as_str()).unwrap();
-            for (on, strength) in rests_on(&catalogue, &id) {
-                let fails_with = hard(on).is_subset(&hard(*feature));
-                let is_soft = strength == DependencyStrength::Soft;
-                assert!(fails_with || is_soft, "{feature:?} on {on:?}");
             }
         }
     }

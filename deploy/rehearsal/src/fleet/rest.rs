@@ -40,6 +40,14 @@ pub enum Unpaid {
     Unreadable,
 }
 
+impl Unpaid {
+    /// Whether its agent will try: it looks at nothing again that it gave up, nor at a file that it
+    /// could not read.
+    fn may_be_paid(self) -> bool {
+        matches!(self, Self::Untried | Self::Failed(_))
+    }
+}
+
 impl std::fmt::Display for Unpaid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -84,7 +92,7 @@ impl Fleet {
 
     /// Whether nothing is owed that may yet be paid: also not by runs that are going.
     fn is_nothing_to_pay(&self) -> bool {
-        self.owed().iter().all(|owed| owed.why == Unpaid::GivenUp)
+        !self.owed().iter().any(|owed| owed.why.may_be_paid())
     }
 
     /// Every cleanup that agents owe, as their folders say, also of agents that are down.
@@ -110,32 +118,39 @@ impl Fleet {
 
 /// What the folder of an agent's debts holds, the oldest run first.
 fn owed_in(agent: &AgentId, debts: &Path) -> Vec<Owed> {
-    let open = runs_in(debts).into_iter().map(|run| {
-        let text = std::fs::read(debts.join(format!("{run}.json")));
-        match text.map(|text| serde_json::from_slice::<Debt>(&text)) {
-            Ok(Ok(debt)) => {
-                let why = match debt.attempts {
-                    0 => Unpaid::Untried,
-                    times => Unpaid::Failed(times),
-                };
-                Some((run, Some((debt.journey, debt.since)), why))
-            }
-            Ok(Err(_)) => Some((run, None, Unpaid::Unreadable)),
-            // It was paid in the moment between.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(_) => Some((run, None, Unpaid::Unreadable)),
-        }
+    let given_up = debts.join("given-up");
+    let open = runs_in(debts)
+        .into_iter()
+        .map(|run| owed_by(agent, debts, run));
+    let over = runs_in(&given_up).into_iter().map(|run| {
+        let owed = owed_by(agent, &given_up, run)?;
+        let why = Unpaid::GivenUp;
+        Some(Owed { why, ..owed })
     });
-    let given_up = runs_in(&debts.join("given-up")).into_iter();
-    let given_up = given_up.map(|run| Some((run, None, Unpaid::GivenUp)));
-    let all = open.chain(given_up).flatten();
-    all.map(|(run, of, why)| Owed {
+    open.chain(over).flatten().collect()
+}
+
+/// What the file of a run in `folder` says; None if it is no longer there: it was paid, or given up,
+/// in the moment between.
+fn owed_by(agent: &AgentId, folder: &Path, run: String) -> Option<Owed> {
+    let read = std::fs::read(folder.join(format!("{run}.json")));
+    if matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+        return None;
+    }
+    let debt = read
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Debt>(&text).ok());
+    let why = match debt.as_ref().map(|debt| debt.attempts) {
+        None => Unpaid::Unreadable,
+        Some(0) => Unpaid::Untried,
+        Some(times) => Unpaid::Failed(times),
+    };
+    Some(Owed {
         agent: agent.clone(),
         run,
-        of,
+        of: debt.map(|debt| (debt.journey, debt.since)),
         why,
     })
-    .collect()
 }
 
 /// The runs whose files lie in a folder, in their order; none where there is no folder.
@@ -181,8 +196,10 @@ mod tests {
             let text = serde_json::to_string(&debt).unwrap();
             write(&format!("{}.json", debt.run), &text);
         }
-        let given_up = debt(4, 9).run;
-        write(&format!("given-up/{given_up}.json"), "{}");
+        let given_up = debt(4, 9);
+        let text = serde_json::to_string(&given_up).unwrap();
+        write(&format!("given-up/{}.json", given_up.run), &text);
+        write(&format!("given-up/{}.json", debt(5, 0).run), "{}");
         write("fe.json", "{");
         write("half.tmp", "{");
         let owed = owed_in(&agent, folder.path());
@@ -194,12 +211,17 @@ mod tests {
                 Unpaid::Failed(1),
                 Unpaid::Failed(7),
                 Unpaid::Unreadable,
+                Unpaid::GivenUp,
                 Unpaid::GivenUp
             ]
         );
+        let payable: Vec<_> = why.iter().map(|why| why.may_be_paid()).collect();
+        assert_eq!(payable, [true, true, true, false, false, false]);
         assert_eq!(owed[0].run, debt(1, 0).run.to_string());
         let of = (debt(1, 0).journey, Timestamp::from_unix_seconds(1));
         assert_eq!(owed[0].of, Some(of));
+        let of = (given_up.journey, Timestamp::from_unix_seconds(4));
+        assert_eq!((&owed[4].of, &owed[5].of), (&Some(of), &None));
         assert_eq!(owed[2].why.to_string(), "tried 7 times in vain");
     }
 }

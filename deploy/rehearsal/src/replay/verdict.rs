@@ -7,7 +7,8 @@ use bongsu_model::{
     RegionId, Timestamp, Track,
 };
 
-use super::{Lag, rests_on};
+use super::Lag;
+use crate::catalogue::rests_on;
 use crate::scenario::{ExpectedRow, Lie, Sight, Span, Timeline, Wanted, Whose};
 
 /// What the collector shows: what it measured and what it was told.

@@ -1,17 +1,22 @@
-//! Features that a scenario says nothing of it may touch: they are there, and no row breaks them.
+//! Features that a scenario says nothing of it may touch: they are there, and no row breaks what
+//! they cannot do without.
 
 use bongsu_language::Rule;
-use bongsu_model::FeatureId;
+use bongsu_model::{DependencyStrength, FeatureId};
 use bongsu_superapp::{FaultPoint, PlatformFeature};
 
 use super::text::{Cell, Text, did_you_mean};
 use super::{Condition, Event, Row};
+use crate::catalogue::{rests_on, shipped};
 
-/// Reads `never`; what is no feature, or is broken by a row, is told.
+/// Reads `never`; what is no feature, or rests on what a row breaks, is told.
 pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec<FeatureId> {
+    // Without a catalogue there is no fleet either: who starts one says what is wrong with it.
+    let catalogue = shipped().unwrap_or_default();
     let read = never.iter().filter_map(|cell| {
         let mut all = PlatformFeature::ALL.iter().copied();
-        let Some(feature) = all.find(|one| one.as_str() == cell.text) else {
+        let known = all.any(|one| one.as_str() == cell.text);
+        let Some(id) = FeatureId::new(&cell.text).ok().filter(|_| known) else {
             let names = PlatformFeature::ALL.iter().map(|one| one.as_str());
             let hint = did_you_mean(&cell.text, names);
             text.wrong(
@@ -22,10 +27,13 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
             );
             return None;
         };
-        if let Some((on, row)) = rows
-            .iter()
-            .find_map(|row| Some((broken(feature, row)?, row)))
-        {
+        let mut needed = rests_on(&catalogue, &id);
+        needed.retain(|(_, strength)| *strength == DependencyStrength::Hard);
+        let broken = rows.iter().find_map(|row| {
+            let on = needed.iter().find_map(|(one, _)| broken(*one, row))?;
+            Some((on, row))
+        });
+        if let Some((on, row)) = broken {
             text.wrong(
                 &cell.span,
                 Rule::InvalidValue,
@@ -33,12 +41,12 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
                 format!("leave it out of `never`, or let the row break something else than `{on}`"),
             );
         }
-        FeatureId::new(&cell.text).ok()
+        Some(id)
     });
     read.collect()
 }
 
-/// What the row breaks of that which the feature rests on.
+/// What the row breaks of that which the feature cannot do without.
 fn broken(feature: PlatformFeature, row: &Row) -> Option<FaultPoint> {
     let Event::Condition { on, condition, .. } = &row.event else {
         return None;
@@ -46,8 +54,8 @@ fn broken(feature: PlatformFeature, row: &Row) -> Option<FaultPoint> {
     let is_of_it = match on {
         FaultPoint::Feature(other) => *other == feature,
         FaultPoint::Component(component) => {
-            let mut needs = feature.needs().iter();
-            needs.any(|(needed, _)| needed == component)
+            let hard = (*component, DependencyStrength::Hard);
+            feature.needs().contains(&hard)
         }
     };
     (is_of_it && *condition != Condition::Up).then_some(*on)

@@ -11,7 +11,6 @@ use std::time::Duration;
 use bongsu_availability::{
     Change, Engine, Event, IncidentPhase, IncidentStep, IncidentView, Region, Roster, Settings,
 };
-use bongsu_language::{SourceFile, load_catalogue};
 use bongsu_model::{
     AgentId, BootId, Cadence, Catalogue, CleanupState, DependencyStrength, FailClass, FeatureId,
     FeatureState, JourneyName, Names, NetworkId, Outcome, Outcomes, PlanEntry, PlanRecord,
@@ -33,12 +32,7 @@ const SLOW: u64 = 24;
 const ORDERS: u64 = 2;
 
 fn catalogue() -> Catalogue {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../probes/journeys/catalogue.toml"
-    );
-    let text = std::fs::read_to_string(path).unwrap();
-    load_catalogue(&SourceFile::new(path, text)).unwrap()
+    bongsu_rehearsal::catalogue::shipped().unwrap()
 }
 
 fn id(feature: PlatformFeature) -> FeatureId {

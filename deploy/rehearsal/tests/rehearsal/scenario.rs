@@ -112,6 +112,17 @@ fn a_file_of_rows_that_is_named_and_not_there_is_told() {
     );
 }
 
+#[test]
+fn what_a_feature_can_do_without_may_be_broken_where_it_must_never_be_out() {
+    let text = "format = 1\nscenario = \"a\"\nzone = \"Asia/Seoul\"\n\
+        never = [\"talk.board.notice\"]\n[[row]]\ntime = \"2026-03-02T10:00\"\n\
+        track = \"modelled\"\non = \"relay\"\nchange = \"down\"\n";
+    let read = |text: &str| scenario::load(&[SourceFile::new("a.toml", text)]);
+    assert_eq!(read(text).unwrap().never.len(), 1);
+    let mistakes = read(&text.replace("\"relay\"", "\"board-db\"")).unwrap_err();
+    assert!(mistakes[0].message.contains("is broken by"), "{mistakes:?}");
+}
+
 fn pangyo() -> (scenario::Scenario, Vec<ExpectedRow>) {
     let shipped = scenario::shipped("pangyo-2022").unwrap();
     let scenario = scenario::load(&shipped.files()).unwrap();

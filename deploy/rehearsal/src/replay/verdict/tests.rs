@@ -30,8 +30,7 @@ pub(in crate::replay) fn at(time: &str) -> Timestamp {
 }
 
 pub(in crate::replay) fn catalogue() -> Catalogue {
-    let text = include_str!("../../../../../probes/journeys/catalogue.toml");
-    bongsu_language::load_catalogue(&SourceFile::new("catalogue.toml", text)).unwrap()
+    crate::catalogue::shipped().unwrap()
 }
 
 pub(in crate::replay) fn lag() -> Lag {
