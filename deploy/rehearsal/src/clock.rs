@@ -151,13 +151,20 @@ impl Clock for PlatformClock {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
 
+    /// A machine whose time is set: milliseconds since it began.
     #[derive(Debug, Default)]
-    struct Machine(AtomicU64);
+    pub(crate) struct Machine(AtomicU64);
+
+    impl Machine {
+        pub(crate) fn set(&self, milliseconds: u64) {
+            self.0.store(milliseconds, Ordering::SeqCst);
+        }
+    }
 
     impl Clock for Machine {
         fn wall(&self) -> Timestamp {
@@ -171,16 +178,17 @@ mod tests {
 
     #[test]
     fn one_present_passes_six_hundred_times_as_fast_and_the_platform_acts_at_its_own_pace() {
-        let machine = Arc::new(Machine(AtomicU64::new(5_000)));
+        let machine = Arc::new(Machine::default());
+        machine.set(5_000);
         let origin = Timestamp::from_unix_seconds(1_665_810_000);
         let clock = ReplayClock::held(machine.clone(), origin, 600.0);
         let platform = clock.of_platform(24.0);
-        machine.0.store(9_000, Ordering::SeqCst);
+        machine.set(9_000);
         assert_eq!(clock.wall(), origin, "it is held");
         clock.release();
-        machine.0.store(9_500, Ordering::SeqCst);
+        machine.set(9_500);
         clock.release();
-        machine.0.store(10_500, Ordering::SeqCst);
+        machine.set(10_500);
         assert_eq!(clock.wall().since(origin), Duration::from_secs(900));
         assert_eq!(platform.wall(), clock.wall());
         let zero = Monotonic::default();
@@ -202,14 +210,14 @@ mod tests {
         clock.play_at(100.0);
         assert_eq!(clock.speed(), 600.0, "it is held");
         clock.release();
-        machine.0.store(1_000, Ordering::SeqCst);
+        machine.set(1_000);
         clock.play_at(100.0);
         assert_eq!((gone(), clock.speed()), (600, 100.0));
-        machine.0.store(3_000, Ordering::SeqCst);
+        machine.set(3_000);
         assert_eq!(gone(), 800);
         clock.play_at(10_000.0);
         assert_eq!((gone(), clock.speed()), (800, clock.top_speed()));
-        machine.0.store(4_000, Ordering::SeqCst);
+        machine.set(4_000);
         assert_eq!(gone(), 1_400);
         let on_platform = platform.monotonic().since(Monotonic::default());
         assert_eq!(on_platform.as_secs(), 4 * 24, "it keeps its pace");

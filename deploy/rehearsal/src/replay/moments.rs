@@ -76,27 +76,13 @@ impl Moments {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     use bongsu_availability::{FleetState, FleetView};
-    use bongsu_model::{Clock, Monotonic};
 
     use super::*;
+    use crate::clock::tests::Machine;
     use crate::replay::verdict::tests::at;
     use crate::scenario::Whose;
-
-    #[derive(Debug, Default)]
-    struct Machine(AtomicU64);
-
-    impl Clock for Machine {
-        fn wall(&self) -> Timestamp {
-            Timestamp::EPOCH
-        }
-
-        fn monotonic(&self) -> Monotonic {
-            Monotonic::from_origin(Duration::from_millis(self.0.load(Ordering::SeqCst)))
-        }
-    }
 
     fn expected(time: &str) -> ExpectedRow {
         ExpectedRow {
@@ -148,12 +134,12 @@ mod tests {
         assert_eq!(moments.next(), Some(at("10:10")));
         moments.look(&clock, &picture(at("10:00")));
         assert_eq!(clock.speed(), 600.0, "it is still to come");
-        machine.0.store(1_000, Ordering::SeqCst);
+        machine.set(1_000);
         moments.look(&clock, &picture(at("10:09")));
         assert_eq!(clock.speed(), 600.0 / pacing::LINGER);
         moments.look(&clock, &picture(at("10:10")));
         assert_eq!((clock.speed(), moments.next()), (600.0, Some(at("10:20"))));
-        machine.0.store(3_000, Ordering::SeqCst);
+        machine.set(3_000);
         moments.look(&clock, &picture(at("10:21")));
         let taken = moments.taken(&picture(at("10:30")));
         let taken: Vec<_> = taken.iter().map(|(at, shown)| (*at, shown.as_of)).collect();
@@ -165,10 +151,10 @@ mod tests {
     fn who_shows_nothing_is_not_waited_for_for_ever() {
         let (machine, clock) = begun();
         let mut moments = Moments::of(&[expected("10:10")], at("12:00"));
-        machine.0.store(1_000, Ordering::SeqCst);
+        machine.set(1_000);
         moments.look(&clock, &picture(at("10:05")));
         assert_eq!(clock.speed(), 30.0);
-        machine.0.store(1_000 + 21_000, Ordering::SeqCst);
+        machine.set(1_000 + 21_000);
         moments.look(&clock, &picture(at("10:05")));
         assert_eq!(clock.speed(), 600.0);
         moments.look(&clock, &picture(at("10:21")));
@@ -190,7 +176,7 @@ mod tests {
     fn time_never_goes_faster_past_an_instant_than_it_went() {
         let (machine, clock) = begun();
         let mut moments = Moments::of(&[expected("10:10")], at("12:00"));
-        machine.0.store(1_000, Ordering::SeqCst);
+        machine.set(1_000);
         clock.play_at(20.0);
         moments.look(&clock, &picture(at("10:05")));
         assert_eq!(clock.speed(), 20.0);

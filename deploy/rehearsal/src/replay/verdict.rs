@@ -1,6 +1,6 @@
 //! Holds a board against what must be measured: row by row, with a reason for each.
 
-use bongsu_availability::{Board, CellView, FeatureView};
+use bongsu_availability::{Board, CellView, Confidence, FeatureView};
 use bongsu_collector::claims::ClaimBook;
 use bongsu_model::{
     Catalogue, CellState, ClaimedState, Comparison, FailClass, FeatureId, FeatureState, Overlay,
@@ -272,7 +272,9 @@ fn of_cell(cell: &CellView) -> Sight<'_> {
         CellState::Unmeasured => FeatureState::Unmeasured,
         _ if is(Overlay::Maintenance) => FeatureState::Maintenance,
         CellState::Unknown => FeatureState::Unknown,
-        CellState::Down => FeatureState::MajorOutage,
+        // What one agent alone says never makes an outage major.
+        CellState::Down if cell.confidence == Confidence::Full => FeatureState::MajorOutage,
+        CellState::Down => FeatureState::PartialOutage,
         CellState::Recovering => FeatureState::Recovering,
         CellState::Up | CellState::Suspect if is(Overlay::Slow) || is(Overlay::Partial) => {
             FeatureState::Degraded

@@ -10,7 +10,7 @@ use sha2::Digest as _;
 use super::{Basis, Condition, Event, FleetPart, Injection, Row, Scenario, When};
 
 /// A fault that is there for a share of the time is there for whole stretches of this length,
-/// drawn from the seed: a quarter of the cadence, so that agents meet it one by one.
+/// drawn from the seed: a quarter of the usual cadence, so that agents meet it one by one.
 pub const WINDOW: Duration = Duration::from_secs(75);
 
 /// A row at its instant.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bongsu_availability::{Confidence, Ledger, Windows};
+use bongsu_availability::{Ledger, Windows};
 use bongsu_collector::claims::Stated;
 use bongsu_language::SourceFile;
 use bongsu_model::{Claim, ClaimConfidence, ClaimText, OperatorId};
@@ -232,6 +232,24 @@ fn cell(region: &str, state: CellState, overlays: Vec<Overlay>) -> CellView {
         availability: Windows::default(),
         score: 0.0,
     }
+}
+
+#[test]
+fn a_region_is_told_in_the_words_of_a_feature_that_has_it_alone() {
+    use FeatureState::{Maintenance, MajorOutage, Operational, PartialOutage};
+    let told = |cell: CellView| of_cell(&cell).state;
+    let down = || cell("kr-seoul", CellState::Down, Vec::new());
+    assert_eq!(told(down()), MajorOutage);
+    let unsure = CellView {
+        confidence: Confidence::Low,
+        ..down()
+    };
+    assert_eq!(told(unsure), PartialOutage, "one agent alone");
+    let up = |overlays| told(cell("kr-seoul", CellState::Up, overlays));
+    assert_eq!(up(Vec::new()), Operational);
+    assert_eq!(up(vec![Overlay::Slow]), FeatureState::Degraded);
+    let both = vec![Overlay::Slow, Overlay::Maintenance];
+    assert_eq!(up(both), Maintenance);
 }
 
 #[test]
