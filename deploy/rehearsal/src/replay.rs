@@ -112,8 +112,8 @@ pub enum ReplayError {
     },
     /// A row cuts off or sees from what the fleet does not have.
     #[error(
-        "a row names {part}, which a fleet of {regions} regions with {agents} agents each does not \
-         have: give more with --regions and --agents"
+        "a row names {part}, which a fleet of --regions {regions} --agents {agents} does not have: \
+         give more"
     )]
     NoSuchPart {
         /// The part: `region:kr-busan`.
@@ -252,7 +252,7 @@ pub async fn run(
     let unplayed = drive::until(&fleet, &timeline, &clock, until, beside, &mut tell).await;
     pacing.end().await;
     // What is shown last shall be as of the end, however long it takes to be shown.
-    clock.play_at(speed / pacing::LINGER);
+    pacing::linger(&clock, clock.speed());
     let wall = machine.monotonic().since(played_from);
     let played =
         until.since(scenario.from).as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE);

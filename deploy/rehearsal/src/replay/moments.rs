@@ -59,7 +59,7 @@ impl Moments {
         }
         if !is_shown && clock.wall().since(at) < PATIENCE {
             let before = *self.before.get_or_insert_with(|| clock.speed());
-            clock.play_at(before.min(clock.top_speed() / pacing::LINGER));
+            pacing::linger(clock, before);
         } else if let Some(before) = self.before.take() {
             clock.play_at(before);
         }
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(clock.speed(), 600.0, "it is still to come");
         machine.set(1_000);
         moments.look(&clock, &picture(at("10:09")));
-        assert_eq!(clock.speed(), 600.0 / pacing::LINGER);
+        assert_eq!(clock.speed(), 30.0);
         moments.look(&clock, &picture(at("10:10")));
         assert_eq!((clock.speed(), moments.next()), (600.0, Some(at("10:20"))));
         machine.set(3_000);

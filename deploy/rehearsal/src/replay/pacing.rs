@@ -38,8 +38,13 @@ pub(super) const AT_FIRST: f64 = 3.0;
 /// It is never this many times slower than was asked for: a machine that needs more cannot play.
 const SLOWEST: f64 = 30.0;
 
-/// How much slower than was asked for time passes while the last picture is waited for.
-pub(super) const LINGER: f64 = 20.0;
+/// How much slower than was asked for time passes while a picture is waited for.
+const LINGER: f64 = 20.0;
+
+/// Lets time pass slowly while a picture is waited for; no faster than `before`.
+pub(super) fn linger(clock: &ReplayClock, before: f64) {
+    clock.play_at(before.min(clock.top_speed() / LINGER));
+}
 
 /// Keeps the clock as fast as the machine can follow, until it is ended.
 #[derive(Debug)]
