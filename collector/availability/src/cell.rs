@@ -59,6 +59,7 @@ pub(crate) struct Evidence {
     pub(crate) run: RunId,
     pub(crate) agent: AgentIx,
     pub(crate) started: Timestamp,
+    pub(crate) ended: Timestamp,
     pub(crate) fresh_until: Timestamp,
     pub(crate) mark: Mark,
     pub(crate) weight: Weight,
@@ -192,7 +193,7 @@ impl Cell {
             let goods = self.goods.iter().copied();
             let before = goods.filter(|good| *good < evidence.started).max();
             self.streak
-                .get_or_insert_with(|| Streak::begin(evidence.started, before))
+                .get_or_insert_with(|| Streak::begin(evidence, before))
                 .fail(evidence);
         }
         if self.outage.is_some() {
@@ -236,9 +237,9 @@ impl Cell {
         let Some(streak) = self.streak.take() else {
             return;
         };
-        for (agent, (_, failures)) in streak.agents {
+        for (agent, failing) in streak.agents {
             if let Some(voter) = self.sight.voters.get_mut(&agent) {
-                voter.uncorroborated += failures;
+                voter.uncorroborated += failing.own;
             }
         }
         self.forget_recent();
@@ -299,10 +300,10 @@ impl Cell {
         }
         if let Some(streak) = &mut self.streak {
             if self.outage.is_none()
-                && let Some((_, (_, failures))) = streak.agents.remove_entry(&agent)
+                && let Some(failing) = streak.agents.remove(&agent)
                 && let Some(voter) = self.sight.voters.get_mut(&agent)
             {
-                voter.uncorroborated += failures;
+                voter.uncorroborated += failing.own;
             }
             streak.forget(agent);
             // How much of what the others say is theirs and how much was its doing is not known.
@@ -336,7 +337,7 @@ impl Cell {
                 && !self.sight.is_held(**agent)
                 && self.sight.another_sees(**agent, now)
         });
-        alone.map(|(agent, (since, _))| (*agent, *since))
+        alone.map(|(agent, failing)| (*agent, failing.since))
     }
 
     /// Whether a pass would change nothing but when the cell was last seen.
@@ -387,6 +388,15 @@ impl Cell {
         match (&self.outage, self.state) {
             (Some(outage), _) => Some(outage.onset),
             (None, CellState::Suspect) => self.streak.as_ref().map(|streak| streak.onset),
+            (None, _) => None,
+        }
+    }
+
+    /// When the first of the failed runs to end had ended, while suspect or in an outage.
+    pub(crate) fn failed_by(&self) -> Option<Timestamp> {
+        match (&self.outage, self.state) {
+            (Some(outage), _) => Some(outage.failed_by),
+            (None, CellState::Suspect) => self.streak.as_ref().map(|streak| streak.failed_by),
             (None, _) => None,
         }
     }

@@ -213,6 +213,7 @@ impl Cells {
                     run: run.id,
                     agent: speaker.agent,
                     started: heard.started(),
+                    ended: heard.ended(),
                     fresh_until,
                     mark,
                     weight: Weight::Touch,

@@ -21,7 +21,7 @@ use crate::burst::Bursts;
 use crate::cell::decide::CellChange;
 use crate::cell::scores::AgentIx;
 use crate::cells::{Cells, Live, Speaker, Taken};
-use crate::fleet::incident::{Incidents, Moved, Observed, Step};
+use crate::fleet::incident::{Effect, Incidents, Moved, Step};
 use crate::fleet::recovery::Outages;
 use crate::history::Arrival;
 use crate::maintenance::Maintenance;
@@ -420,7 +420,7 @@ impl Engine {
             period: facts.period.unwrap_or_default(),
             at: self.now,
         };
-        let Observed {
+        let Effect {
             steps,
             number,
             merged,

@@ -104,7 +104,7 @@ pub enum IncidentPhase {
     Recovering,
     /// All are up; a relapse would reopen it.
     Resolved,
-    /// All were up for the quiet period.
+    /// All were up for the quiet period, or it was merged into an older one.
     Closed,
 }
 

@@ -86,6 +86,7 @@ impl Trial {
             run: RunId::from_bytes(u128::from(self.runs).to_be_bytes()),
             agent,
             started: run.due,
+            ended: run.ended,
             fresh_until,
             mark,
             weight: Weight::Own,

@@ -26,6 +26,8 @@ mod detection;
 mod evidence;
 #[path = "engine/history.rs"]
 mod history;
+#[path = "engine/merging.rs"]
+mod merging;
 #[path = "engine/outages.rs"]
 mod outages;
 #[path = "engine/plans.rs"]

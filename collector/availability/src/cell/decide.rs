@@ -18,6 +18,8 @@ pub(crate) struct CellChange {
     pub(crate) blocked_by: Option<FeatureId>,
     pub(crate) onset: Option<Timestamp>,
     pub(crate) onset_low: Option<Timestamp>,
+    /// When the first of the failed runs to end had ended.
+    pub(crate) failed_by: Option<Timestamp>,
     /// Start of the streak of passes, when it recovers or is up.
     pub(crate) first_pass: Option<Timestamp>,
     pub(crate) confidence: Confidence,
@@ -60,6 +62,7 @@ impl Cell {
             blocked_by: None,
             onset: self.onset(),
             onset_low: outage.and_then(|outage| outage.onset_low),
+            failed_by: self.failed_by(),
             first_pass: None,
             confidence: self.confidence(),
             evidence: evidence.unwrap_or_default(),
@@ -182,6 +185,7 @@ impl Cell {
             blocked_by: self.blocked_by.clone(),
             onset: self.onset(),
             onset_low: outage.and_then(|outage| outage.onset_low),
+            failed_by: self.failed_by(),
             first_pass,
             confidence: self.confidence(),
             evidence: evidence.unwrap_or_default(),
@@ -227,6 +231,7 @@ impl Cell {
                 self.outage = Some(Outage {
                     onset: streak.map_or(now, |streak| streak.onset),
                     onset_low: streak.and_then(|streak| streak.onset_low),
+                    failed_by: streak.map_or(now, |streak| streak.failed_by),
                     confidence,
                     recovering: false,
                     relapses: 0,

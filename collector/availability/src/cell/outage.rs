@@ -21,18 +21,32 @@ pub(crate) struct Streak {
     pub(crate) onset: Timestamp,
     /// Start of the last good run before it.
     pub(crate) onset_low: Option<Timestamp>,
-    /// Start of the first failed run of each agent, and how many failed of its own journey.
-    pub(crate) agents: BTreeMap<AgentIx, (Timestamp, u64)>,
+    /// When the first of the failed runs to end had ended.
+    pub(crate) failed_by: Timestamp,
+    pub(crate) agents: BTreeMap<AgentIx, Failing>,
     pub(crate) evidence: VecDeque<RunId>,
     passes_since_failure: u32,
     mixed: u32,
 }
 
+/// What one agent said in a streak.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Failing {
+    /// Start of its first failed run.
+    pub(crate) since: Timestamp,
+    /// End of the first of its failed runs to end.
+    by: Timestamp,
+    /// Failed runs of the cell's own journey.
+    pub(crate) own: u64,
+}
+
 impl Streak {
-    pub(crate) fn begin(onset: Timestamp, onset_low: Option<Timestamp>) -> Self {
+    /// Begins with a failed run, which is yet to be added.
+    pub(crate) fn begin(first: &Evidence, onset_low: Option<Timestamp>) -> Self {
         Self {
-            onset,
+            onset: first.started,
             onset_low,
+            failed_by: first.ended,
             agents: BTreeMap::new(),
             evidence: VecDeque::new(),
             passes_since_failure: 0,
@@ -42,12 +56,15 @@ impl Streak {
 
     pub(crate) fn fail(&mut self, evidence: &Evidence) {
         self.onset = self.onset.min(evidence.started);
-        let agent = self
-            .agents
-            .entry(evidence.agent)
-            .or_insert((evidence.started, 0));
-        agent.0 = agent.0.min(evidence.started);
-        agent.1 += u64::from(evidence.weight != Weight::Touch);
+        self.failed_by = self.failed_by.min(evidence.ended);
+        let agent = self.agents.entry(evidence.agent).or_insert(Failing {
+            since: evidence.started,
+            by: evidence.ended,
+            own: 0,
+        });
+        agent.since = agent.since.min(evidence.started);
+        agent.by = agent.by.min(evidence.ended);
+        agent.own += u64::from(evidence.weight != Weight::Touch);
         if self.evidence.len() >= EVIDENCE_MAX {
             self.evidence.pop_front();
         }
@@ -67,9 +84,11 @@ impl Streak {
     /// the others say.
     pub(crate) fn forget(&mut self, agent: AgentIx) {
         if self.agents.remove(&agent).is_some()
-            && let Some(first) = self.agents.values().map(|(since, _)| *since).min()
+            && let Some(first) = self.agents.values().map(|failing| failing.since).min()
+            && let Some(by) = self.agents.values().map(|failing| failing.by).min()
         {
             self.onset = self.onset.max(first);
+            self.failed_by = self.failed_by.max(by);
         }
     }
 
@@ -84,6 +103,8 @@ impl Streak {
 pub(crate) struct Outage {
     pub(crate) onset: Timestamp,
     pub(crate) onset_low: Option<Timestamp>,
+    /// When the first of the failed runs to end had ended.
+    pub(crate) failed_by: Timestamp,
     pub(crate) confidence: Confidence,
     /// Whether it had begun to recover when last seen.
     pub(crate) recovering: bool,
@@ -138,5 +159,46 @@ impl Passes {
             self.trailing.pop_front();
         }
         self.trailing.push_back(failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cell::Mark;
+
+    use super::*;
+
+    fn failed(agent: u32, weight: Weight, (started, ended): (u64, u64)) -> Evidence {
+        let at = Timestamp::from_unix_seconds;
+        Evidence {
+            run: RunId::from_bytes([0; 16]),
+            agent: AgentIx(agent),
+            started: at(started),
+            ended: at(ended),
+            fresh_until: at(ended + 60),
+            mark: Mark::Fail(bongsu_model::FailClass::Status),
+            weight,
+        }
+    }
+
+    #[test]
+    fn the_first_failed_run_to_end_says_by_when_it_failed_as_long_as_its_agent_counts() {
+        let at = Timestamp::from_unix_seconds;
+        // A slow journey only met the feature on its way, and another run ended before.
+        let slow = failed(0, Weight::Touch, (100, 400));
+        let quick = failed(1, Weight::Own, (110, 130));
+        let late = failed(2, Weight::Own, (150, 160));
+        let mut streak = Streak::begin(&slow, None);
+        assert_eq!(streak.failed_by, at(400));
+        for evidence in [&slow, &late, &quick] {
+            streak.fail(evidence);
+        }
+        assert_eq!((streak.onset, streak.failed_by), (at(100), at(130)));
+        streak.forget(AgentIx(1));
+        assert_eq!((streak.onset, streak.failed_by), (at(100), at(160)));
+        streak.forget(AgentIx(2));
+        assert_eq!((streak.onset, streak.failed_by), (at(100), at(400)));
+        let own: Vec<u64> = streak.agents.values().map(|failing| failing.own).collect();
+        assert_eq!(own, [0], "a touch is no run of its own");
     }
 }

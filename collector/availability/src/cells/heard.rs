@@ -31,6 +31,11 @@ impl<'a> Heard<'a> {
         self.run.started.max(self.run.due).min(self.received)
     }
 
+    /// When it had ended, whatever the agent's clock says.
+    pub(crate) fn ended(&self) -> Timestamp {
+        self.run.ended.max(self.started()).min(self.received)
+    }
+
     /// Until when it is evidence: 2T + D + L after it was due.
     pub(crate) fn fresh_until(&self, timing: Timing) -> Timestamp {
         self.due() + timing.fresh
@@ -62,6 +67,7 @@ impl<'a> Heard<'a> {
             run: self.run.id,
             agent,
             started: self.started(),
+            ended: self.ended(),
             fresh_until,
             mark,
             weight,

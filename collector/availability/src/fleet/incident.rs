@@ -9,7 +9,7 @@ use std::time::Duration;
 use bongsu_model::{Catalogue, CellKey, CellState, FeatureId, RunId, TargetName, Timestamp};
 
 use crate::cell::decide::CellChange;
-use crate::fleet::cause::{self, Onset};
+use crate::fleet::root::{self, Onset};
 use crate::{IncidentEvent, IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
 
 /// Incidents kept: some years of a platform that has three a week. The oldest closed ones leave.
@@ -31,7 +31,8 @@ pub(crate) struct Moved<'a> {
 impl Moved<'_> {
     fn onset(&self) -> Onset {
         let first = self.change.onset.unwrap_or(self.at);
-        Onset::new(self.change.onset_low, first, self.period)
+        let by = self.change.failed_by.unwrap_or(self.at);
+        Onset::new(self.change.onset_low, (first, by), self.period)
     }
 }
 
@@ -40,7 +41,7 @@ pub(crate) type Step = (IncidentId, IncidentStep, Vec<RunId>);
 
 /// What a change of a cell did to incidents.
 #[derive(Debug, Default)]
-pub(crate) struct Observed {
+pub(crate) struct Effect {
     pub(crate) steps: Vec<Step>,
     /// The incident whose deadline moved.
     pub(crate) number: Option<u32>,
@@ -51,11 +52,34 @@ pub(crate) struct Observed {
 #[derive(Debug)]
 struct Incident {
     view: IncidentView,
-    /// Where each cell of it is now, with its onset.
-    cells: BTreeMap<CellKey, (CellState, Onset)>,
+    cells: BTreeMap<CellKey, Member>,
     first_passes: BTreeMap<CellKey, Timestamp>,
     /// When it closes unless something of it goes down again.
     closes: Option<Timestamp>,
+}
+
+/// A cell of an incident.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    state: CellState,
+    /// When it went down for the first time in the incident.
+    first: Onset,
+    /// When it went down last: the same unless it had been restored since.
+    last: Onset,
+}
+
+impl Member {
+    fn new(onset: Onset) -> Self {
+        Self {
+            state: CellState::Down,
+            first: onset,
+            last: onset,
+        }
+    }
+
+    fn is_near(&self, onset: Onset, least: Duration) -> bool {
+        self.first.is_near(onset, least) || self.last.is_near(onset, least)
+    }
 }
 
 /// All incidents, by their number in the order of detection.
@@ -72,24 +96,24 @@ impl Incidents {
         moved: Moved<'_>,
         catalogue: &Catalogue,
         settings: &Settings,
-    ) -> Observed {
-        let mut seen = Observed::default();
+    ) -> Effect {
+        let mut effect = Effect::default();
         let number = if moved.change.to == CellState::Down {
-            Some(self.cover(moved, catalogue, settings, &mut seen))
+            Some(self.cover(moved, catalogue, settings, &mut effect))
         } else {
             self.open_with(moved.cell)
         };
         if let Some(number) = number {
-            self.progress(number, moved, settings, &mut seen.steps);
-            for number in seen.merged.iter().chain([&number]) {
+            self.progress(number, moved, settings, &mut effect.steps);
+            for number in effect.merged.iter().chain([&number]) {
                 let incident = self.incidents.get_mut(number);
                 incident
                     .expect("found or made before")
-                    .note(moved.at, &seen.steps);
+                    .note(moved.at, &effect.steps);
             }
         }
-        seen.number = number;
-        seen
+        effect.number = number;
+        effect
     }
 
     /// `feature` is unknown because `by` stands before it. If an incident has `by`, the feature
@@ -175,46 +199,28 @@ impl Incidents {
         ours.map(|incident| incident.view.clone()).collect()
     }
 
-    /// Joins the cell to an incident that covers it, or opens one.
+    /// Joins the cell to the incidents that it belongs to, which are one by that, or opens one.
     fn cover(
         &mut self,
         moved: Moved<'_>,
         catalogue: &Catalogue,
         settings: &Settings,
-        seen: &mut Observed,
+        effect: &mut Effect,
     ) -> u32 {
-        let onset = moved.onset();
-        let cell = moved.cell.clone();
-        if let Some(number) = self.open_with(&cell) {
-            let incident = self.incidents.get_mut(&number).expect("just found");
-            let state = incident.cells.get(&cell).map(|(state, _)| *state);
-            // Suspect comes after up: the cell had been restored.
-            let again = matches!(
-                state,
-                Some(CellState::Up | CellState::Suspect | CellState::Recovering)
-            );
-            if again {
-                incident.view.relapses += 1;
-                let step = IncidentStep::Relapsed { cell };
-                seen.steps.push((
-                    incident.view.id.clone(),
-                    step,
-                    moved.change.evidence.clone(),
-                ));
-            }
-            return number;
-        }
-        let within = settings.grouping.max(moved.period * 2);
+        let (cell, onset) = (moved.cell, moved.onset());
         let open = self.incidents.iter().filter(|(_, incident)| {
             incident.view.phase != IncidentPhase::Closed && incident.view.target == cell.target
         });
-        let near = open.clone().filter(|(_, incident)| {
-            incident.is_near(onset.first, within) && incident.is_related(&cell.feature, catalogue)
-        });
-        let near: Vec<u32> = near.map(|(number, _)| *number).collect();
-        let joined = match near.split_first() {
+        let belongs = |incident: &Incident| {
+            incident.cells.contains_key(cell)
+                || incident.is_near(onset, settings.grouping)
+                    && incident.is_related(&cell.feature, catalogue)
+        };
+        let covering = open.clone().filter(|(_, incident)| belongs(incident));
+        let covering: Vec<u32> = covering.map(|(number, _)| *number).collect();
+        let joined = match covering.split_first() {
             Some((oldest, others)) => {
-                self.merge(others, *oldest, moved.at, seen);
+                self.merge(others, *oldest, moved, effect);
                 Some(*oldest)
             }
             None => {
@@ -225,19 +231,16 @@ impl Incidents {
         };
         if let Some(number) = joined {
             let incident = self.incidents.get_mut(&number).expect("just found");
-            incident.join(moved, onset, catalogue);
-            let step = IncidentStep::Widened { cell };
-            seen.steps.push((
-                incident.view.id.clone(),
-                step,
-                moved.change.evidence.clone(),
-            ));
+            if let Some(step) = incident.take(moved, onset, catalogue) {
+                let id = incident.view.id.clone();
+                effect.steps.push((id, step, moved.change.evidence.clone()));
+            }
             return number;
         }
         let incident = Incident::open(moved, onset);
         let id = incident.view.id.clone();
-        seen.steps
-            .push((id, IncidentStep::Opened, moved.change.evidence.clone()));
+        let evidence = moved.change.evidence.clone();
+        effect.steps.push((id, IncidentStep::Opened, evidence));
         let number = self.next;
         self.next += 1;
         self.incidents.insert(number, incident);
@@ -321,7 +324,7 @@ impl Incident {
             root: feature.clone(),
             cells: vec![moved.cell.clone()],
             blocked: Vec::new(),
-            onset_low: moved.change.onset_low,
+            onset_low: onset.after,
             onset: onset.first,
             detected: moved.at,
             recover_first: None,
@@ -337,7 +340,7 @@ impl Incident {
         };
         Self {
             view,
-            cells: BTreeMap::from([(moved.cell.clone(), (CellState::Down, onset))]),
+            cells: BTreeMap::from([(moved.cell.clone(), Member::new(onset))]),
             first_passes: BTreeMap::new(),
             closes: None,
         }
@@ -345,12 +348,13 @@ impl Incident {
 
     /// Notes those of `steps` that are its own.
     fn note(&mut self, at: Timestamp, steps: &[Step]) {
-        let mut own = steps.iter().filter(|(id, ..)| *id == self.view.id);
-        let Some(first) = own.next() else {
+        let own = steps.iter().filter(|(id, ..)| *id == self.view.id);
+        let mut own = own.peekable();
+        if own.peek().is_none() {
             return;
-        };
+        }
         let timeline = Arc::make_mut(&mut self.view.timeline);
-        for (_, step, evidence) in std::iter::once(first).chain(own) {
+        for (_, step, evidence) in own {
             if timeline.len() >= TIMELINE_MAX {
                 timeline.remove(1);
                 self.view.timeline_dropped += 1;
@@ -363,28 +367,51 @@ impl Incident {
         }
     }
 
-    fn join(&mut self, moved: Moved<'_>, onset: Onset, catalogue: &Catalogue) {
-        self.cells
-            .insert(moved.cell.clone(), (CellState::Down, onset));
+    /// Takes in that a cell went down. Returns what that is for it; nothing for one that had not
+    /// been restored.
+    fn take(
+        &mut self,
+        moved: Moved<'_>,
+        onset: Onset,
+        catalogue: &Catalogue,
+    ) -> Option<IncidentStep> {
+        let cell = moved.cell.clone();
+        let step = match self.cells.get_mut(&cell) {
+            None => {
+                self.cells.insert(cell.clone(), Member::new(onset));
+                Some(IncidentStep::Widened { cell })
+            }
+            Some(member) => {
+                member.last = onset;
+                // Suspect comes after up: the cell had been restored.
+                let again = matches!(
+                    member.state,
+                    CellState::Up | CellState::Suspect | CellState::Recovering
+                );
+                self.view.relapses += u32::from(again);
+                again.then_some(IncidentStep::Relapsed { cell })
+            }
+        };
         self.view.cells = self.cells.keys().cloned().collect();
         if onset.first < self.view.onset {
             self.view.onset = onset.first;
-            self.view.onset_low = moved.change.onset_low;
+            self.view.onset_low = onset.after;
         }
         self.view
             .blocked
             .retain(|blocked| *blocked != moved.cell.feature);
-        let cells = self.cells.iter().map(|(cell, (_, onset))| (cell, *onset));
-        if let Some(root) = cause::root(cells, catalogue) {
+        let cells = self.cells.iter().map(|(cell, member)| (cell, member.first));
+        if let Some(root) = root::of(cells, catalogue) {
             self.view.root = root;
         }
+        step
     }
 
     fn enter(&mut self, moved: Moved<'_>) {
-        let Some((state, _)) = self.cells.get_mut(moved.cell) else {
+        let Some(member) = self.cells.get_mut(moved.cell) else {
             return;
         };
-        *state = moved.change.to;
+        member.state = moved.change.to;
         // Once it is up, later streaks have nothing to do with this incident: out of sight it goes
         // back to up only if it was up before.
         let ends = match moved.change.to {
@@ -405,14 +432,14 @@ impl Incident {
         }
         self.view.first_pass = self.first_passes.values().copied().min();
         self.view.recover_first = self.view.recover_first.or(self.view.first_pass);
-        let lost = |(state, _): &(CellState, Onset)| *state == CellState::Unknown;
+        let lost = |member: &Member| member.state == CellState::Unknown;
         self.view.lost_sight = self.cells.values().any(lost);
     }
 
     /// A suspect cell counts as up until it is decided; a cell that nobody is to measure any
     /// more keeps nothing open; one that was up before it went out of sight does not either.
     fn phase(&self) -> IncidentPhase {
-        let is = |wanted: CellState| self.cells.values().any(|(state, _)| *state == wanted);
+        let is = |wanted: CellState| self.cells.values().any(|member| member.state == wanted);
         let was_resolved = self.view.phase == IncidentPhase::Resolved;
         if is(CellState::Down) || is(CellState::Unknown) && !was_resolved {
             IncidentPhase::Open
@@ -427,9 +454,9 @@ impl Incident {
         self.cells.keys().any(|cell| cell.feature == *feature)
     }
 
-    fn is_near(&self, onset: Timestamp, within: Duration) -> bool {
-        let mut onsets = self.cells.values().map(|(_, known)| known.first);
-        onsets.any(|known| known.distance(onset) <= within)
+    fn is_near(&self, onset: Onset, least: Duration) -> bool {
+        let mut members = self.cells.values();
+        members.any(|member| member.is_near(onset, least))
     }
 
     fn is_related(&self, feature: &FeatureId, catalogue: &Catalogue) -> bool {

@@ -184,8 +184,8 @@ impl Outages {
     /// Incident `from` turned out to be one with `into`: what it affected is that one's.
     pub(crate) fn merge(&mut self, from: (u32, &IncidentId), into: (u32, &IncidentId)) {
         for outage in self.outages.values_mut() {
+            // The older one is of the same outage: while either is open, that has not ended.
             if outage.open.remove(&from.0) {
-                outage.open.insert(into.0);
                 for row in outage.rows.values_mut() {
                     row.merge(from, into);
                 }

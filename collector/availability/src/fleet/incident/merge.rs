@@ -2,39 +2,51 @@
 
 use bongsu_model::Timestamp;
 
-use super::{Incident, Incidents, Observed};
-use crate::{IncidentPhase, IncidentStep};
+use super::{Effect, Incident, Incidents, Moved};
+use crate::{IncidentId, IncidentPhase, IncidentStep};
 
 impl Incidents {
-    /// Merges `others` into the older incident `into`. They are closed, and say into which they
-    /// went; what they had is that one's.
-    pub(super) fn merge(&mut self, others: &[u32], into: u32, at: Timestamp, seen: &mut Observed) {
+    /// Merges `others` into the older incident `into`, for the runs by which `moved` was decided.
+    /// They are closed, and say into which they went; what they had is that one's.
+    pub(super) fn merge(
+        &mut self,
+        others: &[u32],
+        into: u32,
+        moved: Moved<'_>,
+        effect: &mut Effect,
+    ) {
         let id = self.incidents[&into].view.id.clone();
+        let evidence = &moved.change.evidence;
         for number in others {
-            let Some(other) = self.incidents.get_mut(number) else {
-                continue;
-            };
-            let theirs = other.go_into(&id, at);
-            let step = IncidentStep::Merged { into: id.clone() };
-            seen.steps.push((other.view.id.clone(), step, Vec::new()));
-            let step = IncidentStep::Absorbed {
-                incident: other.view.id.clone(),
-            };
+            let other = self.incidents.get_mut(number).expect("it is open");
+            let theirs = other.go_into(&id, moved.at);
+            let from = theirs.view.id.clone();
+            // Those that had gone into it are now here.
+            for earlier in self.incidents.values_mut() {
+                if earlier.view.merged_into.as_ref() == Some(&from) {
+                    earlier.view.merged_into = Some(id.clone());
+                }
+            }
             let survivor = self.incidents.get_mut(&into).expect("it is named above");
             survivor.absorb(theirs);
-            seen.steps.push((id.clone(), step, Vec::new()));
-            seen.merged.push(*number);
+            let step = IncidentStep::Merged { into: id.clone() };
+            effect.steps.push((from.clone(), step, evidence.clone()));
+            let step = IncidentStep::Absorbed { incident: from };
+            effect.steps.push((id.clone(), step, evidence.clone()));
+            effect.merged.push(*number);
         }
     }
 }
 
 impl Incident {
     /// Closes it. Returns what it was.
-    fn go_into(&mut self, into: &crate::IncidentId, at: Timestamp) -> Self {
+    fn go_into(&mut self, into: &IncidentId, at: Timestamp) -> Self {
         let mut closed = self.view.clone();
         closed.phase = IncidentPhase::Closed;
         closed.closed = Some(at);
         closed.merged_into = Some(into.clone());
+        // Its cells are looked at for the other one now.
+        closed.lost_sight = false;
         Self {
             view: std::mem::replace(&mut self.view, closed),
             cells: std::mem::take(&mut self.cells),
@@ -44,7 +56,7 @@ impl Incident {
     }
 
     /// Takes in all of a younger one. Its phase, root and sight follow from its cells; that is done
-    /// as the cell joins that made them one.
+    /// as the cell is taken in that made them one.
     fn absorb(&mut self, other: Self) {
         self.cells.extend(other.cells);
         self.first_passes.extend(other.first_passes);
@@ -66,3 +78,6 @@ impl Incident {
             .retain(|blocked| !cells.keys().any(|cell| cell.feature == *blocked));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,26 +8,41 @@ use bongsu_model::{Catalogue, CellKey, FeatureId, Timestamp};
 /// When a cell or feature began to fail, as far as runs can tell.
 ///
 /// A run that passed says that it worked when the run began; a run that failed says that it did
-/// not by the time the run ended, which is less than T of its journey after it began.
+/// not by the time the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Onset {
     /// Start of the last good run before; none if none is known.
     pub(crate) after: Option<Timestamp>,
     /// Start of the first failed run.
     pub(crate) first: Timestamp,
-    /// When that run had ended at the latest.
+    /// When the first of the failed runs to end had ended.
     by: Timestamp,
+    /// T of the feature's journey.
+    period: Duration,
 }
 
 impl Onset {
-    /// The first failed run began at `first` and was one of a journey with this T.
-    pub(crate) fn new(after: Option<Timestamp>, first: Timestamp, period: Duration) -> Self {
+    /// The first failed run began at `first`, one had ended at `by`; the feature is looked at every
+    /// `period`.
+    pub(crate) fn new(
+        after: Option<Timestamp>,
+        (first, by): (Timestamp, Timestamp),
+        period: Duration,
+    ) -> Self {
         Self {
             // A run that came late may have moved the first failure before it.
             after: after.filter(|after| *after < first),
             first,
-            by: first + period,
+            by: by.max(first),
+            period,
         }
+    }
+
+    /// Whether both may be of one fault: they lie within two periods of the one that is looked at
+    /// less often, or within `least` if that is more.
+    pub(crate) fn is_near(self, other: Self, least: Duration) -> bool {
+        let within = least.max(self.period.max(other.period) * 2);
+        self.first.distance(other.first) <= within
     }
 
     /// Whether this began before `other`, however unlucky the runs were timed.
@@ -41,6 +56,7 @@ impl Onset {
             after: self.after.zip(other.after).map(|(a, b)| a.min(b)),
             first: self.first.min(other.first),
             by: self.by.min(other.by),
+            period: self.period.max(other.period),
         }
     }
 }
@@ -51,7 +67,8 @@ impl Onset {
 /// 1. **The most upstream**: no other of the features explains it
 ///    ([`Catalogue::explaining`](bongsu_model::Catalogue::explaining)), neither as something that
 ///    it rests on nor as the one in which a part shows first that both rest on. When a part that
-///    the catalogue knows of breaks, exactly one is left: the feature in which users miss it first.
+///    the catalogue knows of breaks, and all that rests on it is measured, exactly one is left: the
+///    feature in which users miss it first. If nobody measures that one, several may be left.
 /// 2. Of several, **what began surely earlier**. Which of two features was probed first after the
 ///    fault is chance, so the order of their first failed runs says nothing; it counts only when
 ///    the one's first failed run must have ended before the other's last good run began.
@@ -60,7 +77,7 @@ impl Onset {
 ///
 /// It is a function of the cells: in which order they went down does not change it, nor do times
 /// that lie within a cadence.
-pub(crate) fn root<'a>(
+pub(crate) fn of<'a>(
     cells: impl Iterator<Item = (&'a CellKey, Onset)>,
     catalogue: &Catalogue,
 ) -> Option<FeatureId> {
