@@ -13,6 +13,7 @@ pub mod duty;
 pub mod evidence;
 pub mod files;
 pub mod folds;
+pub mod lineage;
 pub mod manifest;
 mod notice;
 pub mod outline;
@@ -33,6 +34,7 @@ pub mod words;
 
 pub use contract::Contract;
 pub use duty::{Assessment, Standing};
+pub use lineage::Lineage;
 pub use outline::{Clock, Outline};
 pub use platform::{Platform, Role};
 pub use profile::Profile;

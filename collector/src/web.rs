@@ -31,9 +31,9 @@ use tokio::sync::Semaphore;
 use crate::claims::Desk;
 use crate::counters::{Counter, Metric, MetricKind};
 use crate::published::Published;
-use crate::report::Subject;
 use crate::report::pen::Pen;
 use crate::report::subject::Ground;
+use crate::report::{Lineage, Subject};
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use answer::{
@@ -194,12 +194,14 @@ impl Web {
             .clone()
             .find(|outage| outage.incidents.contains(&incident.id));
         let folded = in_time(self.source.fold(incident, outage)).await?;
-        let words = in_time(self.source.words(target, id)).await?;
+        let lineage = Lineage::of(incident, incidents_of(picture, target));
+        let words = in_time(self.source.words(&lineage)).await?;
         let (board, zone) = (self.board(picture, target), self.source.zone());
         let duties = self.source.duties();
         Ok(self.named(|naming| {
             Subject::of(Ground {
                 incident,
+                absorbed: &lineage.absorbed,
                 outage,
                 board: &board,
                 claims: &picture.claims,

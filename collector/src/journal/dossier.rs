@@ -1,11 +1,12 @@
 //! What reports read of the journal: the runs of an incident in order, and what people wrote.
 
-use bongsu_model::{TargetName, Timestamp};
+use bongsu_model::Timestamp;
 use rusqlite::{OptionalExtension as _, ToSql, params};
 
 use super::reader::{RECEIVED_BEFORE_DUE, ReadError, Reader, first_received};
 use super::record::WordsFacts;
 use super::sqlite::{nanos, stamp};
+use crate::report::Lineage;
 use crate::report::evidence::{PAGE_MAX, Record, Wanted};
 use crate::report::words::WORDS_MAX;
 
@@ -105,25 +106,28 @@ impl Reader {
         })
     }
 
-    /// What people wrote of an incident, the oldest first; of very much the newest.
+    /// What people wrote of an incident and of those that were merged into it, the oldest first; of
+    /// very much the newest.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn words(&self, target: &TargetName, incident: &str) -> Result<Vec<WordsFacts>, ReadError> {
+    pub fn words(&self, about: &Lineage) -> Result<Vec<WordsFacts>, ReadError> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT facts FROM event WHERE run IS NULL AND kind = 'words' AND agent IS NULL \
-                 AND json_extract(facts, '$.incident') = ?1 ORDER BY seq DESC LIMIT ?2",
+                 AND json_extract(facts, '$.incident') IN (SELECT value FROM json_each(?1)) \
+                 ORDER BY seq DESC LIMIT ?2",
             )?;
+            let names = serde_json::to_string(&about.names()).expect("names are texts");
             let limit = i64::try_from(WORDS_MAX).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![incident, limit])?;
+            let mut rows = statement.query(params![names, limit])?;
             let mut found: Vec<WordsFacts> = Vec::new();
             while let Some(row) = rows.next()? {
                 // Of a later version: not understood, not shown.
                 let facts: String = row.get(0)?;
                 found.extend(serde_json::from_str::<WordsFacts>(&facts).ok());
             }
-            found.retain(|words| words.target == *target);
+            found.retain(|words| words.target == about.target);
             found.reverse();
             Ok(found)
         })

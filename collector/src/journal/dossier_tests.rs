@@ -10,6 +10,7 @@ use bongsu_model::{
 
 use super::tests::{KEEP, at, facts, sweep_all};
 use super::*;
+use crate::report::Lineage;
 use crate::report::evidence::{PAGE_MAX, Wanted};
 use crate::report::folds::{self, Folds};
 use crate::report::words::{Author, read};
@@ -191,13 +192,27 @@ fn incident() -> IncidentView {
     }
 }
 
+/// The name of an incident that began in this feature.
+fn name(incident: &str) -> IncidentId {
+    let target = TargetName::new("superapp").unwrap();
+    IncidentId::new(at(0), &target, &FeatureId::new(incident).unwrap())
+}
+
+fn lineage(incident: &str, absorbed: &[&str]) -> Lineage {
+    Lineage {
+        target: TargetName::new("superapp").unwrap(),
+        incident: name(incident),
+        absorbed: absorbed.iter().map(|incident| name(incident)).collect(),
+    }
+}
+
 fn words(incident: &str, target: &str, cause: &str) -> Record {
     let text = format!("cause = {{ ko = \"{cause}\", en = \"{cause}\" }}");
     let author = Author::Known("desk", at(5));
     Record::words(&WordsFacts {
         by: OperatorId::new("desk").unwrap(),
         target: TargetName::new(target).unwrap(),
-        incident: incident.to_owned(),
+        incident: name(incident).to_string(),
         words: read(&text, Path::new("words.toml"), author).unwrap(),
     })
 }
@@ -226,16 +241,20 @@ fn words_are_kept_by_incident_in_order_and_leave_with_their_age() {
         )
         .unwrap();
     let reader = Reader::new(folder.path());
-    let target = TargetName::new("superapp").unwrap();
-    let causes = |incident: &str| {
-        let found = reader.words(&target, incident).unwrap().into_iter();
+    let causes_of = |about: &Lineage| {
+        let found = reader.words(about).unwrap().into_iter();
         let texts = found.flat_map(|facts| facts.words.texts.into_values());
         texts.map(|text| text.en).collect::<Vec<_>>()
     };
+    let causes = |incident: &str| causes_of(&lineage(incident, &[]));
     // The same text again is written again: who wrote when matters.
     assert_eq!(causes("one"), ["first", "first", "last"]);
     assert_eq!(causes("two"), ["of another"]);
     assert_eq!(causes("three"), [""; 0]);
+    // What was written of one that was merged is in its place among the others.
+    let all = ["first", "of another", "first", "last"];
+    assert_eq!(causes_of(&lineage("one", &["two", "three"])), all);
+    assert_eq!(causes_of(&lineage("three", &["two", "one"])), all);
     let counts = [0, 2, 91].map(|from| reader.count_words(at(from)).unwrap());
     assert_eq!(counts, [5, 2, 0]);
     // Deriving does not see them.

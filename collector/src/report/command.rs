@@ -29,7 +29,8 @@ pub struct ReportArguments {
     /// added to what operators wrote in the collector, and only in this report.
     #[arg(long, value_name = "FILE")]
     human: Option<PathBuf>,
-    /// The folder of the report before: this one counts on from its number, and names its head.
+    /// The folder of the report before: this one counts on from its number, and names its head. It
+    /// may be of an incident that turned out to be one with this one.
     #[arg(long, value_name = "DIR")]
     after: Option<PathBuf>,
     #[command(flatten)]
@@ -111,11 +112,16 @@ impl ReportArguments {
         let mut subject = self.subject(&client).await?;
         if let Some(before) = before {
             let report = before.report;
-            if report.incident != subject.incident.id {
-                let incident = report.incident;
+            let (of, incident) = (report.incident, &subject.incident);
+            // What was reported of one that turned out to be this one goes on here.
+            if of != incident.id && !incident.absorbed.contains(&of) {
+                let id = &incident.id;
                 return Err((
                     2,
-                    format!("--after is a report of another incident, {incident}"),
+                    format!(
+                        "--after is a report of another incident, {of}, which is not known to be \
+                         one with {id}: name the folder of the newest report of {id}"
+                    ),
                 ));
             }
             subject.number = report.number.saturating_add(1);
@@ -140,8 +146,15 @@ impl ReportArguments {
         }
         let manifest = Manifest::of(&subject, (chain.records(), chain.head()), &files);
         write_all(&self.out, &files, &manifest).map_err(failed)?;
+        let goes_on = subject.incident.merged_into.as_ref();
+        let goes_on = goes_on.map_or(String::new(), |into| {
+            let out = self.out.display();
+            format!(
+                "it turned out to be one with {into}: go on with --incident {into} --after {out}\n"
+            )
+        });
         Ok(format!(
-            "{} files in {}, report no. {} as of {}, {} runs of evidence\nhead {}\n",
+            "{} files in {}, report no. {} as of {}, {} runs of evidence\n{goes_on}head {}\n",
             files.len() + 2,
             self.out.display(),
             subject.number,

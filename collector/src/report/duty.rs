@@ -27,6 +27,8 @@ pub enum Standing {
     Exempt,
     /// It is not about this platform or these features.
     NotOurs,
+    /// The incident turned out to be one with an older one, whose report has it.
+    Merged,
 }
 
 /// A feature that a duty is not about.
@@ -93,6 +95,10 @@ pub fn assess(subject: &Subject, profile: &Profile) -> Assessment {
         verify: profile.verify.clone(),
         sources: profile.sources.clone(),
     };
+    if subject.incident.merged_into.is_some() {
+        found.standing = Standing::Merged;
+        return found;
+    }
     let services = &profile.services;
     let in_scope = |feature: &&Affected| {
         let service = feature.service.as_ref();

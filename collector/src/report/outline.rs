@@ -1,6 +1,6 @@
 //! An incident in outline: its times, and the clocks that duties and manuals set on it.
 
-use bongsu_availability::{IncidentClocks, IncidentPhase, IncidentView};
+use bongsu_availability::{IncidentClocks, IncidentId, IncidentPhase, IncidentView};
 use bongsu_model::{FeatureId, RunId, Timestamp};
 
 use crate::claims::{Announcement, ClaimBook};
@@ -52,8 +52,14 @@ pub struct Outline {
     pub recover_first: Option<Time>,
     /// Start of the last unbroken streak of passes, once everything is up.
     pub resolved: Option<Time>,
-    /// When the quiet period was over.
+    /// When the quiet period was over, or it was merged into another.
     pub closed: Option<Time>,
+    /// The older incident that it turned out to be one with: its report goes on there.
+    #[serde(default)]
+    pub merged_into: Option<String>,
+    /// Incidents that turned out to be one with it, the oldest first: their reports go on here.
+    #[serde(default)]
+    pub absorbed: Vec<String>,
     /// How often a cell of it went down again.
     pub relapses: u32,
     /// Whether a cell of it is out of sight.
@@ -63,8 +69,8 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// The outline of `incident`.
-    pub fn of(incident: &IncidentView, claims: &ClaimBook) -> Self {
+    /// The outline of `incident`, into which `absorbed` were merged.
+    pub fn of(incident: &IncidentView, absorbed: &[IncidentId], claims: &ClaimBook) -> Self {
         let announced = Announcement::of(incident, claims);
         Self {
             id: incident.id.to_string(),
@@ -77,6 +83,8 @@ impl Outline {
             recover_first: incident.recover_first.map(Time::cut),
             resolved: incident.resolved.map(Time::cut),
             closed: incident.closed.map(Time::cut),
+            merged_into: incident.merged_into.as_ref().map(ToString::to_string),
+            absorbed: absorbed.iter().map(ToString::to_string).collect(),
             relapses: incident.relapses,
             lost_sight: incident.lost_sight,
             evidence: incident.evidence.clone(),

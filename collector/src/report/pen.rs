@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bongsu_model::{OperatorId, TargetName};
+use bongsu_model::OperatorId;
 use tokio::sync::Mutex;
 
+use super::lineage::Lineage;
 use super::words::{WORDS_MAX, Words};
 use crate::journal::{AppendError, Journal, ReadError, Record, WordsFacts};
 use crate::state::Shared;
@@ -25,7 +26,10 @@ pub enum WriteError {
     )]
     TooManyToday,
     /// There are too many of this incident.
-    #[error("{WORDS_MAX} texts are kept of an incident, and so many there are")]
+    #[error(
+        "{WORDS_MAX} texts are kept of an incident, those of what was merged into it included, and \
+         so many there are"
+    )]
     TooMany,
     /// The journal took none.
     #[error(transparent)]
@@ -60,14 +64,14 @@ impl Pen {
         &self,
         shared: &Shared,
         by: OperatorId,
-        (target, incident): (TargetName, String),
+        about: Lineage,
         words: Words,
     ) -> Result<(), WriteError> {
         let _turn = self.turn.lock().await;
         let since = shared.clock.wall() - DAY;
-        let (of, name) = (target.clone(), incident.clone());
+        let (target, incident) = (about.target.clone(), about.incident.to_string());
         let counts = shared
-            .read(move |reader| Ok((reader.count_words(since)?, reader.words(&of, &name)?.len())));
+            .read(move |reader| Ok((reader.count_words(since)?, reader.words(&about)?.len())));
         let (today, all) = counts.await?;
         if today >= WORDS_PER_DAY_MAX {
             return Err(WriteError::TooManyToday);

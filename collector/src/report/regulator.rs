@@ -56,7 +56,8 @@ fn write(
 ) -> std::fmt::Result {
     let subject = wording.subject;
     writeln!(out, "{}", form.title(wording.lang))?;
-    let is_last = subject.incident.resolved.is_some();
+    let incident = &subject.incident;
+    let is_last = incident.resolved.is_some() && incident.merged_into.is_none();
     let (number, kind) = (
         subject.number,
         match is_last {
@@ -73,12 +74,10 @@ fn write(
     }
     let as_of = wording.pick("기준 시각", "As of");
     writeln!(out, "{as_of}: {}", wording.time(subject.as_of))?;
-    writeln!(
-        out,
-        "{}: {}",
-        wording.pick("사고", "Incident"),
-        subject.incident.id
-    )?;
+    writeln!(out, "{}: {}", wording.pick("사고", "Incident"), incident.id)?;
+    if let Some(merged) = wording.merged() {
+        writeln!(out, "{merged}")?;
+    }
     let found = duties.iter().find(|duty| duty.profile == form.profile());
     let standing = found.map_or_else(
         || {

@@ -1,6 +1,6 @@
 //! The snapshot that every output of a report is a function of.
 
-use bongsu_availability::{IncidentView, RecoveryRow, RecoveryState, RecoveryView};
+use bongsu_availability::{IncidentId, IncidentView, RecoveryRow, RecoveryState, RecoveryView};
 use bongsu_model::{
     FeatureId, FeatureState, Names, Paid, RegionId, RunId, ServiceId, TargetName, Timestamp,
 };
@@ -11,7 +11,7 @@ use super::outline::{Clock, Outline, clocks};
 use super::platform::Circumstance;
 use super::shelf::{Paper, Shelf, ShelfError};
 use super::span::Span;
-use super::tally::{Fold, Tally, Window};
+use super::tally::{self, Fold, Tally, Window};
 use super::words::{self, Said, Topic, Words};
 use super::{Assessment, Platform, duty, profile};
 use crate::claims::{ClaimBook, MeasuredLog};
@@ -81,7 +81,8 @@ pub struct Affected {
     pub state: String,
     /// Start of its first failed run; of the incident's, where it was only blocked.
     pub from: Time,
-    /// Start of the streak of passes that restored it.
+    /// Start of the streak of passes that restored it, or when the incident was merged into another
+    /// while it was out.
     pub until: Option<Time>,
     /// Where it was out.
     pub regions: Vec<Scope>,
@@ -103,9 +104,10 @@ impl Affected {
         self.state == RecoveryState::NoSight.as_str()
     }
 
-    /// Whether it is back.
-    pub const fn is_back(&self) -> bool {
-        self.until.is_some()
+    /// Whether it is back; what was out as the incident was merged into another is not.
+    pub fn is_back(&self) -> bool {
+        let mut restored = RecoveryState::ALL.into_iter().filter(|s| s.is_restored());
+        self.until.is_some() && restored.any(|state| state.as_str() == self.state)
     }
 }
 
@@ -120,7 +122,8 @@ pub struct Scope {
     pub state: String,
     /// Start of the first failed run there.
     pub from: Time,
-    /// Start of the streak of passes that restored it there.
+    /// Start of the streak of passes that restored it there, or when the incident was merged into
+    /// another while it was out.
     pub until: Option<Time>,
     /// How often it went down again there.
     pub relapses: u32,
@@ -144,6 +147,8 @@ pub struct Working {
 pub struct Ground<'a> {
     /// The incident.
     pub incident: &'a IncidentView,
+    /// The incidents that were merged into it, the oldest first.
+    pub absorbed: &'a [IncidentId],
     /// The outage that it belongs to, where that is remembered.
     pub outage: Option<&'a RecoveryView>,
     /// What is measured now.
@@ -166,7 +171,7 @@ pub struct Ground<'a> {
     pub fold: &'a Fold,
     /// When the oldest run that is kept was received.
     pub kept_from: Option<Timestamp>,
-    /// What people wrote.
+    /// What people wrote of it, and of those that were merged into it.
     pub words: Vec<Words>,
 }
 
@@ -183,7 +188,7 @@ impl Subject {
             as_of,
             is_simulated: ground.is_simulated,
             zone: ground.zone.iana_name().unwrap_or("UTC").to_owned(),
-            incident: Outline::of(incident, ground.claims),
+            incident: Outline::of(incident, ground.absorbed, ground.claims),
             clocks: clocks(incident, ground.claims, as_of.0),
             features: affected(&ground, as_of.0),
             alternatives: alternatives(&ground),
@@ -286,7 +291,7 @@ fn one(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>, now: Time
         ),
         daily_users: listed.map(|feature| feature.daily_users),
         is_blocked: !is_down,
-        state: state(row.map(|row| row.state), span.until.is_some())
+        state: state(ground, row.map(|row| row.state), span.until)
             .as_str()
             .to_owned(),
         from: span.from,
@@ -310,10 +315,14 @@ fn span_of(ground: &Ground<'_>, id: &FeatureId) -> Span {
     }
 }
 
-/// How far it is: what a row of a newer incident says is not this one's.
-fn state(known: Option<RecoveryState>, is_back: bool) -> RecoveryState {
+/// How far it is: what a row of a newer incident says is not this one's, and of one that went into
+/// another its recovery is that one's.
+fn state(ground: &Ground<'_>, known: Option<RecoveryState>, until: Option<Time>) -> RecoveryState {
+    let is_cut = until.is_some() && until == tally::cut(ground.incident).map(Time::cut);
+    let is_back = until.is_some() && !is_cut;
     match known {
         Some(known) if known.is_restored() == is_back => known,
+        Some(_) if is_cut => RecoveryState::Down,
         Some(_) | None if is_back => RecoveryState::Recovered,
         Some(known) => known,
         None => RecoveryState::Down,
@@ -328,15 +337,16 @@ fn scopes(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>) -> Vec
             let regions = row.map_or(&[][..], |row| row.regions.as_slice());
             let known = regions.iter().find(|region| region.region == cell.1);
             let counted = ground.fold.counted(cell);
+            let until = window.until.map(Time::cut);
             let place = regions.iter().position(|region| region.region == cell.1);
             let scope = Scope {
                 region: cell.1.clone(),
                 names: of_answer(ground.naming.region(&cell.1)),
-                state: state(known.map(|region| region.state), window.until.is_some())
+                state: state(ground, known.map(|region| region.state), until)
                     .as_str()
                     .to_owned(),
                 from: Time::cut(window.from),
-                until: window.until.map(Time::cut),
+                until,
                 relapses: known.map_or(0, |region| region.relapses),
                 runs: counted.tally,
                 evidence: counted.evidence(),

@@ -70,19 +70,27 @@ impl Tally {
 pub struct Window {
     /// Start of the first failed run.
     pub from: Timestamp,
-    /// Start of the streak of passes that restored it; none while it is out.
+    /// Start of the streak of passes that restored it, or when the incident was merged into another;
+    /// none while it is out.
     pub until: Option<Timestamp>,
 }
 
 /// A feature in a region.
 pub type Cell = (FeatureId, RegionId);
 
+/// When `incident` went into another one while it was not over: what is out longer is that one's.
+pub(super) fn cut(incident: &IncidentView) -> Option<Timestamp> {
+    let is_over = incident.resolved.is_some();
+    let merged = incident.merged_into.is_some() && !is_over;
+    incident.closed.filter(|_| merged)
+}
+
 /// When each cell of `incident` was out: as the recovery board has it, or from the incident's
 /// onset to its end where that is not remembered.
 pub fn windows(incident: &IncidentView, outage: Option<&RecoveryView>) -> BTreeMap<Cell, Window> {
     let whole = Window {
         from: incident.onset,
-        until: incident.resolved,
+        until: incident.resolved.or_else(|| cut(incident)),
     };
     let cells = incident.cells.iter();
     let cells = cells.map(|cell| ((cell.feature.clone(), cell.region.clone()), whole));

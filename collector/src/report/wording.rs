@@ -177,6 +177,26 @@ impl<'a> Wording<'a> {
         })
     }
 
+    /// That it was merged into an older incident, or which ones were merged into it; none for most.
+    pub(crate) fn merged(&self) -> Option<String> {
+        let incident = &self.subject.incident;
+        if let Some(into) = &incident.merged_into {
+            return Some(match self.lang {
+                Lang::Ko => {
+                    format!("앞선 사고 {into}와 하나로 밝혀져 그 사고의 보고에서 이어집니다.")
+                }
+                Lang::En => format!(
+                    "Turned out to be one with the earlier incident {into}, whose report goes on."
+                ),
+            });
+        }
+        let absorbed = incident.absorbed.join(", ");
+        (!absorbed.is_empty()).then(|| match self.lang {
+            Lang::Ko => format!("이 사고로 밝혀진 사고 포함: {absorbed}"),
+            Lang::En => format!("With the incidents that turned out to be this one: {absorbed}"),
+        })
+    }
+
     /// When users are told next.
     pub(crate) fn next_update(&self) -> String {
         let next = super::words::next_update(&self.subject.words);
@@ -261,6 +281,9 @@ pub(crate) fn standing_of(wording: &Wording<'_>, duty: &Assessment) -> String {
         Standing::Below => wording.pick("기준에 못 미침", "below the threshold"),
         Standing::Exempt => wording.pick("면제", "exempt"),
         Standing::NotOurs => wording.pick("해당 없음", "does not apply"),
+        Standing::Merged => {
+            wording.pick("앞선 사고의 보고에서", "in the earlier incident's report")
+        }
     };
     let mut text = word.to_owned();
     if let Some(at) = duty.raised_at {

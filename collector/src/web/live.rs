@@ -19,10 +19,10 @@ use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::journal::{EvidencePage, Neighbours, Reader, RunDetail, RunFilter, StoredRun};
 use crate::published::Published;
-use crate::report::Words;
 use crate::report::evidence::Wanted;
 use crate::report::folds::{self, Folds};
 use crate::report::pen::{Pen, WriteError};
+use crate::report::{Lineage, Words};
 use crate::state::Shared;
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
@@ -208,15 +208,9 @@ impl Source for Live {
         })
     }
 
-    fn words(
-        &self,
-        target: &TargetName,
-        incident: &str,
-    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
-        let (target, incident) = (target.clone(), incident.to_owned());
-        let reading = self
-            .shared
-            .read(move |reader| reader.words(&target, &incident));
+    fn words(&self, about: &Lineage) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
+        let about = about.clone();
+        let reading = self.shared.read(move |reader| reader.words(&about));
         Box::pin(async {
             let found = reading.await;
             let found = found.map_err(|error| ReadRunsError(error.to_string()))?;
@@ -227,7 +221,7 @@ impl Source for Live {
     fn write(
         &self,
         by: OperatorId,
-        about: (TargetName, String),
+        about: Lineage,
         words: Words,
     ) -> BoxFuture<'_, Result<(), WriteError>> {
         Box::pin(async move { self.pen.write(&self.shared, by, about, words).await })

@@ -22,10 +22,10 @@ use crate::control::ChannelView;
 use crate::counters::Metric;
 use crate::journal::EvidencePage;
 use crate::published::Published;
-use crate::report::Words;
 use crate::report::evidence::Wanted;
 use crate::report::pen::WriteError;
 use crate::report::tally::Fold;
+use crate::report::{Lineage, Words};
 use crate::strips::StripWanted;
 use crate::tally::RunCount;
 
@@ -185,18 +185,14 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
         until: u64,
     ) -> BoxFuture<'_, Result<EvidencePage, ReadRunsError>>;
 
-    /// What people wrote of an incident, the oldest first.
-    fn words(
-        &self,
-        target: &TargetName,
-        incident: &str,
-    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>>;
+    /// What people wrote of an incident and of those that were merged into it, the oldest first.
+    fn words(&self, about: &Lineage) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>>;
 
     /// Keeps what an operator wrote of an incident.
     fn write(
         &self,
         by: OperatorId,
-        about: (TargetName, String),
+        about: Lineage,
         words: Words,
     ) -> BoxFuture<'_, Result<(), WriteError>>;
 

@@ -15,9 +15,9 @@ use bongsu_collector::control::{ChannelKind, ChannelView, ConfigView, HealthView
 use bongsu_collector::counters::{Metric, MetricKind};
 use bongsu_collector::journal::{AppendError, EvidencePage};
 use bongsu_collector::published::Published;
-use bongsu_collector::report::Words;
 use bongsu_collector::report::evidence::Wanted;
 use bongsu_collector::report::pen::WriteError;
+use bongsu_collector::report::{Lineage, Words};
 use bongsu_collector::strips::StripWanted;
 use bongsu_collector::tally::RunCount;
 use bongsu_collector::web::answer::{RunAnswer, RunDetailAnswer, RunMention};
@@ -366,12 +366,8 @@ impl Source for Fixture {
         Box::pin(async { Ok(page) })
     }
 
-    fn words(
-        &self,
-        _target: &TargetName,
-        incident: &str,
-    ) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
-        let words = report::words(incident);
+    fn words(&self, about: &Lineage) -> BoxFuture<'_, Result<Vec<Words>, ReadRunsError>> {
+        let words = about.names().into_iter().flat_map(report::words).collect();
         Box::pin(async { Ok(words) })
     }
 
@@ -379,7 +375,7 @@ impl Source for Fixture {
     fn write(
         &self,
         _by: OperatorId,
-        _about: (TargetName, String),
+        _about: Lineage,
         words: Words,
     ) -> BoxFuture<'_, Result<(), WriteError>> {
         let kept = if words.texts.len() > 1 {

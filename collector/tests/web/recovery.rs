@@ -375,45 +375,6 @@ async fn an_incident_that_was_closed_unmeasured_goes_on_no_longer_and_kept_no_li
 }
 
 #[tokio::test]
-async fn an_incident_that_turned_out_to_be_one_with_another_leads_there_and_is_told_once() {
-    let merged = || {
-        Fixture::altered(|picture| {
-            let into = picture.incidents.values().flatten().next().unwrap();
-            let into = into.id.clone();
-            let incidents = picture.incidents.values_mut().flatten();
-            for incident in incidents.filter(|incident| incident.closed.is_some()) {
-                incident.resolved = None;
-                incident.merged_into = Some(into.clone());
-            }
-        })
-    };
-    let incidents = get_of(merged(), "/api/v1/incidents").await.json();
-    let gone = &incidents["incidents"][1];
-    assert_eq!(gone["merged_into"], OUTAGE);
-    assert_eq!(
-        incidents["incidents"][0]["merged_into"],
-        serde_json::Value::Null
-    );
-    let id = gone["id"].as_str().unwrap();
-    for (lang, says) in [
-        ("en", "Merged into an earlier incident"),
-        ("ko", "앞선 사고에 합쳐짐"),
-    ] {
-        for page in ["/incidents".to_owned(), format!("/incidents/{id}")] {
-            let page = get_of(merged(), &format!("{page}?lang={lang}")).await.text;
-            assert!(page.contains(says) && page.contains(&format!("/incidents/{OUTAGE}")));
-        }
-    }
-    let strip = "/api/v1/features/account.login/strip";
-    let told = |strip: serde_json::Value| strip["incidents"].as_array().unwrap().len();
-    let (all, but_merged) = (get(strip).await, get_of(merged(), strip).await);
-    assert_eq!(told(all.json()), told(but_merged.json()) + 1);
-    let links = format!("incident={id}");
-    assert!(get("/claims").await.text.contains(&links));
-    assert!(!get_of(merged(), "/claims").await.text.contains(&links));
-}
-
-#[tokio::test]
 async fn what_nobody_announced_while_it_lasted_is_not_waited_for() {
     let outages = get("/api/v1/recovery").await.json()["outages"].clone();
     let ended: Vec<bool> = outages

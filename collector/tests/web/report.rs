@@ -24,8 +24,8 @@ use super::pages::readable;
 use super::runs;
 use super::visit::{get, get_of, golden, write};
 
-const OPEN: &str = "1665897469000.superapp.account.login";
-const CLOSED: &str = "1665878212000.superapp.account.login";
+pub(super) const OPEN: &str = "1665897469000.superapp.account.login";
+pub(super) const CLOSED: &str = "1665878212000.superapp.account.login";
 
 /// What operators wrote of the closed incident.
 const WORDS: &str = r#"by = "desk"

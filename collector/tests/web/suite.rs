@@ -9,6 +9,7 @@ mod claims;
 mod contrast;
 mod fixture;
 mod live;
+mod merged;
 mod metrics;
 mod openapi;
 mod pages;

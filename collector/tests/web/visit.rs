@@ -56,9 +56,19 @@ pub(super) async fn hand_in(address: &str, body: &serde_json::Value) -> Answer {
 
 /// Writes a text to an address.
 pub(super) async fn write(address: &str, who: &str, media_type: &str, text: &str) -> Answer {
+    write_to(router(), address, who, (media_type, text)).await
+}
+
+/// Writes a text to an address of this router.
+pub(super) async fn write_to(
+    router: Router,
+    address: &str,
+    who: &str,
+    (media_type, text): (&str, &str),
+) -> Answer {
     let headers = [("authorization", who), ("content-type", media_type)];
     let body = Body::from(text.to_owned());
-    send(router(), Method::POST, address, &headers, body).await
+    send(router, Method::POST, address, &headers, body).await
 }
 
 async fn ask_of(router: Router, method: Method, address: &str, headers: &[(&str, &str)]) -> Answer {

@@ -71,6 +71,8 @@ fn subject(onset: &str, features: &[(&str, Paid)], lasts: u64, is_over: bool) ->
             recover_first: None,
             resolved: until,
             closed: None,
+            merged_into: None,
+            absorbed: Vec::new(),
             relapses: 0,
             lost_sight: false,
             evidence: Vec::new(),

@@ -5,7 +5,7 @@ use bongsu_availability::{
 };
 use bongsu_model::{FeatureId, RegionId, RunId, TargetName, Timestamp};
 
-use super::transition::incident_word;
+use super::transition::{incident_word, other_incident};
 use super::{IncidentAnswer, Naming, RecoveryFeatureAnswer, RecoverySource, Time};
 
 /// `GET /api/v1/incidents/{id}`.
@@ -147,6 +147,8 @@ pub struct IncidentEventAnswer {
     pub from: Option<&'static str>,
     /// The word from then on.
     pub to: &'static str,
+    /// The incident that it turned out to be one with, beside `absorbed` and `merged`.
+    pub other: Option<IncidentId>,
     /// Runs that speak for it, the newest last.
     pub evidence: Vec<RunId>,
 }
@@ -174,6 +176,7 @@ fn timeline(
             region: cell.map(|cell| cell.region.clone()),
             from: None,
             to: incident_word(&event.step),
+            other: other_incident(&event.step).cloned(),
             evidence: event.evidence.clone(),
         }
     });
@@ -196,6 +199,7 @@ fn timeline(
                 region: None,
                 from,
                 to,
+                other: None,
                 evidence: Vec::new(),
             }
         });

@@ -38,6 +38,16 @@ pub struct RecoverySource<'a> {
 }
 
 impl RecoverySource<'_> {
+    /// The incidents of the outage that were not merged into another: that one has what they had.
+    fn incidents_of(&self, outage: &RecoveryView) -> Vec<IncidentId> {
+        let was_merged = |id: &IncidentId| {
+            let mut known = self.incidents.iter();
+            known.any(|incident| incident.id == *id && incident.merged_into.is_some())
+        };
+        let ours = outage.incidents.iter().filter(|id| !was_merged(id));
+        ours.cloned().collect()
+    }
+
     /// When the platform's owner first admitted an incident of the outage.
     fn announced(&self, outage: &RecoveryView) -> Option<Timestamp> {
         let ours = self.incidents.iter();
@@ -95,7 +105,7 @@ impl OutageMention {
 pub struct OutageAnswer {
     /// Its name: that of its first incident.
     pub id: IncidentId,
-    /// Its incidents, the oldest first.
+    /// Its incidents, the oldest first, without those that were merged into another.
     pub incidents: Vec<IncidentId>,
     /// Start of the first failed run.
     pub onset: Time,
@@ -130,7 +140,7 @@ impl OutageAnswer {
         let rows = outage.rows.iter();
         Self {
             id: outage.id.clone(),
-            incidents: outage.incidents.clone(),
+            incidents: source.incidents_of(outage),
             onset: Time(outage.onset),
             detected: Time(outage.detected),
             announced: announced.map(Time),

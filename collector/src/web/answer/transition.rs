@@ -42,6 +42,8 @@ pub struct TransitionAnswer {
     pub to: &'static str,
     /// The feature that blocks it, beside `unknown`.
     pub blocked_by: Option<FeatureId>,
+    /// The incident that it turned out to be one with, beside `absorbed` and `merged`.
+    pub other: Option<IncidentId>,
     /// Runs that speak for it, the newest last.
     pub evidence: Vec<RunId>,
 }
@@ -60,6 +62,7 @@ impl TransitionAnswer {
             from: None,
             to: "",
             blocked_by: None,
+            other: None,
             evidence: transition.evidence.clone(),
         };
         match &transition.change {
@@ -101,6 +104,7 @@ impl TransitionAnswer {
                 target: Some(target.clone()),
                 incident: Some(incident.clone()),
                 to: incident_word(step),
+                other: other_incident(step).cloned(),
                 ..match step {
                     IncidentStep::Widened { cell } | IncidentStep::Relapsed { cell } => {
                         blank.of_cell(cell)
@@ -197,6 +201,20 @@ const fn fleet_word(state: FleetState) -> &'static str {
     }
 }
 
+/// The incident that one turned out to be one with.
+pub(super) const fn other_incident(step: &IncidentStep) -> Option<&IncidentId> {
+    match step {
+        IncidentStep::Absorbed { incident } => Some(incident),
+        IncidentStep::Merged { into } => Some(into),
+        IncidentStep::Opened
+        | IncidentStep::Widened { .. }
+        | IncidentStep::Relapsed { .. }
+        | IncidentStep::Phase { .. }
+        | IncidentStep::LostSight
+        | IncidentStep::RegainedSight => None,
+    }
+}
+
 pub(super) const fn incident_word(step: &IncidentStep) -> &'static str {
     match step {
         IncidentStep::Opened => "opened",
@@ -231,15 +249,20 @@ mod tests {
             region: RegionId::new("kr-seoul").unwrap(),
         };
         let widened = IncidentStep::Widened { cell };
+        let older = IncidentId::new(Timestamp::from_unix_seconds(1), &target, &feature);
         let merged = IncidentStep::Merged {
-            into: IncidentId::new(Timestamp::EPOCH, &target, &feature),
+            into: older.clone(),
+        };
+        let absorbed = IncidentStep::Absorbed {
+            incident: older.clone(),
         };
         let steps = [
-            (IncidentStep::Opened, None),
-            (widened, Some(&feature)),
-            (merged, None),
+            (IncidentStep::Opened, None, None),
+            (widened, Some(&feature), None),
+            (merged, None, Some(&older)),
+            (absorbed, None, Some(&older)),
         ];
-        for (step, of) in steps {
+        for (step, of, other) in steps {
             let answer = TransitionAnswer::new(&Transition {
                 at: Timestamp::EPOCH,
                 change: Change::Incident {
@@ -251,6 +274,7 @@ mod tests {
             });
             assert_eq!(answer.target, Some(target.clone()));
             assert_eq!(answer.feature.as_ref(), of);
+            assert_eq!(answer.other.as_ref(), other);
         }
     }
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::{ApiError, JSON, json, written};
+use crate::report::Lineage;
 use crate::report::evidence::Wanted;
 use crate::report::files;
 use crate::report::pen::WriteError;
@@ -17,7 +18,7 @@ use crate::report::words::{self, Author, WORDS_BYTES_MAX};
 use crate::web::answer::{EvidencePageAnswer, ReportAnswer, WrittenAnswer};
 use crate::web::query::{self, Query};
 use crate::web::respond::with_tag;
-use crate::web::{Web, in_time};
+use crate::web::{Web, in_time, incidents_of};
 
 /// The media type of what operators write.
 const TOML: &str = "application/toml";
@@ -117,7 +118,18 @@ async fn written(
     let bytes = written::read(body, WORDS_BYTES_MAX, "words").await?;
     let picture = web.picture().await?;
     let target = query.target(&*web.source, &picture)?;
-    let incident = query::incident(id, &target, &picture)?.id.to_string();
+    let incident = query::incident(id, &target, &picture)?;
+    if let Some(into) = &incident.merged_into {
+        return Err(ApiError {
+            status: StatusCode::CONFLICT,
+            code: "merged",
+            message: format!(
+                "this incident turned out to be one with `{into}`, whose report has what was \
+                 written of it: write to /api/v1/incidents/{into}/words"
+            ),
+        });
+    }
+    let about = Lineage::of(incident, incidents_of(&picture, &target));
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         ApiError::bad(
             "not_toml",
@@ -132,7 +144,7 @@ async fn written(
         message: error.to_string(),
     })?;
     let answer = WrittenAnswer::of(&words);
-    let kept = web.source.write(by, (target, incident), words).await;
+    let kept = web.source.write(by, about, words).await;
     kept.map_err(not_kept)?;
     Ok(answer)
 }

@@ -14,12 +14,22 @@ use crate::web::answer::{
     IncidentsAnswer, Time,
 };
 
-const fn icon(phase: IncidentPhase) -> Icon {
-    match phase {
+/// One that was merged is neither going on nor over: the other one is.
+const fn icon(incident: &IncidentAnswer) -> Icon {
+    match incident.phase {
+        _ if incident.merged_into.is_some() => Icon::Unmeasured,
         IncidentPhase::Open => Icon::Bad,
         IncidentPhase::Recovering => Icon::Recovering,
         IncidentPhase::Resolved => Icon::Good,
         IncidentPhase::Closed => Icon::Verified,
+    }
+}
+
+const fn phase(incident: &IncidentAnswer, lang: Lang) -> &'static str {
+    if incident.merged_into.is_some() {
+        lang.pick("합쳐짐", "Merged")
+    } else {
+        lang.incident_phase(incident.phase)
     }
 }
 
@@ -77,7 +87,7 @@ fn table(context: &PageContext, incidents: &[IncidentAnswer]) -> Markup {
                 thead { tr { @for head in heads { th scope="col" { (head) } } } }
                 tbody {
                     @for incident in incidents.iter().take(LISTED_MAX) {
-                        @let icon = icon(incident.phase);
+                        @let icon = icon(incident);
                         tr class={ "t-" (icon.name()) } {
                             th scope="row" {
                                 a href=(context.link(&format!("/incidents/{}", incident.id))) {
@@ -85,7 +95,7 @@ fn table(context: &PageContext, incidents: &[IncidentAnswer]) -> Markup {
                                 }
                             }
                             td {
-                                (icon) " " strong { (lang.incident_phase(incident.phase)) }
+                                (icon) " " strong { (phase(incident, lang)) }
                                 (merged_into(context, incident))
                             }
                             td { (figures::time(incident.onset, context.now, &context.zone)) }
@@ -176,14 +186,14 @@ pub fn incident_page(context: &PageContext, detail: &IncidentDetailAnswer) -> St
 
 fn subject(context: &PageContext, incident: &IncidentAnswer) -> Markup {
     let lang = context.lang;
-    let icon = icon(incident.phase);
+    let icon = icon(incident);
     html! {
         div class={ "subject t-" (icon.name()) } data-part="subject" {
             (icon)
             div {
                 h1 { (context.feature_name(&incident.root)) }
                 p.state role="status" {
-                    strong { (lang.incident_phase(incident.phase)) }
+                    strong { (phase(incident, lang)) }
                     " · " (lasted(context, incident))
                     " · " (scope(incident, lang))
                     @if incident.relapses > 0 { " · " (relapses(incident.relapses, lang)) }
@@ -272,7 +282,13 @@ fn timeline(context: &PageContext, events: &[IncidentEventAnswer]) -> Markup {
                             td { (when(context, event.at)) }
                             td { (what(context, event)) }
                             td {
-                                @if event.kind == "incident" { (lang.incident_step(event.to)) }
+                                @if event.kind == "incident" {
+                                    (lang.incident_step(event.to))
+                                    @if let Some(other) = &event.other {
+                                        " · "
+                                        a.mono href=(context.link(&format!("/incidents/{other}"))) { (other) }
+                                    }
+                                }
                                 @else {
                                     @if let Some(from) = event.from { (lang.state_word(from)) " → " }
                                     strong { (lang.state_word(event.to)) }

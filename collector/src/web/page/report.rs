@@ -123,6 +123,9 @@ fn head(wording: &Wording<'_>, place: Place<'_>) -> Markup {
                     " · " (wording.regions())
                 }
                 p { small.mono { (subject.incident.id) } }
+                @if let Some(merged) = wording.merged() {
+                    p data-part="merged" { (merged) }
+                }
             }
         }
         @match place {
@@ -134,6 +137,11 @@ fn head(wording: &Wording<'_>, place: Place<'_>) -> Markup {
                     }
                     a href=(context.link(&claims_address(&[("incident", &subject.incident.id)]))) {
                         (lang.pick("발표 기록", "What was said"))
+                    }
+                    @if let Some(into) = &subject.incident.merged_into {
+                        a href=(context.link(&format!("/incidents/{into}/report"))) {
+                            (lang.pick("앞선 사고의 보고서", "The earlier incident's report"))
+                        }
                     }
                 }
             }
@@ -226,7 +234,7 @@ fn duty_row(wording: &Wording<'_>, duty: &Assessment) -> Row {
     let tone = match duty.standing {
         Standing::Raised => "t-bad",
         Standing::Running | Standing::Undecided => "t-degraded",
-        Standing::Below | Standing::Exempt | Standing::NotOurs => "",
+        Standing::Below | Standing::Exempt | Standing::NotOurs | Standing::Merged => "",
     };
     let name = |id| feature_name(wording, id);
     let cells = vec![

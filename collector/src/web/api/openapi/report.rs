@@ -80,6 +80,7 @@ pub(super) fn words() -> Value {
                 "401": answer("The token is no operator's.", "Error"),
                 "404": answer("There is no such incident.", "Error"),
                 "408": answer("The body did not come in time.", "Error"),
+                "409": answer("The incident was merged into the one that the message names.", "Error"),
                 "413": answer("The body is too long.", "Error"),
                 "415": answer("The body is not application/toml.", "Error"),
                 "422": answer("It has mistakes, which the message shows with their places.", "Error"),
