@@ -49,27 +49,46 @@ pub(crate) fn parse_catalogue(parser: &mut Parser<'_>, table: &Table) -> Option<
     if parser.diagnostics.iter().any(Diagnostic::is_error) {
         return None;
     }
-    let places: Vec<(FeatureId, Position)> = features
-        .iter()
-        .map(|placed| (placed.feature.id.clone(), placed.id.clone()))
-        .collect();
-    let features = features.into_iter().map(|placed| placed.feature).collect();
-    match Catalogue::new(services, features) {
+    let listed = features.iter().map(|placed| placed.feature.clone());
+    match Catalogue::new(services, listed.collect()) {
         Ok(catalogue) => Some(catalogue),
         Err(error) => {
-            let span = match &error {
-                CatalogueError::Circle(id) => places.iter().find(|(known, _)| known == id),
-                CatalogueError::ServiceTwice(_)
-                | CatalogueError::FeatureTwice(_)
-                | CatalogueError::ServiceUnknown { .. }
-                | CatalogueError::DependencyUnknown { .. }
-                | CatalogueError::SharedUnknown { .. } => None,
-            }
-            .map_or(0..0, |(_, position)| position.span.clone());
-            let _ = parser
-                .error(&span, error.to_string())
-                .help("ids are unique, and no feature rests on itself");
+            let (place, help) = place_of(&error, &features);
+            let span = place.map_or(0..0, |position| position.span.clone());
+            let _ = parser.error(&span, error.to_string()).help(help);
             None
+        }
+    }
+}
+
+/// Where it stands that features make no catalogue, and how to mend it.
+fn place_of<'a>(
+    error: &CatalogueError,
+    features: &'a [Placed],
+) -> (Option<&'a Position>, &'static str) {
+    let placed = |id: &FeatureId| features.iter().find(|placed| placed.feature.id == *id);
+    match error {
+        CatalogueError::Circle(id) => (
+            placed(id).map(|placed| &placed.id),
+            "no feature rests on itself: take one out of its `depends_on`",
+        ),
+        CatalogueError::SharedCircle { feature, with } => {
+            let place = placed(feature).and_then(|placed| {
+                let mut shares = placed.feature.shares.iter().zip(&placed.shares);
+                shares.find(|(shared, _)| *shared == with)
+            });
+            (
+                place.map(|(_, position)| position),
+                "users miss a part in one feature first: the others name that one, and it names \
+                 none of them",
+            )
+        }
+        CatalogueError::ServiceTwice(_)
+        | CatalogueError::FeatureTwice(_)
+        | CatalogueError::ServiceUnknown { .. }
+        | CatalogueError::DependencyUnknown { .. }
+        | CatalogueError::SharedUnknown { .. } => {
+            (None, "ids are unique, and what is named is listed")
         }
     }
 }

@@ -152,9 +152,17 @@ pub enum CatalogueError {
         /// What it names.
         with: FeatureId,
     },
-    /// Features rest on each other in a circle, what they share included.
+    /// Features rest on each other in a circle.
     #[error("feature `{0}` depends on itself, directly or through others")]
     Circle(FeatureId),
+    /// Of features that share a part, none is the one in which it shows first.
+    #[error("feature `{feature}` names `{with}` in `shares`, which leads back to `{feature}`")]
+    SharedCircle {
+        /// The feature.
+        feature: FeatureId,
+        /// What it names.
+        with: FeatureId,
+    },
 }
 
 /// The features of a platform, each belonging to a listed service, without circles.
@@ -181,7 +189,8 @@ impl TryFrom<Parts> for Catalogue {
 }
 
 impl Catalogue {
-    /// Checks that ids are unique, references exist and dependencies have no circle.
+    /// Checks that ids are unique, references exist, and neither dependencies nor what is shared
+    /// lead in a circle.
     ///
     /// # Errors
     /// The first thing that does not hold.
@@ -223,16 +232,24 @@ impl Catalogue {
             }
         }
         let catalogue = Self { services, features };
+        let mut listed = catalogue.features.iter();
+        if let Some(feature) = listed.find(|f| catalogue.upstream(&f.id).contains(&f.id)) {
+            return Err(CatalogueError::Circle(feature.id.clone()));
+        }
         let below = |feature: &Feature| {
             let needed = feature.depends_on.iter().map(|dependency| &dependency.on);
             needed.chain(&feature.shares).cloned().collect()
         };
-        match catalogue
-            .features
-            .iter()
-            .find(|f| catalogue.reach(&f.id, below).contains(&f.id))
-        {
-            Some(feature) => Err(CatalogueError::Circle(feature.id.clone())),
+        let leads_back = |feature: &FeatureId, with: &FeatureId| {
+            with == feature || catalogue.reach(with, below).contains(feature)
+        };
+        let shared = catalogue.features.iter();
+        let mut shared = shared.flat_map(|f| f.shares.iter().map(move |with| (&f.id, with)));
+        match shared.find(|(feature, with)| leads_back(feature, with)) {
+            Some((feature, with)) => Err(CatalogueError::SharedCircle {
+                feature: feature.clone(),
+                with: with.clone(),
+            }),
             None => Ok(catalogue),
         }
     }
@@ -432,6 +449,22 @@ mod tests {
             ),
             (
                 vec![sharing("a", &["b"], &[]), sharing("b", &[], &["a"])],
+                "feature `b` names `a` in `shares`, which leads back to `b`",
+            ),
+            (
+                vec![sharing("a", &[], &["a"])],
+                "feature `a` names `a` in `shares`, which leads back to `a`",
+            ),
+            (
+                vec![
+                    sharing("a", &[], &["b"]),
+                    sharing("b", &[], &["c"]),
+                    sharing("c", &[], &["b"]),
+                ],
+                "feature `b` names `c` in `shares`, which leads back to `b`",
+            ),
+            (
+                vec![sharing("a", &["b"], &["b"]), feature("b", &["a"])],
                 "feature `a` depends on itself, directly or through others",
             ),
         ];
