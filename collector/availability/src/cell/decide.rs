@@ -272,3 +272,70 @@ fn long_enough(passes: &Passes, now: Timestamp, settings: &Settings) -> bool {
         .first
         .is_some_and(|first| now.since(first) >= settings.recovery)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bongsu_model::{CellKey, FailClass, RegionId, TargetName};
+
+    use crate::cell::scores::AgentIx;
+    use crate::cell::sight::{Newest, Seen};
+    use crate::cell::{Evidence, Mark, Weight};
+
+    use super::*;
+
+    #[test]
+    fn a_cell_that_goes_down_says_when_its_first_failed_runs_began_and_ended() {
+        let settings = Settings::default();
+        let mut cell = Cell::new(CellKey {
+            target: TargetName::new("superapp").unwrap(),
+            feature: FeatureId::new("account.login").unwrap(),
+            region: RegionId::new("r0").unwrap(),
+        });
+        for agent in 0..2 {
+            cell.sight.cover(AgentIx(agent), &[agent as usize]);
+        }
+        let mut changes = Vec::new();
+        // Each agent passes once. Then all fail, of which the first to begin hangs.
+        for run in 0..20_u32 {
+            let agent = AgentIx(run % 2);
+            let started = Timestamp::from_unix_seconds(998 + u64::from(run));
+            let ended = started + Duration::from_secs(if run == 2 { 9 } else { 3 });
+            let mark = if run < 2 {
+                Mark::Pass
+            } else {
+                Mark::Fail(FailClass::Timeout)
+            };
+            let fresh_until = started + Duration::from_secs(60);
+            let newest = Newest {
+                user: agent.0 as usize,
+                due: started,
+                fresh_until,
+                seen: Seen::Valid,
+            };
+            cell.note(agent, newest);
+            let evidence = Evidence {
+                run: RunId::from_bytes(u128::from(run).to_be_bytes()),
+                agent,
+                started,
+                ended,
+                fresh_until,
+                mark,
+                weight: Weight::Own,
+            };
+            cell.weigh(&evidence, &settings);
+            changes.extend(cell.settle(started + Duration::from_secs(9), &settings));
+        }
+        let at = Timestamp::from_unix_seconds;
+        let down = changes.iter().find(|change| change.to == CellState::Down);
+        let down = down.expect("nothing passes any more");
+        assert_eq!(down.onset_low, Some(at(999)));
+        assert_eq!(
+            (down.onset, down.failed_by),
+            (Some(at(1_000)), Some(at(1_004)))
+        );
+        let still = cell.still_down();
+        assert_eq!((still.onset, still.failed_by), (down.onset, down.failed_by));
+    }
+}
