@@ -248,6 +248,33 @@ fn what_a_younger_incident_had_of_recovery_and_relapses_is_the_older_ones() {
 }
 
 #[test]
+fn what_is_out_of_sight_is_out_of_the_older_ones_sight() {
+    let mut incidents = Incidents::default();
+    let calendar = cell("calendar", "r0");
+    go_down(&mut incidents, &cell("wallet", "r0"), began(100), at(200));
+    go_down(&mut incidents, &calendar, began(100), at(200));
+    let lost = CellChange {
+        from: CellState::Down,
+        ..change(CellState::Unknown, None)
+    };
+    let moved = Moved {
+        cell: &calendar,
+        change: &lost,
+        period: PERIOD,
+        at: at(210),
+    };
+    incidents.observe(moved, &catalogue(), &Settings::default());
+    let target = TargetName::new("superapp").unwrap();
+    let lost_sight = |incidents: &Incidents| {
+        let views = incidents.views(&target).into_iter();
+        views.map(|view| view.lost_sight).collect::<Vec<_>>()
+    };
+    assert_eq!(lost_sight(&incidents), [true, false]);
+    go_down(&mut incidents, &cell("login", "r0"), began(110), at(220));
+    assert_eq!(lost_sight(&incidents), [false, true]);
+}
+
+#[test]
 fn a_second_fault_is_one_with_the_incident_that_it_brings_back_whatever_fails_first() {
     let (login, text) = (cell("login", "r0"), cell("text", "r0"));
     for relapses_first in [true, false] {
