@@ -15,8 +15,8 @@ const AFTER_SENT: Duration = Duration::from_secs(1);
 const AFTER_FAILED: Duration = Duration::from_secs(5);
 
 /// The longest rest of a journey: what is left behind is cleaned up soon after its feature is
-/// back. A target that is down as a whole is asked once in that time by each of its journeys,
-/// which is less than their runs ask.
+/// back. A target that is down as a whole is asked once in that time by each of its journeys: less
+/// than their runs ask of it, unless those come less often.
 const AFTER_FAILED_MAX: Duration = Duration::from_secs(300);
 
 /// The rest when nothing was sent: a debt that cannot be tried lets the next one try soon.
@@ -117,8 +117,6 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use bongsu_model::{Revision, RunId, Timestamp, Variant};
 
     use super::*;
@@ -148,7 +146,7 @@ mod tests {
         let debts: Vec<_> = (0..journeys)
             .map(|n| debt("superapp", &format!("j{n}")))
             .collect();
-        let begun = Cell::new(0);
+        let mut begun = 0;
         for now in (0..seconds * 10).map(|tenth| at(tenth * 100)) {
             for one in &debts {
                 if pace.allows(one, now) {
@@ -158,11 +156,11 @@ mod tests {
                         "one at a time"
                     );
                     pace.ended(one, payment, now);
-                    begun.set(begun.get() + 1);
+                    begun += 1;
                 }
             }
         }
-        begun.get()
+        begun
     }
 
     #[test]

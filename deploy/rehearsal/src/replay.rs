@@ -36,7 +36,7 @@ pub use desk::HandedIn;
 pub use lag::Lag;
 pub use never::JudgedNever;
 pub use report::{json, text};
-pub use speed::{speed, speed_max};
+pub use speed::{played_speed, speed_max};
 pub use usage::Usage;
 pub use verdict::{JudgedRow, Verdict};
 pub use windows::{JudgedWindow, Measured, Outage};
@@ -214,10 +214,10 @@ pub async fn run(
     mut tell: impl FnMut(Progress<'_>),
 ) -> Result<Outcome, ReplayError> {
     let until = check::until(play, scenario)?;
-    check::parts(&play.shape(scenario), scenario, expected)?;
+    check::parts(&play.shape(scenario), scenario, expected, until)?;
     let timeline = Timeline::new(scenario, play.seed);
     let began = machine.monotonic();
-    let speed = speed(play, scenario);
+    let speed = played_speed(play, scenario);
     let clock = ReplayClock::held(Arc::clone(&machine), scenario.from, speed);
     let has_sight = |happening: &crate::scenario::Happening<'_>| {
         matches!(happening.row.event, Event::Sight { .. })
@@ -252,7 +252,8 @@ pub async fn run(
     let unplayed = drive::until(&fleet, &timeline, &clock, until, beside, &mut tell).await;
     pacing.end().await;
     // What is shown last shall be as of the end, however long it takes to be shown.
-    pacing::linger(&clock, clock.speed());
+    let carried = clock.speed();
+    pacing::linger(&clock, carried);
     let wall = machine.monotonic().since(played_from);
     let played =
         until.since(scenario.from).as_secs_f64() / wall.as_secs_f64().max(f64::MIN_POSITIVE);
@@ -270,7 +271,7 @@ pub async fn run(
     let runs = runs(&fleet);
     let mut fleet = fleet;
     let owed_at_end = fleet.owed().len();
-    let paying = pay(&fleet, &clock, &machine).await?;
+    let paying = pay(&fleet, &clock, &machine, carried).await?;
     fleet.stop_agents().await;
     let audit = fleet.platform().audit();
     let owed = fleet.owed();
@@ -302,7 +303,7 @@ pub async fn run(
             never::Shown {
                 board,
                 recoveries,
-                played: until.since(scenario.from),
+                played: (scenario.from, until),
             },
             &measuring.measured,
             &scenario.zone,
@@ -324,17 +325,18 @@ pub async fn run(
 }
 
 /// Heals everything and lets agents pay what they owe; says how long that took. The clock goes on
-/// meanwhile, as fast as before the last picture was waited for: what failed often waits by it.
+/// meanwhile, from the `speed` that the machine carried: what failed often waits by it.
 async fn pay(
     fleet: &Fleet,
     clock: &ReplayClock,
     machine: &Arc<dyn Clock>,
+    speed: f64,
 ) -> Result<Duration, FleetError> {
     let healed = machine.monotonic();
     fleet.platform().mend_all();
     fleet.cut(&BTreeSet::new());
-    clock.play_at(clock.top_speed());
-    let limit = PAYS_FOR.max(PAYS_FOR_PLAYED.div_f64(clock.top_speed()));
+    clock.play_at(speed);
+    let limit = PAYS_FOR.max(PAYS_FOR_PLAYED.div_f64(speed));
     let pacing = Pacing::begin(clock, machine);
     let rested = fleet.come_to_rest(limit).await;
     pacing.end().await;

@@ -289,7 +289,7 @@ impl Dispatch {
     }
 
     /// The rides that are not over, oldest first.
-    pub(crate) fn open(&self, now: Monotonic) -> Vec<OpenRide> {
+    pub(crate) fn open(&self, now: Timestamp) -> Vec<OpenRide> {
         self.state().open_rides(now)
     }
 

@@ -121,7 +121,7 @@ impl World {
     }
 
     pub(crate) fn audit(&self) -> Audit {
-        let now = self.clock.monotonic();
+        let (wall, now) = (self.clock.wall(), self.clock.monotonic());
         let core = self.pay_core();
         let mut money = core.proof();
         money.problems.extend(self.payments.problems(core));
@@ -137,8 +137,8 @@ impl World {
             cards_stored: self.payments.cards_stored(),
             cars_parked: self.unopened.inside(now),
             bikes_out: self.unlocked.out(now),
-            errands_open: self.errands.open(now),
-            rides_open: self.dispatch().open(now),
+            errands_open: self.errands.open(wall),
+            rides_open: self.dispatch().open(wall),
             drivers_online: self.dispatch().drivers_online(),
             sessions_open,
             messages_undeleted: self.relay.undeleted(now),

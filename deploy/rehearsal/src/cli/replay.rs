@@ -226,7 +226,7 @@ async fn play(replay: Replay) -> Result<(), String> {
     println!(
         "{} at {} times its speed, seed {}",
         scenario.names.en,
-        replay::speed(&play, &scenario),
+        replay::played_speed(&play, &scenario),
         play.seed
     );
     let zone = scenario.zone.clone();

@@ -2,10 +2,13 @@
 //! lacks what rows name.
 
 use bongsu_model::Timestamp;
+use bongsu_superapp::Reach;
 
 use super::{Play, ReplayError};
 use crate::region::Shape;
-use crate::scenario::{Event, ExpectedRow, FleetPart, Scenario, in_zone};
+use crate::scenario::{
+    Condition, Event, ExpectedRow, FleetPart, Injection, Scenario, When, in_zone,
+};
 
 /// Until when it is played.
 pub(super) fn until(play: &Play, scenario: &Scenario) -> Result<Timestamp, ReplayError> {
@@ -21,19 +24,29 @@ pub(super) fn until(play: &Play, scenario: &Scenario) -> Result<Timestamp, Repla
     })
 }
 
-/// Whether the fleet has every part that a row cuts off or sees from: what is not there can be
-/// neither, and its rows would say nothing.
+/// Whether the fleet has every part that a row until then cuts off, breaks something for, or sees
+/// from: what is not there can be none of it, and the row would say nothing.
 pub(super) fn parts(
     shape: &Shape,
     scenario: &Scenario,
     expected: &[ExpectedRow],
+    until: Timestamp,
 ) -> Result<(), ReplayError> {
-    let cut = scenario.rows.iter().filter_map(|row| match &row.event {
-        Event::Sight { part, .. } => Some(part.clone()),
-        Event::Condition { .. } | Event::Statement { .. } | Event::Annotation { .. } => None,
+    let played = scenario.rows.iter().filter(|row| match row.when {
+        When::At(at) => at < until,
+        When::Between(earliest, _) => earliest < until,
     });
-    let seen = expected.iter().filter_map(|row| row.region.clone());
-    let mut named = cut.chain(seen.map(FleetPart::Region));
+    let hit = played.flat_map(|row| match &row.event {
+        Event::Sight { part, .. } => vec![part.clone()],
+        Event::Condition {
+            condition: Condition::Broken(injections),
+            ..
+        } => injections.iter().filter_map(hit_alone).collect(),
+        Event::Condition { .. } | Event::Statement { .. } | Event::Annotation { .. } => Vec::new(),
+    });
+    let judged = expected.iter().filter(|row| row.at <= until);
+    let seen = judged.filter_map(|row| row.region.clone());
+    let mut named = hit.chain(seen.map(FleetPart::Region));
     let lacks = named.find(|part| match part {
         FleetPart::Agent(name) => shape.agents().all(|agent| agent.id() != *name),
         FleetPart::Region(name) => shape.regions().iter().all(|own| own.id != name.as_str()),
@@ -49,9 +62,19 @@ pub(super) fn parts(
     }
 }
 
+/// The only region that is hit.
+fn hit_alone(injection: &Injection) -> Option<FleetPart> {
+    match &injection.fault.reach {
+        Reach::Everywhere => None,
+        Reach::Only(region) => Some(FleetPart::Region(region.clone())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use bongsu_superapp::{Component, FaultPoint};
 
     use super::*;
     use crate::scenario::{load, load_expected, shipped};
@@ -68,12 +91,15 @@ mod tests {
             ..Shape::default()
         };
         let refused = |regions, scenario: &Scenario, expected: &[ExpectedRow]| {
-            let checked = parts(&shape(regions), scenario, expected);
+            let checked = parts(&shape(regions), scenario, expected, scenario.until);
             checked.err().map(|error| error.to_string())
         };
         assert_eq!(refused(2, &scenario, &expected), None);
         let told = refused(1, &scenario, &[]).unwrap();
         assert!(told.contains("region:kr-busan"), "it is cut off: {told}");
+        let early = scenario.from + Duration::from_secs(60);
+        let checked = parts(&shape(1), &scenario, &expected, early);
+        assert!(checked.is_ok(), "it ends before any of them");
         let mut row = scenario.rows.remove(0);
         scenario.rows.clear();
         let told = refused(1, &scenario, &expected).unwrap();
@@ -83,11 +109,20 @@ mod tests {
             is_cut: true,
             basis: crate::scenario::Basis::Modelled,
         };
-        scenario.rows.push(row);
+        scenario.rows.push(row.clone());
         let told = refused(2, &scenario, &[]).unwrap();
         assert!(
             told.contains("agent:busan-3") && told.contains("--agents"),
             "{told}"
         );
+        let fault = "relay:refuse@kr-busn".parse().unwrap();
+        row.event = Event::Condition {
+            on: FaultPoint::Component(Component::Relay),
+            condition: Condition::Broken(vec![Injection { fault, share: 1.0 }]),
+            basis: crate::scenario::Basis::Modelled,
+        };
+        scenario.rows = vec![row];
+        let told = refused(2, &scenario, &[]).unwrap();
+        assert!(told.contains("region:kr-busn"), "{told}");
     }
 }

@@ -14,7 +14,7 @@ use crate::scenario::ExpectedRow;
 
 /// So long after an instant time goes slowly at most: whoever shows nothing until then is behind,
 /// and what it shows later says as of when it is.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// A picture of an instant.
 pub(super) type Picture = (Timestamp, Arc<Published>);

@@ -1,10 +1,8 @@
 //! What a scenario says is never touched, held against what was measured from its beginning to the
 //! end of the replay.
 
-use std::time::Duration;
-
 use bongsu_availability::{Board, FeatureView, RecoveryView};
-use bongsu_model::{FeatureId, FeatureState};
+use bongsu_model::{FeatureId, FeatureState, Timestamp};
 
 use super::Measured;
 use crate::scenario::in_zone;
@@ -25,11 +23,9 @@ impl JudgedNever {
     }
 }
 
-/// What must at least be known of the time that was played, of its last day if it was longer: what
-/// nobody saw may have been out.
-const KNOWN: f64 = 0.5;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// For which share of the time that was played it must have been in sight: what nobody saw may have
+/// been out. The rest is for the first runs, and for an agent that comes late now and then.
+const SEEN: f64 = 0.9;
 
 /// What the collector shows at the end.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +33,8 @@ pub(super) struct Shown<'a> {
     pub(super) board: &'a Board,
     /// Every outage with what it affected.
     pub(super) recoveries: &'a [RecoveryView],
-    /// How much was played until then.
-    pub(super) played: Duration,
+    /// From when until when it was played.
+    pub(super) played: (Timestamp, Timestamp),
 }
 
 /// Judges each of `never`; times are told in `zone`.
@@ -51,7 +47,7 @@ pub(super) fn judge(
     let judged = never.iter().map(|feature| {
         let mut views = shown.board.features.iter();
         let view = views.find(|view| view.feature == *feature);
-        let mut problems: Vec<_> = unseen(view, shown.played).into_iter().collect();
+        let mut problems: Vec<_> = unseen(view, measured, shown.played).into_iter().collect();
         for outage in measured.of(feature) {
             let since = in_zone(outage.onset.unwrap_or(outage.detected), zone);
             problems.push(match outage.recovered {
@@ -76,7 +72,11 @@ pub(super) fn judge(
 }
 
 /// Why it cannot be said that it was up throughout, whatever outages were measured.
-fn unseen(view: Option<&FeatureView>, played: Duration) -> Option<String> {
+fn unseen(
+    view: Option<&FeatureView>,
+    measured: &Measured,
+    (from, until): (Timestamp, Timestamp),
+) -> Option<String> {
     use FeatureState::{Degraded, Operational, Unmeasured};
     let Some(view) = view.filter(|view| view.state != Unmeasured) else {
         return Some("it was not measured".to_owned());
@@ -84,9 +84,9 @@ fn unseen(view: Option<&FeatureView>, played: Duration) -> Option<String> {
     if !matches!(view.state, Operational | Degraded) {
         return Some(format!("it is {} at the end", view.state));
     }
-    let known = view.availability.hours_24.coverage * DAY.as_secs_f64();
-    let share = known / played.min(DAY).as_secs_f64().max(f64::MIN_POSITIVE);
-    (share < KNOWN).then(|| {
+    let seen = measured.seen(&view.feature, until).as_secs_f64();
+    let share = seen / until.since(from).as_secs_f64().max(f64::MIN_POSITIVE);
+    (share < SEEN).then(|| {
         format!(
             "for {:.0} % of the time nobody saw it",
             (1.0 - share) * 100.0
@@ -126,26 +126,29 @@ mod tests {
         });
     }
 
-    /// After six hours, of all of which it is known how it was.
-    fn problems(state: FeatureState, recoveries: &[RecoveryView], measured: &Measured) -> String {
-        problems_of(&[(state, 0.25)], recoveries, measured)
+    /// What was first seen at `time`.
+    fn seen_from(time: &str) -> Measured {
+        let mut measured = Measured::default();
+        went(&mut measured, time, FeatureState::Operational);
+        measured
     }
 
-    /// The same of a board with these states and coverages of the day.
+    /// Of what was played from 06:00 to 12:00, with this state at its end.
+    fn problems(state: FeatureState, recoveries: &[RecoveryView], measured: &Measured) -> String {
+        problems_of(&[(BANK, state)], recoveries, measured)
+    }
+
+    /// The same, with all that the board shows.
     fn problems_of(
-        states: &[(FeatureState, f64)],
+        states: &[(&str, FeatureState)],
         recoveries: &[RecoveryView],
         measured: &Measured,
     ) -> String {
-        let shown: Vec<_> = states.iter().map(|(state, _)| (BANK, *state)).collect();
-        let mut board = board(&shown);
-        for (view, (_, coverage)) in board.features.iter_mut().zip(states) {
-            view.availability.hours_24.coverage = *coverage;
-        }
+        let board = board(states);
         let shown = Shown {
             board: &board,
             recoveries,
-            played: Duration::from_secs(6 * 3600),
+            played: (at("06:00"), at("12:00")),
         };
         let judged = judge(&[bank()], shown, measured, "UTC");
         assert_eq!(judged.len(), 1);
@@ -191,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_is_never_out_and_in_no_outage_is_as_expected() {
-        let mut measured = Measured::default();
+        let mut measured = seen_from("06:10");
         went(&mut measured, "10:00", FeatureState::Degraded);
         let others = [outage_of(&FeatureId::new("talk.message.text").unwrap())];
         let told = problems(FeatureState::Operational, &others, &measured);
@@ -200,19 +203,28 @@ mod tests {
 
     #[test]
     fn what_nobody_saw_cannot_be_said_to_be_untouched() {
-        let measured = Measured::default();
-        let told = |state, coverage| problems_of(&[(state, coverage)], &[], &measured);
-        let unknown = told(FeatureState::Unknown, 0.0);
+        let up = FeatureState::Operational;
+        let mut measured = seen_from("06:10");
+        assert_eq!(
+            problems(up, &[], &measured),
+            "",
+            "the first runs take a while"
+        );
+        let unknown = problems(FeatureState::Unknown, &[], &measured);
         assert_eq!(unknown, "it is unknown at the end");
-        let late = told(FeatureState::Operational, 0.05);
-        assert_eq!(late, "for 80 % of the time nobody saw it");
-        assert_eq!(told(FeatureState::Operational, 0.13), "");
         assert_eq!(problems_of(&[], &[], &measured), "it was not measured");
+        went(&mut measured, "07:00", FeatureState::Unknown);
+        went(&mut measured, "08:00", FeatureState::Unknown);
+        went(&mut measured, "10:00", up);
+        let between = problems(up, &[], &measured);
+        assert_eq!(between, "for 53 % of the time nobody saw it");
+        let late = problems(up, &[], &seen_from("07:12"));
+        assert_eq!(late, "for 20 % of the time nobody saw it");
     }
 
     #[test]
     fn what_was_out_or_affected_or_not_measured_is_told() {
-        let mut measured = Measured::default();
+        let mut measured = seen_from("06:10");
         let unseen = problems(FeatureState::Unmeasured, &[], &measured);
         assert_eq!(unseen, "it was not measured");
         let up = FeatureState::Operational;

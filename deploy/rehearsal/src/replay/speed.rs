@@ -6,9 +6,10 @@ use crate::scenario::{EVERY, Scenario};
 
 use super::Play;
 
-/// Runs in a second of the machine's time that two processors carry with as much of them left: a
-/// run in which nothing waits takes 7 ms of one. A run keeps the time that the speed leaves it also
-/// where the clock goes slower, so that one of a machine that is busy throughout misses it.
+/// Runs in a second of the machine's time that two processors carry with as much of them left for
+/// what is paid and shown beside them: a run in which nothing waits takes 7 ms of one. A run keeps
+/// the time that the speed leaves it also where the clock goes slower, so that one of a machine
+/// that is busy throughout misses it.
 const RUNS_PER_SECOND: f64 = 140.0;
 
 /// How fast a scenario can be played at most: a slot is never shorter than half a second of the
@@ -20,7 +21,7 @@ pub fn speed_max(scenario: &Scenario) -> f64 {
 
 /// How fast it is played: as asked, else so that a machine of two processors carries the runs; at
 /// least as fast as it was and at most [`speed_max`].
-pub fn speed(play: &Play, scenario: &Scenario) -> f64 {
+pub fn played_speed(play: &Play, scenario: &Scenario) -> f64 {
     let usual = || usual(&play.shape(scenario), play.journeys.count());
     let speed = play.speed.unwrap_or_else(usual);
     speed.min(speed_max(scenario)).max(1.0)
@@ -61,7 +62,7 @@ mod tests {
             let scenario = load(&shipped(name).unwrap().files()).unwrap();
             let shape = play.shape(&scenario);
             let slots = (shape.count() * Journeys::Cold.count()) as f64;
-            let speed = speed(play, &scenario);
+            let speed = played_speed(play, &scenario);
             (speed, speed * slots / scenario.every.as_secs_f64())
         };
         // Every five minutes from two regions, every minute by five agents, every ten from one.
@@ -88,8 +89,17 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_played_as_fast_as_the_slots_allow() {
         let scenario = |name: &str| load(&shipped(name).unwrap().files()).unwrap();
-        assert_eq!(speed(&play(Some(600.0)), &scenario("dns-only")), 600.0);
-        assert_eq!(speed(&play(Some(600.0)), &scenario("small-outage")), 120.0);
-        assert_eq!(speed(&play(Some(2.5)), &scenario("small-outage")), 2.5);
+        assert_eq!(
+            played_speed(&play(Some(600.0)), &scenario("dns-only")),
+            600.0
+        );
+        assert_eq!(
+            played_speed(&play(Some(600.0)), &scenario("small-outage")),
+            120.0
+        );
+        assert_eq!(
+            played_speed(&play(Some(2.5)), &scenario("small-outage")),
+            2.5
+        );
     }
 }

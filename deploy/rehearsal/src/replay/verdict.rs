@@ -8,6 +8,7 @@ use bongsu_model::{
 };
 
 use super::Lag;
+use super::moments::PATIENCE;
 use crate::catalogue::rests_on;
 use crate::scenario::{ExpectedRow, Lie, Sight, Span, Timeline, Wanted, Whose};
 
@@ -24,7 +25,7 @@ pub enum Verdict {
     /// The stand-in platform does not offer the feature, or no journey measures it; and no row
     /// names it.
     NotThere,
-    /// Nothing is expected of it: it fails at times, or anything may be measured.
+    /// Nothing is expected of its measurement: it fails at times, or anything may be measured.
     Open,
     /// Not as expected.
     Unexplained,
@@ -187,7 +188,10 @@ impl Judge<'_> {
         let is_claimed = expected
             .claimed
             .is_none_or(|wanted| claimed == Some(wanted));
-        let verdict = if measured.is_none() {
+        let verdict = if board.as_of.since(self.at) > PATIENCE {
+            // What is shown of another time says nothing of this one.
+            Verdict::Unexplained
+        } else if measured.is_none() {
             // What a row names must be there to be judged.
             match expected.of {
                 Whose::Feature(_) => Verdict::Unexplained,
@@ -197,7 +201,11 @@ impl Judge<'_> {
             // What was claimed is in the files: no rule has to be sure of it.
             Verdict::Unexplained
         } else if expected.measured.is_empty() {
-            Verdict::Open
+            // Whatever is measured of what a row names: it must be in sight.
+            match (&expected.of, measured) {
+                (Whose::Feature(_), Some(FeatureState::Unknown)) => Verdict::Unexplained,
+                _ => Verdict::Open,
+            }
         } else if is_wanted && is_compared {
             Verdict::Met
         } else if self.is_within_lag(&spans) {
@@ -218,8 +226,7 @@ impl Judge<'_> {
             observed,
             comparison,
             verdict,
-            is_modelled: newest.is_some_and(|span| span.is_modelled)
-                || spans.iter().any(|span| span.is_modelled),
+            is_modelled: spans.iter().any(|span| span.is_modelled),
             is_synthetic: newest.is_some_and(|span| span.is_synthetic),
             reason: expected.reason.clone(),
         }

@@ -14,16 +14,25 @@ use crate::scenario::{Lie, Span};
 pub struct Outage {
     /// When it was first known to be down, or out of sight behind something that was.
     pub detected: Timestamp,
-    /// The start of the first failed run, where one was seen.
+    /// The start of the first failed run; None where it was out of sight before that.
     pub onset: Option<Timestamp>,
     /// When it was operational again.
     pub recovered: Option<Timestamp>,
+}
+
+/// For how long a feature was in sight.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct InSight {
+    /// Since when it is; None if it is not.
+    since: Option<Timestamp>,
+    before: Duration,
 }
 
 /// What the collector's transitions say of features.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     outages: BTreeMap<FeatureId, Vec<Outage>>,
+    in_sight: BTreeMap<FeatureId, InSight>,
 }
 
 impl Measured {
@@ -39,6 +48,16 @@ impl Measured {
         else {
             return;
         };
+        let is_seen = !matches!(to, FeatureState::Unknown | FeatureState::Unmeasured);
+        let sight = self.in_sight.entry(feature.clone()).or_default();
+        match (sight.since, is_seen) {
+            (None, true) => sight.since = Some(transition.at),
+            (Some(since), false) => {
+                sight.before += transition.at.since(since);
+                sight.since = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
         let outages = self.outages.entry(feature.clone()).or_default();
         let open = outages
             .last_mut()
@@ -68,6 +87,12 @@ impl Measured {
             }),
             (None, _) => {}
         }
+    }
+
+    /// For how long the feature was in sight until `end`.
+    pub(super) fn seen(&self, feature: &FeatureId, end: Timestamp) -> Duration {
+        let sight = self.in_sight.get(feature).copied().unwrap_or_default();
+        sight.before + sight.since.map_or(Duration::ZERO, |since| end.since(since))
     }
 
     /// The outages of a feature, the oldest first.

@@ -42,7 +42,8 @@ pub struct ExpectedRow {
     pub reason: String,
 }
 
-/// The word for a row whose measurement is a matter of luck: it is shown and not judged.
+/// The word for a row whose measurement is a matter of luck: the feature must be in sight, and how
+/// it is measured is not judged.
 const ANY: &str = "any";
 
 const COLUMNS: &[&str] = &[
@@ -122,16 +123,21 @@ fn row(
         None => (measured.text.as_str(), Some(None)),
     };
     let words: Vec<&str> = states.split('|').map(str::trim).collect();
-    let states = if words == [ANY] {
+    let is_any = words == [ANY];
+    let states = if is_any {
         Some(Vec::new())
     } else {
         let states: Vec<_> = words.iter().map(|w| wanted(text, measured, w)).collect();
         states.into_iter().collect()
     };
-    if words == [ANY] && (seen != Some(None) || !comparison.text.is_empty()) {
+    let more = [
+        (measured, seen != Some(None)),
+        (comparison, !comparison.text.is_empty()),
+    ];
+    for (cell, _) in more.into_iter().filter(|(_, is_wrong)| is_any && *is_wrong) {
         let message = "where anything may be measured nothing more is expected of it";
         let remedy = "leave out `seen` and the comparison, or write what may be measured";
-        text.wrong(&measured.span, Rule::InvalidValue, message, remedy);
+        text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
     }
     let is_regional = whose.as_ref().is_some_and(|(_, region)| region.is_some());
     for cell in [claimed, comparison] {

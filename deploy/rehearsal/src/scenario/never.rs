@@ -6,6 +6,7 @@ use bongsu_model::{DependencyStrength, FeatureId};
 use bongsu_superapp::{FaultPoint, PlatformFeature};
 
 use super::text::{Cell, Text, did_you_mean};
+use super::timeline::needs;
 use super::{Condition, Event, Row};
 use crate::catalogue::{rests_on, shipped};
 
@@ -51,12 +52,6 @@ fn broken(feature: PlatformFeature, row: &Row) -> Option<FaultPoint> {
     let Event::Condition { on, condition, .. } = &row.event else {
         return None;
     };
-    let is_of_it = match on {
-        FaultPoint::Feature(other) => *other == feature,
-        FaultPoint::Component(component) => {
-            let hard = (*component, DependencyStrength::Hard);
-            feature.needs().contains(&hard)
-        }
-    };
-    (is_of_it && *condition != Condition::Up).then_some(*on)
+    let is_hard = needs(feature, *on) == Some(DependencyStrength::Hard);
+    (is_hard && *condition != Condition::Up).then_some(*on)
 }

@@ -291,7 +291,7 @@ impl<'a> Timeline<'a> {
 }
 
 /// How strongly a feature rests on a part of the platform, if it does.
-fn needs(feature: PlatformFeature, on: FaultPoint) -> Option<DependencyStrength> {
+pub(super) fn needs(feature: PlatformFeature, on: FaultPoint) -> Option<DependencyStrength> {
     match on {
         FaultPoint::Feature(own) => (own == feature).then_some(DependencyStrength::Hard),
         FaultPoint::Component(component) => {

@@ -153,11 +153,11 @@ impl State {
     fn advance_one(
         &mut self,
         id: u64,
-        (today, now): (Timestamp, Monotonic),
+        (wall, now): (Timestamp, Monotonic),
         counts: &Counts,
     ) -> Option<Notice> {
         let kept = self.rides.get_mut(&id)?;
-        if today.since(kept.called_at) >= ABANDONED_AFTER {
+        if wall.since(kept.called_at) >= ABANDONED_AFTER {
             kept.state = RideState::Abandoned;
             counts.add(Count::RidesAbandoned);
             return None;
@@ -369,14 +369,14 @@ impl State {
             .collect()
     }
 
-    pub(super) fn open_rides(&self, now: Monotonic) -> Vec<OpenRide> {
+    pub(super) fn open_rides(&self, now: Timestamp) -> Vec<OpenRide> {
         let open = self.rides.iter().filter(|(_, kept)| kept.state.is_open());
         open.map(|(id, kept)| OpenRide {
             id: named(*id),
             rider: kept.rider.clone(),
             state: kept.state.as_str(),
             client_ref: kept.client_ref.clone(),
-            age_s: now.since(kept.called).as_secs_f64(),
+            age_s: now.since(kept.called_at).as_secs_f64(),
         })
         .collect()
     }

@@ -99,8 +99,23 @@ impl Bench {
         }
     }
 
-    /// The rows of a board at an instant, by what is expected of it.
+    /// The rows of a board of an instant, by what is expected of it.
     fn rows(&self, time: &str, shown: &Board, expected: &[ExpectedRow]) -> Vec<JudgedRow> {
+        self.rows_shown(time, at(time), shown, expected)
+    }
+
+    /// The same of a board that is of another time.
+    fn rows_shown(
+        &self,
+        time: &str,
+        as_of: Timestamp,
+        shown: &Board,
+        expected: &[ExpectedRow],
+    ) -> Vec<JudgedRow> {
+        let shown = &Board {
+            as_of,
+            ..shown.clone()
+        };
         let timeline = Timeline::new(&self.scenario, 1);
         let judge = Judge {
             timeline: &timeline,
@@ -155,6 +170,17 @@ fn what_is_broken_must_be_down_once_the_rule_can_be_sure() {
 }
 
 #[test]
+fn a_board_of_another_time_says_nothing_of_this_one() {
+    let shown = board(&[(MONEY, FeatureState::MajorOutage)]);
+    let verdict = |as_of| {
+        let rows = Bench::new().rows_shown("11:30", at(as_of), &shown, &[]);
+        row_of(&rows, MONEY, None).verdict
+    };
+    assert_eq!(verdict("11:40"), Verdict::Met, "shown a little later");
+    assert_eq!(verdict("11:41"), Verdict::Unexplained);
+}
+
+#[test]
 fn a_claim_is_held_against_the_measurement() {
     let row = money("11:30", FeatureState::MajorOutage);
     assert_eq!(row.claimed, Some(ClaimedState::Up));
@@ -201,15 +227,21 @@ fn a_row_of_the_fixture_stands_for_its_instant_and_no_other() {
 
 #[test]
 fn where_anything_may_be_measured_nothing_is_met_and_what_a_row_names_must_be_there() {
-    let shown = board(&[("map.core", FeatureState::MajorOutage)]);
+    let shown = board(&[
+        ("map.core", FeatureState::MajorOutage),
+        ("map.transit", FeatureState::Unknown),
+    ]);
     let rows = [
         expected("map.core", Vec::new()),
+        expected("map.transit", Vec::new()),
         expected("account.login", vec![Wanted::Up]),
     ];
     let rows = Bench::new().rows("11:30", &shown, &rows);
     assert_eq!(row_of(&rows, "map.core", None).verdict, Verdict::Open);
-    let unseen = row_of(&rows, "account.login", None);
-    assert_eq!(unseen.verdict, Verdict::Unexplained);
+    for unseen in ["map.transit", "account.login"] {
+        let row = row_of(&rows, unseen, None);
+        assert_eq!(row.verdict, Verdict::Unexplained, "{unseen}");
+    }
 }
 
 fn cell(region: &str, state: CellState, overlays: Vec<Overlay>) -> CellView {
@@ -349,7 +381,8 @@ fn every_row_of_a_shipped_scenario_is_expected_when_the_rule_can_be_sure() {
             every: scenario.every,
             ..Shape::default()
         };
-        let boards: BTreeSet<_> = expected.iter().map(|row| row.at).collect();
+        let instants = expected.iter().map(|row| row.at);
+        let boards: BTreeSet<_> = instants.chain([scenario.until]).collect();
         for (seed, at) in (1..=5).flat_map(|seed| boards.iter().map(move |at| (seed, *at))) {
             let timeline = Timeline::new(&scenario, seed);
             let judge = Judge {
