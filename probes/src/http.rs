@@ -242,22 +242,23 @@ fn write_head(
         None => path.parse()?,
     };
     let headers = message.headers_mut();
-    headers.reserve(request.headers.len() + OURS_MAX);
-    headers.append(http::header::HOST, HeaderValue::try_from(host)?);
+    // What a map of headers cannot hold is an error here, where the other forms panic.
+    headers.try_reserve(request.headers.len() + OURS_MAX)?;
+    headers.try_append(http::header::HOST, HeaderValue::try_from(host)?)?;
     if let Some(login) = forwarder.and_then(Proxy::authorization) {
-        headers.append(
+        headers.try_append(
             http::header::PROXY_AUTHORIZATION,
             HeaderValue::from_str(login)?,
-        );
+        )?;
     }
     let is_encoding = |name: &str| name.eq_ignore_ascii_case("accept-encoding");
     if !request.headers.iter().any(|(name, _)| is_encoding(name)) {
         let encodings = HeaderValue::from_static("gzip, br");
-        headers.append(http::header::ACCEPT_ENCODING, encodings);
+        headers.try_append(http::header::ACCEPT_ENCODING, encodings)?;
     }
     for (name, value) in &request.headers {
         let name = HeaderName::from_bytes(name.as_bytes())?;
-        headers.append(name, HeaderValue::from_str(value)?);
+        headers.try_append(name, HeaderValue::from_str(value)?)?;
     }
     Ok(())
 }
@@ -313,4 +314,35 @@ fn is_reusable(headers: &http::HeaderMap, version: http::Version) -> bool {
 /// The failure that an answer which is not proper HTTP is.
 fn malformed() -> Fault {
     Fault::platform(FailClass::Expectation, "malformed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(lines: usize) -> Result<Message, Fault> {
+        let url: http::Uri = "http://a.test/x".parse().unwrap();
+        let request = Request {
+            method: http::Method::GET,
+            headers: (0..lines)
+                .map(|n| (format!("x-{n}"), "1".to_owned()))
+                .collect(),
+            body: None,
+            body_max: 0,
+            newest: Protocol::Http1,
+            url,
+        };
+        let endpoint = Endpoint::of(&request.url, request.newest)?;
+        message(&request, &endpoint, None)
+    }
+
+    #[test]
+    fn more_headers_than_a_map_holds_are_a_fault_of_our_own() {
+        // `host` and `accept-encoding` are written beside them.
+        assert_eq!(written(1000).unwrap().headers().len(), 1002);
+        for lines in [24_799, 40_000] {
+            let fault = written(lines).unwrap_err();
+            assert!(matches!(fault, Fault::Own { .. }), "{fault:?}");
+        }
+    }
 }

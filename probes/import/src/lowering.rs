@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bongsu_language::SECRET_BYTES_MIN;
+use bongsu_language::{HEADERS_MAX, SECRET_BYTES_MIN};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 use url::Url;
@@ -93,6 +93,13 @@ impl Lowering {
             step.comments.push(format!(
                 "left out: a body, which `{}` has not",
                 request.verb
+            ));
+        }
+        let beyond = step.headers.len().saturating_sub(HEADERS_MAX);
+        if beyond > 0 {
+            step.headers.truncate(HEADERS_MAX);
+            step.comments.push(format!(
+                "left out: {beyond} headers: a step has {HEADERS_MAX} at most"
             ));
         }
         step

@@ -30,6 +30,9 @@ pub const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer's body, counted after decompression, if the step says nothing of it.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most headers that one table names: as many lines as servers commonly take.
+pub const HEADERS_MAX: usize = 100;
+
 /// Most redirects that a step may follow: as many as a report has room for.
 pub const FOLLOW_MAX: u32 = 8;
 

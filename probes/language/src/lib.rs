@@ -56,8 +56,8 @@ pub use grpc::{
 pub use host_port::HostPort;
 pub use journey::{
     Act, Actor, BODY_BYTES_MAX, Body, BytesAct, CLEANUP_TIMEOUT, ClientCredentials, Cookies,
-    DnsAct, DnsServer, Effect, FOLLOW_MAX, FragmentUse, GrpcAct, Header, HeaderOrigin, HttpAct,
-    IpVersion, Journey, Need, NetAct, OpenAct, Over, Payload, Peer, Poll, Retry, RetryOn,
+    DnsAct, DnsServer, Effect, FOLLOW_MAX, FragmentUse, GrpcAct, HEADERS_MAX, Header, HeaderOrigin,
+    HttpAct, IpVersion, Journey, Need, NetAct, OpenAct, Over, Payload, Peer, Poll, Retry, RetryOn,
     STEP_TIMEOUT, STEPS_MAX, Scope, Step, TlsAct, Url,
 };
 pub use jsonpath::{Cardinality, JsonPath, JsonPathError};

@@ -1,6 +1,7 @@
 //! Commands of curl: what is refused, what is told, and that any script is survived.
 
 use bongsu_import::{ImportError, curl};
+use bongsu_language::HEADERS_MAX;
 use proptest::prelude::*;
 
 use crate::sound::{hides, journey, unnamed};
@@ -32,6 +33,18 @@ fn what_is_no_request_is_refused_and_says_why() {
     }
     let refused = curl("curl -k https://a.test", &unnamed()).unwrap_err();
     assert!(matches!(refused, ImportError::Refused { .. }));
+}
+
+#[test]
+fn headers_beyond_what_a_step_may_have_are_left_out_and_counted() {
+    let lines: String = (0..HEADERS_MAX + 3)
+        .map(|n| format!(" -H 'x-{n}: {n}'"))
+        .collect();
+    let script = format!("curl https://a.test/x{lines} --json '{{}}'");
+    let imported = curl(&script, &unnamed()).unwrap();
+    let _ = journey(&imported);
+    let told = format!("headers: a step has {HEADERS_MAX} at most");
+    assert!(imported.text.contains(&told), "{}", imported.text);
 }
 
 #[test]

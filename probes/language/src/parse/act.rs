@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::document::{Node, Table};
-use crate::journey::{FOLLOW_MAX, Header, HeaderOrigin, Url};
+use crate::journey::{FOLLOW_MAX, HEADERS_MAX, Header, HeaderOrigin, Url};
 use crate::parse::secrets::URL_PASSWORD;
 use crate::parser::{Parser, shown};
 use crate::rule::Rule;
@@ -147,10 +147,19 @@ impl Parser<'_> {
         self.pairs(query)
     }
 
-    /// Headers by name; one that cannot be read is told and left out.
+    /// Headers by name; one that cannot be read, or is one too many, is told and left out.
     pub(super) fn headers(&mut self, table: &Table, origin: HeaderOrigin) -> Vec<Header> {
         let mut headers = Vec::new();
-        for entry in &table.entries {
+        if let Some(beyond) = table.entries.get(HEADERS_MAX) {
+            let _ = self
+                .error(
+                    &beyond.key_span,
+                    format!("there are {} headers here", table.entries.len()),
+                )
+                .label(format!("the first beyond {HEADERS_MAX}"))
+                .help(format!("keep {HEADERS_MAX} at most: servers take no more"));
+        }
+        for entry in table.entries.iter().take(HEADERS_MAX) {
             let name = entry.key.to_ascii_lowercase();
             if !is_header_name(&name) {
                 let _ = self

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{object, reference, shape, step, texts};
 use crate::expect::Kind;
+use crate::journey::HEADERS_MAX;
 use crate::keys::{self, Key, Section, Shape};
 use crate::multipart::{GENERATED_BYTES_MAX, PARTS_MAX};
 use crate::parse::{CLIENT_AUTHS, GRANTS, PART_CONTENTS, TAKES, UNITS};
@@ -37,7 +38,11 @@ pub(super) fn inside(section: &Section, key: &Key) -> Option<Value> {
         ("a fragment", "cleanup") => lists("fragment_cleanup"),
         ("an actor", "account") => json!({ "type": "string", "pattern": "^pool:." }),
         ("defaults" | "a step" | "an actor", "headers") => {
-            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            json!({
+                "type": "object",
+                "additionalProperties": { "type": "string" },
+                "maxProperties": HEADERS_MAX,
+            })
         }
         ("a step", "expect" | "fail_if" | "where") => reference("expectations"),
         ("a step", "capture") => by_name(VARIABLE, reference("capture")),

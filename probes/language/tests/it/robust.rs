@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bongsu_language::{
-    CheckOptions, Colour, SourceFile, load, load_catalogue, load_journeys, load_target,
+    CheckOptions, Colour, HEADERS_MAX, SourceFile, load, load_catalogue, load_journeys, load_target,
 };
 use proptest::prelude::*;
 
@@ -154,6 +154,30 @@ fn a_file_that_is_too_large_is_refused() {
         "{}",
         diagnostics[0]
     );
+}
+
+/// A journey whose step sends so many headers.
+fn sending(headers: usize) -> SourceFile {
+    let lines: String = (0..headers).map(|n| format!("x{n} = \"1\"\n")).collect();
+    let text = format!(
+        "format = 1\njourney = \"many\"\nfeature = \"talk.message.text\"\ntimeout = \"6s\"\n\
+         [[step]]\nname = \"look\"\nget = \"https://a.test/\"\n[step.headers]\n{lines}"
+    );
+    SourceFile::new("many.toml", text)
+}
+
+#[test]
+fn headers_are_bounded() {
+    let is_told = |headers| {
+        let loaded = load(&[sending(headers)], CheckOptions::default());
+        let told: Vec<String> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        told.iter().any(|one| one.contains("headers here"))
+    };
+    assert!(!is_told(HEADERS_MAX));
+    for many in [HEADERS_MAX + 1, 20_000] {
+        assert!(is_told(many), "{many} headers");
+        survive(&[sending(many)]);
+    }
 }
 
 /// A profile with so many accounts, each on a line as long as the stand-in platform writes.
