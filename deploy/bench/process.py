@@ -16,6 +16,9 @@ CORES = os.cpu_count()
 READY_WITHIN_S = 60
 END_WITHIN_S = 20
 
+# How long the memory of a program is watched at least, over as many runs as that takes, in seconds.
+WATCHED_S_MIN = 0.5
+
 
 class Broken(Exception):
     """A measurement that means nothing, and why."""
@@ -140,17 +143,23 @@ class Window:
 def peak_mib(command, folder):
     """The most memory that a program takes from its start to its end, as last seen before it.
 
-    What the kernel tells of an ended child is of no use: it includes what this script had.
+    What the kernel tells of an ended child is of no use: it includes what this script had. A
+    program that ends within milliseconds is run again: it may be gone before it is looked at.
     """
-    with Process("peak", command, folder) as process:
-        peak = 0.0
-        while process.child.poll() is None:
-            try:
-                peak = max(peak, process.memory_mib()[1])
-            except (OSError, KeyError):
-                break
-        if process.child.wait(END_WITHIN_S) != 0:
-            raise Broken(f"{command[0]} did not succeed:\n{process.tail()}")
+    peak, watched_s = 0.0, 0.0
+    while watched_s < WATCHED_S_MIN:
+        began = time.monotonic()
+        with Process("peak", command, folder) as process:
+            while process.child.poll() is None:
+                try:
+                    peak = max(peak, process.memory_mib()[1])
+                except (OSError, KeyError):
+                    break
+            if process.child.wait(END_WITHIN_S) != 0:
+                raise Broken(f"{command[0]} did not succeed:\n{process.tail()}")
+        watched_s += time.monotonic() - began
+    if peak == 0.0:
+        raise Broken(f"{command[0]} was never seen running")
     return peak
 
 
