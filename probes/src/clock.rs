@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bongsu_model::{Clock, Monotonic, Timestamp};
+use futures_util::TryFutureExt as _;
 
 /// The machine's own clocks.
 #[derive(Debug, Clone)]
@@ -121,9 +122,12 @@ impl Deadline {
     }
 
     /// Waits for `future`, but not past the deadline.
-    pub(crate) async fn bound<T>(self, future: impl Future<Output = T>) -> Result<T, Struck> {
-        tokio::time::timeout_at(self.at, future)
-            .await
-            .map_err(|_| Struck(self.budget))
+    ///
+    /// No `async fn`: that would have room for `future` twice, and futures are moved.
+    pub(crate) fn bound<T>(
+        self,
+        future: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Struck>> {
+        tokio::time::timeout_at(self.at, future).map_err(move |_| Struck(self.budget))
     }
 }

@@ -6,12 +6,16 @@
 mod meter;
 mod proxy;
 
+use std::io::ErrorKind;
+use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 
 use bongsu_language::IpVersion;
 use bongsu_model::{FailClass, NetworkFacts};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 use crate::clock::{Deadline, Struck};
 use crate::failure::{Fault, broken, own_shortage};
@@ -21,9 +25,36 @@ pub(crate) use meter::{Meter, Metered};
 pub(crate) use proxy::{Proxy, login_refused};
 
 /// Anything that bytes go through.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {
+    /// Whether nothing has come in that nobody has read, neither bytes nor the end; false where
+    /// that cannot be told without the runtime.
+    fn is_quiet(&self) -> bool;
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
+impl Stream for TcpStream {
+    fn is_quiet(&self) -> bool {
+        let peeked = SockRef::from(self).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn is_quiet(&self) -> bool {
+        self.get_ref().0.is_quiet()
+    }
+}
+
+/// A stream without a network.
+#[cfg(any(test, fuzzing))]
+impl<R, W> Stream for tokio::io::Join<R, W>
+where
+    R: AsyncRead + Unpin + Send + Sync,
+    W: AsyncWrite + Unpin + Send + Sync,
+{
+    fn is_quiet(&self) -> bool {
+        false
+    }
+}
 
 /// Whether a connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -382,5 +413,25 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_quiet_until_something_comes_in_and_once_that_is_read() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut other_side, _) = listener.accept().await.unwrap();
+        assert!(stream.is_quiet());
+        other_side.write_all(b"x").await.unwrap();
+        stream.readable().await.unwrap();
+        assert!(!stream.is_quiet(), "a byte is there");
+        assert_eq!(stream.read_u8().await.unwrap(), b'x');
+        assert!(stream.is_quiet());
+        drop(other_side);
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+        assert!(!stream.is_quiet(), "its end is there");
     }
 }

@@ -99,12 +99,13 @@ async fn perform(
             .take(&endpoint, &mut exchange.network)
             .await
     };
+    // What dials is on the heap: most requests do not, and would carry the room for it about.
     let (mut connection, head) = match kept {
-        None => send_anew(message, &endpoint, &mut line, exchange).await?,
+        None => Box::pin(send_anew(message, &endpoint, &mut line, exchange)).await?,
         Some(mut connection) => match send(message, &mut connection, &mut line).await {
             Err(unanswered) if unanswered.taken == Taken::Never => {
                 let message = self::message(request, &endpoint, forwarder)?;
-                send_anew(message, &endpoint, &mut line, exchange).await?
+                Box::pin(send_anew(message, &endpoint, &mut line, exchange)).await?
             }
             head => (connection, head),
         },
@@ -153,7 +154,6 @@ async fn send_anew(
     exchange: &mut Exchange,
 ) -> Result<(Connection, Head), Fault> {
     let facts = &mut exchange.network;
-    // On the heap: most requests dial nothing, and would carry the room for it about.
     let dialled = match endpoint.forwarder(line.target) {
         Some(proxy) => {
             let seen = (&mut *line.watch, facts);

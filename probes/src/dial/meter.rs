@@ -19,6 +19,17 @@ struct Notes {
     first_read: Option<Monotonic>,
     bytes_read: usize,
     broke: Option<io::ErrorKind>,
+    look: Look,
+}
+
+/// What a look at the socket itself has shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    Unwanted,
+    Wanted,
+    Quiet,
+    Restless,
 }
 
 impl Meter {
@@ -29,6 +40,16 @@ impl Meter {
     /// Forgets what was noted: another request begins.
     pub(crate) fn reset(&self) {
         *self.notes() = Notes::default();
+    }
+
+    /// Lets the next read look at the socket itself first, whatever the runtime knows of it.
+    pub(crate) fn look(&self) {
+        self.notes().look = Look::Wanted;
+    }
+
+    /// Whether a read has looked since, and nothing had come in.
+    pub(crate) fn was_quiet(&self) -> bool {
+        self.notes().look == Look::Quiet
     }
 
     /// When the first byte since the reset was read.
@@ -88,6 +109,14 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.meter.notes().look == Look::Wanted {
+            let is_quiet = self.stream.is_quiet();
+            self.meter.notes().look = if is_quiet {
+                Look::Quiet
+            } else {
+                Look::Restless
+            };
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let count = buffer.filled().len() - before;

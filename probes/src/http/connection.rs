@@ -189,22 +189,29 @@ impl Connection {
 
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
-        // The runtime looks at its sockets first: an end that came meanwhile is to be seen below.
-        // It looks once nobody has anything to do, and for what this task was woken meanwhile,
-        // as by the end of the last answer, it would go on at once: hence a second time.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
-        let halves = &mut self.halves;
-        // One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
-        poll_fn(|cx| {
-            halves.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        match halves {
+        self.meter.look();
+        self.look_up().await;
+        if !self.meter.was_quiet() {
+            // What has come in is for the connection to see, which the runtime must tell it of. It
+            // looks at its sockets once nobody has anything to do, and for what this task was woken
+            // meanwhile, as by the end of the last answer, it would go on at once: hence twice.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            self.look_up().await;
+        }
+        match &self.halves {
             Halves::Http1 { sender, driver } => driver.is_some() && sender.is_ready(),
             Halves::Http2 { sender, .. } => sender.is_ready(),
         }
+    }
+
+    /// One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
+    async fn look_up(&mut self) {
+        poll_fn(|cx| {
+            self.halves.poll(cx);
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Whether its exchange has left nothing behind that would run into the next one.

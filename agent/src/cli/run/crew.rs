@@ -1,6 +1,7 @@
 //! Performs the runs: some at the same time, told in order.
 
 use std::io;
+use std::time::Duration;
 
 use bongsu_agent::direct::Room;
 use bongsu_language::Redactor;
@@ -22,6 +23,11 @@ use crate::cli::Exit;
 /// Most results that can come at once: those that waited for an older one, and those of the runs
 /// that are under way.
 const BURST_MAX: usize = 512;
+
+/// How often the runtime looks up while runs are under way. A timer that is due before all others
+/// makes the runtime rouse itself through the kernel; as long as this one is due first, the
+/// deadlines of steps do not.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// How a run ended, and which.
 #[derive(Debug)]
@@ -75,6 +81,7 @@ impl Crew<'_> {
         let mut line = Line::new(self.total());
         let mut going = FuturesUnordered::new();
         let mut progress = Progress::new(self.stage.clock.as_ref(), self.total());
+        let mut beat = tokio::time::interval(BEAT);
         let mut is_over = false;
         loop {
             while !is_over && going.len() < usize::from(self.arguments.jobs) && self.has_room() {
@@ -116,6 +123,7 @@ impl Crew<'_> {
                     is_over = true;
                 }
                 () = progress.tick() => progress.draw(),
+                _ = beat.tick() => {}
             }
         }
         drop(progress);
