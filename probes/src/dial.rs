@@ -26,8 +26,9 @@ pub(crate) use proxy::{Proxy, login_refused};
 
 /// Anything that bytes go through.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {
-    /// Whether nothing has come in that nobody has read, neither bytes nor the end; false where
-    /// that cannot be told without the runtime.
+    /// Whether nothing has come in at the socket that nobody has read, neither bytes nor the end;
+    /// false where that cannot be told without the runtime. What TLS has taken in and not given on
+    /// is not looked at: the read that follows empties it.
     fn is_quiet(&self) -> bool;
 }
 
@@ -364,7 +365,6 @@ async fn knock(
 
 /// That nobody is there: what became of a connection, a datagram or an echo.
 pub(crate) fn refused(error: &std::io::Error) -> Fault {
-    use std::io::ErrorKind;
     let detail = match error.kind() {
         ErrorKind::ConnectionRefused => "refused".to_owned(),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "unreachable".to_owned(),

@@ -9,6 +9,7 @@ measured. Writes one mangled name a line to ORDER, what all of them need first. 
 openssl; installs nothing, and stops what it started by its own id.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ import time
 import urllib.request
 
 sys.dont_write_bytecode = True
-from shop import Shop  # noqa: E402
+from shop import NoCertificate, Shop  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -89,13 +90,23 @@ class Profiled:
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
 
-    def _start(self, name, words):
+    @contextlib.contextmanager
+    def _started(self, name, words):
+        """The process of a command, which does not outlive the block."""
         said = open(os.path.join(self.folder, f"{name}.log"), "wb")
         command = ["valgrind", "--tool=callgrind", "--demangle=no", "--compress-strings=no",
                    f"--callgrind-out-file={name}.out", self.program, *words]
         with said:
-            return subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                    stdout=said, stderr=said)
+            child = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                     stdout=said, stderr=said)
+        try:
+            yield child
+        except subprocess.TimeoutExpired:
+            raise self._broken(name, "did not end") from None
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
 
     def _names(self, name):
         """The functions that were entered, by the names that the linker knows."""
@@ -113,21 +124,15 @@ class Profiled:
 
     def run(self, name, words, expected):
         """The functions of a command that ends with the expected code."""
-        child = self._start(name, words)
-        try:
+        with self._started(name, words) as child:
             code = child.wait(RUN_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            raise self._broken(name, "did not end") from None
         if code != expected:
             raise self._broken(name, f"ended with {code}, not {expected}")
         return self._names(name)
 
     def serve(self, name, words, has_done):
         """The functions of a command that is stopped once it has done its work."""
-        child = self._start(name, words)
-        try:
+        with self._started(name, words) as child:
             deadline = time.monotonic() + MEASURED_WITHIN_S
             while not has_done():
                 if child.poll() is not None or time.monotonic() > deadline:
@@ -135,12 +140,6 @@ class Profiled:
                 time.sleep(0.5)
             child.send_signal(signal.SIGTERM)
             code = child.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            raise self._broken(name, "did not end") from None
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
         if code != 0:
             raise self._broken(name, f"ended with {code}")
         return self._names(name)
@@ -168,9 +167,11 @@ def prepare(folder, shop):
 
 def has_shipped(listen):
     """Whether the agent has passed runs and was told that they arrived."""
+    # The loopback is reached through no proxy, whatever the environment says.
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     def look():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{listen}/metrics", timeout=5) as page:
+            with straight.open(f"http://127.0.0.1:{listen}/metrics", timeout=5) as page:
                 lines = page.read().decode().splitlines()
         except OSError:
             return False
@@ -186,9 +187,12 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     program, order = sys.argv[1:]
+    # So that whoever stops it leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("no profile: it was stopped"))
     with tempfile.TemporaryDirectory(prefix="bongsu-profile-") as folder:
-        shop = Shop(folder)
+        shop = None
         try:
+            shop = Shop(folder)
             listen = prepare(folder, shop)
             profiled = Profiled(program, folder)
             run = lambda scheme, file: ["run", "--target", f"{scheme}.toml", file]  # noqa: E731
@@ -198,10 +202,11 @@ def main():
                 profiled.serve("agent", ["agent", "--config", "agent.toml"], has_shipped(listen)),
                 profiled.run("failing", run("http", "failing.toml"), 1),
             ]
-        except Broken as reason:
+        except (Broken, NoCertificate) as reason:
             sys.exit(f"no profile: {reason}")
         finally:
-            shop.stop()
+            if shop is not None:
+                shop.stop()
     # What more of them need, and what the first of them needs, stands together.
     def place(name):
         users = [name in names for names in found]

@@ -72,6 +72,10 @@ class Request(http.server.BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+class NoCertificate(Exception):
+    """Why openssl made none."""
+
+
 class Shop:
     """Both servers, the certificate's authority, and their addresses."""
 
@@ -97,8 +101,10 @@ class Shop:
     def _certify(folder):
         """An authority, and a P-256 certificate of it for 127.0.0.1."""
         def openssl(*words):
-            subprocess.run(["openssl", *words], check=True, cwd=folder,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            done = subprocess.run(["openssl", *words], cwd=folder, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, errors="replace")
+            if done.returncode != 0:
+                raise NoCertificate(f"openssl {words[0]}: {done.stderr[-4000:]}")
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         openssl("req", "-x509", *curve, "-days", "2", "-subj", "/CN=profile",
                 "-keyout", "ca.key", "-out", "ca.crt")

@@ -95,13 +95,7 @@ impl Lowering {
                 request.verb
             ));
         }
-        let beyond = step.headers.len().saturating_sub(HEADERS_MAX);
-        if beyond > 0 {
-            step.headers.truncate(HEADERS_MAX);
-            step.comments.push(format!(
-                "left out: {beyond} headers: a step has {HEADERS_MAX} at most"
-            ));
-        }
+        bound_headers(&mut step);
         step
     }
 
@@ -381,4 +375,36 @@ impl Lowering {
     pub(crate) fn accounts(&self) -> usize {
         self.logins.len()
     }
+}
+
+/// Headers that a step cannot do without: how its body is to be read, and who asks.
+const NEEDED: [&str; 2] = ["content-type", "authorization"];
+
+/// Names of headers that a comment tells at most.
+const NAMES_MAX: usize = 10;
+
+/// Leaves out the last headers beyond those that a step may have, and says which.
+pub(crate) fn bound_headers(step: &mut Step) {
+    let beyond = step.headers.len().saturating_sub(HEADERS_MAX);
+    let is_needed = |at: usize| NEEDED.contains(&step.headers[at].0.as_str());
+    let last = (0..step.headers.len()).rev();
+    let going: BTreeSet<_> = last.filter(|at| !is_needed(*at)).take(beyond).collect();
+    if going.is_empty() {
+        return;
+    }
+    let mut at = 0..;
+    let (gone, kept) = std::mem::take(&mut step.headers)
+        .into_iter()
+        .partition(|_| at.next().is_some_and(|at| going.contains(&at)));
+    step.headers = kept;
+    let gone: Vec<(String, Phrase)> = gone;
+    let names: Vec<_> = gone.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let mut told = names[..names.len() - more].join(", ");
+    if more > 0 {
+        told.push_str(&format!(" and {more} more"));
+    }
+    step.comments.push(format!(
+        "left out, since a step has {HEADERS_MAX} headers at most: {told}"
+    ));
 }

@@ -30,7 +30,8 @@ pub const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of an answer's body, counted after decompression, if the step says nothing of it.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Most headers that one table names: as many lines as servers commonly take.
+/// Most headers that one table names; with those of `defaults` and of the actor a request has three
+/// times as many at most, and many servers take fewer.
 pub const HEADERS_MAX: usize = 100;
 
 /// Most redirects that a step may follow: as many as a report has room for.

@@ -22,14 +22,13 @@ struct Notes {
     look: Look,
 }
 
-/// What a look at the socket itself has shown.
+/// Whether the next read is to look at the socket itself, and whether it found it quiet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Look {
     #[default]
     Unwanted,
     Wanted,
     Quiet,
-    Restless,
 }
 
 impl Meter {
@@ -114,7 +113,7 @@ impl AsyncRead for Metered {
             self.meter.notes().look = if is_quiet {
                 Look::Quiet
             } else {
-                Look::Restless
+                Look::Unwanted
             };
         }
         let before = buffer.filled().len();

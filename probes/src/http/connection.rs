@@ -31,7 +31,7 @@ pub(super) fn payload(bytes: Option<Bytes>) -> Payload {
 }
 
 /// Most header lines of an answer, in both versions.
-const HEADERS_MAX: usize = 128;
+const ANSWER_HEADERS_MAX: usize = 128;
 
 /// Most bytes of an answer's head: 128 lines of 512 bytes. HTTP/2 counts its lines decoded, and
 /// 32 bytes more for each.
@@ -91,7 +91,7 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
     let halves = match protocol {
         Protocol::Http1 => {
             let (sender, driver) = http1::Builder::new()
-                .max_headers(HEADERS_MAX)
+                .max_headers(ANSWER_HEADERS_MAX)
                 .max_header_size(HEAD_BYTES_MAX)
                 .handshake(io)
                 .await
@@ -145,7 +145,7 @@ impl Connection {
         };
         let answered = driven(&mut self.halves, answering).await;
         let head = answered.map_err(|error| self.unanswered(&error))?;
-        if head.headers().len() > HEADERS_MAX {
+        if head.headers().len() > ANSWER_HEADERS_MAX {
             return Err(Unanswered {
                 fault: Fault::platform(FailClass::BodyTooLarge, "headers"),
                 taken: Taken::Perhaps,
@@ -181,7 +181,10 @@ impl Connection {
             return Err(Fault::platform(FailClass::Send, "rst_stream no_error"));
         }
         reader.finish().await?;
-        if trailers.as_ref().is_some_and(|t| t.len() > HEADERS_MAX) {
+        if trailers
+            .as_ref()
+            .is_some_and(|t| t.len() > ANSWER_HEADERS_MAX)
+        {
             return Err(Fault::platform(FailClass::BodyTooLarge, "headers"));
         }
         Ok(trailers)
@@ -190,14 +193,14 @@ impl Connection {
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
         self.meter.look();
-        self.look_up().await;
+        self.poll_once().await;
         if !self.meter.was_quiet() {
-            // What has come in is for the connection to see, which the runtime must tell it of. It
-            // looks at its sockets once nobody has anything to do, and for what this task was woken
+            // Something came in, or nobody has looked, as an idle connection of HTTP/2 does not. It
+            // is for the connection to see, which the runtime must tell it of. The runtime looks at its sockets once nobody has anything to do, and for what this task was woken
             // meanwhile, as by the end of the last answer, it would go on at once: hence twice.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            self.look_up().await;
+            self.poll_once().await;
         }
         match &self.halves {
             Halves::Http1 { sender, driver } => driver.is_some() && sender.is_ready(),
@@ -206,7 +209,7 @@ impl Connection {
     }
 
     /// One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
-    async fn look_up(&mut self) {
+    async fn poll_once(&mut self) {
         poll_fn(|cx| {
             self.halves.poll(cx);
             Poll::Ready(())

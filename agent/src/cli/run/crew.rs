@@ -10,6 +10,7 @@ use bongsu_probes::Account;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 
 use super::arguments::RunArguments;
 use super::exit::{ends_all, exit_of};
@@ -25,8 +26,8 @@ use crate::cli::Exit;
 const BURST_MAX: usize = 512;
 
 /// How often the runtime looks up while runs are under way. A timer that is due before all others
-/// makes the runtime rouse itself through the kernel; as long as this one is due first, the
-/// deadlines of steps do not.
+/// makes the runtime rouse itself through the kernel; where this one is due first, the deadlines of
+/// steps, which are mostly seconds away, do not.
 const BEAT: Duration = Duration::from_millis(500);
 
 /// How a run ended, and which.
@@ -82,6 +83,7 @@ impl Crew<'_> {
         let mut going = FuturesUnordered::new();
         let mut progress = Progress::new(self.stage.clock.as_ref(), self.total());
         let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_over = false;
         loop {
             while !is_over && going.len() < usize::from(self.arguments.jobs) && self.has_room() {

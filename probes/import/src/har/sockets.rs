@@ -8,7 +8,7 @@ use url::Url;
 use super::archive::{Frame, Pair};
 use crate::answers::leaves;
 use crate::draft::{Act, Step};
-use crate::lowering::Lowering;
+use crate::lowering::{Lowering, bound_headers};
 use crate::names;
 use crate::request::{Payload, is_own_header};
 use crate::toml_text::Data;
@@ -69,6 +69,7 @@ impl Sockets {
                 lowering.header(&header.name, header.value(), &mut step);
             }
         }
+        bound_headers(&mut step);
         self.open.push(Open {
             name,
             step: lowering.draft.steps.len(),

@@ -36,15 +36,18 @@ fn what_is_no_request_is_refused_and_says_why() {
 }
 
 #[test]
-fn headers_beyond_what_a_step_may_have_are_left_out_and_counted() {
+fn headers_beyond_what_a_step_may_have_are_left_out_and_named() {
     let lines: String = (0..HEADERS_MAX + 3)
         .map(|n| format!(" -H 'x-{n}: {n}'"))
         .collect();
-    let script = format!("curl https://a.test/x{lines} --json '{{}}'");
+    let script = format!("curl https://a.test/x{lines} --json '[null]'");
     let imported = curl(&script, &unnamed()).unwrap();
     let _ = journey(&imported);
-    let told = format!("headers: a step has {HEADERS_MAX} at most");
+    let told =
+        format!("a step has {HEADERS_MAX} headers at most: `x-99`, `x-100`, `x-101`, `x-102`");
     assert!(imported.text.contains(&told), "{}", imported.text);
+    let needed = "headers.content-type = \"application/json\"";
+    assert!(imported.text.contains(needed), "{}", imported.text);
 }
 
 #[test]

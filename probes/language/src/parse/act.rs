@@ -157,7 +157,7 @@ impl Parser<'_> {
                     format!("there are {} headers here", table.entries.len()),
                 )
                 .label(format!("the first beyond {HEADERS_MAX}"))
-                .help(format!("keep {HEADERS_MAX} at most: servers take no more"));
+                .help(format!("keep {HEADERS_MAX} at most"));
         }
         for entry in table.entries.iter().take(HEADERS_MAX) {
             let name = entry.key.to_ascii_lowercase();
