@@ -32,7 +32,7 @@ pub use moment::{in_zone, instant, rfc3339};
 pub use read::{ROWS_MAX, load, named_files};
 pub use shipped::{SHIPPED, Shipped, shipped};
 pub use timeline::{Happening, Lie, Span, Timeline, WINDOW};
-pub use wanted::{Sight, Wanted};
+pub use wanted::{AtLeast, Sight, Wanted};
 
 /// An outage that can be played.
 #[derive(Debug, Clone, PartialEq)]

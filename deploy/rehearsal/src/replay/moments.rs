@@ -90,7 +90,7 @@ mod tests {
             of: Whose::Rest,
             region: None,
             measured: Vec::new(),
-            seen: None,
+            at_least: None,
             claimed: None,
             comparison: None,
             reason: String::new(),

@@ -7,7 +7,7 @@ use bongsu_model::{FeatureState, Timestamp};
 use serde_json::{Value, json};
 
 use super::{JudgedRow, JudgedWindow, Outage, Outcome};
-use crate::scenario::{Scenario, in_zone};
+use crate::scenario::{AtLeast, Scenario, in_zone};
 
 /// As text: a table of rows for each instant, the outages, what could not be played, what it took.
 pub fn text(outcome: &Outcome, scenario: &Scenario) -> String {
@@ -52,13 +52,14 @@ fn rows(rows: &[JudgedRow]) -> String {
             (None, Some(class)) if !is_well => format!("{measured} ({class})"),
             (None, _) => measured.to_owned(),
         };
-        let measured = match row.seen_wanted {
-            Some(least) => {
-                let _ = write!(expected, " seen {least}%");
-                format!("{measured}, {:.0} % seen", row.coverage * 100.0)
-            }
+        let measured = match row.at_least {
+            Some(AtLeast::Seen(_)) => format!("{measured}, {:.0} % seen", row.coverage * 100.0),
+            Some(AtLeast::Failed(_)) => format!("{measured}, {:.1} % failed", row.failed * 100.0),
             None => measured,
         };
+        if let Some(at_least) = row.at_least {
+            let _ = write!(expected, " {at_least}");
+        }
         let mut labels = vec![row.verdict.as_str()];
         labels.extend(row.is_modelled.then_some("modelled"));
         labels.extend(row.is_synthetic.then_some("synthetic"));
@@ -370,11 +371,12 @@ fn row(row: &JudgedRow) -> Value {
         "feature": row.feature,
         "region": row.region,
         "expected": row.wanted.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "expected_seen_percent": row.seen_wanted,
+        "expected_at_least": row.at_least.map(|at_least| at_least.to_string()),
         "measured": row.measured,
         "blocked_by": row.blocked_by,
         "last_failure": row.last_failure,
         "coverage_24h": row.coverage,
+        "failed_1h": row.failed,
         "claimed": row.claimed,
         "observed": row.observed,
         "comparison": row.comparison,

@@ -1,6 +1,6 @@
 //! Holds a board against what must be measured: row by row, with a reason for each.
 
-use bongsu_availability::{Board, CellView, Confidence, FeatureView};
+use bongsu_availability::{Board, CellView, Confidence, FeatureView, Windows};
 use bongsu_collector::claims::ClaimBook;
 use bongsu_model::{
     Catalogue, CellState, ClaimedState, Comparison, FailClass, FeatureId, FeatureState, Overlay,
@@ -10,7 +10,7 @@ use bongsu_model::{
 use super::Lag;
 use super::moments::PATIENCE;
 use crate::catalogue::rests_on;
-use crate::scenario::{ExpectedRow, Lie, Sight, Span, Timeline, Wanted, Whose};
+use crate::scenario::{AtLeast, ExpectedRow, Lie, Sight, Span, Timeline, Wanted, Whose};
 
 /// What the collector shows: what it measured and what it was told.
 pub(super) type Shown<'a> = (&'a Board, &'a ClaimBook);
@@ -58,9 +58,8 @@ pub struct JudgedRow {
     pub region: Option<RegionId>,
     /// What may be measured; empty where anything may.
     pub wanted: Vec<Wanted>,
-    /// For how many hundredths of the 24 hours before it must at least be known how it was, if
-    /// that is expected.
-    pub seen_wanted: Option<u8>,
+    /// What must have been so for a share of the time before, if that is expected.
+    pub at_least: Option<AtLeast>,
     /// What is measured.
     pub measured: Option<FeatureState>,
     /// The feature that stands before it, where it is not seen.
@@ -70,6 +69,8 @@ pub struct JudgedRow {
     /// For which share of the 24 hours before it is known how it was, 0 to 1; 0 where it is not
     /// measured.
     pub coverage: f64,
+    /// For which share of what is known of the last hour it failed by its own doing, 0 to 1.
+    pub failed: f64,
     /// What is claimed.
     pub claimed: Option<ClaimedState>,
     /// What others observed.
@@ -144,7 +145,7 @@ impl Judge<'_> {
             of: Whose::Rest,
             region: None,
             measured,
-            seen: None,
+            at_least: None,
             claimed: None,
             comparison: None,
             reason: reason.to_owned(),
@@ -177,10 +178,10 @@ impl Judge<'_> {
         let spans = self.spans(feature);
         let newest = spans.last();
         let is_wanted = shown.is_some_and(|shown| {
-            let is_seen = expected
-                .seen
-                .is_none_or(|least| shown.coverage * 100.0 >= f64::from(least));
-            is_seen && expected.measured.iter().any(|wanted| wanted.is(&shown))
+            let was_so = expected
+                .at_least
+                .is_none_or(|at_least| at_least.is_met(&shown));
+            was_so && expected.measured.iter().any(|wanted| wanted.is(&shown))
         });
         let is_compared = expected
             .comparison
@@ -217,11 +218,12 @@ impl Judge<'_> {
             feature: feature.clone(),
             region: expected.region.clone(),
             wanted: expected.measured.clone(),
-            seen_wanted: expected.seen,
+            at_least: expected.at_least,
             measured,
             blocked_by: shown.and_then(|shown| shown.blocked_by.cloned()),
             last_failure: shown.and_then(|shown| shown.last_failure),
             coverage: shown.map_or(0.0, |shown| shown.coverage),
+            failed: shown.map_or(0.0, |shown| shown.failed),
             claimed,
             observed,
             comparison,
@@ -269,7 +271,12 @@ fn of_feature(view: &FeatureView) -> Sight<'_> {
         blocked_by: view.blocked_by.as_ref(),
         last_failure: view.last_failure.as_ref().map(|failure| failure.class),
         coverage: view.availability.hours_24.coverage,
+        failed: failed(&view.availability),
     }
+}
+
+fn failed(availability: &Windows) -> f64 {
+    availability.hour.own.map_or(0.0, |own| 1.0 - own)
 }
 
 /// A region of a feature in the words of a whole feature: one that would have this region alone.
@@ -293,6 +300,7 @@ fn of_cell(cell: &CellView) -> Sight<'_> {
         blocked_by: cell.blocked_by.as_ref(),
         last_failure: cell.last_failure.as_ref().map(|failure| failure.class),
         coverage: cell.availability.hours_24.coverage,
+        failed: failed(&cell.availability),
     }
 }
 

@@ -8,7 +8,7 @@ use bongsu_model::{ClaimedState, Comparison, FeatureId, RegionId, Timestamp};
 use bongsu_superapp::PlatformFeature;
 
 use super::text::{Cell, Text, did_you_mean};
-use super::{Scenario, Wanted, csv, moment};
+use super::{AtLeast, Scenario, Wanted, csv, moment};
 use crate::region::REGIONS;
 
 /// Which features a row is about.
@@ -31,9 +31,8 @@ pub struct ExpectedRow {
     pub region: Option<RegionId>,
     /// What may be measured; empty where anything may.
     pub measured: Vec<Wanted>,
-    /// For how many hundredths of the 24 hours before it must at least be known how it was, if
-    /// that is a point of the row.
-    pub seen: Option<u8>,
+    /// What must have been so for a share of the time before, if that is a point of the row.
+    pub at_least: Option<AtLeast>,
     /// What is claimed, if anything is.
     pub claimed: Option<ClaimedState>,
     /// How the two stand to each other, if that is a point of the row.
@@ -118,8 +117,12 @@ fn row(
 ) -> Option<ExpectedRow> {
     let at = instant(text, at, scenario);
     let whose = whose(text, feature, scenario);
-    let (states, seen) = match measured.text.rsplit_once(" seen ") {
-        Some((states, share)) => (states, seen(text, measured, share)),
+    let shares = AtLeast::WORDS.iter().find_map(|(word, of)| {
+        let (states, share) = measured.text.rsplit_once(&format!(" {word} "))?;
+        Some((states, at_least(text, measured, share).map(of)))
+    });
+    let (states, at_least) = match shares {
+        Some((states, at_least)) => (states, at_least.map(Some)),
         None => (measured.text.as_str(), Some(None)),
     };
     let words: Vec<&str> = states.split('|').map(str::trim).collect();
@@ -131,12 +134,12 @@ fn row(
         states.into_iter().collect()
     };
     let more = [
-        (measured, seen != Some(None)),
+        (measured, at_least != Some(None)),
         (comparison, !comparison.text.is_empty()),
     ];
     for (cell, _) in more.into_iter().filter(|(_, is_wrong)| is_any && *is_wrong) {
         let message = "where anything may be measured nothing more is expected of it";
-        let remedy = "leave out `seen` and the comparison, or write what may be measured";
+        let remedy = "leave out the share and the comparison, or write what may be measured";
         text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
     }
     let is_regional = whose.as_ref().is_some_and(|(_, region)| region.is_some());
@@ -164,7 +167,7 @@ fn row(
         of,
         region,
         measured: states?,
-        seen: seen?,
+        at_least: at_least?,
         claimed: claimed?,
         comparison: comparison?,
         reason: reason.text.clone(),
@@ -240,17 +243,17 @@ fn whose(
     }
 }
 
-/// A share of the 24 hours before: `95%`. The outer None says that it was wrong.
-fn seen(text: &mut Text<'_>, cell: &Cell, share: &str) -> Option<Option<u8>> {
+/// A share of the time before, in hundredths: `95%`.
+fn at_least(text: &mut Text<'_>, cell: &Cell, share: &str) -> Option<u8> {
     let read = share.trim().strip_suffix('%');
     let read = read.and_then(|share| share.parse().ok());
     let read = read.filter(|share| (1..=100).contains(share));
     if read.is_none() {
-        let message = format!("`{}` is no share of the last 24 hours", share.trim());
-        let remedy = "write 1% to 100%, as in `up seen 95%`";
+        let message = format!("`{}` is no share of a time", share.trim());
+        let remedy = "write 1% to 100%, as in `up seen 95%` or `up|down failed 5%`";
         text.wrong(&cell.span, Rule::InvalidValue, message, remedy);
     }
-    read.map(Some)
+    read
 }
 
 fn wanted(text: &mut Text<'_>, cell: &Cell, word: &str) -> Option<Wanted> {
@@ -303,7 +306,7 @@ mod tests {
         assert_eq!(rows[0].measured, [Wanted::Recovering, Wanted::Down(None)]);
         assert_eq!(rows[0].claimed, Some(ClaimedState::Recovering));
         assert_eq!(rows[0].at, Timestamp::from_unix_seconds(1_665_898_200));
-        assert_eq!((rows[0].seen, &rows[0].region), (None, &None));
+        assert_eq!((rows[0].at_least, &rows[0].region), (None, &None));
 
         let any = load("2022-10-16T14:30,talk.message.image,any,recovering,,b\n").unwrap();
         assert_eq!(any[0].measured, [], "a matter of luck");
@@ -321,8 +324,14 @@ mod tests {
         );
         let rows = rows.unwrap();
         assert_eq!(rows[0].measured, [Wanted::Down(Some(FailClass::Dns))]);
-        assert_eq!((&rows[1].of, rows[1].seen), (&Whose::Rest, Some(95)));
+        assert_eq!(
+            (&rows[1].of, rows[1].at_least),
+            (&Whose::Rest, Some(AtLeast::Seen(95)))
+        );
         assert_eq!(rows[1].measured.len(), 2);
+        let some = load("2022-10-16T14:30,pay.core,up|down failed 5%,,,b\n").unwrap();
+        assert_eq!(some[0].at_least, Some(AtLeast::Failed(5)));
+        assert!(load("2022-10-16T14:30,pay.core,up failed 0%,,,b\n").is_err());
         assert_eq!(rows[2].region.as_ref().unwrap().as_str(), "kr-busan");
     }
 

@@ -33,6 +33,42 @@ pub struct Sight<'a> {
     pub last_failure: Option<FailClass>,
     /// For which share of the last 24 hours it is known how it was: 0 to 1.
     pub coverage: f64,
+    /// For which share of what is known of the last hour it failed by its own doing: 0 to 1.
+    pub failed: f64,
+}
+
+/// What must have been so for a share of the time before, in hundredths of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtLeast {
+    /// Of the last 24 hours it is known how it was.
+    Seen(u8),
+    /// Of what is known of the last hour it failed: what fails for some users goes up and down.
+    Failed(u8),
+}
+
+type Word = (&'static str, fn(u8) -> AtLeast);
+
+impl AtLeast {
+    /// Its words, each with what it makes of the share behind it.
+    pub(super) const WORDS: [Word; 2] = [("seen", Self::Seen), ("failed", Self::Failed)];
+
+    /// Whether it was so.
+    pub fn is_met(self, shown: &Sight<'_>) -> bool {
+        let (is, least) = match self {
+            Self::Seen(least) => (shown.coverage, least),
+            Self::Failed(least) => (shown.failed, least),
+        };
+        is * 100.0 >= f64::from(least)
+    }
+}
+
+impl std::fmt::Display for AtLeast {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seen(least) => write!(f, "seen {least}%"),
+            Self::Failed(least) => write!(f, "failed {least}%"),
+        }
+    }
 }
 
 /// The words, each with whether ` by …` may follow.
@@ -160,6 +196,7 @@ mod tests {
             blocked_by: None,
             last_failure: None,
             coverage: 1.0,
+            failed: 0.0,
         }
     }
 

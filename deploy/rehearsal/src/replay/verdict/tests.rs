@@ -135,7 +135,7 @@ fn expected(of: &str, measured: Vec<Wanted>) -> ExpectedRow {
         of: if of == "*" { Whose::Rest } else { feature() },
         region: None,
         measured,
-        seen: None,
+        at_least: None,
         claimed: None,
         comparison: None,
         reason: "because".to_owned(),
@@ -325,7 +325,7 @@ fn every_feature_that_no_row_names_is_held_against_the_row_of_the_rest() {
 #[test]
 fn a_board_that_did_not_see_enough_is_not_as_expected_however_well_it_looks() {
     let wanted = [ExpectedRow {
-        seen: Some(95),
+        at_least: Some(AtLeast::Seen(95)),
         ..expected("account.login", vec![Wanted::Up])
     }];
     let verdict = |coverage| {
@@ -335,6 +335,22 @@ fn a_board_that_did_not_see_enough_is_not_as_expected_however_well_it_looks() {
     };
     assert_eq!(verdict(0.96), Verdict::Met);
     assert_eq!(verdict(0.94), Verdict::Unexplained);
+}
+
+#[test]
+fn what_goes_up_and_down_is_as_expected_where_enough_of_the_last_hour_failed() {
+    let wanted = [ExpectedRow {
+        at_least: Some(AtLeast::Failed(5)),
+        ..expected("account.login", vec![Wanted::Up, Wanted::Degraded])
+    }];
+    let verdict = |own| {
+        let mut shown = board(&[("account.login", FeatureState::Operational)]);
+        shown.features[0].availability.hour.own = own;
+        Bench::new().rows("11:30", &shown, &wanted)[0].verdict
+    };
+    assert_eq!(verdict(Some(0.9)), Verdict::Met);
+    assert_eq!(verdict(Some(0.96)), Verdict::Unexplained);
+    assert_eq!(verdict(None), Verdict::Unexplained, "nothing is known");
 }
 
 #[test]
