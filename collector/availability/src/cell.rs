@@ -1,6 +1,7 @@
 //! One feature seen from one region: evidence in, state out.
 
 pub(crate) mod decide;
+pub(crate) mod onset;
 mod outage;
 pub(crate) mod scores;
 pub(crate) mod sight;
@@ -12,6 +13,7 @@ use bongsu_model::{CellKey, CellState, FailClass, FeatureId, Overlay, RunId, Tim
 
 use crate::{Confidence, Settings};
 
+use onset::Onset;
 use outage::{Outage, Passes, Streak};
 use scores::{AgentIx, Scores, Sign, Test};
 use sight::{Held, Newest, Sight};
@@ -172,7 +174,7 @@ impl Cell {
             if evidence.mark.is_good() {
                 self.passes.pass(evidence, trailing);
             } else {
-                self.passes.fail(trailing);
+                self.passes.fail(evidence, trailing);
             }
         }
     }
@@ -190,8 +192,7 @@ impl Cell {
             self.goods.push_back(evidence.started);
         } else {
             self.hard.feed(test, evidence.agent, Sign::Bad);
-            let goods = self.goods.iter().copied();
-            let before = goods.filter(|good| *good < evidence.started).max();
+            let before = outage::last_before(evidence.started, &self.goods);
             self.streak
                 .get_or_insert_with(|| Streak::begin(evidence, before))
                 .fail(evidence);
@@ -220,11 +221,11 @@ impl Cell {
             Mark::Pass => soft.clean.pass(evidence, trailing),
             Mark::Weak | Mark::Slow => {
                 soft.slow += 1;
-                soft.clean.fail(trailing);
+                soft.clean.fail(evidence, trailing);
             }
             Mark::Fail(_) => {
                 soft.fail += 1;
-                soft.clean.fail(trailing);
+                soft.clean.fail(evidence, trailing);
             }
         }
         if soft.scores.pooled() == 0.0 {
@@ -385,18 +386,14 @@ impl Cell {
 
     /// The start of the first failed run, while suspect or in an outage.
     pub(crate) fn onset(&self) -> Option<Timestamp> {
+        self.failing_since().map(|onset| onset.first)
+    }
+
+    /// When it began to fail, while suspect or in an outage.
+    fn failing_since(&self) -> Option<Onset> {
         match (&self.outage, self.state) {
             (Some(outage), _) => Some(outage.onset),
             (None, CellState::Suspect) => self.streak.as_ref().map(|streak| streak.onset),
-            (None, _) => None,
-        }
-    }
-
-    /// When the first of the failed runs to end had ended, while suspect or in an outage.
-    pub(crate) fn failed_by(&self) -> Option<Timestamp> {
-        match (&self.outage, self.state) {
-            (Some(outage), _) => Some(outage.failed_by),
-            (None, CellState::Suspect) => self.streak.as_ref().map(|streak| streak.failed_by),
             (None, _) => None,
         }
     }

@@ -398,7 +398,7 @@ impl Engine {
             from: change.from,
             to: change.to,
             blocked_by: change.blocked_by.clone(),
-            onset: change.onset,
+            onset: change.onset.map(|onset| onset.first),
             confidence: change.confidence,
         };
         self.tell(told, change.evidence.clone());
@@ -433,7 +433,7 @@ impl Engine {
         let target = self.cells.cells[cell].key.target.clone();
         self.tell_incident(&target, steps);
         if let Some(number) = number.filter(|_| change.to == CellState::Down) {
-            self.affect(cell, number, change.onset);
+            self.affect(cell, number, change.onset.map(|onset| onset.first));
         }
         self.note_blocked(cell, change);
     }

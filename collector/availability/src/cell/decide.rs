@@ -4,6 +4,7 @@ use bongsu_model::{CellState, FeatureId, RunId, Timestamp};
 
 use crate::{Confidence, Settings};
 
+use super::onset::Onset;
 use super::outage::{Outage, Passes, Streak};
 use super::{Cell, DOWNS_MAX, Soft};
 
@@ -16,10 +17,10 @@ pub(crate) struct CellChange {
     pub(crate) from: CellState,
     pub(crate) to: CellState,
     pub(crate) blocked_by: Option<FeatureId>,
-    pub(crate) onset: Option<Timestamp>,
-    pub(crate) onset_low: Option<Timestamp>,
-    /// When the first of the failed runs to end had ended.
-    pub(crate) failed_by: Option<Timestamp>,
+    /// While suspect or in an outage.
+    pub(crate) onset: Option<Onset>,
+    /// When it began to fail by which it went down last, while in an outage.
+    pub(crate) last: Option<Onset>,
     /// Start of the streak of passes, when it recovers or is up.
     pub(crate) first_pass: Option<Timestamp>,
     pub(crate) confidence: Confidence,
@@ -60,9 +61,8 @@ impl Cell {
             from: self.state,
             to: self.state,
             blocked_by: None,
-            onset: self.onset(),
-            onset_low: outage.and_then(|outage| outage.onset_low),
-            failed_by: self.failed_by(),
+            onset: self.failing_since(),
+            last: outage.map(|outage| outage.last),
             first_pass: None,
             confidence: self.confidence(),
             evidence: evidence.unwrap_or_default(),
@@ -183,9 +183,8 @@ impl Cell {
             from,
             to,
             blocked_by: self.blocked_by.clone(),
-            onset: self.onset(),
-            onset_low: outage.and_then(|outage| outage.onset_low),
-            failed_by: self.failed_by(),
+            onset: self.failing_since(),
+            last: outage.map(|outage| outage.last),
             first_pass,
             confidence: self.confidence(),
             evidence: evidence.unwrap_or_default(),
@@ -223,15 +222,20 @@ impl Cell {
         let goes_down = self.outage.is_none() || from == CellState::Recovering;
         match &mut self.outage {
             Some(outage) => {
-                outage.relapses += u32::from(from == CellState::Recovering);
+                if from == CellState::Recovering {
+                    outage.relapses += 1;
+                    let again = self.passes.failing_since(&self.goods);
+                    outage.last = again.unwrap_or(outage.last);
+                }
                 outage.recovering = false;
                 outage.confidence = confidence;
             }
             None => {
+                let onset = streak.map(|streak| streak.onset);
+                let onset = onset.unwrap_or_else(|| Onset::new(None, (now, now)));
                 self.outage = Some(Outage {
-                    onset: streak.map_or(now, |streak| streak.onset),
-                    onset_low: streak.and_then(|streak| streak.onset_low),
-                    failed_by: streak.map_or(now, |streak| streak.failed_by),
+                    onset,
+                    last: onset,
                     confidence,
                     recovering: false,
                     relapses: 0,
@@ -330,12 +334,9 @@ mod tests {
         let at = Timestamp::from_unix_seconds;
         let down = changes.iter().find(|change| change.to == CellState::Down);
         let down = down.expect("nothing passes any more");
-        assert_eq!(down.onset_low, Some(at(999)));
-        assert_eq!(
-            (down.onset, down.failed_by),
-            (Some(at(1_000)), Some(at(1_004)))
-        );
+        let onset = Onset::new(Some(at(999)), (at(1_000), at(1_004)));
+        assert_eq!((down.onset, down.last), (Some(onset), Some(onset)));
         let still = cell.still_down();
-        assert_eq!((still.onset, still.failed_by), (down.onset, down.failed_by));
+        assert_eq!((still.onset, still.last), (down.onset, down.last));
     }
 }

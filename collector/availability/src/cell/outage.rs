@@ -7,6 +7,7 @@ use bongsu_model::{RunId, Timestamp};
 
 use crate::{Confidence, EVIDENCE_MAX};
 
+use super::onset::Onset;
 use super::scores::AgentIx;
 use super::{Evidence, Weight};
 
@@ -17,12 +18,7 @@ pub(crate) const MIXED_MIN: u32 = 2;
 /// The failures since the pooled score was last zero.
 #[derive(Debug, Clone)]
 pub(crate) struct Streak {
-    /// Start of the first failed run.
-    pub(crate) onset: Timestamp,
-    /// Start of the last good run before it.
-    pub(crate) onset_low: Option<Timestamp>,
-    /// When the first of the failed runs to end had ended.
-    pub(crate) failed_by: Timestamp,
+    pub(crate) onset: Onset,
     pub(crate) agents: BTreeMap<AgentIx, Failing>,
     pub(crate) evidence: VecDeque<RunId>,
     passes_since_failure: u32,
@@ -41,12 +37,10 @@ pub(crate) struct Failing {
 }
 
 impl Streak {
-    /// Begins with a failed run, which is yet to be added.
-    pub(crate) fn begin(first: &Evidence, onset_low: Option<Timestamp>) -> Self {
+    /// Begins with a failed run, which is yet to be added; the last good one began at `after`.
+    pub(crate) fn begin(first: &Evidence, after: Option<Timestamp>) -> Self {
         Self {
-            onset: first.started,
-            onset_low,
-            failed_by: first.ended,
+            onset: Onset::new(after, (first.started, first.ended)),
             agents: BTreeMap::new(),
             evidence: VecDeque::new(),
             passes_since_failure: 0,
@@ -55,8 +49,7 @@ impl Streak {
     }
 
     pub(crate) fn fail(&mut self, evidence: &Evidence) {
-        self.onset = self.onset.min(evidence.started);
-        self.failed_by = self.failed_by.min(evidence.ended);
+        self.onset = self.onset.with((evidence.started, evidence.ended));
         let agent = self.agents.entry(evidence.agent).or_insert(Failing {
             since: evidence.started,
             by: evidence.ended,
@@ -75,7 +68,7 @@ impl Streak {
     }
 
     pub(crate) fn pass(&mut self, evidence: &Evidence) {
-        if evidence.weight == Weight::Own && evidence.started > self.onset {
+        if evidence.weight == Weight::Own && evidence.started > self.onset.first {
             self.passes_since_failure += 1;
         }
     }
@@ -87,8 +80,8 @@ impl Streak {
             && let Some(first) = self.agents.values().map(|failing| failing.since).min()
             && let Some(by) = self.agents.values().map(|failing| failing.by).min()
         {
-            self.onset = self.onset.max(first);
-            self.failed_by = self.failed_by.max(by);
+            let ours = (self.onset.first.max(first), self.onset.by.max(by));
+            self.onset = Onset::new(self.onset.after, ours);
         }
     }
 
@@ -101,10 +94,9 @@ impl Streak {
 /// A cell that was decided to be down, until it is up again.
 #[derive(Debug, Clone)]
 pub(crate) struct Outage {
-    pub(crate) onset: Timestamp,
-    pub(crate) onset_low: Option<Timestamp>,
-    /// When the first of the failed runs to end had ended.
-    pub(crate) failed_by: Timestamp,
+    pub(crate) onset: Onset,
+    /// When it began to fail by which it went down last: the same unless it had begun to recover.
+    pub(crate) last: Onset,
     pub(crate) confidence: Confidence,
     /// Whether it had begun to recover when last seen.
     pub(crate) recovering: bool,
@@ -119,8 +111,8 @@ pub(crate) struct Passes {
     pub(crate) agents: BTreeSet<AgentIx>,
     /// Start of the first of them.
     pub(crate) first: Option<Timestamp>,
-    /// True for a failure; the newest last.
-    trailing: VecDeque<bool>,
+    /// Start and end of a failure, none of a pass; the newest last.
+    trailing: VecDeque<Option<(Timestamp, Timestamp)>>,
 }
 
 impl Passes {
@@ -129,19 +121,31 @@ impl Passes {
         self.agents.insert(evidence.agent);
         let first = self.first.get_or_insert(evidence.started);
         *first = evidence.started.min(*first);
-        self.push(false, trailing_max);
+        self.push(None, trailing_max);
     }
 
-    pub(crate) fn fail(&mut self, trailing_max: usize) {
+    pub(crate) fn fail(&mut self, evidence: &Evidence, trailing_max: usize) {
         self.in_a_row = 0;
         self.agents.clear();
         self.first = None;
-        self.push(true, trailing_max);
+        self.push(Some((evidence.started, evidence.ended)), trailing_max);
     }
 
     /// Failures among the newest runs since recovery began.
     pub(crate) fn trailing_failures(&self) -> usize {
-        self.trailing.iter().filter(|failed| **failed).count()
+        self.trailing.iter().flatten().count()
+    }
+
+    /// When these began; none if none failed. Of the good runs that began at `goods`, the last one
+    /// before them counts.
+    pub(crate) fn failing_since(&self, goods: &VecDeque<Timestamp>) -> Option<Onset> {
+        let mut failed = self.trailing.iter().flatten().copied();
+        let onset = failed.next().map(|first| Onset::new(None, first))?;
+        let onset = failed.fold(onset, Onset::with);
+        Some(Onset {
+            after: last_before(onset.first, goods),
+            ..onset
+        })
     }
 
     /// Passes among the same runs.
@@ -154,12 +158,17 @@ impl Passes {
         self.trailing.clear();
     }
 
-    fn push(&mut self, failed: bool, trailing_max: usize) {
+    fn push(&mut self, failed: Option<(Timestamp, Timestamp)>, trailing_max: usize) {
         if self.trailing.len() >= trailing_max {
             self.trailing.pop_front();
         }
         self.trailing.push_back(failed);
     }
+}
+
+/// The last of `goods` before `first`.
+pub(crate) fn last_before(first: Timestamp, goods: &VecDeque<Timestamp>) -> Option<Timestamp> {
+    goods.iter().copied().filter(|good| *good < first).max()
 }
 
 #[cfg(test)]
@@ -189,15 +198,16 @@ mod tests {
         let quick = failed(1, Weight::Own, (110, 130));
         let late = failed(2, Weight::Own, (150, 160));
         let mut streak = Streak::begin(&slow, None);
-        assert_eq!(streak.failed_by, at(400));
+        assert_eq!(streak.onset.by, at(400));
         for evidence in [&slow, &late, &quick] {
             streak.fail(evidence);
         }
-        assert_eq!((streak.onset, streak.failed_by), (at(100), at(130)));
+        let onset = |streak: &Streak| (streak.onset.first, streak.onset.by);
+        assert_eq!(onset(&streak), (at(100), at(130)));
         streak.forget(AgentIx(1));
-        assert_eq!((streak.onset, streak.failed_by), (at(100), at(160)));
+        assert_eq!(onset(&streak), (at(100), at(160)));
         streak.forget(AgentIx(2));
-        assert_eq!((streak.onset, streak.failed_by), (at(100), at(400)));
+        assert_eq!(onset(&streak), (at(100), at(400)));
         let own: Vec<u64> = streak.agents.values().map(|failing| failing.own).collect();
         assert_eq!(own, [0], "a touch is no run of its own");
     }

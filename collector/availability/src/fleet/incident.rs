@@ -9,7 +9,8 @@ use std::time::Duration;
 use bongsu_model::{Catalogue, CellKey, CellState, FeatureId, RunId, TargetName, Timestamp};
 
 use crate::cell::decide::CellChange;
-use crate::fleet::root::{self, Onset};
+use crate::cell::onset::Onset;
+use crate::fleet::root;
 use crate::{IncidentEvent, IncidentId, IncidentPhase, IncidentStep, IncidentView, Settings};
 
 /// Incidents kept: some years of a platform that has three a week. The oldest closed ones leave.
@@ -26,14 +27,6 @@ pub(crate) struct Moved<'a> {
     /// T of the feature's own journey.
     pub(crate) period: Duration,
     pub(crate) at: Timestamp,
-}
-
-impl Moved<'_> {
-    fn onset(&self) -> Onset {
-        let first = self.change.onset.unwrap_or(self.at);
-        let by = self.change.failed_by.unwrap_or(self.at);
-        Onset::new(self.change.onset_low, (first, by), self.period)
-    }
 }
 
 /// One step of one incident, with the runs that speak for it.
@@ -62,23 +55,38 @@ struct Incident {
 #[derive(Debug, Clone, Copy)]
 struct Member {
     state: CellState,
-    /// When it went down for the first time in the incident.
+    /// Its state when it was last in sight.
+    seen: CellState,
+    /// When it began to fail for the first time in the incident.
     first: Onset,
-    /// When it went down last: the same unless it had been restored since.
+    /// When it began to fail by which it went down last: the same unless it had begun to recover
+    /// since.
     last: Onset,
+    /// T of the feature's journey.
+    period: Duration,
 }
 
 impl Member {
-    fn new(onset: Onset) -> Self {
+    fn new(moved: Moved<'_>) -> Self {
+        let onset = moved.change.onset;
+        let first = onset.unwrap_or_else(|| Onset::new(None, (moved.at, moved.at)));
         Self {
             state: CellState::Down,
-            first: onset,
-            last: onset,
+            seen: CellState::Down,
+            first,
+            last: moved.change.last.unwrap_or(first),
+            period: moved.period,
         }
     }
 
-    fn is_near(&self, onset: Onset, least: Duration) -> bool {
-        self.first.is_near(onset, least) || self.last.is_near(onset, least)
+    /// Whether both may have gone down by one fault: they began to fail within two periods of the
+    /// one that is looked at less often, or within `least` if that is more.
+    fn is_near(&self, other: &Self, least: Duration) -> bool {
+        let within = least.max(self.period.max(other.period) * 2);
+        [self.first, self.last].iter().any(|ours| {
+            let mut theirs = [other.first, other.last].into_iter();
+            theirs.any(|theirs| ours.first.distance(theirs.first) <= within)
+        })
     }
 }
 
@@ -200,6 +208,8 @@ impl Incidents {
     }
 
     /// Joins the cell to the incidents that it belongs to, which are one by that, or opens one.
+    ///
+    /// A feature is of one open incident at most: whatever fails of it is of that one.
     fn cover(
         &mut self,
         moved: Moved<'_>,
@@ -207,37 +217,25 @@ impl Incidents {
         settings: &Settings,
         effect: &mut Effect,
     ) -> u32 {
-        let (cell, onset) = (moved.cell, moved.onset());
-        let open = self.incidents.iter().filter(|(_, incident)| {
-            incident.view.phase != IncidentPhase::Closed && incident.view.target == cell.target
+        let (cell, member) = (moved.cell, Member::new(moved));
+        let covering = self.incidents.iter().filter(|(_, incident)| {
+            incident.view.phase != IncidentPhase::Closed
+                && incident.view.target == cell.target
+                && (incident.has(&cell.feature)
+                    || incident.is_near(&member, settings.grouping)
+                        && incident.is_related(&cell.feature, catalogue))
         });
-        let belongs = |incident: &Incident| {
-            incident.cells.contains_key(cell)
-                || incident.is_near(onset, settings.grouping)
-                    && incident.is_related(&cell.feature, catalogue)
-        };
-        let covering = open.clone().filter(|(_, incident)| belongs(incident));
         let covering: Vec<u32> = covering.map(|(number, _)| *number).collect();
-        let joined = match covering.split_first() {
-            Some((oldest, others)) => {
-                self.merge(others, *oldest, moved, effect);
-                Some(*oldest)
-            }
-            None => {
-                let mut has = open.rev();
-                let has = has.find(|(_, incident)| incident.has(&cell.feature));
-                has.map(|(number, _)| *number)
-            }
-        };
-        if let Some(number) = joined {
-            let incident = self.incidents.get_mut(&number).expect("just found");
-            if let Some(step) = incident.take(moved, onset, catalogue) {
+        if let Some((oldest, others)) = covering.split_first() {
+            self.merge(others, *oldest, moved, effect);
+            let incident = self.incidents.get_mut(oldest).expect("just found");
+            if let Some(step) = incident.take(cell, member, catalogue) {
                 let id = incident.view.id.clone();
                 effect.steps.push((id, step, moved.change.evidence.clone()));
             }
-            return number;
+            return *oldest;
         }
-        let incident = Incident::open(moved, onset);
+        let incident = Incident::open(moved, member);
         let id = incident.view.id.clone();
         let evidence = moved.change.evidence.clone();
         effect.steps.push((id, IncidentStep::Opened, evidence));
@@ -296,24 +294,26 @@ impl Incidents {
             .map(|(number, _)| *number)
     }
 
+    /// Those that were merged leave with the one that they went into.
     fn trim(&mut self) {
         while self.incidents.len() > INCIDENTS_MAX {
-            let closed = |(_, incident): &(&u32, &Incident)| incident.view.closed.is_some();
-            let oldest = self
-                .incidents
-                .iter()
-                .find(closed)
-                .map(|(number, _)| *number);
-            let oldest = oldest.or_else(|| self.incidents.keys().next().copied());
-            if let Some(oldest) = oldest {
-                self.incidents.remove(&oldest);
-            }
+            let mut own = self.incidents.values().filter_map(|incident| {
+                let view = &incident.view;
+                view.merged_into.is_none().then_some(view)
+            });
+            let oldest = own.clone().find(|view| view.closed.is_some());
+            let Some(leaves) = oldest.or_else(|| own.next()).map(|view| view.id.clone()) else {
+                return;
+            };
+            self.incidents.retain(|_, incident| {
+                incident.view.id != leaves && incident.view.merged_into.as_ref() != Some(&leaves)
+            });
         }
     }
 }
 
 impl Incident {
-    fn open(moved: Moved<'_>, onset: Onset) -> Self {
+    fn open(moved: Moved<'_>, member: Member) -> Self {
         let CellKey {
             target, feature, ..
         } = moved.cell;
@@ -324,8 +324,8 @@ impl Incident {
             root: feature.clone(),
             cells: vec![moved.cell.clone()],
             blocked: Vec::new(),
-            onset_low: onset.after,
-            onset: onset.first,
+            onset_low: member.first.after,
+            onset: member.first.first,
             detected: moved.at,
             recover_first: None,
             first_pass: None,
@@ -340,7 +340,7 @@ impl Incident {
         };
         Self {
             view,
-            cells: BTreeMap::from([(moved.cell.clone(), Member::new(onset))]),
+            cells: BTreeMap::from([(moved.cell.clone(), member)]),
             first_passes: BTreeMap::new(),
             closes: None,
         }
@@ -371,35 +371,33 @@ impl Incident {
     /// been restored.
     fn take(
         &mut self,
-        moved: Moved<'_>,
-        onset: Onset,
+        cell: &CellKey,
+        down: Member,
         catalogue: &Catalogue,
     ) -> Option<IncidentStep> {
-        let cell = moved.cell.clone();
-        let step = match self.cells.get_mut(&cell) {
+        let step = match self.cells.get_mut(cell) {
             None => {
-                self.cells.insert(cell.clone(), Member::new(onset));
-                Some(IncidentStep::Widened { cell })
+                self.cells.insert(cell.clone(), down);
+                Some(IncidentStep::Widened { cell: cell.clone() })
             }
             Some(member) => {
-                member.last = onset;
+                member.last = down.last;
+                member.period = down.period;
                 // Suspect comes after up: the cell had been restored.
                 let again = matches!(
-                    member.state,
+                    member.seen,
                     CellState::Up | CellState::Suspect | CellState::Recovering
                 );
                 self.view.relapses += u32::from(again);
-                again.then_some(IncidentStep::Relapsed { cell })
+                again.then(|| IncidentStep::Relapsed { cell: cell.clone() })
             }
         };
         self.view.cells = self.cells.keys().cloned().collect();
-        if onset.first < self.view.onset {
-            self.view.onset = onset.first;
-            self.view.onset_low = onset.after;
+        if down.first.first < self.view.onset {
+            self.view.onset = down.first.first;
+            self.view.onset_low = down.first.after;
         }
-        self.view
-            .blocked
-            .retain(|blocked| *blocked != moved.cell.feature);
+        self.view.blocked.retain(|blocked| *blocked != cell.feature);
         let cells = self.cells.iter().map(|(cell, member)| (cell, member.first));
         if let Some(root) = root::of(cells, catalogue) {
             self.view.root = root;
@@ -412,6 +410,9 @@ impl Incident {
             return;
         };
         member.state = moved.change.to;
+        if member.state != CellState::Unknown {
+            member.seen = member.state;
+        }
         // Once it is up, later streaks have nothing to do with this incident: out of sight it goes
         // back to up only if it was up before.
         let ends = match moved.change.to {
@@ -436,14 +437,21 @@ impl Incident {
         self.view.lost_sight = self.cells.values().any(lost);
     }
 
-    /// A suspect cell counts as up until it is decided; a cell that nobody is to measure any
-    /// more keeps nothing open; one that was up before it went out of sight does not either.
+    /// A suspect cell counts as up until it is decided. A cell that is out of sight counts as what
+    /// it was when it was last seen, but for one that began to recover: whether it went on to is
+    /// not known. A cell that nobody is to measure any more keeps nothing open.
     fn phase(&self) -> IncidentPhase {
-        let is = |wanted: CellState| self.cells.values().any(|member| member.state == wanted);
-        let was_resolved = self.view.phase == IncidentPhase::Resolved;
-        if is(CellState::Down) || is(CellState::Unknown) && !was_resolved {
+        let is_out = |member: &Member| match member.state {
+            CellState::Down => true,
+            CellState::Unknown => matches!(member.seen, CellState::Down | CellState::Recovering),
+            CellState::Unmeasured | CellState::Up | CellState::Suspect | CellState::Recovering => {
+                false
+            }
+        };
+        let recovers = |member: &Member| member.state == CellState::Recovering;
+        if self.cells.values().any(is_out) {
             IncidentPhase::Open
-        } else if is(CellState::Recovering) {
+        } else if self.cells.values().any(recovers) {
             IncidentPhase::Recovering
         } else {
             IncidentPhase::Resolved
@@ -454,13 +462,15 @@ impl Incident {
         self.cells.keys().any(|cell| cell.feature == *feature)
     }
 
-    fn is_near(&self, onset: Onset, least: Duration) -> bool {
+    /// Whether any of its cells went down near `down`: the incident is, not each of them.
+    fn is_near(&self, down: &Member, least: Duration) -> bool {
         let mut members = self.cells.values();
-        members.any(|member| member.is_near(onset, least))
+        members.any(|member| member.is_near(down, least))
     }
 
+    /// Whether any of its features is related to `feature`, though that one is not near.
     fn is_related(&self, feature: &FeatureId, catalogue: &Catalogue) -> bool {
         let mut cells = self.cells.keys();
-        cells.any(|cell| cell.feature == *feature || catalogue.is_related(&cell.feature, feature))
+        cells.any(|cell| catalogue.is_related(&cell.feature, feature))
     }
 }

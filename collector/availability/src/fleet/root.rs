@@ -1,65 +1,13 @@
 //! Which of the features that went down together names what failed under all of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bongsu_model::{Catalogue, CellKey, FeatureId, Timestamp};
 
-/// When a cell or feature began to fail, as far as runs can tell.
-///
-/// A run that passed says that it worked when the run began; a run that failed says that it did
-/// not by the time the run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Onset {
-    /// Start of the last good run before; none if none is known.
-    pub(crate) after: Option<Timestamp>,
-    /// Start of the first failed run.
-    pub(crate) first: Timestamp,
-    /// When the first of the failed runs to end had ended.
-    by: Timestamp,
-    /// T of the feature's journey.
-    period: Duration,
-}
+use crate::cell::onset::Onset;
 
-impl Onset {
-    /// The first failed run began at `first`, one had ended at `by`; the feature is looked at every
-    /// `period`.
-    pub(crate) fn new(
-        after: Option<Timestamp>,
-        (first, by): (Timestamp, Timestamp),
-        period: Duration,
-    ) -> Self {
-        Self {
-            // A run that came late may have moved the first failure before it.
-            after: after.filter(|after| *after < first),
-            first,
-            by: by.max(first),
-            period,
-        }
-    }
-
-    /// Whether both may be of one fault: they lie within two periods of the one that is looked at
-    /// less often, or within `least` if that is more.
-    pub(crate) fn is_near(self, other: Self, least: Duration) -> bool {
-        let within = least.max(self.period.max(other.period) * 2);
-        self.first.distance(other.first) <= within
-    }
-
-    /// Whether this began before `other`, however unlucky the runs were timed.
-    fn is_surely_before(self, other: Self) -> bool {
-        other.after.is_some_and(|after| self.by <= after)
-    }
-
-    /// When what failed in either way began to.
-    fn or(self, other: Self) -> Self {
-        Self {
-            after: self.after.zip(other.after).map(|(a, b)| a.min(b)),
-            first: self.first.min(other.first),
-            by: self.by.min(other.by),
-            period: self.period.max(other.period),
-        }
-    }
-}
+/// Between which instants a feature surely worked last, if that is known, and surely did not.
+type Bounds = (Option<Timestamp>, Timestamp);
 
 /// The feature that names the common cause of `cells`, which went down together; none if there
 /// are none.
@@ -81,10 +29,12 @@ pub(crate) fn of<'a>(
     cells: impl Iterator<Item = (&'a CellKey, Onset)>,
     catalogue: &Catalogue,
 ) -> Option<FeatureId> {
-    let mut features: BTreeMap<&FeatureId, Onset> = BTreeMap::new();
+    let mut features: BTreeMap<&FeatureId, Bounds> = BTreeMap::new();
     for (cell, onset) in cells {
-        let known = features.entry(&cell.feature).or_insert(onset);
-        *known = known.or(onset);
+        let first = (onset.after, onset.by);
+        let (after, by) = features.entry(&cell.feature).or_insert(first);
+        *after = after.zip(onset.after).map(|(a, b)| a.min(b));
+        *by = onset.by.min(*by);
     }
     let explained: BTreeMap<_, _> = features
         .keys()
@@ -95,11 +45,12 @@ pub(crate) fn of<'a>(
         !features.keys().any(|other| explaining.contains(*other))
     });
     let upstream: Vec<_> = upstream
-        .map(|(feature, onset)| (*feature, *onset))
+        .map(|(feature, bounds)| (*feature, *bounds))
         .collect();
-    let first = upstream.iter().filter(|(_, onset)| {
+    // However unlucky the runs were timed, no other was broken while it still worked.
+    let first = upstream.iter().filter(|(_, (after, _))| {
         let mut others = upstream.iter();
-        !others.any(|(_, other)| other.is_surely_before(*onset))
+        !others.any(|(_, (_, by))| after.is_some_and(|after| *by <= after))
     });
     let explains = |feature: &FeatureId| {
         let others = explained.values();

@@ -118,3 +118,33 @@ fn a_resolved_incident_that_goes_into_an_older_one_does_nothing_by_itself_any_mo
     assert_eq!(outage.ended, one.closed);
     assert_eq!((closed(&sim, &older), closed(&sim, &younger.id)), (1, 0));
 }
+
+#[test]
+fn what_goes_down_again_while_it_recovers_is_one_with_what_goes_down_by_the_same_fault() {
+    let login = Scope::feature(LOGIN).in_region(1);
+    let text = Scope::feature(TEXT).in_region(0);
+    for order in [[&login, &text], [&text, &login]] {
+        let mut sim = Sim::new(DEMO);
+        sim.run(secs(120));
+        breaks(&mut sim, LOGIN, 1);
+        sim.run(secs(300));
+        sim.mend();
+        let login = cell_key(LOGIN, 1);
+        let recovers = sim.run_until(&login, CellState::Recovering, secs(120));
+        assert!(recovers.is_some());
+        for scope in order {
+            sim.set(scope.clone(), Effect::Fail(1.0));
+            sim.run(secs(6));
+        }
+        sim.run(secs(60));
+        let cells = [sim.cell(LOGIN, 1).state, sim.cell(TEXT, 0).state];
+        assert_eq!(cells, [CellState::Down, CellState::Down]);
+        let all = sim.engine.incidents(&target());
+        let open = all.iter().filter(|incident| incident.closed.is_none());
+        let open: Vec<_> = open.collect();
+        let [one] = &open[..] else {
+            panic!("{open:?}");
+        };
+        assert_eq!((one.relapses, one.cells.len()), (1, 2));
+    }
+}

@@ -1,18 +1,15 @@
 //! Roots of a small catalogue, whatever the order and the times.
 
-use std::time::Duration;
-
-use super::{Onset, of};
+use super::of;
+use crate::cell::onset::Onset;
 use crate::fleet::fixture::{at, catalogue, cell};
-
-const PERIOD: Duration = Duration::from_secs(60);
 
 /// The root of features with the seconds of their last good and first failed runs.
 fn root_of(onsets: &[(&str, Option<u64>, u64)]) -> String {
     let cells: Vec<_> = onsets
         .iter()
         .map(|(feature, after, first)| {
-            let onset = Onset::new(after.map(at), (at(*first), at(*first + 60)), PERIOD);
+            let onset = Onset::new(after.map(at), (at(*first), at(*first + 60)));
             (cell(feature, "r0"), onset)
         })
         .collect();
@@ -65,8 +62,8 @@ fn of_equals_the_earlier_counts_only_if_it_surely_was() {
 #[test]
 fn a_failed_run_says_when_it_ended_not_how_often_the_feature_is_looked_at() {
     // A journey of five minutes met texts on its way, and had failed only at 1200.
-    let text = |by| Onset::new(Some(at(990)), (at(1000), at(by)), PERIOD);
-    let wallet = Onset::new(Some(at(1100)), (at(1110), at(1111)), PERIOD);
+    let text = |by| Onset::new(Some(at(990)), (at(1000), at(by)));
+    let wallet = Onset::new(Some(at(1100)), (at(1110), at(1111)));
     let root = |text| {
         let cells = [(cell("text", "r0"), text), (cell("wallet", "r0"), wallet)];
         let found = of(
