@@ -107,16 +107,18 @@ impl Reader {
     }
 
     /// What people wrote of an incident and of those that were merged into it, the oldest first; of
-    /// very much the newest.
+    /// each the newest [`WORDS_MAX`].
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn words(&self, about: &Lineage) -> Result<Vec<WordsFacts>, ReadError> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT facts FROM event WHERE run IS NULL AND kind = 'words' AND agent IS NULL \
-                 AND json_extract(facts, '$.incident') IN (SELECT value FROM json_each(?1)) \
-                 ORDER BY seq DESC LIMIT ?2",
+                "SELECT facts FROM (SELECT seq, facts, row_number() OVER (PARTITION BY \
+                 json_extract(facts, '$.incident') ORDER BY seq DESC) AS nth FROM event \
+                 WHERE run IS NULL AND kind = 'words' AND agent IS NULL \
+                 AND json_extract(facts, '$.incident') IN (SELECT value FROM json_each(?1))) \
+                 WHERE nth <= ?2 ORDER BY seq",
             )?;
             let names = serde_json::to_string(&about.names()).expect("names are texts");
             let limit = i64::try_from(WORDS_MAX).unwrap_or(i64::MAX);
@@ -128,7 +130,6 @@ impl Reader {
                 found.extend(serde_json::from_str::<WordsFacts>(&facts).ok());
             }
             found.retain(|words| words.target == about.target);
-            found.reverse();
             Ok(found)
         })
     }

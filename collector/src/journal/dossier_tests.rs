@@ -13,7 +13,7 @@ use super::*;
 use crate::report::Lineage;
 use crate::report::evidence::{PAGE_MAX, Wanted};
 use crate::report::folds::{self, Folds};
-use crate::report::words::{Author, read};
+use crate::report::words::{Author, WORDS_MAX, read};
 
 fn run(n: u64, feature: &str, target: &str) -> Record {
     let known = facts(n, Outcome::Pass);
@@ -262,4 +262,29 @@ fn words_are_kept_by_incident_in_order_and_leave_with_their_age() {
     let swept = sweep_all(&mut storage, at(50) + KEEP.age, KEEP);
     assert_eq!(swept.events, 3);
     assert_eq!(causes("one"), ["first", "last"]);
+}
+
+#[test]
+fn texts_are_counted_by_incident_however_many_were_merged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut storage = Sqlite::open(folder.path()).unwrap();
+    let many = WORDS_MAX + 2;
+    let texts = |incident: &'static str| {
+        let texts = (0..many).map(move |nth| words(incident, "superapp", &format!("{nth}")));
+        texts.collect::<Vec<_>>()
+    };
+    storage.append(at(1), &texts("one")).unwrap();
+    storage.append(at(2), &texts("two")).unwrap();
+    let reader = Reader::new(folder.path());
+    let found = reader.words(&lineage("one", &["two"])).unwrap();
+    for incident in ["one", "two"] {
+        let id = name(incident).to_string();
+        let own = found.iter().filter(|facts| facts.incident == id);
+        let texts = own.flat_map(|facts| facts.words.texts.values());
+        let texts: Vec<&str> = texts.map(|text| text.en.as_str()).collect();
+        // The two oldest have gone.
+        assert_eq!(texts.len(), WORDS_MAX, "{incident}");
+        assert_eq!((texts[0], texts[WORDS_MAX - 1]), ("2", "257"));
+    }
+    assert_eq!(found[0].incident, name("one").to_string());
 }

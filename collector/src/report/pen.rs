@@ -27,8 +27,8 @@ pub enum WriteError {
     TooManyToday,
     /// There are too many of this incident.
     #[error(
-        "{WORDS_MAX} texts are kept of an incident, those of what was merged into it included, and \
-         so many there are"
+        "{WORDS_MAX} texts are kept of an incident, those of what was merged into it aside, and so \
+         many there are"
     )]
     TooMany,
     /// The journal took none.
@@ -69,9 +69,14 @@ impl Pen {
     ) -> Result<(), WriteError> {
         let _turn = self.turn.lock().await;
         let since = shared.clock.wall() - DAY;
-        let (target, incident) = (about.target.clone(), about.incident.to_string());
-        let counts = shared
-            .read(move |reader| Ok((reader.count_words(since)?, reader.words(&about)?.len())));
+        // What was written of those that were merged into it leaves as much room as before.
+        let own = Lineage {
+            absorbed: Vec::new(),
+            ..about
+        };
+        let (target, incident) = (own.target.clone(), own.incident.to_string());
+        let counts =
+            shared.read(move |reader| Ok((reader.count_words(since)?, reader.words(&own)?.len())));
         let (today, all) = counts.await?;
         if today >= WORDS_PER_DAY_MAX {
             return Err(WriteError::TooManyToday);
