@@ -47,8 +47,12 @@ pub fn files(subject: &Subject, shelf: &Shelf) -> Vec<File> {
     files
 }
 
-/// The texts in the language of `wording`.
+/// The texts in the language of `wording`. Of an incident that was merged into another there are
+/// none: what is to be told of it is told by that one's.
 pub(crate) fn drafts(wording: &Wording<'_>, duties: &[Assessment]) -> Vec<File> {
+    if wording.subject.incident.merged_into.is_some() {
+        return Vec::new();
+    }
     let report = |form| regulator::report(wording, form, duties);
     let texts = [
         ("notice-mail", notice::mail(wording)),

@@ -1,17 +1,17 @@
 //! An incident in outline: its times, and the clocks that duties and manuals set on it.
 
-use bongsu_availability::{IncidentClocks, IncidentId, IncidentPhase, IncidentView};
+use bongsu_availability::{IncidentId, IncidentPhase, IncidentView};
 use bongsu_model::{FeatureId, RunId, Timestamp};
 
 use crate::claims::{Announcement, ClaimBook};
-use crate::web::answer::{ClockStanding, Time, clock_standing};
+use crate::web::answer::{ClockStanding, IncidentClockAnswer, Time, incident_clocks};
 
 /// A clock of an incident.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Clock {
     /// Its name: `t_fail_first`, `t_20m` …
     pub name: String,
-    /// Its instant; null where it has none yet.
+    /// Its instant; null where it has none yet, or counts for the incident that it was merged into.
     pub at: Option<Time>,
     /// How it stands.
     pub standing: ClockStanding,
@@ -22,13 +22,13 @@ pub struct Clock {
 pub fn clocks(incident: &IncidentView, claims: &ClaimBook, now: Timestamp) -> Vec<Clock> {
     let announced = Announcement::of(incident, claims);
     let announced = announced.map(|first| first.stated.claim.published);
-    let clocks = IncidentClocks::of(incident, announced).named();
-    let clock = |(name, at): (&'static str, Option<Timestamp>)| Clock {
-        name: name.to_owned(),
-        at: at.map(Time),
-        standing: clock_standing(name, at, incident, now),
+    let clocks = incident_clocks(incident, announced, now).into_iter();
+    let clock = |clock: IncidentClockAnswer| Clock {
+        name: clock.name.to_owned(),
+        at: clock.at,
+        standing: clock.standing,
     };
-    clocks.into_iter().map(clock).collect()
+    clocks.map(clock).collect()
 }
 
 /// What is told of the incident itself.

@@ -57,10 +57,9 @@ fn write(
     let subject = wording.subject;
     writeln!(out, "{}", form.title(wording.lang))?;
     let incident = &subject.incident;
-    let is_last = incident.resolved.is_some() && incident.merged_into.is_none();
     let (number, kind) = (
         subject.number,
-        match is_last {
+        match incident.resolved.is_some() {
             true => wording.pick("결과 보고", "final"),
             false => wording.pick("중간 보고", "interim"),
         },

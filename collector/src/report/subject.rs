@@ -86,7 +86,8 @@ pub struct Affected {
     pub until: Option<Time>,
     /// Where it was out.
     pub regions: Vec<Scope>,
-    /// When it was out in the months of the incident, as far as is remembered.
+    /// When it was out in the months of the incident, as far as is remembered; empty where the
+    /// incident was merged into another, whose report has it.
     pub outages: Vec<Span>,
 }
 
@@ -291,13 +292,16 @@ fn one(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>, now: Time
         ),
         daily_users: listed.map(|feature| feature.daily_users),
         is_blocked: !is_down,
-        state: state(ground, row.map(|row| row.state), span.until)
+        state: state(incident, !is_down, row.map(|row| row.state), span.until)
             .as_str()
             .to_owned(),
         from: span.from,
         until: span.until,
         regions: scopes(ground, id, row),
-        outages: outages(ground, id, span, now),
+        outages: match incident.merged_into {
+            Some(_) => Vec::new(),
+            None => outages(ground, id, span, now),
+        },
     }
 }
 
@@ -315,21 +319,27 @@ fn span_of(ground: &Ground<'_>, id: &FeatureId) -> Span {
     }
 }
 
-/// How far it is: what a row of a newer incident says is not this one's, and of one that went into
-/// another its recovery is that one's.
-fn state(ground: &Ground<'_>, known: Option<RecoveryState>, until: Option<Time>) -> RecoveryState {
-    let is_cut = until.is_some() && until == tally::cut(ground.incident).map(Time::cut);
-    let is_back = until.is_some() && !is_cut;
-    match known {
+/// How far it is: what a row of a newer incident says is not this one's. How far one is that went
+/// into another stands still: it is as it was then.
+fn state(
+    incident: &IncidentView,
+    is_blocked: bool,
+    known: Option<RecoveryState>,
+    until: Option<Time>,
+) -> RecoveryState {
+    let is_back = until.is_some() && until != tally::cut(incident).map(Time::cut);
+    match known.filter(|_| incident.merged_into.is_none()) {
         Some(known) if known.is_restored() == is_back => known,
-        Some(_) if is_cut => RecoveryState::Down,
-        Some(_) | None if is_back => RecoveryState::Recovered,
+        _ if is_back => RecoveryState::Recovered,
         Some(known) => known,
+        None if is_blocked => RecoveryState::Blocked,
         None => RecoveryState::Down,
     }
 }
 
 fn scopes(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>) -> Vec<Scope> {
+    let incident = ground.incident;
+    let is_blocked = incident.blocked.contains(id);
     let windows = ground.fold.windows().iter();
     let windows = windows.filter(|((feature, _), _)| feature == id);
     let mut scopes: Vec<_> = windows
@@ -342,9 +352,14 @@ fn scopes(ground: &Ground<'_>, id: &FeatureId, row: Option<&RecoveryRow>) -> Vec
             let scope = Scope {
                 region: cell.1.clone(),
                 names: of_answer(ground.naming.region(&cell.1)),
-                state: state(ground, known.map(|region| region.state), until)
-                    .as_str()
-                    .to_owned(),
+                state: state(
+                    incident,
+                    is_blocked,
+                    known.map(|region| region.state),
+                    until,
+                )
+                .as_str()
+                .to_owned(),
                 from: Time::cut(window.from),
                 until,
                 relapses: known.map_or(0, |region| region.relapses),

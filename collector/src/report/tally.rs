@@ -101,25 +101,36 @@ pub fn windows(incident: &IncidentView, outage: Option<&RecoveryView>) -> BTreeM
             windows.insert((feature.clone(), cell.region.clone()), whole);
         }
     }
+    let is_of = |cell: &Cell| {
+        let mut cells = incident.cells.iter();
+        cells.any(|ours| ours.feature == cell.0 && ours.region == cell.1)
+    };
     for row in outage.map_or(&[][..], |outage| outage.rows.as_slice()) {
+        let is_blocked = incident.blocked.contains(&row.feature);
         let is_down = incident
             .cells
             .iter()
             .any(|cell| cell.feature == row.feature);
-        if !is_down && !incident.blocked.contains(&row.feature) {
-            continue;
-        }
         for region in &row.regions {
             let cell = (row.feature.clone(), region.region.clone());
-            windows.insert(cell, window_of(region, whole));
+            // What befell a feature in other regions after its incident was merged into another is
+            // that one's.
+            let is_ours = is_down && incident.merged_into.is_none();
+            if !is_ours && !is_blocked && !is_of(&cell) {
+                continue;
+            }
+            // What its row does not tell of this incident is known by the incident alone.
+            if let Some(window) = window_of(region, whole) {
+                windows.insert(cell, window);
+            }
         }
     }
     windows
 }
 
-/// When a region was out in the incident that is out for `whole`. Its row spans every incident of
-/// the outage: what lies outside of this one is another's.
-fn window_of(region: &RegionRecovery, whole: Window) -> Window {
+/// When a region was out in the incident that is out for `whole`; none if its row tells of other
+/// times only. A row spans every incident of the outage: what lies outside of this one is another's.
+fn window_of(region: &RegionRecovery, whole: Window) -> Option<Window> {
     let from = region
         .onset
         .map_or(whole.from, |onset| onset.max(whole.from));
@@ -127,14 +138,9 @@ fn window_of(region: &RegionRecovery, whole: Window) -> Window {
         .first_pass
         .filter(|_| region.state.is_restored())
         .map(|back| whole.until.map_or(back, |end| end.min(back)));
-    let window = Window {
-        from,
-        until: back.or(whole.until),
-    };
-    match window.until {
-        Some(until) if until <= from => whole,
-        Some(_) | None => window,
-    }
+    let until = back.or(whole.until);
+    let is_within = until.is_none_or(|until| until > from);
+    is_within.then_some(Window { from, until })
 }
 
 /// What was counted of one cell.
@@ -358,9 +364,11 @@ mod tests {
                 region(Recovered, 110, Some(900)),
                 window(110, Some(200)),
             ),
-            (over, region(Recovered, 800, Some(900)), over),
         ] {
-            assert_eq!(window_of(&row, whole), expected, "{row:?}");
+            assert_eq!(window_of(&row, whole), Some(expected), "{row:?}");
         }
+        // It is another one's alone.
+        let later = region(Recovered, 800, Some(900));
+        assert_eq!(window_of(&later, over), None);
     }
 }

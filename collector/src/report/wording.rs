@@ -183,7 +183,7 @@ impl<'a> Wording<'a> {
         if let Some(into) = &incident.merged_into {
             return Some(match self.lang {
                 Lang::Ko => {
-                    format!("앞선 사고 {into}와 하나로 밝혀져 그 사고의 보고에서 이어집니다.")
+                    format!("앞선 사고({into})와 하나로 밝혀져 그 사고의 보고에서 이어집니다.")
                 }
                 Lang::En => format!(
                     "Turned out to be one with the earlier incident {into}, whose report goes on."

@@ -27,7 +27,7 @@ pub use claim::{
 };
 pub use copy::{CopyAnswer, CopyFileAnswer};
 pub use incident::{AnnouncementAnswer, IncidentAnswer, IncidentsAnswer};
-pub(crate) use incident_detail::clock_standing;
+pub(crate) use incident_detail::incident_clocks;
 pub use incident_detail::{
     ClockStanding, IncidentClockAnswer, IncidentDetailAnswer, IncidentEventAnswer,
 };

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use bongsu_availability::{IncidentEvent, IncidentStep, IncidentView, RecoveryState};
+use bongsu_collector::published::Published;
 use bongsu_collector::report::verify::verify;
 use bongsu_collector::web::router_of;
-use bongsu_model::RunId;
+use bongsu_model::{FeatureId, RunId};
 use tokio::net::TcpListener;
 
 use super::fixture::{Fixture, ago};
@@ -18,6 +19,11 @@ use super::visit::{get, get_of, write_to};
 /// The collector after the incident that is over went into the one that goes on, before it was
 /// restored.
 fn merged() -> Fixture {
+    merged_with(|_| {})
+}
+
+/// The same with something else in its picture.
+fn merged_with(alter: impl FnOnce(&mut Published)) -> Fixture {
     Fixture::altered(|picture| {
         let incidents = picture.incidents.values_mut().flatten();
         let mut incidents: Vec<&mut IncidentView> = incidents.collect();
@@ -46,6 +52,17 @@ fn merged() -> Fixture {
             region.state = RecoveryState::Recovered;
             region.first_pass = Some(ago(100));
         }
+        alter(picture);
+    })
+}
+
+/// The same after it had been restored for the time being.
+fn merged_while_resolved() -> Fixture {
+    merged_with(|picture| {
+        let gone = &mut picture.incidents.values_mut().flatten().nth(1).unwrap();
+        assert!(gone.merged_into.is_some());
+        gone.resolved = Some(ago(15_000));
+        gone.first_pass = gone.resolved;
     })
 }
 
@@ -116,29 +133,129 @@ async fn the_report_of_one_that_was_merged_ends_there_and_raises_no_duty() {
         assert_eq!(duty["due_at"], serde_json::Value::Null);
     }
     // It was closed 14,400 s before half past five, and nothing was back then.
-    for feature in subject["features"].as_array().unwrap() {
+    let features = subject["features"].as_array().unwrap();
+    for (feature, state) in features.iter().zip(["down", "blocked"]) {
         for out in [feature, &feature["regions"][0]] {
             assert_eq!(out["until"], "2022-10-16T01:30:00.000Z");
-            assert_eq!(out["state"], "down", "{feature}");
+            assert_eq!(out["state"], state, "{feature}");
         }
     }
-    let dc = file_of(CLOSED, "regulator-dc.en.txt").await;
-    let leads = format!("one with the earlier incident {OPEN}, whose report goes on");
-    assert!(dc.contains(&leads) && dc.contains("interim"), "{dc}");
-    let mail = file_of(CLOSED, "notice-mail.en.txt").await;
-    assert!(mail.contains("interrupted"), "{mail}");
-    assert!(mail.contains("0 of 2 features back"), "{mail}");
     for page in ["ko", "en"].map(|lang| format!("/incidents/{CLOSED}/report?lang={lang}")) {
         let page = get_of(merged(), &page).await.text;
         assert!(page.contains("data-part=\"merged\""));
         assert!(page.contains(&format!("/incidents/{OPEN}/report")));
     }
+    let page = format!("/incidents/{CLOSED}/report");
+    let korean = get_of(merged(), &format!("{page}?lang=ko")).await.text;
+    let leads = format!("앞선 사고({OPEN})와 하나로 밝혀져");
+    assert!(korean.contains(&leads), "{korean}");
     // As it was before.
     let path = format!("/api/v1/incidents/{CLOSED}/report");
     let before = get(&path).await.json();
     assert_eq!(before["subject"]["features"][0]["state"], "verified");
     let duties = before["duties"].as_array().unwrap();
     assert!(duties.iter().all(|duty| duty["standing"] != "merged"));
+}
+
+#[tokio::test]
+async fn nothing_is_drafted_or_counted_of_one_that_was_merged_whether_it_was_restored_or_not() {
+    for fixture in [merged, merged_while_resolved] {
+        let path = format!("/api/v1/incidents/{CLOSED}");
+        let report = get_of(fixture(), &format!("{path}/report")).await.json();
+        let detail = get_of(fixture(), &path).await.json();
+        for clocks in [&report["subject"]["clocks"], &detail["clocks"]] {
+            let clocks = clocks.as_array().unwrap();
+            assert_eq!(clocks.len(), 10);
+            for clock in clocks {
+                let standing = clock["standing"].as_str().unwrap();
+                assert!(["open", "happened"].contains(&standing), "{clock}");
+                assert_eq!(clock["at"].is_null(), standing == "open", "{clock}");
+            }
+            for limit in ["t_20m", "t_30m_dc", "t_2h", "t_4h", "t_30d"] {
+                let clock = clocks.iter().find(|clock| clock["name"] == limit);
+                assert_eq!(clock.unwrap()["standing"], "open", "{limit}");
+            }
+        }
+        let file = async |name: &str| {
+            let path = format!("{path}/files/{name}");
+            get_of(fixture(), &path).await
+        };
+        for name in ["notice-mail", "notice-sms", "regulator-dc", "damages"] {
+            let answer = file(&format!("{name}.en.txt")).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{name}");
+        }
+        assert_eq!(file("sla.json").await.json()["rows"], serde_json::json!([]));
+        let page = format!("/incidents/{CLOSED}/report?lang=en");
+        let page = get_of(fixture(), &page).await.text;
+        let copy = file("report.en.html").await.text;
+        for page in [page, copy] {
+            assert!(page.contains("data-part=\"merged\"") && page.contains("data-part=\"scope\""));
+            for part in ["sla", "drafts"] {
+                assert!(!page.contains(&format!("data-part=\"{part}\"")));
+            }
+            assert!(!page.contains("features back"), "{page}");
+        }
+    }
+    // The one that goes on has all of it.
+    let path = format!("/api/v1/incidents/{OPEN}/files");
+    let mail = get_of(merged(), &format!("{path}/notice-mail.en.txt")).await;
+    assert_eq!(mail.status, StatusCode::OK);
+    let sheet = get_of(merged(), &format!("{path}/sla.json")).await.json();
+    assert_ne!(sheet["rows"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn how_far_one_was_that_was_merged_stands_still_whatever_the_other_one_goes_through() {
+    use RecoveryState::{Blocked, Down, NoSight, Recovered, Recovering, Verified};
+    let cut = "2022-10-16T01:30:00.000Z";
+    // 19,000 and 15,000 s before half past five.
+    let (from, back) = ("2022-10-16T00:13:20.000Z", "2022-10-16T01:20:00.000Z");
+    for (state, first_pass, login, core) in [
+        (Down, None, ("down", cut), ("blocked", cut)),
+        (Blocked, None, ("down", cut), ("blocked", cut)),
+        (NoSight, None, ("down", cut), ("blocked", cut)),
+        (Recovering, Some(100), ("down", cut), ("blocked", cut)),
+        (Recovered, Some(100), ("down", cut), ("blocked", cut)),
+        (Verified, Some(100), ("down", cut), ("blocked", cut)),
+        // It had been back before.
+        (
+            Verified,
+            Some(15_000),
+            ("recovered", back),
+            ("recovered", back),
+        ),
+    ] {
+        let fixture = merged_with(|picture| {
+            let outages = picture.recoveries.values_mut().flatten();
+            let rows = &mut outages.into_iter().next().unwrap().rows;
+            rows[1].feature = FeatureId::new("map.core").unwrap();
+            for row in &mut rows[..2] {
+                row.state = state;
+                for region in &mut row.regions {
+                    region.state = state;
+                    region.onset = region.onset.map(|_| ago(19_000));
+                    region.first_pass = first_pass.map(ago);
+                }
+            }
+        });
+        let path = format!("/api/v1/incidents/{CLOSED}/report");
+        let report = get_of(fixture, &path).await.json();
+        let features = &report["subject"]["features"];
+        for (place, id, (word, until)) in [(0, "account.login", login), (1, "map.core", core)] {
+            let feature = &features[place];
+            assert_eq!(feature["id"], id);
+            for out in [feature, &feature["regions"][0]] {
+                assert_eq!(
+                    (&out["state"], &out["until"]),
+                    (&word.into(), &until.into()),
+                    "{out}"
+                );
+            }
+        }
+        // The other one's row has three regions.
+        assert_eq!(features[0]["regions"].as_array().unwrap().len(), 1);
+        assert_eq!(features[0]["from"], from);
+    }
 }
 
 #[tokio::test]

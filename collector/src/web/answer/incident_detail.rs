@@ -46,7 +46,7 @@ impl IncidentDetailAnswer {
             target: board.target.clone(),
             as_of: board.as_of,
             outage: outage.map(|outage| outage.id.clone()),
-            clocks: clocks(incident, announced, board.as_of.0),
+            clocks: incident_clocks(incident, announced, board.as_of.0),
             features: rows
                 .iter()
                 .filter(|row| has(&row.feature))
@@ -65,7 +65,7 @@ impl IncidentDetailAnswer {
 pub struct IncidentClockAnswer {
     /// Its name: `t_fail_first`, `t_20m` …
     pub name: &'static str,
-    /// Its instant; null where it has none yet.
+    /// Its instant; null where it has none yet, or counts for the incident that it was merged into.
     pub at: Option<Time>,
     /// How it stands.
     pub standing: ClockStanding,
@@ -87,27 +87,33 @@ pub enum ClockStanding {
     Met,
 }
 
-fn clocks(
+/// What is counted to, rather than what happened.
+const LIMITS: [&str; 5] = ["t_20m", "t_30m_dc", "t_2h", "t_4h", "t_30d"];
+
+/// The clocks of `incident`, which was announced then, and how they stand. The limits of one that
+/// was merged into another are that one's: here they have no instant.
+pub(crate) fn incident_clocks(
     incident: &IncidentView,
     announced: Option<Timestamp>,
     as_of: Timestamp,
 ) -> Vec<IncidentClockAnswer> {
+    let counts = |name| incident.merged_into.is_none() || !LIMITS.contains(&name);
     let clocks = IncidentClocks::of(incident, announced);
     let named = clocks.named().into_iter();
     named
         .map(|(name, at)| {
-            let standing = clock_standing(name, at, incident, as_of);
+            let at = at.filter(|_| counts(name));
             IncidentClockAnswer {
                 name,
                 at: at.map(Time),
-                standing,
+                standing: clock_standing(name, at, incident, as_of),
             }
         })
         .collect()
 }
 
 /// How the clock of this name stands that reads `at` for this incident.
-pub(crate) fn clock_standing(
+fn clock_standing(
     name: &str,
     at: Option<Timestamp>,
     incident: &IncidentView,

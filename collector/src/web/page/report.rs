@@ -89,14 +89,19 @@ pub fn report_copy(subject: &Subject, shelf: &Shelf, lang: Lang) -> String {
 fn body(subject: &Subject, shelf: &Shelf, lang: Lang, place: Place<'_>) -> Markup {
     let wording = Wording::of(subject, lang);
     let duties = subject.assessments(shelf);
+    let is_merged = subject.incident.merged_into.is_some();
     html! {
         (head(&wording, place))
         div.card data-part="clocks" { (clocks(&wording)) }
         (section("duties", lang.pick("의무와 기한", "Duties and when they are due"), &duty_table(&wording, &duties)))
         (section("scope", lang.pick("피해 범위", "Scope of the damage"), &scope(&wording, place)))
-        (section("sla", lang.pick("SLA 기준표", "SLA sheet"), &sla(&wording, shelf)))
+        @if !is_merged {
+            (section("sla", lang.pick("SLA 기준표", "SLA sheet"), &sla(&wording, shelf)))
+        }
         (section("words", lang.pick("사람이 쓴 것", "What people wrote"), &words(&wording)))
-        (section("drafts", lang.pick("초안", "Drafts"), &draft_texts(&wording, &duties, place)))
+        @if !is_merged {
+            (section("drafts", lang.pick("초안", "Drafts"), &draft_texts(&wording, &duties, place)))
+        }
         (section("files", lang.pick("내려받기와 근거", "Downloads and evidence"), &downloads(&wording, place)))
     }
 }
@@ -119,7 +124,7 @@ fn head(wording: &Wording<'_>, place: Place<'_>) -> Markup {
                 h1 { (first) (more) }
                 p.state role="status" {
                     strong { (lang.pick("사고 보고서 초안", "Incident report, a draft")) }
-                    " · " (wording.progress())
+                    @if subject.incident.merged_into.is_none() { " · " (wording.progress()) }
                     " · " (wording.regions())
                 }
                 p { small.mono { (subject.incident.id) } }
