@@ -65,10 +65,11 @@ const CONSOLE: &str = "127.0.0.1:8399";
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Break a component, a feature or an agent of the running rehearsal.
+    /// Break a component, a feature, a data centre or an agent of the running rehearsal.
     Break {
-        /// A component (account, relay, pay-core …), a feature (talk.message.text …), or
-        /// agent:seoul-1 to cut an agent off; `help` on the rehearsal's terminal names them all.
+        /// A component (account, relay, pay-core …), a feature (talk.message.text …), a data centre
+        /// (dc-a, dc-b, bank-dc) that loses its power, or agent:seoul-1 to cut an agent off; `help`
+        /// on the rehearsal's terminal names them all.
         what: String,
         /// refuse, reset, hang, slow[=2s], error[=503], wrong-content, lost-delivery, duplicate,
         /// large-payloads, dns-failure[=nxdomain], bad-certificate[=wrong-name]; behind it
@@ -84,8 +85,29 @@ enum Action {
     },
     /// Mend it again.
     Mend {
-        /// What to mend; everything unless said.
+        /// What to mend; everything unless said, and then what was failed over goes home too.
         what: Option<String>,
+        /// Where the rehearsal listens.
+        #[arg(long, default_value = CONSOLE, value_name = "ADDRESS")]
+        console: SocketAddr,
+    },
+    /// Take a component of dc-a into service in the standby centre dc-b, which has less capacity
+    /// and not all of its data.
+    #[command(alias = "failover")]
+    FailOver {
+        /// Which: account, relay, pay-core …
+        #[arg(value_name = "COMPONENT")]
+        what: String,
+        /// Where the rehearsal listens.
+        #[arg(long, default_value = CONSOLE, value_name = "ADDRESS")]
+        console: SocketAddr,
+    },
+    /// Take it back home.
+    #[command(alias = "failback")]
+    FailBack {
+        /// Which.
+        #[arg(value_name = "COMPONENT")]
+        what: String,
         /// Where the rehearsal listens.
         #[arg(long, default_value = CONSOLE, value_name = "ADDRESS")]
         console: SocketAddr,
@@ -179,6 +201,12 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
                 console,
             }) => tell(console, &Command::Break { what, kind, region }).await,
             Some(Action::Mend { what, console }) => tell(console, &Command::Mend { what }).await,
+            Some(Action::FailOver { what, console }) => {
+                tell(console, &Command::FailOver { what }).await
+            }
+            Some(Action::FailBack { what, console }) => {
+                tell(console, &Command::FailBack { what }).await
+            }
             Some(Action::Status { console }) => tell(console, &Command::Status).await,
             Some(Action::Detect {
                 classes,

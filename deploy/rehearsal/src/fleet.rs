@@ -1,6 +1,7 @@
 //! A whole fleet in one process: platforms, control responders, collector and agents, over real
 //! sockets and from real files.
 
+mod act;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,17 +13,16 @@ use std::time::Duration;
 use bongsu_agent::{Agent, Link};
 use bongsu_collector::process::Collector;
 use bongsu_model::{AgentId, Catalogue, Clock, RegionId, TargetName};
-use bongsu_superapp::{Fault, Platform, PlatformConfig, pools_of};
+use bongsu_superapp::{Platform, PlatformConfig, pools_of};
 
 use crate::cable::Cable;
 use crate::clock::ReplayClock;
-use crate::command::Command;
 use crate::controls::Controls;
 use crate::layout::{Journeys, Layout, Spool, Tempo};
 use crate::region::Shape;
 use crate::scenario::FleetPart;
-use crate::summary;
 
+pub use act::ActError;
 pub use rest::{Owed, Unpaid};
 
 /// What a fleet is made of.
@@ -82,28 +82,6 @@ pub enum FleetError {
         /// Why.
         source: bongsu_agent::StartError,
     },
-}
-
-/// A command could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum ActError {
-    /// What should be broken or how is not known.
-    #[error(transparent)]
-    Fault(#[from] bongsu_superapp::FaultError),
-    /// It is known, but not here.
-    #[error(transparent)]
-    Inject(#[from] bongsu_superapp::InjectError),
-    /// No such agent.
-    #[error("there is no agent `{name}`; known: {known}")]
-    Agent {
-        /// The name given.
-        name: String,
-        /// The agents there are.
-        known: String,
-    },
-    /// An agent is cut off from everything, not broken in some way somewhere.
-    #[error("an agent can only be cut off: leave out the kind and the region")]
-    AgentKind,
 }
 
 /// A running fleet.
@@ -290,86 +268,6 @@ impl Fleet {
     /// The target that is broken and mended when none is named.
     pub fn default_target(&self) -> &TargetName {
         &self.default_target
-    }
-
-    /// Does what a person asks for; returns what to tell them.
-    ///
-    /// # Errors
-    /// When a name is not known.
-    pub async fn act(&self, command: &Command) -> Result<String, ActError> {
-        let platform = &self.platforms[&self.default_target];
-        match command {
-            Command::Break { what, kind, region } => {
-                if let Some(name) = what.strip_prefix("agent:") {
-                    if kind.is_some() || region.is_some() {
-                        return Err(ActError::AgentKind);
-                    }
-                    self.agent(name)?.set_link(Link::Cut);
-                    return Ok(format!("{name} is cut off from everything"));
-                }
-                let kind = kind.as_deref().unwrap_or("refuse");
-                let text = match region {
-                    Some(region) => format!("{what}:{kind}@{region}"),
-                    None => format!("{what}:{kind}"),
-                };
-                let fault: Fault = text.parse()?;
-                platform.inject(fault.clone())?;
-                Ok(format!("broken: {fault}"))
-            }
-            Command::Mend { what: None } => {
-                self.agents
-                    .values()
-                    .for_each(|agent| agent.set_link(Link::Up));
-                let mended = platform.mend_all();
-                Ok(format!("mended: {mended} faults, all agents connected"))
-            }
-            Command::Mend { what: Some(what) } => {
-                if let Some(name) = what.strip_prefix("agent:") {
-                    self.agent(name)?.set_link(Link::Up);
-                    return Ok(format!("{name} is connected again"));
-                }
-                let point: bongsu_superapp::FaultPoint =
-                    what.parse().map_err(bongsu_superapp::FaultError::from)?;
-                let mended = platform.mend_on(point);
-                Ok(format!("mended {what}: {mended} faults"))
-            }
-            Command::Status => Ok(self.status()),
-        }
-    }
-
-    fn status(&self) -> String {
-        let mut text = String::new();
-        for (_, fault) in self.platforms[&self.default_target].faults() {
-            text.push_str(&format!("broken: {fault}\n"));
-        }
-        for (id, agent) in &self.agents {
-            if agent.link() == Link::Cut {
-                text.push_str(&format!("cut off: {id}\n"));
-            }
-        }
-        if text.is_empty() {
-            text.push_str("nothing is broken\n");
-        }
-        let published = self.collector.shared().published();
-        if let Some(board) = published.boards.get(&self.default_target) {
-            text.push_str(&summary::board_lines(board));
-        }
-        text.trim_end().to_owned()
-    }
-
-    fn agent(&self, name: &str) -> Result<&Agent, ActError> {
-        let found = self.agents.iter().find(|(id, _)| id.as_str() == name);
-        found
-            .map(|(_, agent)| agent)
-            .ok_or_else(|| ActError::Agent {
-                name: name.chars().take(80).collect(),
-                known: self
-                    .agents
-                    .keys()
-                    .map(AgentId::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
     }
 
     /// Stops agents, then the collector, then what they measured.

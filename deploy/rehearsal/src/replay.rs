@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bongsu_model::{Clock, Timestamp};
-use bongsu_superapp::MoneyAudit;
+use bongsu_superapp::{Facilities, MoneyAudit};
 use desk::Desk;
 use moments::Moments;
 use pacing::Pacing;
@@ -334,6 +334,7 @@ async fn pay(
 ) -> Result<Duration, FleetError> {
     let healed = machine.monotonic();
     fleet.platform().mend_all();
+    fleet.platform().arrange(&Facilities::default());
     fleet.cut(&BTreeSet::new());
     clock.play_at(speed);
     let limit = PAYS_FOR.max(PAYS_FOR_PLAYED.div_f64(speed));

@@ -4,6 +4,7 @@
 //! alone. Reading is pure: text in, a [`Scenario`] or every mistake out, each with line, column and
 //! remedy. A scenario that exists can be played; [`Timeline`] says what holds in it at any instant.
 
+mod centre;
 mod change;
 mod csv;
 mod document;
@@ -24,7 +25,7 @@ use bongsu_language::Position;
 use bongsu_model::{
     ClaimConfidence, ClaimSubject, ClaimedState, FeatureId, Names, RegionId, Timestamp,
 };
-use bongsu_superapp::{Fault, FaultPoint};
+use bongsu_superapp::{FacilityAct, Fault, FaultPoint};
 
 pub use change::{CONDITIONS, DEGRADED_SHARE};
 pub use expected::{ExpectedRow, Whose, load_expected};
@@ -148,6 +149,13 @@ pub enum Event {
         /// Whether it is known or made up.
         basis: Basis,
     },
+    /// A data centre loses or gets power, or a component is moved between two.
+    Facility {
+        /// What is done.
+        act: FacilityAct,
+        /// Whether it is known or made up.
+        basis: Basis,
+    },
     /// A part of the measuring fleet is cut off, or in reach again.
     Sight {
         /// Which part.
@@ -181,7 +189,9 @@ impl Event {
     /// Whether the scenario's author made it up.
     pub fn is_modelled(&self) -> bool {
         match self {
-            Self::Condition { basis, .. } | Self::Sight { basis, .. } => *basis == Basis::Modelled,
+            Self::Condition { basis, .. }
+            | Self::Facility { basis, .. }
+            | Self::Sight { basis, .. } => *basis == Basis::Modelled,
             Self::Statement { .. } => false,
             Self::Annotation { track, .. } => *track == Track::Modelled,
         }

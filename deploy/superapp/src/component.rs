@@ -397,7 +397,7 @@ impl std::str::FromStr for FaultPoint {
 }
 
 /// `, did you mean …?` when one of `known` is near `word`, else nothing.
-pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.75)

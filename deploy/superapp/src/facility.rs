@@ -48,6 +48,17 @@ impl Facility {
     }
 }
 
+impl std::str::FromStr for Facility {
+    type Err = FacilityError;
+
+    fn from_str(name: &str) -> Result<Self, FacilityError> {
+        let found = Self::ALL.iter().find(|one| one.as_str() == name);
+        found
+            .copied()
+            .ok_or_else(|| FacilityError::Facility(name.chars().take(80).collect()))
+    }
+}
+
 impl std::fmt::Display for Facility {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
@@ -118,6 +129,23 @@ pub enum FacilityAct {
     FailBack(Component),
 }
 
+impl FacilityAct {
+    /// Itself, if it can be done at all, however the centres stand.
+    ///
+    /// # Errors
+    /// When its component has no place in the standby centre.
+    pub fn possible(self) -> Result<Self, FacilityError> {
+        match self {
+            Self::FailOver(component) | Self::FailBack(component)
+                if component.home() != Some(Facility::DcA) =>
+            {
+                Err(FacilityError::NoStandby(component.as_str()))
+            }
+            _ => Ok(self),
+        }
+    }
+}
+
 impl std::fmt::Display for FacilityAct {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -162,12 +190,7 @@ impl std::str::FromStr for FacilityAct {
     fn from_str(text: &str) -> Result<Self, FacilityError> {
         let shape = || FacilityError::Shape(text.chars().take(80).collect());
         let (name, act) = text.split_once(':').ok_or_else(shape)?;
-        let facility = || {
-            let found = Facility::ALL.iter().find(|one| one.as_str() == name);
-            found
-                .copied()
-                .ok_or_else(|| FacilityError::Facility(name.chars().take(80).collect()))
-        };
+        let facility = || name.parse::<Facility>();
         let component = || {
             let found = Component::ALL.iter().find(|one| one.as_str() == name);
             found.copied().ok_or_else(|| FacilityError::Component {
@@ -199,9 +222,9 @@ pub enum Standing {
     },
 }
 
-/// The centres of one platform.
+/// The centres of one platform. By default all have power and everything is at home.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Facilities {
+pub struct Facilities {
     without_power: Vec<Facility>,
     /// Components in `dc-b`, and since when.
     failed_over: BTreeMap<Component, Timestamp>,
@@ -209,8 +232,12 @@ pub(crate) struct Facilities {
 
 impl Facilities {
     /// Does it, at `now` of the platform's clock.
-    pub(crate) fn act(&mut self, act: FacilityAct, now: Timestamp) -> Result<(), FacilityError> {
-        match act {
+    ///
+    /// # Errors
+    /// When a component has no place in the standby centre, or is there already; then nothing is
+    /// done.
+    pub fn act(&mut self, act: FacilityAct, now: Timestamp) -> Result<(), FacilityError> {
+        match act.possible()? {
             FacilityAct::PowerOff(facility) => {
                 if !self.without_power.contains(&facility) {
                     self.without_power.push(facility);
@@ -219,9 +246,6 @@ impl Facilities {
             FacilityAct::PowerOn(facility) => self.without_power.retain(|one| *one != facility),
             FacilityAct::FailOver(component) => {
                 let name = component.as_str();
-                if component.home() != Some(Facility::DcA) {
-                    return Err(FacilityError::NoStandby(name));
-                }
                 if self.failed_over.contains_key(&component) {
                     return Err(FacilityError::AlreadyThere(name));
                 }
@@ -235,13 +259,37 @@ impl Facilities {
         Ok(())
     }
 
+    /// What is to be done so that they stand as `wanted`: power first. The moments of failovers are
+    /// not compared.
+    pub fn acts_towards(&self, wanted: &Self) -> Vec<FacilityAct> {
+        let power = Facility::ALL.iter().filter_map(|one| {
+            let is_wanted = wanted.has_power(*one);
+            let act = if is_wanted {
+                FacilityAct::PowerOn(*one)
+            } else {
+                FacilityAct::PowerOff(*one)
+            };
+            (self.has_power(*one) != is_wanted).then_some(act)
+        });
+        let places = Component::ALL.iter().filter_map(|one| {
+            let is_wanted = wanted.failed_over.contains_key(one);
+            let act = if is_wanted {
+                FacilityAct::FailOver(*one)
+            } else {
+                FacilityAct::FailBack(*one)
+            };
+            (self.failed_over.contains_key(one) != is_wanted).then_some(act)
+        });
+        power.chain(places).collect()
+    }
+
     /// Whether a centre has power.
-    pub(crate) fn has_power(&self, facility: Facility) -> bool {
+    pub fn has_power(&self, facility: Facility) -> bool {
         !self.without_power.contains(&facility)
     }
 
-    /// The centre that a component runs in now.
-    pub(crate) fn runs_in(&self, component: Component) -> Option<Facility> {
+    /// The centre that a component runs in now, with power or without.
+    pub fn runs_in(&self, component: Component) -> Option<Facility> {
         if self.failed_over.contains_key(&component) {
             Some(Facility::DcB)
         } else {
@@ -249,7 +297,8 @@ impl Facilities {
         }
     }
 
-    pub(crate) fn standing(&self, component: Component) -> Standing {
+    /// How a component stands.
+    pub fn standing(&self, component: Component) -> Standing {
         match self.runs_in(component) {
             Some(facility) if !self.has_power(facility) => Standing::Gone,
             Some(Facility::DcB) => Standing::StandingBy {
@@ -409,6 +458,7 @@ mod tests {
         let mut facilities = after(&["cache:fail-over"]);
         for (text, wanted) in [
             ("bank-core:fail-over", "does not run in dc-a"),
+            ("bank-core:fail-back", "does not run in dc-a"),
             ("transit-feed:fail-over", "does not run in dc-a"),
             ("cache:fail-over", "already"),
             ("relay:fail-back", "already"),
@@ -416,5 +466,34 @@ mod tests {
             let error = facilities.act(text.parse().unwrap(), at(1)).unwrap_err();
             assert!(error.to_string().contains(wanted), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn from_any_state_the_acts_towards_another_lead_there_and_then_there_are_none() {
+        let states = [
+            after(&[]),
+            after(&["dc-a:power-off", "bank-dc:power-off"]),
+            after(&["dc-a:power-off", "relay:fail-over", "cache:fail-over"]),
+            after(&["dc-b:power-off", "relay:fail-over"]),
+        ];
+        for (from, to) in states
+            .iter()
+            .flat_map(|from| states.iter().map(move |to| (from, to)))
+        {
+            let mut state = from.clone();
+            for act in from.acts_towards(to) {
+                state.act(act, at(200)).unwrap();
+            }
+            assert_eq!(state.acts_towards(to), []);
+            for component in Component::ALL {
+                assert_eq!(state.standing(*component), to.standing(*component));
+            }
+        }
+        let acts = states[2].acts_towards(&states[0]);
+        let told: Vec<_> = acts.iter().map(FacilityAct::to_string).collect();
+        assert_eq!(
+            told,
+            ["dc-a:power-on", "cache:fail-back", "relay:fail-back"]
+        );
     }
 }

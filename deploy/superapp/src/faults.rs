@@ -189,6 +189,18 @@ impl Faults {
         Ok(())
     }
 
+    /// Does what brings the data centres to where `wanted` has them; says what that was.
+    pub(crate) fn arrange(&self, wanted: &Facilities, now: Timestamp) -> Vec<FacilityAct> {
+        let mut facilities = self.facilities();
+        let mut acts = facilities.acts_towards(wanted);
+        acts.retain(|act| facilities.act(*act, now).is_ok());
+        drop(facilities);
+        if !acts.is_empty() {
+            self.version.send_modify(|version| *version += 1);
+        }
+        acts
+    }
+
     /// The data centres as they are.
     pub(crate) fn facilities(&self) -> MutexGuard<'_, Facilities> {
         self.facilities

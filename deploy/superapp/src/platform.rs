@@ -21,7 +21,7 @@ use crate::credential::Signer;
 use crate::datagram::Packets;
 use crate::dispatch::Dispatch;
 use crate::errands::Errands;
-use crate::facility::{Facility, FacilityAct, FacilityError, Standing};
+use crate::facility::{Facilities, Facility, FacilityAct, FacilityError, Standing};
 use crate::fault::Fault;
 use crate::faults::{FaultId, Faults, InjectError};
 use crate::listener::{Listener, bound, listen};
@@ -262,6 +262,18 @@ impl Platform {
     pub fn facility(&self, act: FacilityAct) -> Result<(), FacilityError> {
         let world = &self.parts.world;
         world.faults.facility(act, world.clock.wall())
+    }
+
+    /// Brings power and components to where `wanted` has them; says what was done. Requests and
+    /// ports see it as with [`Platform::facility`].
+    pub fn arrange(&self, wanted: &Facilities) -> Vec<FacilityAct> {
+        let world = &self.parts.world;
+        world.faults.arrange(wanted, world.clock.wall())
+    }
+
+    /// The data centres as they are.
+    pub fn facilities(&self) -> Facilities {
+        self.parts.world.faults.facilities().clone()
     }
 
     /// Whether a data centre has power.

@@ -105,7 +105,7 @@ fn print_welcome(fleet: &Fleet, folder: &Path, headless: bool) {
     if headless {
         println!("Ctrl-C ends it.");
     } else {
-        println!("Type `break account`, `mend account`, `status`, `help` or `quit`.");
+        println!("Type `break account`, `break dc-a`, `mend`, `status`, `help` or `quit`.");
     }
 }
 
@@ -133,6 +133,9 @@ async fn print_transitions(fleet: Arc<Fleet>) {
 fn print_summary(fleet: &Fleet) {
     let published = fleet.collector.shared().published();
     println!("\nSummary");
+    for wrong in fleet.wrongs() {
+        println!("  {wrong}");
+    }
     if let Some(board) = published.boards.get(fleet.default_target()) {
         print!("{}", summary::board_lines(board));
     }

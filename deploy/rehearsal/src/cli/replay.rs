@@ -12,6 +12,7 @@ use bongsu_rehearsal::replay::{self, Play, Progress};
 use bongsu_rehearsal::scenario::{
     self, AGENTS_MIN, Event, ExpectedRow, Happening, SHIPPED, Scenario, Timeline, in_zone,
 };
+use bongsu_superapp::FacilityAct;
 use clap::{Args, Subcommand};
 
 use super::{below, clock, explain, folder, remove};
@@ -171,6 +172,15 @@ fn told(happening: &Happening<'_>, zone: &str) -> String {
                 }
             };
             (basis.as_str(), format!("{on}: {condition}"))
+        }
+        Event::Facility { act, basis } => {
+            let what = match act {
+                FacilityAct::PowerOff(facility) => format!("{facility}: no power"),
+                FacilityAct::PowerOn(facility) => format!("{facility}: power"),
+                FacilityAct::FailOver(one) => format!("{}: failed over", one.as_str()),
+                FacilityAct::FailBack(one) => format!("{}: back home", one.as_str()),
+            };
+            (basis.as_str(), what)
         }
         Event::Sight {
             part,

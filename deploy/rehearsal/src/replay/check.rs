@@ -42,7 +42,10 @@ pub(super) fn parts(
             condition: Condition::Broken(injections),
             ..
         } => injections.iter().filter_map(hit_alone).collect(),
-        Event::Condition { .. } | Event::Statement { .. } | Event::Annotation { .. } => Vec::new(),
+        Event::Condition { .. }
+        | Event::Facility { .. }
+        | Event::Statement { .. }
+        | Event::Annotation { .. } => Vec::new(),
     });
     let judged = expected.iter().filter(|row| row.at <= until);
     let seen = judged.filter_map(|row| row.region.clone());

@@ -67,6 +67,7 @@ pub(super) async fn until(
             told += 1;
         }
         driver.reach(timeline.faults_at(now));
+        fleet.platform().arrange(&timeline.facilities_at(now));
         fleet.cut(&timeline.cut_at(now));
         moments.look(clock, &fleet.collector.shared().published());
         if now >= until {

@@ -9,8 +9,8 @@ use super::{Condition, Injection};
 pub const DEGRADED_SHARE: f64 = 0.3;
 
 /// What a condition's word may be, for remedies and `--help`.
-pub const CONDITIONS: &str =
-    "`up`, `down` or `degraded`, the last two with faults: `degraded by error=503 30%, slow=2s`";
+pub const CONDITIONS: &str = "`up`, `down` or `degraded`, the last two with faults: `degraded by error=503 30%, slow=2s`; \
+     `failed over` or `back home` of a component";
 
 /// What fails where the row says no more.
 const DEFAULT_FAULT: &str = "error=503";

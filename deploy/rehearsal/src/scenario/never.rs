@@ -1,13 +1,13 @@
 //! Features that a scenario says nothing of it may touch: they are there, and no row breaks what
-//! they cannot do without.
+//! they cannot do without, nor takes the power from where that runs.
 
 use bongsu_language::Rule;
 use bongsu_model::{DependencyStrength, FeatureId};
-use bongsu_superapp::{FaultPoint, PlatformFeature};
+use bongsu_superapp::{Component, FaultPoint, PlatformFeature};
 
 use super::text::{Cell, Text, did_you_mean};
 use super::timeline::needs;
-use super::{Condition, Event, Row};
+use super::{Condition, Event, Row, centre};
 use crate::catalogue::{rests_on, shipped};
 
 /// Reads `never`; what is no feature, or rests on what a row breaks, is told.
@@ -34,6 +34,14 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
             let on = needed.iter().find_map(|(one, _)| broken(*one, row))?;
             Some((on, row))
         });
+        let broken = broken.or_else(|| {
+            let needed = needed.iter().flat_map(|(one, _)| hard(*one));
+            let mut gone = needed.filter_map(|one| {
+                let row = centre::breaks(rows, one)?;
+                Some((FaultPoint::Component(one), row))
+            });
+            gone.next()
+        });
         if let Some((on, row)) = broken {
             text.wrong(
                 &cell.span,
@@ -45,6 +53,13 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
         Some(id)
     });
     read.collect()
+}
+
+/// The components that the feature cannot do without.
+fn hard(feature: PlatformFeature) -> impl Iterator<Item = Component> {
+    let needs = feature.needs().iter();
+    let hard = needs.filter(|(_, strength)| *strength == DependencyStrength::Hard);
+    hard.map(|(component, _)| *component)
 }
 
 /// What the row breaks of that which the feature cannot do without.

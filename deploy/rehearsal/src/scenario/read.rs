@@ -8,7 +8,7 @@ use super::document::{Header, header};
 use super::row::{REQUIRED, Surroundings, row};
 use super::text::{Cell, FILE_BYTES_MAX, Text, did_you_mean};
 use super::whole::{assemble, surroundings};
-use super::{Row, Scenario, csv};
+use super::{Row, Scenario, centre, csv};
 
 /// Most rows of a scenario: a day of statements about every feature each hour.
 pub const ROWS_MAX: usize = 2_000;
@@ -108,6 +108,11 @@ pub fn load(files: &[SourceFile]) -> Result<Scenario, Vec<Diagnostic>> {
             "write what happened as [[row]], or name files in `rows`",
         );
     }
+    let (own, other) = centre::idle(&rows)
+        .into_iter()
+        .partition::<Vec<_>, _>(|mistake| mistake.position.path == text.path);
+    text.mistakes.extend(own);
+    elsewhere.extend(other);
     let name = is_table.then(|| stem(&text.path));
     let scenario = assemble(&mut text, &header, &surroundings, rows, name);
     let mut mistakes = text.mistakes;

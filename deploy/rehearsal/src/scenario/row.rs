@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::read::Record;
 use super::text::{Cell, Text, did_you_mean};
-use super::{Basis, Event, FleetPart, Row, Track, When, change, moment};
+use super::{Basis, Event, FleetPart, Row, Track, When, centre, change, moment};
 
 /// Columns that every row fills.
 pub(super) const REQUIRED: &[&str] = &["time", "track", "on", "change"];
@@ -72,7 +72,8 @@ fn remedy_for(column: &str) -> String {
     match column {
         "time" => format!("{}, or `unknown`", moment::LIKE),
         "track" => format!("write one of {}", tracks()),
-        "on" => "write a component, a feature, or `*` for what is claimed of all".to_owned(),
+        "on" => "write a component, a feature, a data centre, or `*` for what is claimed of all"
+            .to_owned(),
         _ => format!("write {}, or what is claimed", change::CONDITIONS),
     }
 }
@@ -152,6 +153,10 @@ fn event(
     match track {
         Track::Fact | Track::Modelled => match on.text.parse::<FaultPoint>() {
             _ if FleetPart::named(&on.text).is_some() => sight(text, track, on, change),
+            _ if centre::is_named(&on.text) => centre::power(text, track, on, change),
+            Ok(point) if centre::moves(&change.text) => {
+                centre::moved(text, track, (point, on), change)
+            }
             Ok(point) => condition(text, point, track, change),
             Err(_) if is_beside => Some(annotation(track, on, change)),
             Err(error) => {
@@ -221,7 +226,7 @@ fn condition(text: &mut Text<'_>, on: FaultPoint, track: Track, change: &Cell) -
     }
 }
 
-fn basis(track: Track) -> Basis {
+pub(super) fn basis(track: Track) -> Basis {
     if track == Track::Fact {
         Basis::Fact
     } else {
@@ -266,9 +271,9 @@ fn unknown_name(text: &mut Text<'_>, on: &Cell, message: &str) {
         &on.span,
         Rule::UnknownReference,
         message,
-        "name a component or a feature of the platform; `collector`, \
-         `agent:NAME` or `region:ID` of the fleet; what neither has, such as a power supply, is \
-         named in the scenario's `beside` first",
+        "name a component, a feature or a data centre (`facility:dc-a`) of the platform; \
+         `collector`, `agent:NAME` or `region:ID` of the fleet; what neither has, such as a fire, \
+         is named in the scenario's `beside` first",
     );
 }
 

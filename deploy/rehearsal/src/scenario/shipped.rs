@@ -74,6 +74,11 @@ pub const SHIPPED: &[Shipped] = &[
         expected: file!("cleanup-down.expected.csv"),
     },
     Shipped {
+        name: "power-lost",
+        files: &[file!("power-lost.toml")],
+        expected: file!("power-lost.expected.csv"),
+    },
+    Shipped {
         name: "region-lost",
         files: &[file!("region-lost.toml")],
         expected: file!("region-lost.expected.csv"),

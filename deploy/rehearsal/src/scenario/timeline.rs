@@ -1,5 +1,8 @@
 //! What holds in a scenario at any instant. Pure: the same scenario and seed give the same.
 
+mod centres;
+
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -36,7 +39,7 @@ impl Happening<'_> {
 /// How a feature lies by what is injected, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lie {
-    /// Nothing is injected that it rests on.
+    /// Nothing is injected that it rests on, and all of it is served.
     Works,
     /// It fails for some, at times, or slowly; or something fails that it can do without.
     Impaired,
@@ -132,7 +135,10 @@ impl<'a> Timeline<'a> {
                     part, is_cut: true, ..
                 } => _ = cut.insert(part.clone()),
                 Event::Sight { part, .. } => _ = cut.remove(part),
-                Event::Condition { .. } | Event::Statement { .. } | Event::Annotation { .. } => {}
+                Event::Condition { .. }
+                | Event::Facility { .. }
+                | Event::Statement { .. }
+                | Event::Annotation { .. } => {}
             }
         }
         cut
@@ -172,9 +178,10 @@ impl<'a> Timeline<'a> {
                 .iter()
                 .filter_map(|happening| match &happening.row.event {
                     Event::Condition { on, .. } => Some((*on, *happening)),
-                    Event::Sight { .. } | Event::Statement { .. } | Event::Annotation { .. } => {
-                        None
-                    }
+                    Event::Facility { .. }
+                    | Event::Sight { .. }
+                    | Event::Statement { .. }
+                    | Event::Annotation { .. } => None,
                 });
         conditions.collect()
     }
@@ -194,7 +201,10 @@ impl<'a> Timeline<'a> {
                     subject,
                     ..
                 } => *own == track && subject.covers(feature),
-                Event::Condition { .. } | Event::Sight { .. } | Event::Annotation { .. } => false,
+                Event::Condition { .. }
+                | Event::Facility { .. }
+                | Event::Sight { .. }
+                | Event::Annotation { .. } => false,
             };
             is_about && happening.published() <= at
         });
@@ -257,25 +267,25 @@ impl<'a> Timeline<'a> {
 
     /// How a feature lies at `at`, and whether a made-up condition decides it.
     pub fn lie(&self, feature: PlatformFeature, at: Timestamp) -> (Lie, bool) {
-        let mut worst = Lie::Works;
-        let mut is_modelled = false;
-        for (happening, injections) in self.broken_at(at) {
+        let broken = self.broken_at(at).into_iter();
+        let broken = broken.filter_map(|(happening, injections)| {
             let Event::Condition { on, basis, .. } = &happening.row.event else {
-                continue;
+                return None;
             };
-            let Some(strength) = needs(feature, *on) else {
-                continue;
-            };
+            let strength = needs(feature, *on)?;
             let lies = injections
                 .iter()
                 .map(|injection| lie_of(injection, strength));
-            let lie = lies.max().unwrap_or(Lie::Works);
-            if lie >= worst {
-                is_modelled = (lie == worst && is_modelled) || *basis == Basis::Modelled;
+            Some((lies.max()?, *basis == Basis::Modelled))
+        });
+        let all = broken.chain(self.lies_by_centre(feature, at));
+        all.fold((Lie::Works, false), |worst, one| {
+            match one.0.cmp(&worst.0) {
+                Ordering::Less => worst,
+                Ordering::Equal => (worst.0, worst.1 || one.1),
+                Ordering::Greater => one,
             }
-            worst = worst.max(lie);
-        }
-        (worst, is_modelled)
+        })
     }
 
     /// Whether a row on something that `feature` rests on was drawn to be at `at`.
@@ -283,6 +293,7 @@ impl<'a> Timeline<'a> {
         self.happenings.iter().any(|happening| {
             let is_needed = match &happening.row.event {
                 Event::Condition { on, .. } => needs(feature, *on).is_some(),
+                Event::Facility { act, .. } => centres::may_change(*act, feature),
                 Event::Sight { .. } | Event::Statement { .. } | Event::Annotation { .. } => false,
             };
             happening.at == at && happening.is_synthetic && is_needed

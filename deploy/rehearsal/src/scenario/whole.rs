@@ -11,8 +11,8 @@ use super::document::Header;
 use super::row::{Surroundings, between};
 use super::text::{Cell, Text};
 use super::{
-    AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, REGIONS_USUAL, Row, Scenario, When, moment,
-    never,
+    AGENTS_MIN, EVERY, EVERY_MAX, EVERY_MIN, FleetPart, REGIONS_USUAL, Row, Scenario, When, centre,
+    moment, never,
 };
 use crate::region::{AGENTS_MAX, REGIONS};
 
@@ -36,7 +36,8 @@ pub(super) fn surroundings<'a>(text: &mut Text<'_>, header: &'a Header) -> Surro
         zone
     });
     for cell in &header.beside {
-        if cell.text.parse::<FaultPoint>().is_ok() || FleetPart::named(&cell.text).is_some() {
+        let is_point = cell.text.parse::<FaultPoint>().is_ok() || centre::is_named(&cell.text);
+        if is_point || FleetPart::named(&cell.text).is_some() {
             text.wrong(
                 &cell.span,
                 Rule::InvalidValue,

@@ -56,6 +56,14 @@ impl Story {
         self.fleet.act(&command).await.unwrap();
     }
 
+    /// What is told when a line asks for what cannot be done.
+    async fn refused(&self, line: &str) -> String {
+        let Ok(Line::Do(command)) = parse_line(line) else {
+            panic!("{line} is no command")
+        };
+        self.fleet.act(&command).await.unwrap_err().to_string()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let url = format!("http://{}/api/v1/{path}", self.fleet.collector.web_addr());
         let answer = self.client.get(&url).send().await.unwrap();
@@ -253,6 +261,59 @@ async fn money_and_taxis_go_down_with_their_components_and_nothing_else_does() {
     }
     let audit = story.fleet.platforms[&superapp()].audit();
     assert!(audit.money.is_clean(), "{:?}", audit.money);
+    story.fleet.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_centre_without_power_takes_its_features_and_what_is_failed_over_is_back() {
+    let story = Story::begin().await;
+    for feature in FEATURES {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
+    for (line, wanted) in [
+        ("break dc-aa", "did you mean `dc-a`?"),
+        ("mend dcb", "did you mean `dc-b`?"),
+        ("break acount", "did you mean `account`?"),
+        ("break dc-a hang", "can only lose its power"),
+        ("fail-over acount", "did you mean `account`?"),
+        ("fail-over bank-core", "no place in dc-b"),
+        ("fail-back account", "already"),
+    ] {
+        let told = story.refused(line).await;
+        assert!(told.contains(wanted), "{line}: {told}");
+    }
+    assert_eq!(story.fleet.wrongs(), [] as [&str; 0], "nothing was done");
+
+    story.tell("break dc-a").await;
+    story
+        .until("account.login", |f| region_states(f) == ["down"; 3])
+        .await;
+    for line in ["fail-over account", "fail-over relay"] {
+        story.tell(line).await;
+    }
+    let wrongs = [
+        "no power: dc-a",
+        "failed over: account",
+        "failed over: relay",
+    ];
+    assert_eq!(story.fleet.wrongs(), wrongs);
+    for feature in ["account.login", "talk.message.text"] {
+        story
+            .until(feature, |f| region_states(f) == ["up"; 3])
+            .await;
+    }
+    // In sight again, and what it needs besides is not served from anywhere.
+    story
+        .until("mobility.taxi.call", |f| region_states(f) == ["down"; 3])
+        .await;
+    story.tell("fail-back relay").await;
+    story.tell("mend dc-a").await;
+    assert_eq!(story.fleet.wrongs(), ["failed over: account"]);
+    story.tell("mend").await;
+    assert_eq!(story.fleet.wrongs(), [] as [&str; 0]);
+    for feature in FEATURES {
+        story.until(feature, |f| state(f) == "operational").await;
+    }
     story.fleet.shutdown().await;
 }
 

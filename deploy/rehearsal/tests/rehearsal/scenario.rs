@@ -8,7 +8,7 @@ use bongsu_model::{ClaimedState, Comparison, FeatureId};
 use bongsu_rehearsal::scenario::{
     self, Event, ExpectedRow, SHIPPED, Timeline, Track, Wanted, Whose, instant,
 };
-use bongsu_superapp::PlatformFeature;
+use bongsu_superapp::{Facilities, PlatformFeature};
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rehearsal/bad")
@@ -83,7 +83,9 @@ fn every_shipped_scenario_says_what_the_board_must_show_during_and_after() {
         let timeline = Timeline::new(&scenario, 1);
         let is_disturbed = |at| {
             let faults = !timeline.faults_at(at).is_empty();
-            faults || !timeline.cut_at(at).is_empty()
+            let centres = timeline.facilities_at(at);
+            let moved = Facilities::default().acts_towards(&centres);
+            faults || !timeline.cut_at(at).is_empty() || !moved.is_empty()
         };
         assert!(rows.iter().any(|row| is_disturbed(row.at)), "{name}");
         if name != "pangyo-2022" {
@@ -95,11 +97,13 @@ fn every_shipped_scenario_says_what_the_board_must_show_during_and_after() {
 }
 
 #[test]
-fn the_bank_lies_in_a_centre_of_its_own_throughout_the_outage_of_pangyo() {
-    let shipped = scenario::shipped("pangyo-2022").unwrap();
-    let scenario = scenario::load(&shipped.files()).unwrap();
-    let never: Vec<_> = scenario.never.iter().map(|one| one.as_str()).collect();
-    assert_eq!(never, ["bank.app"]);
+fn the_bank_lies_in_a_centre_of_its_own_whenever_another_is_lost() {
+    for name in ["pangyo-2022", "power-lost"] {
+        let shipped = scenario::shipped(name).unwrap();
+        let scenario = scenario::load(&shipped.files()).unwrap();
+        let never: Vec<_> = scenario.never.iter().map(|one| one.as_str()).collect();
+        assert_eq!(never, ["bank.app"], "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Maps, streets, buses, webtoons, music, parking, bikes and the apps of drivers: good requests, bad
 //! ones, and faults.
 
-use bongsu_superapp::Platform;
+use bongsu_superapp::{Facilities, Platform};
 use serde_json::{Value, json};
 
 use super::client::{Client, SEOUL, User, account, answer, broken, frame, platform, until};
@@ -356,13 +356,9 @@ async fn without_power_hosts_are_gone_and_a_component_that_is_failed_over_is_bac
     assert!((1..20).contains(&found), "{found} of 20 streets are copied");
     let picks = scene.get("ent/v1/melon/picks").await.1;
     assert_eq!(picks["source"], "generic");
-    acts(&[
-        "dc-a:power-on",
-        "map-core:fail-back",
-        "media-store:fail-back",
-        "big-data:fail-back",
-    ])
-    .await;
+    let back = scene.platform.arrange(&Facilities::default());
+    assert_eq!(back.len(), 4, "power, and three components: {back:?}");
+    scene.platform.settle().await;
     for n in 0..20 {
         assert_eq!(street(n).await, Some(200));
     }

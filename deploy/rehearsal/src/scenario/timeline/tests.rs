@@ -151,3 +151,64 @@ fn statements_are_known_once_they_are_public_and_the_newest_counts() {
     let observed = timeline.statement(bongsu_model::Track::Observed, &text, at("13:00"));
     assert!(observed.is_none());
 }
+
+/// The main centre without power, with more and more taken into the other.
+const LOST: &str = "time,track,on,change,source,confidence,note\n\
+    2022-10-15T10:00Z,fact,facility:dc-a,down,ministry,high,\n\
+    2022-10-15T11:00Z,modelled,account,failed over,,,\n\
+    2022-10-15T11:00Z,modelled,relay,failed over,,,\n\
+    2022-10-15T12:00Z,modelled,media-store,failed over,,,\n\
+    2022-10-15T12:00Z,modelled,big-data,failed over,,,\n\
+    2022-10-15T13:00Z,modelled,push,failed over,,,\n\
+    2022-10-15T13:00Z,modelled,cache,failed over,,,\n\
+    2022-10-15T14:00Z,modelled,cdn,failed over,,,\n\
+    2022-10-15T15:00Z,modelled,cdn,back home,,,\n\
+    2022-10-15T16:00Z/2022-10-15T17:00Z,modelled,facility:dc-a,up,,,\n\
+    2022-10-15T18:00Z,modelled,facility:dc-b,down,,,\n";
+
+#[test]
+fn a_feature_lies_as_the_centre_does_that_it_is_served_from() {
+    use Lie::{Broken, Impaired, Works};
+    let scenario = load(&[SourceFile::new("lost.csv", LOST)]).unwrap();
+    let timeline = Timeline::new(&scenario, 1);
+    let lie = |feature, time| timeline.lie(feature, at(time));
+    let login_pc = PlatformFeature::TalkLoginPc;
+    assert_eq!(lie(login_pc, "09:59"), (Works, false));
+    assert_eq!(lie(login_pc, "10:00"), (Broken, false), "it is known");
+    assert_eq!(
+        lie(login_pc, "11:00"),
+        (Works, false),
+        "it has all it needs"
+    );
+    let text = PlatformFeature::TalkMessageText;
+    assert_eq!(lie(text, "11:00"), (Impaired, false), "nothing is pushed");
+    assert_eq!(lie(text, "13:00"), (Works, false));
+    for not_whole in [
+        PlatformFeature::TalkMessageImage,
+        PlatformFeature::EntMelonChart,
+    ] {
+        assert_eq!(lie(not_whole, "11:59"), (Broken, false));
+        assert_eq!(lie(not_whole, "12:00"), (Impaired, true));
+    }
+    assert_eq!(
+        lie(login_pc, "14:00"),
+        (Impaired, true),
+        "seven are too many"
+    );
+    assert_eq!(lie(login_pc, "15:00"), (Works, false));
+    // What is served from there is gone with it, and what was never moved is home.
+    assert_eq!(lie(login_pc, "18:00"), (Broken, true));
+    assert_eq!(lie(PlatformFeature::EntWebtoon, "17:59"), (Works, false));
+    for time in ["10:00", "13:00", "18:00"] {
+        assert_eq!(lie(PlatformFeature::BankApp, time), (Works, false));
+    }
+    // When power returns is drawn.
+    let spans = timeline.spans(&[(PlatformFeature::MapCore, DependencyStrength::Hard)]);
+    let told: Vec<_> = spans
+        .iter()
+        .map(|span| (span.lie, span.is_synthetic))
+        .collect();
+    assert_eq!(told, [(Works, false), (Broken, true), (Works, true)]);
+    let next = timeline.next_change(at("10:30"));
+    assert_eq!(next, Some(at("11:00")), "nothing is drawn window by window");
+}
