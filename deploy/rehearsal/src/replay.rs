@@ -52,7 +52,7 @@ const PAYS_FOR_PLAYED: Duration = Duration::from_secs(2 * 3600);
 #[derive(Debug, Clone)]
 pub struct Play {
     /// How many times as fast as it was at most, and slower where the machine cannot follow: 1 to
-    /// [`speed_max`], which it is kept below. As [`speed`] says unless said.
+    /// [`speed_max`], which it is kept below. What the machine can follow unless said.
     pub speed: Option<f64>,
     /// Until when; the scenario's end unless said.
     pub until: Option<Timestamp>,
