@@ -3,12 +3,15 @@
 mod book;
 mod given_up;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bongsu_model::{AccountName, Clock, Monotonic, RunId, TargetName, Timestamp};
+use bongsu_model::{
+    AccountName, Clock, JourneyName, Monotonic, Outcome, RunId, TargetName, Timestamp,
+};
 use bongsu_probes::{CompensationError, CompensationLog, Debt};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
@@ -136,6 +139,20 @@ impl Debts {
         }
     }
 
+    /// Learns from a run how its journey does. When one is good after others were not, all that the
+    /// journey owes is payable at once: what is left behind would trouble the runs that follow.
+    pub(crate) fn learn(&self, target: &TargetName, journey: &JourneyName, verdict: &Outcome) {
+        let now = self.clock.monotonic();
+        if self.lock().learn(target, journey, verdict, now) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// The journeys that recovered since this was last asked.
+    pub(crate) fn take_recovered(&self) -> BTreeSet<(TargetName, JourneyName)> {
+        self.lock().take_recovered()
+    }
+
     /// How many cleanups runs that have ended owe with this account of the target. Accounts of
     /// one name in two pools are counted together: too much rather than too little.
     pub(crate) fn owed_by(&self, target: &TargetName, account: &AccountName) -> u64 {
@@ -151,13 +168,13 @@ impl Debts {
         }
     }
 
-    /// The debt that is to be paid now, of those that `may` be: those that failed least often go
-    /// first, so that one that can never be paid holds up no other, then the oldest. It is being
-    /// paid from here until it is paid, put off or failed.
-    pub(crate) fn begin_payment(&self, may: impl Fn(&Debt) -> bool) -> Option<Debt> {
+    /// The debt that is to be paid now, of those that `turn` gives a turn: that of the lowest turn,
+    /// of those the one that has been payable for longest. It is being paid from here until it is
+    /// paid, put off or failed.
+    pub(crate) fn begin_payment<T: Ord>(&self, turn: impl Fn(&Debt) -> Option<T>) -> Option<Debt> {
         let now = self.clock.monotonic();
         let mut book = self.lock();
-        let run = book.next_payable(may, now)?.run;
+        let run = book.next_payable(turn, now)?.run;
         book.set(run, Standing::BeingPaid).cloned()
     }
 

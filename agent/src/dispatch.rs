@@ -426,6 +426,10 @@ impl Dispatcher {
             }
         };
         run::learn_of_accounts(&self.shared, &going.leases, &ended);
+        let Lineage {
+            target, journey, ..
+        } = &going.lineage;
+        self.shared.debts.learn(target, journey, &ended.verdict);
         match &ended.verdict {
             // A collector that can ask sees more than this agent, and says when and whom.
             Outcome::Fail(_) => {

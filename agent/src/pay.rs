@@ -1,4 +1,5 @@
-//! Paying cleanups that runs left owed: one per target at a time, paced, as the very same accounts.
+//! Paying cleanups that runs left owed: paced, as the very same accounts, at most two of a target at
+//! a time: one of what works and one of what does not.
 
 mod pace;
 
@@ -6,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bongsu_language::KillSwitch;
-use bongsu_model::{CleanupState, Trigger};
+use bongsu_model::{CleanupState, Monotonic, Trigger};
 use bongsu_probes::{Account, Context, Debt, RunOrder};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -15,22 +16,25 @@ use crate::accounts::{Lease, PoolKey, Unleased};
 use crate::hurried;
 use crate::plan::Planned;
 use crate::state::Shared;
-use pace::{Pace, Payment};
+use pace::{Lane, Pace, Payment};
 
 /// Pays debts until `stop`; a payment that is going is let finish.
 pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
     let mut payments = Payments::default();
     loop {
         while !stop.is_cancelled() {
+            for (target, journey) in shared.debts.take_recovered() {
+                payments.pace.recovered(&target, &journey);
+            }
             let now = shared.clock.monotonic();
             let payable = shared
                 .debts
-                .begin_payment(|debt| payments.pace.allows(debt, now));
+                .begin_payment(|debt| payments.pace.turn(debt, now));
             let Some(debt) = payable else {
                 break;
             };
             let paying = pay_one(shared.clone(), debt.clone(), stop.clone());
-            payments.begin(debt, paying);
+            payments.begin(debt, now, paying);
         }
         let speed = hurried::speed(&*shared.clock);
         let nap = payments.pace.nap(shared.clock.monotonic(), speed);
@@ -48,19 +52,24 @@ pub(crate) async fn pay_debts(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// The payments that are going, one a target.
+/// The payments that are going, one a lane of a target.
 #[derive(Debug, Default)]
 struct Payments {
     going: JoinSet<Payment>,
-    debts: HashMap<Id, Debt>,
+    debts: HashMap<Id, (Debt, Lane)>,
     pace: Pace,
 }
 
 impl Payments {
-    fn begin(&mut self, debt: Debt, paying: impl Future<Output = Payment> + Send + 'static) {
-        self.pace.begun(&debt);
+    fn begin(
+        &mut self,
+        debt: Debt,
+        now: Monotonic,
+        paying: impl Future<Output = Payment> + Send + 'static,
+    ) {
+        let lane = self.pace.begun(&debt, now);
         let id = self.going.spawn(paying).id();
-        self.debts.insert(id, debt);
+        self.debts.insert(id, (debt, lane));
     }
 
     async fn take_in(&mut self, shared: &Shared, done: Result<(Id, Payment), JoinError>) {
@@ -68,7 +77,7 @@ impl Payments {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(debt) = self.debts.remove(&id) else {
+        let Some((debt, lane)) = self.debts.remove(&id) else {
             return;
         };
         let payment = match done {
@@ -81,7 +90,7 @@ impl Payments {
             }
         };
         let now = shared.clock.monotonic();
-        self.pace.ended(&debt, payment, now);
+        self.pace.ended((&debt, lane), payment, now);
     }
 }
 
@@ -268,7 +277,7 @@ mod tests {
             shared: shared.clone(),
             leases,
         };
-        payments.begin(debt.clone(), async move {
+        payments.begin(debt.clone(), shared.clock.monotonic(), async move {
             let _held = held;
             tokio::task::yield_now().await;
             panic!("as a mistake of ours would");
@@ -277,8 +286,12 @@ mod tests {
         payments.take_in(&shared, done).await;
         assert!(shared.accounts().lease_named(&wanted).is_ok());
         let now = shared.clock.monotonic();
-        assert!(!payments.pace.allows(&debt, now), "its target rests");
+        assert_eq!(payments.pace.turn(&debt, now), None, "its target rests");
         assert_eq!(shared.debts.counts().open, 1, "it stays owed");
-        assert_eq!(shared.debts.begin_payment(|_| true), None, "not at once");
+        assert_eq!(
+            shared.debts.begin_payment(|_| Some(())),
+            None,
+            "not at once"
+        );
     }
 }

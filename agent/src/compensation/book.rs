@@ -1,8 +1,8 @@
 //! The debts that are known, by run: which may be paid, which go first, who owes how many. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bongsu_model::{AccountName, Monotonic, RunId, TargetName};
+use bongsu_model::{AccountName, JourneyName, Monotonic, Outcome, RunId, TargetName};
 use bongsu_probes::Debt;
 
 /// Who is to pay a debt, and when.
@@ -31,6 +31,10 @@ pub(super) struct Book {
     open: BTreeMap<RunId, Open>,
     /// Debts of runs that have ended, by the accounts that owe.
     owed_by: BTreeMap<(TargetName, AccountName), u64>,
+    /// The journeys of which the last run that says something was not good; as many as plans had.
+    out: BTreeSet<(TargetName, JourneyName)>,
+    /// Those that have recovered since it was last asked.
+    recovered: BTreeSet<(TargetName, JourneyName)>,
 }
 
 impl Book {
@@ -103,6 +107,42 @@ impl Book {
         self.open.get(&run).map(|open| &open.debt)
     }
 
+    /// Learns from a run how its journey does. If it is good after others were not, all that the
+    /// journey owes is payable from `now`. Says whether that is so.
+    pub(super) fn learn(
+        &mut self,
+        target: &TargetName,
+        journey: &JourneyName,
+        verdict: &Outcome,
+        now: Monotonic,
+    ) -> bool {
+        let key = (target.clone(), journey.clone());
+        match verdict {
+            Outcome::Pass | Outcome::Slow => {}
+            Outcome::Fail(_) | Outcome::Blocked(_) => {
+                self.out.insert(key);
+                return false;
+            }
+            Outcome::Blind(_) | Outcome::Skipped(_) => return false,
+        }
+        if !self.out.remove(&key) {
+            return false;
+        }
+        for open in self.open.values_mut() {
+            if let Standing::Payable(from) = &mut open.standing
+                && open.debt.target == *target
+                && open.debt.journey == *journey
+            {
+                *from = now.min(*from);
+            }
+        }
+        self.recovered.insert(key)
+    }
+
+    pub(super) fn take_recovered(&mut self) -> BTreeSet<(TargetName, JourneyName)> {
+        std::mem::take(&mut self.recovered)
+    }
+
     /// Counts a payment that failed; gives how many did before.
     pub(super) fn count_try(&mut self, run: RunId) -> Option<u32> {
         let open = self.open.get_mut(&run)?;
@@ -110,19 +150,23 @@ impl Book {
         Some(open.tries - 1)
     }
 
-    /// The debt to be tried at `now`, of those that `may` be: those that failed least often go
-    /// first, so that one that can never be paid holds up no other, then the oldest.
-    pub(super) fn next_payable(
+    /// The debt to be tried at `now`, of those that `turn` gives a turn: that of the lowest turn,
+    /// of those the one that has been payable for longest, then the oldest. One that can never be
+    /// paid holds up no other, since it waits longer after each try, and is held up by none.
+    pub(super) fn next_payable<T: Ord>(
         &self,
-        may: impl Fn(&Debt) -> bool,
+        turn: impl Fn(&Debt) -> Option<T>,
         now: Monotonic,
     ) -> Option<&Debt> {
-        self.open
-            .values()
-            .filter(|open| matches!(open.standing, Standing::Payable(from) if from <= now))
-            .filter(|open| may(&open.debt))
-            .min_by_key(|open| (open.tries, open.debt.since))
-            .map(|open| &open.debt)
+        let payable = self.open.values().filter_map(|open| {
+            let Standing::Payable(from) = open.standing else {
+                return None;
+            };
+            let turn = (from <= now).then(|| turn(&open.debt))??;
+            Some(((turn, from, open.debt.since), &open.debt))
+        });
+        let next = payable.min_by(|(one, _), (other, _)| one.cmp(other));
+        next.map(|(_, debt)| debt)
     }
 
     /// The oldest debt that nobody is about to pay.

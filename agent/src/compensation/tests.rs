@@ -1,6 +1,6 @@
 //! Debts over crashes, failures and long outages.
 
-use bongsu_model::{ActorName, JourneyName, Revision, Variant};
+use bongsu_model::{ActorName, FailClass, JourneyName, Revision, SkipReason, Variant};
 use bongsu_probes::SystemClock;
 
 use super::*;
@@ -35,7 +35,7 @@ async fn a_debt_outlives_the_process_and_is_then_to_be_paid_oldest_first() {
     before.owe(&debt(1, "superapp")).await.unwrap();
     before.owe(&debt(3, "superapp")).await.unwrap();
     assert_eq!(
-        before.begin_payment(|_| true),
+        before.begin_payment(|_| Some(())),
         None,
         "their runs are still going"
     );
@@ -44,11 +44,14 @@ async fn a_debt_outlives_the_process_and_is_then_to_be_paid_oldest_first() {
     let after = debts(data.path());
     assert_eq!(after.counts().open, 2);
     let superapp = TargetName::new("superapp").unwrap();
-    assert_eq!(after.begin_payment(|debt| debt.target != superapp), None);
-    assert_eq!(after.begin_payment(|_| true), Some(debt(1, "superapp")));
+    assert_eq!(
+        after.begin_payment(|debt| (debt.target != superapp).then_some(())),
+        None
+    );
+    assert_eq!(after.begin_payment(|_| Some(())), Some(debt(1, "superapp")));
     after.paid(debt(1, "superapp").run).await.unwrap();
     after.settled(debt(1, "superapp").run);
-    assert_eq!(after.begin_payment(|_| true), Some(debt(2, "superapp")));
+    assert_eq!(after.begin_payment(|_| Some(())), Some(debt(2, "superapp")));
     assert_eq!((after.counts().open, after.counts().paid), (1, 1));
 }
 
@@ -60,7 +63,7 @@ async fn a_payment_that_failed_is_tried_again_later_and_given_up_in_the_end() {
     log.owe(&one).await.unwrap();
     log.run_ended(one.run);
     log.failed(one.run, one.since).await.unwrap();
-    assert_eq!(log.begin_payment(|_| true), None, "not at once");
+    assert_eq!(log.begin_payment(|_| Some(())), None, "not at once");
     let late = one.since + GIVEN_UP_AFTER + Duration::from_secs(1);
     log.failed(one.run, late).await.unwrap();
     assert_eq!((log.counts().open, log.counts().given_up), (0, 1));
@@ -78,9 +81,49 @@ async fn a_debt_that_failed_lets_others_go_first() {
     log.failed(debt(1, "superapp").run, debt(1, "superapp").since)
         .await
         .unwrap();
-    let at_once = Standing::Payable(Monotonic::from_origin(Duration::ZERO));
-    log.lock().set(debt(1, "superapp").run, at_once);
-    assert_eq!(log.begin_payment(|_| true), Some(debt(2, "superapp")));
+    assert_eq!(log.begin_payment(|_| Some(())), Some(debt(2, "superapp")));
+    assert_eq!(log.begin_payment(|_| Some(())), None, "it waits");
+}
+
+#[tokio::test]
+async fn what_a_journey_owes_is_payable_once_its_runs_are_good_again() {
+    let data = tempfile::tempdir().unwrap();
+    let log = debts(data.path());
+    let one = debt(1, "superapp");
+    let learn = |verdict| log.learn(&one.target, &one.journey, &verdict);
+    log.owe(&one).await.unwrap();
+    log.run_ended(one.run);
+    log.failed(one.run, one.since).await.unwrap();
+    learn(Outcome::Pass);
+    assert_eq!(log.begin_payment(|_| Some(())), None, "nothing was out");
+    learn(Outcome::Fail(FailClass::Timeout));
+    learn(Outcome::Skipped(SkipReason::Budget));
+    assert_eq!(log.begin_payment(|_| Some(())), None, "it is still out");
+    learn(Outcome::Slow);
+    let recovered = log.take_recovered();
+    assert!(recovered.contains(&(one.target.clone(), one.journey.clone())));
+    assert!(log.take_recovered().is_empty(), "told once");
+    assert_eq!(log.begin_payment(|_| Some(())), Some(one.clone()));
+    log.failed(one.run, one.since).await.unwrap();
+    learn(Outcome::Pass);
+    assert_eq!(log.begin_payment(|_| Some(())), None, "recovered once");
+}
+
+#[tokio::test]
+async fn whose_turn_it_is_decides_then_what_is_payable_for_longest() {
+    let data = tempfile::tempdir().unwrap();
+    let log = debts(data.path());
+    for (n, from) in [(1, 2), (2, 1), (3, 0)] {
+        let one = debt(n, "superapp");
+        log.owe(&one).await.unwrap();
+        let from = Monotonic::from_origin(Duration::from_nanos(from));
+        log.lock().set(one.run, Standing::Payable(from));
+    }
+    let turn = |one: &Debt| (one.since.as_unix_nanos() < 3_000_000_000).then_some(());
+    assert_eq!(log.begin_payment(turn), Some(debt(2, "superapp")));
+    let turn = |one: &Debt| Some(one.since);
+    assert_eq!(log.begin_payment(turn), Some(debt(1, "superapp")));
+    assert_eq!(log.begin_payment(turn), Some(debt(3, "superapp")));
 }
 
 #[tokio::test]
@@ -169,7 +212,7 @@ async fn a_debt_that_is_being_paid_is_not_given_up_for_another() {
     }
     drop(before);
     let log = small(data.path());
-    assert_eq!(log.begin_payment(|_| true), Some(debt(1, "superapp")));
+    assert_eq!(log.begin_payment(|_| Some(())), Some(debt(1, "superapp")));
     log.owe(&debt(4, "superapp")).await.unwrap();
     assert!(log.has(debt(1, "superapp").run) && !log.has(debt(2, "superapp").run));
     // A payment that leaves something owed writes its debt anew, and then says that it failed.
@@ -178,7 +221,7 @@ async fn a_debt_that_is_being_paid_is_not_given_up_for_another() {
     log.failed(debt(1, "superapp").run, debt(1, "superapp").since)
         .await
         .unwrap();
-    assert_eq!(log.begin_payment(|_| true), Some(debt(3, "superapp")));
+    assert_eq!(log.begin_payment(|_| Some(())), Some(debt(3, "superapp")));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
-//! How fast debts are paid: a platform that is down is not hammered, one that recovers is not
-//! overrun by the debts of its outage, and what works again is not held up by what does not. Pure.
+//! How fast debts are paid, and whose turn it is: a platform that is down is not hammered, one that
+//! recovers is not overrun by the debts of its outage, and what works again is not held up by what
+//! does not. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use bongsu_model::{JourneyName, Monotonic, TargetName};
 use bongsu_probes::Debt;
 
-/// The rest of a target after a payment that was sent: the 8,640 debts of a day's outage are paid
-/// within two and a half hours, and add one small run a second to what the target carries.
+/// The rest of a target's lane after a payment that was sent: the 8,640 debts of a day's outage are
+/// paid within two and a half hours, and add one small run a second to what the target carries.
 const AFTER_SENT: Duration = Duration::from_secs(1);
 
 /// The rest of a journey after its first payment that failed; it doubles with each in a row.
@@ -27,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The shortest sleep, in the machine's time: under a clock that is much faster a second is a
 /// millisecond or two, and all debts are gone through at each look.
-const SLEEP_MIN: Duration = Duration::from_millis(20);
+const SLEEP_MIN: Duration = Duration::from_millis(4);
 
 /// How a payment ended for its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,71 +48,167 @@ struct Failing {
     times: u32,
 }
 
+/// Which debts of a target are paid one after the other. What works again has a lane of its own, so
+/// that what is still down, of which each try may take its whole time, does not hold it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Of journeys of which the last payment did not fail.
+    Working,
+    /// Of journeys of which it did.
+    Failing,
+}
+
+/// Whether a payment may begin in a lane.
+#[derive(Debug, Default, Clone, Copy)]
+enum Standing {
+    #[default]
+    Free,
+    /// A payment is going.
+    Taken,
+    RestsUntil(Monotonic),
+}
+
+impl Standing {
+    fn is_free(self, now: Monotonic) -> bool {
+        match self {
+            Self::Free => true,
+            Self::Taken => false,
+            Self::RestsUntil(until) => until <= now,
+        }
+    }
+
+    const fn rests_until(self) -> Option<Monotonic> {
+        match self {
+            Self::RestsUntil(until) => Some(until),
+            Self::Free | Self::Taken => None,
+        }
+    }
+}
+
+/// What is known of one journey of a target.
+#[derive(Debug)]
+struct Journey {
+    /// When a payment of it last began.
+    begun: Monotonic,
+    /// Where its last payment failed.
+    failing: Option<Failing>,
+}
+
 /// What is known of one target.
 #[derive(Debug, Default)]
 struct Target {
-    /// None while a payment is going.
-    rests_until: Option<Monotonic>,
-    /// Its journeys of which the last payment failed.
-    failing: BTreeMap<JourneyName, Failing>,
+    working: Standing,
+    failing: Standing,
+    /// Its journeys of which a payment was tried; as many as its plans had.
+    journeys: BTreeMap<JourneyName, Journey>,
 }
+
+impl Target {
+    fn lane_of(&self, journey: &JourneyName) -> Lane {
+        match self.journeys.get(journey) {
+            Some(one) if one.failing.is_some() => Lane::Failing,
+            Some(_) | None => Lane::Working,
+        }
+    }
+
+    const fn standing(&mut self, lane: Lane) -> &mut Standing {
+        match lane {
+            Lane::Working => &mut self.working,
+            Lane::Failing => &mut self.failing,
+        }
+    }
+}
+
+/// Whose turn it is among the journeys that owe: the lowest goes first. It is that of the journey
+/// that waited longest, so that none is held up by how much others owe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn(Option<Monotonic>);
 
 /// The targets that have owed something since the start; as many as the plans had.
 #[derive(Debug, Default)]
 pub(super) struct Pace(BTreeMap<TargetName, Target>);
 
 impl Pace {
-    /// Whether `debt` may be paid now.
-    pub(super) fn allows(&self, debt: &Debt, now: Monotonic) -> bool {
+    /// When it is `debt`'s turn among those that may be paid now; none if it may not.
+    pub(super) fn turn(&self, debt: &Debt, now: Monotonic) -> Option<Turn> {
         let Some(target) = self.0.get(&debt.target) else {
-            return true;
+            return Some(Turn(None));
         };
-        let failing = target.failing.get(&debt.journey);
-        target.rests_until.is_some_and(|until| until <= now)
-            && failing.is_none_or(|failing| failing.until <= now)
+        let Some(journey) = target.journeys.get(&debt.journey) else {
+            return target.working.is_free(now).then_some(Turn(None));
+        };
+        let may = match &journey.failing {
+            None => target.working.is_free(now),
+            Some(failing) => target.failing.is_free(now) && failing.until <= now,
+        };
+        may.then_some(Turn(Some(journey.begun)))
     }
 
-    /// How long to sleep until a target or a journey has rested, at most [`LOOK_EVERY`]; in the
+    /// How long to sleep until a lane or a journey has rested, at most [`LOOK_EVERY`]; in the
     /// machine's time, where the clock that rests are counted by passes `speed` times as fast.
     pub(super) fn nap(&self, now: Monotonic, speed: f64) -> Duration {
         let rests = self.0.values().flat_map(|target| {
-            let failing = target.failing.values().map(|failing| failing.until);
-            target.rests_until.into_iter().chain(failing)
+            let failing = target
+                .journeys
+                .values()
+                .filter_map(|one| one.failing.as_ref());
+            let lanes = [target.working, target.failing].map(Standing::rests_until);
+            let until = failing.map(|failing| failing.until);
+            lanes.into_iter().flatten().chain(until)
         });
         let soonest = rests.filter(|until| *until > now).min();
         let rest = soonest.map_or(LOOK_EVERY, |until| until.since(now).min(LOOK_EVERY));
         rest.div_f64(speed.max(1.0)).max(SLEEP_MIN)
     }
 
-    /// A payment of `debt` begins.
-    pub(super) fn begun(&mut self, debt: &Debt) {
-        self.0.entry(debt.target.clone()).or_default().rests_until = None;
+    /// A payment of `debt` begins; gives the lane that is taken until it ends.
+    pub(super) fn begun(&mut self, debt: &Debt, now: Monotonic) -> Lane {
+        let target = self.0.entry(debt.target.clone()).or_default();
+        let lane = target.lane_of(&debt.journey);
+        *target.standing(lane) = Standing::Taken;
+        let journey = target.journeys.entry(debt.journey.clone());
+        let journey = journey.or_insert(Journey {
+            begun: now,
+            failing: None,
+        });
+        journey.begun = now;
+        lane
     }
 
     /// It ended at `now`.
-    pub(super) fn ended(&mut self, debt: &Debt, payment: Payment, now: Monotonic) {
+    pub(super) fn ended(&mut self, (debt, lane): (&Debt, Lane), payment: Payment, now: Monotonic) {
         let Some(target) = self.0.get_mut(&debt.target) else {
             return;
         };
         let rest = match payment {
-            Payment::Paid => {
-                target.failing.remove(&debt.journey);
-                AFTER_SENT
-            }
+            Payment::Paid | Payment::Failed => AFTER_SENT,
+            Payment::Untried => AFTER_UNTRIED,
+        };
+        *target.standing(lane) = Standing::RestsUntil(now + rest);
+        let Some(journey) = target.journeys.get_mut(&debt.journey) else {
+            return;
+        };
+        match payment {
+            Payment::Paid => journey.failing = None,
             Payment::Failed => {
-                let failing = target.failing.entry(debt.journey.clone());
-                let failing = failing.or_insert(Failing {
+                let failing = journey.failing.get_or_insert(Failing {
                     until: now,
                     times: 0,
                 });
                 let doubled = AFTER_FAILED.saturating_mul(1 << failing.times.min(10));
                 failing.until = now + doubled.min(AFTER_FAILED_MAX);
                 failing.times = failing.times.saturating_add(1);
-                AFTER_SENT
             }
-            Payment::Untried => AFTER_UNTRIED,
-        };
-        target.rests_until = Some(now + rest);
+            Payment::Untried => {}
+        }
+    }
+
+    /// Runs of the journey are good again: its debts need not rest any more.
+    pub(super) fn recovered(&mut self, target: &TargetName, journey: &JourneyName) {
+        let target = self.0.get_mut(target);
+        if let Some(journey) = target.and_then(|one| one.journeys.get_mut(journey)) {
+            journey.failing = None;
+        }
     }
 }
 
@@ -140,6 +237,11 @@ mod tests {
         Monotonic::from_origin(Duration::from_millis(millis))
     }
 
+    fn pay(pace: &mut Pace, debt: &Debt, payment: Payment, now: Monotonic) {
+        let lane = pace.begun(debt, now);
+        pace.ended((debt, lane), payment, now);
+    }
+
     /// Payments that begin within `seconds` when each of `journeys` always has a debt to pay.
     fn begun_within(seconds: u64, journeys: usize, payment: Payment) -> usize {
         let mut pace = Pace::default();
@@ -149,13 +251,13 @@ mod tests {
         let mut begun = 0;
         for now in (0..seconds * 10).map(|tenth| at(tenth * 100)) {
             for one in &debts {
-                if pace.allows(one, now) {
-                    pace.begun(one);
-                    assert!(
-                        debts.iter().all(|debt| !pace.allows(debt, now)),
-                        "one at a time"
-                    );
-                    pace.ended(one, payment, now);
+                if pace.turn(one, now).is_some() {
+                    let lane = pace.begun(one, now);
+                    let target = &pace.0[&one.target];
+                    let mut same = debts.iter().filter(|d| target.lane_of(&d.journey) == lane);
+                    let is_taken = same.all(|debt| pace.turn(debt, now).is_none());
+                    assert!(is_taken, "one at a time");
+                    pace.ended((one, lane), payment, now);
                     begun += 1;
                 }
             }
@@ -189,8 +291,8 @@ mod tests {
         assert_eq!(pace.nap(at(0), 1.0), LOOK_EVERY);
         assert_eq!(pace.nap(at(0), 10.0), LOOK_EVERY / 10);
         assert_eq!(pace.nap(at(0), 600.0), SLEEP_MIN);
-        pace.begun(&debt("superapp", "send-message"));
-        pace.ended(&debt("superapp", "send-message"), Payment::Untried, at(0));
+        let one = debt("superapp", "send-message");
+        pay(&mut pace, &one, Payment::Untried, at(0));
         assert_eq!(pace.nap(at(0), 1.0), AFTER_UNTRIED);
         assert_eq!(pace.nap(at(0), 4.0), AFTER_UNTRIED / 4);
     }
@@ -203,13 +305,39 @@ mod tests {
         );
         let mut pace = Pace::default();
         for _ in 0..9 {
-            pace.begun(&photos);
-            pace.ended(&photos, Payment::Failed, at(0));
+            pay(&mut pace, &photos, Payment::Failed, at(0));
         }
-        assert!(!pace.allows(&taxi, at(999)), "the target rests a second");
-        assert!(pace.allows(&taxi, at(1_000)));
-        assert!(!pace.allows(&photos, at(299_999)));
-        assert!(pace.allows(&photos, at(300_000)));
+        assert!(
+            pace.turn(&taxi, at(999)).is_none(),
+            "the first try was in its lane"
+        );
+        assert!(pace.turn(&taxi, at(1_000)).is_some());
+        assert!(pace.turn(&photos, at(299_999)).is_none());
+        assert!(pace.turn(&photos, at(300_000)).is_some());
+        let lane = pace.begun(&photos, at(300_000));
+        assert!(
+            pace.turn(&taxi, at(300_000)).is_some(),
+            "while it takes its whole time"
+        );
+        pay(&mut pace, &taxi, Payment::Paid, at(300_000));
+        pace.ended((&photos, lane), Payment::Failed, at(304_000));
+        assert!(pace.turn(&taxi, at(304_000)).is_some());
+    }
+
+    #[test]
+    fn journeys_take_turns_however_much_one_owes() {
+        let debts = ["a", "b", "c"].map(|journey| debt("superapp", journey));
+        let mut pace = Pace::default();
+        let mut order = Vec::new();
+        for now in (0..6).map(|second| at(second * 1_000)) {
+            let turns = debts
+                .iter()
+                .filter_map(|one| Some((pace.turn(one, now)?, one)));
+            let (_, next) = turns.min_by_key(|(turn, _)| *turn).unwrap();
+            order.push(next.journey.to_string());
+            pay(&mut pace, next, Payment::Paid, now);
+        }
+        assert_eq!(order, ["a", "b", "c", "a", "b", "c"]);
     }
 
     #[test]
@@ -217,15 +345,29 @@ mod tests {
         let (own, other) = (debt("superapp", "call-taxi"), debt("other", "call-taxi"));
         let mut pace = Pace::default();
         for _ in 0..9 {
-            pace.begun(&own);
-            pace.ended(&own, Payment::Failed, at(0));
+            pay(&mut pace, &own, Payment::Failed, at(0));
         }
-        pace.begun(&own);
-        assert!(pace.allows(&other, at(300_000)));
-        pace.ended(&own, Payment::Paid, at(300_000));
-        pace.begun(&own);
-        pace.ended(&own, Payment::Failed, at(301_000));
-        assert!(!pace.allows(&own, at(305_999)));
-        assert!(pace.allows(&own, at(306_000)));
+        let lane = pace.begun(&own, at(300_000));
+        assert!(pace.turn(&other, at(300_000)).is_some());
+        pace.ended((&own, lane), Payment::Paid, at(300_000));
+        pay(&mut pace, &own, Payment::Failed, at(301_000));
+        assert!(pace.turn(&own, at(305_999)).is_none());
+        assert!(pace.turn(&own, at(306_000)).is_some());
+    }
+
+    #[test]
+    fn runs_that_are_good_again_end_the_rests_of_their_journey() {
+        let own = debt("superapp", "call-taxi");
+        let mut pace = Pace::default();
+        for _ in 0..9 {
+            pay(&mut pace, &own, Payment::Failed, at(0));
+        }
+        assert!(pace.turn(&own, at(10_000)).is_none());
+        let lane = pace.begun(&own, at(300_000));
+        pace.recovered(&own.target, &own.journey);
+        assert!(pace.turn(&own, at(300_000)).is_some(), "in the other lane");
+        pay(&mut pace, &own, Payment::Paid, at(300_000));
+        pace.ended((&own, lane), Payment::Paid, at(301_000));
+        assert!(pace.turn(&own, at(301_000)).is_some());
     }
 }
