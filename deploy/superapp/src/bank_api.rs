@@ -127,7 +127,7 @@ fn customer<B>(world: &World, request: &Request<B>) -> Result<SignedIn, Refusal>
 }
 
 fn books(world: &World) -> &PayCore {
-    world.bank.books(world.clock.monotonic(), &world.counts)
+    world.bank.books(now(world), &world.counts)
 }
 
 fn accounts(

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use bongsu_model::Monotonic;
-
 use crate::account::{Accounts, TestAccount};
 use crate::audit::Counts;
-use crate::pay_core::PayCore;
+use crate::pay_core::{Now, PayCore};
 
 /// The accounts that every customer has, in the order of the books.
 const KINDS: [&str; 2] = ["main", "savings"];
@@ -36,7 +34,7 @@ impl BankCore {
 
     /// The books, after what is due has settled. Money between accounts of the bank leaves its
     /// centre never, so that nothing can hold it up.
-    pub(crate) fn books(&self, now: Monotonic, counts: &Counts) -> &PayCore {
+    pub(crate) fn books(&self, now: Now, counts: &Counts) -> &PayCore {
         self.unsettled.settle_due(now, |_, _| false, counts);
         &self.unsettled
     }

@@ -37,9 +37,10 @@ pub(crate) const WALLET_MAX_WON: u64 = 2_000_000;
 /// How long a transfer takes to settle: well below a second, so that a poll of 250 ms sees both
 /// states and a journey of 6 s has time left.
 const SETTLES_AFTER: Duration = Duration::from_millis(300);
-/// How long a transfer in a chat waits to be received before its money goes back.
+/// How long a transfer in a chat waits to be received before its money goes back, by the clock on
+/// the wall.
 const WAITS_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How long an approved payment waits to be confirmed by the merchant.
+/// How long an approved payment waits to be confirmed by the merchant, likewise.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// The time of an act: on the wall and since the start.
@@ -224,7 +225,7 @@ impl PayCore {
     /// Settles, rejects or returns what is due, but for what is `stuck`.
     pub(crate) fn settle_due(
         &self,
-        now: Monotonic,
+        now: Now,
         stuck: impl Fn(Channel, &RegionId) -> bool,
         counts: &Counts,
     ) {

@@ -83,7 +83,7 @@ impl World {
             };
             self.faults.loses(points, [region, region])
         };
-        let now = self.clock.monotonic();
+        let now = (self.clock.wall(), self.clock.monotonic());
         self.unsettled.settle_due(now, stuck, &self.counts);
         &self.unsettled
     }
@@ -126,7 +126,7 @@ impl World {
         let mut money = core.proof();
         money.problems.extend(self.payments.problems(core));
         money.problems.extend(self.bookings_unpaid());
-        let bank = self.bank.books(now, &self.counts);
+        let bank = self.bank.books((wall, now), &self.counts);
         let mut sessions_open = self.accounts.open_sessions(now);
         sessions_open.extend(self.bank.customers.open_sessions(now));
         Audit {

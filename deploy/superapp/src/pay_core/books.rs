@@ -88,6 +88,15 @@ impl Wallet {
     }
 }
 
+/// When something happens to a transfer by itself.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    Settles(Monotonic),
+    /// By the clock on the wall: nobody waits for that, so that it need not go by as slowly as what
+    /// users and platform do with each other.
+    Expires(Timestamp),
+}
+
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) from: usize,
@@ -102,7 +111,7 @@ pub(super) struct Kept {
     pub(super) made: Monotonic,
     made_at: Timestamp,
     region: RegionId,
-    due: Option<Monotonic>,
+    due: Option<Due>,
     pub(super) entries: Vec<[Entry; 2]>,
 }
 
@@ -136,7 +145,8 @@ pub(super) struct Books {
     /// What account numbers begin with.
     prefix: &'static str,
     by_user: HashMap<String, usize>,
-    due: BTreeSet<(Monotonic, TransferId)>,
+    settling: BTreeSet<(Monotonic, TransferId)>,
+    waiting: BTreeSet<(Timestamp, TransferId)>,
     last_id: TransferId,
 }
 
@@ -158,7 +168,8 @@ impl Books {
             prefix,
             wallets,
             transfers: BTreeMap::new(),
-            due: BTreeSet::new(),
+            settling: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             last_id: 0,
         }
     }
@@ -305,8 +316,8 @@ impl Books {
     ) -> TransferId {
         let waits = order.channel.waits().filter(|_| reverses.is_none());
         let (state, due) = match waits {
-            Some(waits) => (TransferState::Waiting, made + waits),
-            None => (TransferState::Accepted, made + SETTLES_AFTER),
+            Some(waits) => (TransferState::Waiting, Due::Expires(made_at + waits)),
+            None => (TransferState::Accepted, Due::Settles(made + SETTLES_AFTER)),
         };
         let (source, _) = sides(order.channel);
         self.last_id += 1;
@@ -324,26 +335,43 @@ impl Books {
             made,
             made_at,
             region: order.region,
-            due: Some(due),
+            due: None,
             entries: Vec::new(),
         };
         self.transfers.insert(id, kept);
-        self.due.insert((due, id));
+        self.schedule(id, Some(due));
         self.post(id, (from, source), (from, Side::Held));
         id
     }
 
+    /// Lets a transfer be due then, in place of when it was.
+    fn schedule(&mut self, id: TransferId, due: Option<Due>) {
+        let Some(kept) = self.transfers.get_mut(&id) else {
+            return;
+        };
+        match std::mem::replace(&mut kept.due, due) {
+            Some(Due::Settles(at)) => self.settling.remove(&(at, id)),
+            Some(Due::Expires(at)) => self.waiting.remove(&(at, id)),
+            None => false,
+        };
+        match due {
+            Some(Due::Settles(at)) => self.settling.insert((at, id)),
+            Some(Due::Expires(at)) => self.waiting.insert((at, id)),
+            None => false,
+        };
+    }
+
     pub(super) fn settle_due(
         &mut self,
-        now: Monotonic,
+        (today, now): Now,
         stuck: impl Fn(Channel, &RegionId) -> bool,
         counts: &Counts,
     ) {
-        let due: Vec<TransferId> = self
-            .due
-            .iter()
-            .take_while(|(due, _)| *due <= now)
+        let settling = self.settling.iter().take_while(|(due, _)| *due <= now);
+        let waiting = self.waiting.iter().take_while(|(due, _)| *due <= today);
+        let due: Vec<TransferId> = settling
             .map(|(_, id)| *id)
+            .chain(waiting.map(|(_, id)| *id))
             .collect();
         for id in due {
             let Some(kept) = self.transfers.get(&id) else {
@@ -384,10 +412,7 @@ impl Books {
         match kept.state {
             TransferState::Waiting if is_for_them => {
                 kept.state = TransferState::Accepted;
-                let due = now + SETTLES_AFTER;
-                let before = kept.due.replace(due);
-                self.due.retain(|one| Some(one.0) != before || one.1 != id);
-                self.due.insert((due, id));
+                self.schedule(id, Some(Due::Settles(now + SETTLES_AFTER)));
             }
             TransferState::Accepted | TransferState::Settled if is_for_them => {}
             _ => return Err(Refused::NotReceivable),
@@ -445,13 +470,11 @@ impl Books {
 
     /// Takes a transfer off what is due and gives it its last state.
     fn end(&mut self, id: TransferId, state: TransferState) {
+        self.schedule(id, None);
         let Some(kept) = self.transfers.get_mut(&id) else {
             return;
         };
         kept.state = state;
-        if let Some(due) = kept.due.take() {
-            self.due.remove(&(due, id));
-        }
         if let (TransferState::Settled, Some(reversed)) = (state, kept.reverses)
             && let Some(reversed) = self.transfers.get_mut(&reversed)
         {
@@ -490,7 +513,8 @@ impl Books {
 
     pub(super) fn wallet(&self, who: usize) -> Option<WalletView> {
         let wallet = self.wallets.get(who)?;
-        let coming = self.due.iter().filter_map(|(_, id)| self.transfers.get(id));
+        let settling = self.settling.iter();
+        let coming = settling.filter_map(|(_, id)| self.transfers.get(id));
         Some(WalletView {
             number: self.number(who),
             available: wallet.on(Side::Available),

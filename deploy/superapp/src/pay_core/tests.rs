@@ -38,7 +38,7 @@ fn pay(to: usize, amount: i64) -> Wish {
 }
 
 fn settle(core: &PayCore, millis: u64) {
-    core.settle_due(at(millis).1, |_, _| false, &Counts::default());
+    core.settle_due(at(millis), |_, _| false, &Counts::default());
 }
 
 fn sent(core: &PayCore, order: Order, millis: u64) -> Transfer {
@@ -134,7 +134,8 @@ fn a_transfer_in_a_chat_waits_until_it_is_received_taken_back_or_too_old() {
     );
 
     let old = sent(&core, chat("c"), 0);
-    settle(&core, u64::try_from(WAITS_FOR.as_millis()).unwrap());
+    let too_old = (Timestamp::EPOCH + WAITS_FOR, at(10_000).1);
+    core.settle_due(too_old, |_, _| false, &Counts::default());
     assert_eq!(core.get(0, &old.id).unwrap().state, TransferState::Expired);
     assert_eq!(available(&core, 0), OPENING_WON - 5);
     assert!(core.proof().is_clean(), "{:?}", core.proof());
@@ -261,7 +262,7 @@ fn what_is_stuck_stays_held_until_it_is_not() {
     let core = core(2);
     let counts = Counts::default();
     let made = sent(&core, order(0, pay(1, 1), Channel::Account, "k"), 0);
-    core.settle_due(at(9_000).1, |_, region| *region == seoul(), &counts);
+    core.settle_due(at(9_000), |_, region| *region == seoul(), &counts);
     assert_eq!(
         core.get(0, &made.id).unwrap().state,
         TransferState::Accepted
@@ -456,7 +457,7 @@ proptest! {
                 }
                 Act::Wait { millis } => {
                     time += millis;
-                    core.settle_due(at(time).1, |_, _| is_stuck, &counts);
+                    core.settle_due(at(time), |_, _| is_stuck, &counts);
                     prop_assert!(core.proof().is_clean(), "{:?}", core.proof());
                     continue;
                 }
@@ -485,7 +486,7 @@ proptest! {
             }
             prop_assert!(core.proof().is_clean(), "{:?}", core.proof());
         }
-        core.settle_due(at(time + 1_000).1, |_, _| false, &counts);
+        core.settle_due(at(time + 1_000), |_, _| false, &counts);
         let proof = core.proof();
         prop_assert!(proof.is_clean(), "{:?}", proof);
         let waiting = core.open(at(time).1).into_iter().filter(|t| t.state == "waiting");

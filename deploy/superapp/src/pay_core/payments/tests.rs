@@ -45,7 +45,7 @@ impl Scene {
 
     fn books(&self, millis: u64) -> (&PayCore, Now, &Counts) {
         let now = at(millis);
-        self.core.settle_due(now.1, |_, _| false, &self.counts);
+        self.core.settle_due(now, |_, _| false, &self.counts);
         (&self.core, now, &self.counts)
     }
 
