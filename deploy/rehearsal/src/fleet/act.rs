@@ -4,7 +4,7 @@
 use bongsu_agent::{Agent, Link};
 use bongsu_model::AgentId;
 use bongsu_superapp::{
-    Component, Facilities, Facility, FacilityAct, Fault, FaultPoint, did_you_mean,
+    Component, Facilities, Facility, FacilityAct, Fault, FaultPoint, Standing, did_you_mean,
 };
 
 use super::Fleet;
@@ -45,6 +45,14 @@ pub enum ActError {
     /// An agent is cut off from everything, not broken in some way somewhere.
     #[error("an agent can only be cut off: leave out the kind and the region")]
     AgentKind,
+    /// What is moved between the centres is a component of the main one.
+    #[error("`{name}` is not moved by itself; components of dc-a are, one by one: {known}")]
+    Unmovable {
+        /// The name given.
+        name: String,
+        /// The components that can be moved.
+        known: String,
+    },
     /// A centre loses its power for everybody.
     #[error("a data centre can only lose its power: leave out the kind and the region")]
     FacilityKind,
@@ -80,14 +88,16 @@ impl Fleet {
             }
             Command::Mend { what: Some(what) } => self.mend(what),
             Command::FailOver { what } => {
-                self.platform()
-                    .facility(format!("{what}:fail-over").parse()?)?;
-                Ok(format!("{what} is served from {}", Facility::DcB))
+                let component = movable(what)?;
+                self.platform().facility(FacilityAct::FailOver(component))?;
+                let but = self.shortcoming(component);
+                Ok(format!("{what} is served from {}{but}", Facility::DcB))
             }
             Command::FailBack { what } => {
-                self.platform()
-                    .facility(format!("{what}:fail-back").parse()?)?;
-                Ok(format!("{what} is back in {}", Facility::DcA))
+                let component = movable(what)?;
+                self.platform().facility(FacilityAct::FailBack(component))?;
+                let but = self.shortcoming(component);
+                Ok(format!("{what} is back in {}{but}", Facility::DcA))
             }
             Command::Status => Ok(self.status()),
         }
@@ -138,8 +148,26 @@ impl Fleet {
             }
             Named::Point(point) => {
                 let mended = self.platform().mend_on(point);
-                Ok(format!("mended {what}: {mended} faults"))
+                let but = match point {
+                    FaultPoint::Component(component) => self.shortcoming(component),
+                    FaultPoint::Feature(_) => String::new(),
+                };
+                Ok(format!("mended {what}: {mended} faults{but}"))
             }
+        }
+    }
+
+    /// Why a component is not whole where it runs, to be told behind what was done to it; nothing
+    /// if it is.
+    fn shortcoming(&self, component: Component) -> String {
+        let centres = self.platform().facilities();
+        match (centres.standing(component), centres.runs_in(component)) {
+            (Standing::Gone, Some(facility)) => format!("; but {facility} has no power"),
+            (Standing::StandingBy { turned_away }, Some(facility)) if turned_away > 0.0 => {
+                let percent = 100.0 * turned_away;
+                format!("; but {facility} has no room for so much and turns {percent:.0} % away")
+            }
+            _ => String::new(),
         }
     }
 
@@ -194,7 +222,8 @@ fn named(what: &str) -> Result<Named<'_>, ActError> {
     if let Some(agent) = what.strip_prefix("agent:") {
         return Ok(Named::Agent(agent));
     }
-    if let Ok(facility) = what.parse() {
+    // A scenario writes `facility:dc-a`.
+    if let Ok(facility) = what.strip_prefix("facility:").unwrap_or(what).parse() {
         return Ok(Named::Facility(facility));
     }
     what.parse().map(Named::Point).map_err(|_| {
@@ -204,5 +233,21 @@ fn named(what: &str) -> Result<Named<'_>, ActError> {
             name: what.chars().take(80).collect(),
             hint: did_you_mean(what, known),
         }
+    })
+}
+
+/// The component that can be moved under this name.
+fn movable(what: &str) -> Result<Component, ActError> {
+    if let Named::Point(FaultPoint::Component(component)) = named(what)? {
+        return Ok(component);
+    }
+    let all = Component::ALL.iter().copied();
+    let movable = all.filter(|one| FacilityAct::FailOver(*one).possible().is_ok());
+    Err(ActError::Unmovable {
+        name: what.chars().take(80).collect(),
+        known: movable
+            .map(Component::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
     })
 }

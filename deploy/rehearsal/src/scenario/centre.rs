@@ -150,11 +150,12 @@ pub(super) fn idle(rows: &[Row]) -> Vec<Diagnostic> {
     told.collect()
 }
 
-/// The first row after which a component does not work everywhere all the time, if there is one.
-pub(super) fn breaks(rows: &[Row], component: Component) -> Option<&Row> {
+/// The first row after which a component does not work everywhere all the time, if there is one,
+/// and how it lies then.
+pub(super) fn breaks(rows: &[Row], component: Component) -> Option<(Lie, &Row)> {
     let steps = steps(rows).into_iter();
-    let mut broken = steps.filter(|step| lie(&step.after, component) != Lie::Works);
-    broken.next().map(|step| step.row)
+    let mut lies = steps.map(|step| (lie(&step.after, component), step.row));
+    lies.find(|(lie, _)| *lie != Lie::Works)
 }
 
 /// How a component lies by the centre that it runs in. From the standby centre it works if it has

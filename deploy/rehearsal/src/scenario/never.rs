@@ -7,7 +7,7 @@ use bongsu_superapp::{Component, FaultPoint, PlatformFeature};
 
 use super::text::{Cell, Text, did_you_mean};
 use super::timeline::needs;
-use super::{Condition, Event, Row, centre};
+use super::{Condition, Event, Lie, Row, centre};
 use crate::catalogue::{rests_on, shipped};
 
 /// Reads `never`; what is no feature, or rests on what a row breaks, is told.
@@ -34,20 +34,35 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
             let on = needed.iter().find_map(|(one, _)| broken(*one, row))?;
             Some((on, row))
         });
-        let broken = broken.or_else(|| {
-            let needed = needed.iter().flat_map(|(one, _)| hard(*one));
-            let mut gone = needed.filter_map(|one| {
-                let row = centre::breaks(rows, one)?;
-                Some((FaultPoint::Component(one), row))
-            });
-            gone.next()
-        });
         if let Some((on, row)) = broken {
             text.wrong(
                 &cell.span,
                 Rule::InvalidValue,
                 format!("`{}` is broken by the row at {}", cell.text, row.position),
                 format!("leave it out of `never`, or let the row break something else than `{on}`"),
+            );
+            return Some(id);
+        }
+        let mut needed = needed.iter().flat_map(|(one, _)| hard(*one));
+        let moved = needed.find_map(|one| Some((one, centre::breaks(rows, one)?)));
+        if let Some((on, (lie, row))) = moved {
+            let (on, row) = (on.as_str(), &row.position);
+            let (what, remedy) = if lie == Lie::Broken {
+                ("is gone", "runs in a data centre that has power then")
+            } else {
+                (
+                    "is not whole",
+                    "stays at home, or moves with all its data and five others at most",
+                )
+            };
+            text.wrong(
+                &cell.span,
+                Rule::InvalidValue,
+                format!(
+                    "`{on}`, which `{}` rests on, {what} after the row at {row}",
+                    cell.text
+                ),
+                format!("leave the feature out of `never`, or see to it that `{on}` {remedy}"),
             );
         }
         Some(id)

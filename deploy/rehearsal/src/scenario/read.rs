@@ -108,11 +108,14 @@ pub fn load(files: &[SourceFile]) -> Result<Scenario, Vec<Diagnostic>> {
             "write what happened as [[row]], or name files in `rows`",
         );
     }
-    let (own, other) = centre::idle(&rows)
-        .into_iter()
-        .partition::<Vec<_>, _>(|mistake| mistake.position.path == text.path);
-    text.mistakes.extend(own);
-    elsewhere.extend(other);
+    // Of rows that cannot be read, what they undo is not idle.
+    if text.mistakes.is_empty() && elsewhere.is_empty() {
+        let (own, other) = centre::idle(&rows)
+            .into_iter()
+            .partition::<Vec<_>, _>(|mistake| mistake.position.path == text.path);
+        text.mistakes.extend(own);
+        elsewhere.extend(other);
+    }
     let name = is_table.then(|| stem(&text.path));
     let scenario = assemble(&mut text, &header, &surroundings, rows, name);
     let mut mistakes = text.mistakes;

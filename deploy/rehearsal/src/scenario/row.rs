@@ -189,8 +189,15 @@ fn event(
                 _ => {
                     let known = bongsu_superapp::PlatformFeature::ALL.iter();
                     let hint = did_you_mean(&on.text, known.map(|feature| feature.as_str()));
-                    let message = format!("`{}` is no feature; {}", on.text, hint.trim_end());
-                    unknown_name(text, on, message.trim_end_matches([';', ' ']));
+                    text.wrong(
+                        &on.span,
+                        Rule::UnknownReference,
+                        format!("`{}` is no feature", on.text),
+                        format!(
+                            "{hint}what is said is of a feature or of `*`; what else it is of, such \
+                             as `fire`, is named in the scenario's `beside` first"
+                        ),
+                    );
                     None
                 }
             }

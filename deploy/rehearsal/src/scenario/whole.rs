@@ -36,7 +36,16 @@ pub(super) fn surroundings<'a>(text: &mut Text<'_>, header: &'a Header) -> Surro
         zone
     });
     for cell in &header.beside {
-        let is_point = cell.text.parse::<FaultPoint>().is_ok() || centre::is_named(&cell.text);
+        if centre::is_named(&cell.text) {
+            text.wrong(
+                &cell.span,
+                Rule::InvalidValue,
+                format!("`{}` is written as a data centre is", cell.text),
+                "leave it out of `beside` if it is one: what is told of it is played; or write \
+                 another name, such as `facility.fire`",
+            );
+        }
+        let is_point = cell.text.parse::<FaultPoint>().is_ok();
         if is_point || FleetPart::named(&cell.text).is_some() {
             text.wrong(
                 &cell.span,

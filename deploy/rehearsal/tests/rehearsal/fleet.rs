@@ -49,11 +49,12 @@ impl Story {
         self.folder.path()
     }
 
-    async fn tell(&self, line: &str) {
+    /// Does what a line asks for; gives what is told then.
+    async fn tell(&self, line: &str) -> String {
         let Ok(Line::Do(command)) = parse_line(line) else {
             panic!("{line} is no command")
         };
-        self.fleet.act(&command).await.unwrap();
+        self.fleet.act(&command).await.unwrap()
     }
 
     /// What is told when a line asks for what cannot be done.
@@ -277,6 +278,11 @@ async fn a_centre_without_power_takes_its_features_and_what_is_failed_over_is_ba
         ("break dc-a hang", "can only lose its power"),
         ("fail-over acount", "did you mean `account`?"),
         ("fail-over bank-core", "no place in dc-b"),
+        (
+            "fail-over dc-a",
+            "components of dc-a are, one by one: account,",
+        ),
+        ("fail-over talk.login.pc", "is not moved by itself"),
         ("fail-back account", "already"),
     ] {
         let told = story.refused(line).await;
@@ -306,7 +312,10 @@ async fn a_centre_without_power_takes_its_features_and_what_is_failed_over_is_ba
     story
         .until("mobility.taxi.call", |f| region_states(f) == ["down"; 3])
         .await;
-    story.tell("fail-back relay").await;
+    for line in ["fail-back relay", "mend relay"] {
+        let told = story.tell(line).await;
+        assert!(told.ends_with("; but dc-a has no power"), "{told}");
+    }
     story.tell("mend dc-a").await;
     assert_eq!(story.fleet.wrongs(), ["failed over: account"]);
     story.tell("mend").await;

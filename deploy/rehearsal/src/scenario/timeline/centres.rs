@@ -1,7 +1,7 @@
 //! How the data centres stand at an instant, and how features lie by it.
 
 use bongsu_model::{DependencyStrength, Timestamp};
-use bongsu_superapp::{Component, Facilities, Facility, FacilityAct, PlatformFeature};
+use bongsu_superapp::{Facilities, Facility, FacilityAct, PlatformFeature};
 
 use super::super::{Basis, Event, centre};
 use super::{Lie, Timeline};
@@ -9,12 +9,7 @@ use super::{Lie, Timeline};
 impl Timeline<'_> {
     /// How the data centres stand at `at`.
     pub fn facilities_at(&self, at: Timestamp) -> Facilities {
-        let mut centres = Facilities::default();
-        for (act, _, since) in self.acts_until(at) {
-            // Drawn times may bring one before what it undoes: then it does nothing.
-            let _refused = centres.act(act, since);
-        }
-        centres
+        after(self.acts_until(at))
     }
 
     /// How a feature lies by each component that it rests on and that does not work by its centre,
@@ -25,25 +20,20 @@ impl Timeline<'_> {
         at: Timestamp,
     ) -> Vec<(Lie, bool)> {
         let centres = self.facilities_at(at);
+        let acts = self.acts_until(at);
+        let known = after(acts.filter(|(_, basis, _)| *basis == Basis::Fact));
         let lies = feature.needs().iter().filter_map(|(component, strength)| {
+            let by = centre::lie(&centres, *component);
+            // Whether it would lie otherwise, or elsewhere, by what is known alone.
+            let is_modelled = by != centre::lie(&known, *component)
+                || centres.runs_in(*component) != known.runs_in(*component);
             let lie = match strength {
-                DependencyStrength::Hard => centre::lie(&centres, *component),
-                DependencyStrength::Soft => centre::lie(&centres, *component).min(Lie::Impaired),
+                DependencyStrength::Hard => by,
+                DependencyStrength::Soft => by.min(Lie::Impaired),
             };
-            (lie != Lie::Works).then(|| (lie, self.is_moved_by_model(&centres, *component, at)))
+            (lie != Lie::Works).then_some((lie, is_modelled))
         });
         lies.collect()
-    }
-
-    /// Whether the newest row is made up that took its centre's power or took it into the other.
-    fn is_moved_by_model(&self, centres: &Facilities, component: Component, at: Timestamp) -> bool {
-        let decides = |act: FacilityAct| match act {
-            FacilityAct::PowerOff(facility) => centres.runs_in(component) == Some(facility),
-            FacilityAct::FailOver(moved) => moved == component,
-            FacilityAct::PowerOn(_) | FacilityAct::FailBack(_) => false,
-        };
-        let newest = self.acts_until(at).filter(|(act, ..)| decides(*act)).last();
-        newest.is_some_and(|(_, basis, _)| basis == Basis::Modelled)
     }
 
     fn acts_until(&self, at: Timestamp) -> impl Iterator<Item = (FacilityAct, Basis, Timestamp)> {
@@ -54,6 +44,16 @@ impl Timeline<'_> {
             _ => None,
         })
     }
+}
+
+/// How the centres stand after these acts.
+fn after(acts: impl Iterator<Item = (FacilityAct, Basis, Timestamp)>) -> Facilities {
+    let mut centres = Facilities::default();
+    for (act, _, since) in acts {
+        // Drawn times may bring one before what it undoes: then it does nothing.
+        let _refused = centres.act(act, since);
+    }
+    centres
 }
 
 /// Whether what is done to a centre may change how a feature lies. What is moved takes capacity of

@@ -167,6 +167,38 @@ const LOST: &str = "time,track,on,change,source,confidence,note\n\
     2022-10-15T18:00Z,modelled,facility:dc-b,down,,,\n";
 
 #[test]
+fn what_lies_so_by_a_made_up_row_is_modelled_whatever_became_known_since() {
+    const HEAD: &str = "time,track,on,change,source,confidence,note\n";
+    let is_modelled = |rows: &str, feature, time| {
+        let rows = format!("{HEAD}{rows}");
+        let scenario = load(&[SourceFile::new("rows.csv", rows)]).unwrap();
+        let (lie, is_modelled) = Timeline::new(&scenario, 1).lie(feature, at(time));
+        assert_ne!(lie, Lie::Works);
+        is_modelled
+    };
+    let failed_over = "2022-10-15T09:00Z,modelled,media-store,failed over,,,\n";
+    let other_centre = "2022-10-15T10:00Z,fact,facility:dc-b,down,ministry,high,\n\
+        2022-10-15T11:00Z,fact,facility:dc-b,up,ministry,high,\n";
+    let restored = format!("{failed_over}{other_centre}");
+    let image = PlatformFeature::TalkMessageImage;
+    assert!(is_modelled(&restored, image, "12:00"));
+    let dark = "2022-10-15T09:00Z,fact,facility:dc-a,down,ministry,high,\n";
+    let moved = "2022-10-15T10:00Z,fact,account,failed over,ministry,high,\n";
+    let back = "2022-10-15T11:00Z,modelled,account,back home,,,\n";
+    let login = PlatformFeature::TalkLoginPc;
+    assert!(!is_modelled(dark, login, "12:00"));
+    assert!(is_modelled(&format!("{dark}{moved}{back}"), login, "12:00"));
+    let six = ["account", "cache", "relay", "push", "search", "pay-core"];
+    let six = six.map(|one| format!("2022-10-15T09:00Z,fact,{one},failed over,ministry,high,\n"));
+    let seventh = "2022-10-15T10:00Z,modelled,cdn,failed over,,,\n";
+    assert!(is_modelled(
+        &format!("{}{seventh}", six.concat()),
+        login,
+        "12:00"
+    ));
+}
+
+#[test]
 fn a_feature_lies_as_the_centre_does_that_it_is_served_from() {
     use Lie::{Broken, Impaired, Works};
     let scenario = load(&[SourceFile::new("lost.csv", LOST)]).unwrap();
