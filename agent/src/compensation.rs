@@ -16,6 +16,7 @@ use bongsu_probes::{CompensationError, CompensationLog, Debt};
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
+use crate::schedule::Lineage;
 use crate::spool::{replace_durably, sync_folder};
 use book::{Book, Standing};
 use given_up::{GIVEN_UP_MAX, GivenUp};
@@ -141,9 +142,9 @@ impl Debts {
 
     /// Learns from a run how its journey does. When one is good after others were not, all that the
     /// journey owes is payable at once: what is left behind would trouble the runs that follow.
-    pub(crate) fn learn(&self, target: &TargetName, journey: &JourneyName, verdict: &Outcome) {
+    pub(crate) fn learn(&self, lineage: &Lineage, verdict: &Outcome) {
         let now = self.clock.monotonic();
-        if self.lock().learn(target, journey, verdict, now) {
+        if self.lock().learn(lineage, verdict, now) {
             self.changed.notify_one();
         }
     }

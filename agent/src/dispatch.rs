@@ -426,10 +426,7 @@ impl Dispatcher {
             }
         };
         run::learn_of_accounts(&self.shared, &going.leases, &ended);
-        let Lineage {
-            target, journey, ..
-        } = &going.lineage;
-        self.shared.debts.learn(target, journey, &ended.verdict);
+        self.shared.debts.learn(&going.lineage, &ended.verdict);
         match &ended.verdict {
             // A collector that can ask sees more than this agent, and says when and whom.
             Outcome::Fail(_) => {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bongsu_model::{AccountName, JourneyName, Monotonic, Outcome, RunId, TargetName};
 use bongsu_probes::Debt;
 
+use crate::schedule::Lineage;
+
 /// Who is to pay a debt, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -31,9 +33,10 @@ pub(super) struct Book {
     open: BTreeMap<RunId, Open>,
     /// Debts of runs that have ended, by the accounts that owe.
     owed_by: BTreeMap<(TargetName, AccountName), u64>,
-    /// The journeys of which the last run that says something was not good; as many as plans had.
-    out: BTreeSet<(TargetName, JourneyName)>,
-    /// Those that have recovered since it was last asked.
+    /// Those of which the last run that says something was not good; as many as plans had. Warm and
+    /// cold are told apart: while nobody can sign in, the one is good and the other is not.
+    out: BTreeSet<Lineage>,
+    /// The journeys that have recovered since it was last asked.
     recovered: BTreeSet<(TargetName, JourneyName)>,
 }
 
@@ -109,25 +112,21 @@ impl Book {
 
     /// Learns from a run how its journey does. If it is good after others were not, all that the
     /// journey owes is payable from `now`. Says whether that is so.
-    pub(super) fn learn(
-        &mut self,
-        target: &TargetName,
-        journey: &JourneyName,
-        verdict: &Outcome,
-        now: Monotonic,
-    ) -> bool {
-        let key = (target.clone(), journey.clone());
+    pub(super) fn learn(&mut self, lineage: &Lineage, verdict: &Outcome, now: Monotonic) -> bool {
         match verdict {
             Outcome::Pass | Outcome::Slow => {}
             Outcome::Fail(_) | Outcome::Blocked(_) => {
-                self.out.insert(key);
+                self.out.insert(lineage.clone());
                 return false;
             }
             Outcome::Blind(_) | Outcome::Skipped(_) => return false,
         }
-        if !self.out.remove(&key) {
+        if !self.out.remove(lineage) {
             return false;
         }
+        let Lineage {
+            target, journey, ..
+        } = lineage;
         for open in self.open.values_mut() {
             if let Standing::Payable(from) = &mut open.standing
                 && open.debt.target == *target
@@ -136,7 +135,8 @@ impl Book {
                 *from = now.min(*from);
             }
         }
-        self.recovered.insert(key)
+        self.recovered.insert((target.clone(), journey.clone()));
+        true
     }
 
     pub(super) fn take_recovered(&mut self) -> BTreeSet<(TargetName, JourneyName)> {

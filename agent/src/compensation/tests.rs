@@ -90,7 +90,12 @@ async fn what_a_journey_owes_is_payable_once_its_runs_are_good_again() {
     let data = tempfile::tempdir().unwrap();
     let log = debts(data.path());
     let one = debt(1, "superapp");
-    let learn = |verdict| log.learn(&one.target, &one.journey, &verdict);
+    let of = |variant| Lineage {
+        target: one.target.clone(),
+        journey: one.journey.clone(),
+        variant,
+    };
+    let learn = |verdict| log.learn(&of(Variant::cold()), &verdict);
     log.owe(&one).await.unwrap();
     log.run_ended(one.run);
     log.failed(one.run, one.since).await.unwrap();
@@ -98,6 +103,7 @@ async fn what_a_journey_owes_is_payable_once_its_runs_are_good_again() {
     assert_eq!(log.begin_payment(|_| Some(())), None, "nothing was out");
     learn(Outcome::Fail(FailClass::Timeout));
     learn(Outcome::Skipped(SkipReason::Budget));
+    log.learn(&of(Variant::warm()), &Outcome::Pass);
     assert_eq!(log.begin_payment(|_| Some(())), None, "it is still out");
     learn(Outcome::Slow);
     let recovered = log.take_recovered();

@@ -249,7 +249,7 @@ mod tests {
             .map(|n| debt("superapp", &format!("j{n}")))
             .collect();
         let mut begun = 0;
-        for now in (0..seconds * 10).map(|tenth| at(tenth * 100)) {
+        for now in (0..seconds).map(|second| at(second * 1_000)) {
             for one in &debts {
                 if pace.turn(one, now).is_some() {
                     let lane = pace.begun(one, now);

@@ -1,5 +1,6 @@
 //! The demo: starts the fleet, tells where the board is, takes commands, sums up.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,11 @@ use super::{Demo, clock, explain, folder, remove};
 
 /// Runs the demo until its time is over, `quit`, or Ctrl-C.
 pub(super) async fn run(demo: Demo) -> Result<(), String> {
+    distinct([
+        ("--console", demo.console),
+        ("--web", demo.web),
+        ("--otlp", demo.otlp),
+    ])?;
     let console = tokio::net::TcpListener::bind(demo.console).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; is another rehearsal running? choose another address \
@@ -53,6 +59,20 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
         fleet.shutdown().await;
     }
     remove(temporary);
+    Ok(())
+}
+
+/// Refuses one address for two: the second would be told that another program has it.
+fn distinct(addresses: [(&str, SocketAddr); 3]) -> Result<(), String> {
+    for (n, (option, address)) in addresses.iter().enumerate() {
+        let mut before = addresses[..n].iter();
+        let same = before.find(|(_, other)| other == address && address.port() != 0);
+        if let Some((other, _)) = same {
+            return Err(format!(
+                "{other} and {option} are both {address}; choose another address for one of them"
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -147,4 +167,26 @@ fn print_summary(fleet: &Fleet) {
         "  runs accepted:  {}",
         fleet.collector.shared().counters.runs_accepted.get()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_is_not_taken_for_two() {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let told = |console, web, otlp| {
+            distinct([
+                ("--console", at(console)),
+                ("--web", at(web)),
+                ("--otlp", at(otlp)),
+            ])
+        };
+        assert_eq!(told(1, 2, 3), Ok(()));
+        assert_eq!(told(0, 0, 0), Ok(()), "the system chooses each");
+        let refused = told(8399, 8399, 3).unwrap_err();
+        assert!(refused.starts_with("--console and --web are both 127.0.0.1:8399"));
+        assert!(told(1, 2, 2).unwrap_err().contains("--web and --otlp"));
+    }
 }
