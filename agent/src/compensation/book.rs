@@ -128,10 +128,12 @@ impl Book {
             target, journey, ..
         } = lineage;
         for open in self.open.values_mut() {
-            if let Standing::Payable(from) = &mut open.standing
-                && open.debt.target == *target
-                && open.debt.journey == *journey
-            {
+            if open.debt.target != *target || open.debt.journey != *journey {
+                continue;
+            }
+            // What failed while it was out makes nobody wait now; nor does a try that is going.
+            open.tries = 0;
+            if let Standing::Payable(from) = &mut open.standing {
                 *from = now.min(*from);
             }
         }

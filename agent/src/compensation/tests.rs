@@ -110,6 +110,11 @@ async fn what_a_journey_owes_is_payable_once_its_runs_are_good_again() {
     assert!(recovered.contains(&(one.target.clone(), one.journey.clone())));
     assert!(log.take_recovered().is_empty(), "told once");
     assert_eq!(log.begin_payment(|_| Some(())), Some(one.clone()));
+    assert_eq!(
+        log.lock().count_try(one.run),
+        Some(0),
+        "its wait begins anew"
+    );
     log.failed(one.run, one.since).await.unwrap();
     learn(Outcome::Pass);
     assert_eq!(log.begin_payment(|_| Some(())), None, "recovered once");
