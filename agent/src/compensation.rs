@@ -2,6 +2,7 @@
 
 mod book;
 mod given_up;
+mod recoveries;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::schedule::Lineage;
 use crate::spool::{replace_durably, sync_folder};
 use book::{Book, Standing};
 use given_up::{GIVEN_UP_MAX, GivenUp};
+use recoveries::Recoveries;
 
 /// Most debts at a time: 43 features once a minute owe 2,580 an hour, so an outage of 11.6 hours
 /// fits. One takes about 1 KiB of memory and a file of one block: 30 MiB and 120 MiB in all. Past
@@ -76,6 +78,7 @@ pub(crate) struct Debts {
     clock: Arc<dyn Clock>,
     bounds: Bounds,
     open: Mutex<Book>,
+    recoveries: Mutex<Recoveries>,
     records: Arc<GivenUp>,
     changed: Notify,
     paid: AtomicU64,
@@ -112,6 +115,7 @@ impl Debts {
             clock,
             bounds,
             open: Mutex::new(book),
+            recoveries: Mutex::default(),
             records: Arc::new(records),
             changed: Notify::new(),
             paid: AtomicU64::new(0),
@@ -140,18 +144,43 @@ impl Debts {
         }
     }
 
-    /// Learns from a run how its journey does. When one is good after others were not, all that the
-    /// journey owes is payable at once: what is left behind would trouble the runs that follow.
+    /// Learns from a run how its journey does. When it recovers, all that it owes is payable at once:
+    /// what is left behind would trouble the runs that follow.
     pub(crate) fn learn(&self, lineage: &Lineage, verdict: &Outcome) {
         let now = self.clock.monotonic();
-        if self.lock().learn(lineage, verdict, now) {
-            self.changed.notify_one();
+        if self.recoveries().learn(lineage, verdict, now) {
+            self.recovered(&lineage.target, &lineage.journey, now);
         }
+    }
+
+    /// Learns from a payment after others that failed that its journey works again.
+    pub(crate) fn learn_from_payment(&self, debt: &Debt) {
+        let now = self.clock.monotonic();
+        if self.recoveries().works(&debt.target, &debt.journey, now) {
+            self.recovered(&debt.target, &debt.journey, now);
+        }
+    }
+
+    fn recovered(&self, target: &TargetName, journey: &JourneyName, now: Monotonic) {
+        self.lock().recovered(target, journey, now);
+        self.changed.notify_one();
     }
 
     /// The journeys that recovered since this was last asked.
     pub(crate) fn take_recovered(&self) -> BTreeSet<(TargetName, JourneyName)> {
-        self.lock().take_recovered()
+        self.recoveries().take_untold()
+    }
+
+    /// How often paying failed for `run` since its journey recovered.
+    #[cfg(test)]
+    pub(crate) fn tries(&self, run: RunId) -> Option<u32> {
+        self.lock().tries(run)
+    }
+
+    fn recoveries(&self) -> MutexGuard<'_, Recoveries> {
+        self.recoveries
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// How many cleanups runs that have ended owe with this account of the target. Accounts of
@@ -170,8 +199,8 @@ impl Debts {
     }
 
     /// The debt that is to be paid now, of those that `turn` gives a turn: that of the lowest turn,
-    /// of those the one that has been payable for longest. It is being paid from here until it is
-    /// paid, put off or failed.
+    /// of those one that failed less often, then the one that is payable for longest. It is being
+    /// paid from here until it is paid, put off or failed.
     pub(crate) fn begin_payment<T: Ord>(&self, turn: impl Fn(&Debt) -> Option<T>) -> Option<Debt> {
         let now = self.clock.monotonic();
         let mut book = self.lock();

@@ -90,7 +90,9 @@ impl Payments {
             }
         };
         let now = shared.clock.monotonic();
-        self.pace.ended((&debt, lane), payment, now);
+        if self.pace.ended((&debt, lane), payment, now) {
+            shared.debts.learn_from_payment(&debt);
+        }
     }
 }
 
@@ -227,12 +229,13 @@ fn context(
 #[cfg(test)]
 mod tests {
     use bongsu_model::{
-        AccountName, ActorName, JourneyName, PoolName, Revision, RunId, TargetName, Timestamp,
-        Variant,
+        AccountName, ActorName, FailClass, JourneyName, Outcome, PoolName, Revision, RunId,
+        TargetName, Timestamp, Variant,
     };
     use bongsu_probes::CompensationLog as _;
 
     use super::*;
+    use crate::schedule::Lineage;
 
     fn debt(since: Timestamp) -> Debt {
         Debt {
@@ -293,5 +296,43 @@ mod tests {
             None,
             "not at once"
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_journey_owes_is_tried_as_soon_as_its_runs_are_good_again() {
+        let data = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::for_tests(data.path()));
+        let debt = debt(shared.clock.wall());
+        shared.debts.owe(&debt).await.unwrap();
+        shared.debts.run_ended(debt.run);
+        for _ in 0..9 {
+            shared.debts.failed(debt.run, debt.since).await.unwrap();
+        }
+        let stop = CancellationToken::new();
+        let paying = tokio::spawn(pay_debts(shared.clone(), stop.clone()));
+        let lineage = Lineage {
+            target: debt.target.clone(),
+            journey: debt.journey.clone(),
+            variant: Variant::cold(),
+        };
+        shared
+            .debts
+            .learn(&lineage, &Outcome::Fail(FailClass::Timeout));
+        shared.debts.learn(&lineage, &Outcome::Pass);
+        // The journey is in no plan, so that a try shows by its being counted; it would be due in
+        // an hour.
+        let tried = async {
+            while shared.debts.tries(debt.run) != Some(1) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(30);
+        tokio::time::timeout(patience, tried).await.unwrap();
+        assert!(
+            shared.debts.take_recovered().is_empty(),
+            "the pace was told"
+        );
+        stop.cancel();
+        paying.await.unwrap();
     }
 }

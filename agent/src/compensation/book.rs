@@ -1,11 +1,12 @@
 //! The debts that are known, by run: which may be paid, which go first, who owes how many. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use bongsu_model::{AccountName, JourneyName, Monotonic, Outcome, RunId, TargetName};
+use bongsu_model::{AccountName, JourneyName, Monotonic, RunId, TargetName};
 use bongsu_probes::Debt;
 
-use crate::schedule::Lineage;
+/// More failures of a debt than so many are not told apart: after a long outage all have many.
+const FAILURES_TOLD: u32 = 3;
 
 /// Who is to pay a debt, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,9 @@ pub(super) enum Standing {
 pub(super) struct Open {
     debt: Debt,
     standing: Standing,
-    /// Payments of this process that failed: they decide the wait.
+    /// Payments of this process that failed.
+    failures: u32,
+    /// Those of them since its journey last recovered: they decide the wait.
     tries: u32,
 }
 
@@ -33,11 +36,6 @@ pub(super) struct Book {
     open: BTreeMap<RunId, Open>,
     /// Debts of runs that have ended, by the accounts that owe.
     owed_by: BTreeMap<(TargetName, AccountName), u64>,
-    /// Those of which the last run that says something was not good; as many as plans had. Warm and
-    /// cold are told apart: while nobody can sign in, the one is good and the other is not.
-    out: BTreeSet<Lineage>,
-    /// The journeys that have recovered since it was last asked.
-    recovered: BTreeSet<(TargetName, JourneyName)>,
 }
 
 impl Book {
@@ -66,7 +64,9 @@ impl Book {
     /// being paid.
     pub(super) fn enter(&mut self, debt: Debt, standing: Standing) {
         let before = self.strike_out(debt.run);
-        let tries = before.as_ref().map_or(0, |open| open.tries);
+        let (failures, tries) = before
+            .as_ref()
+            .map_or((0, 0), |open| (open.failures, open.tries));
         let standing = match before.map(|open| open.standing) {
             Some(Standing::BeingPaid) => Standing::BeingPaid,
             Some(Standing::RunGoing | Standing::Payable(_)) | None => standing,
@@ -74,6 +74,7 @@ impl Book {
         self.put(Open {
             debt,
             standing,
+            failures,
             tries,
         });
     }
@@ -110,51 +111,36 @@ impl Book {
         self.open.get(&run).map(|open| &open.debt)
     }
 
-    /// Learns from a run how its journey does. If it is good after others were not, all that the
-    /// journey owes is payable from `now`. Says whether that is so.
-    pub(super) fn learn(&mut self, lineage: &Lineage, verdict: &Outcome, now: Monotonic) -> bool {
-        match verdict {
-            Outcome::Pass | Outcome::Slow => {}
-            Outcome::Fail(_) | Outcome::Blocked(_) => {
-                self.out.insert(lineage.clone());
-                return false;
-            }
-            Outcome::Blind(_) | Outcome::Skipped(_) => return false,
-        }
-        if !self.out.remove(lineage) {
-            return false;
-        }
-        let Lineage {
-            target, journey, ..
-        } = lineage;
+    /// The journey works again: all that it owes is payable from `now`, and a payment that fails
+    /// waits no longer for what failed before.
+    pub(super) fn recovered(&mut self, target: &TargetName, journey: &JourneyName, now: Monotonic) {
         for open in self.open.values_mut() {
             if open.debt.target != *target || open.debt.journey != *journey {
                 continue;
             }
-            // What failed while it was out makes nobody wait now; nor does a try that is going.
             open.tries = 0;
             if let Standing::Payable(from) = &mut open.standing {
                 *from = now.min(*from);
             }
         }
-        self.recovered.insert((target.clone(), journey.clone()));
-        true
     }
 
-    pub(super) fn take_recovered(&mut self) -> BTreeSet<(TargetName, JourneyName)> {
-        std::mem::take(&mut self.recovered)
+    #[cfg(test)]
+    pub(super) fn tries(&self, run: RunId) -> Option<u32> {
+        self.open.get(&run).map(|open| open.tries)
     }
 
     /// Counts a payment that failed; gives how many did before.
     pub(super) fn count_try(&mut self, run: RunId) -> Option<u32> {
         let open = self.open.get_mut(&run)?;
+        open.failures += 1;
         open.tries += 1;
         Some(open.tries - 1)
     }
 
-    /// The debt to be tried at `now`, of those that `turn` gives a turn: that of the lowest turn,
-    /// of those the one that has been payable for longest, then the oldest. One that can never be
-    /// paid holds up no other, since it waits longer after each try, and is held up by none.
+    /// The debt to be tried at `now`, of those that `turn` gives a turn: that of the lowest turn;
+    /// of those one that failed less often, since each failure lets its whole journey rest, so that
+    /// those that can never be paid hold up no other; then the one that is payable for longest.
     pub(super) fn next_payable<T: Ord>(
         &self,
         turn: impl Fn(&Debt) -> Option<T>,
@@ -165,7 +151,8 @@ impl Book {
                 return None;
             };
             let turn = (from <= now).then(|| turn(&open.debt))??;
-            Some(((turn, from, open.debt.since), &open.debt))
+            let failures = open.failures.min(FAILURES_TOLD);
+            Some(((turn, failures, from, open.debt.since), &open.debt))
         });
         let next = payable.min_by(|(one, _), (other, _)| one.cmp(other));
         next.map(|(_, debt)| debt)

@@ -1,6 +1,6 @@
 //! Debts over crashes, failures and long outages.
 
-use bongsu_model::{ActorName, FailClass, JourneyName, Revision, SkipReason, Variant};
+use bongsu_model::{ActorName, FailClass, JourneyName, Revision, Variant};
 use bongsu_probes::SystemClock;
 
 use super::*;
@@ -81,43 +81,49 @@ async fn a_debt_that_failed_lets_others_go_first() {
     log.failed(debt(1, "superapp").run, debt(1, "superapp").since)
         .await
         .unwrap();
+    let at_once = Standing::Payable(Monotonic::from_origin(Duration::ZERO));
+    log.lock().set(debt(1, "superapp").run, at_once);
     assert_eq!(log.begin_payment(|_| Some(())), Some(debt(2, "superapp")));
-    assert_eq!(log.begin_payment(|_| Some(())), None, "it waits");
 }
 
 #[tokio::test]
-async fn what_a_journey_owes_is_payable_once_its_runs_are_good_again() {
+async fn what_a_journey_owes_is_payable_once_it_recovers() {
+    let data = tempfile::tempdir().unwrap();
+    let log = debts(data.path());
+    let (one, going) = (debt(1, "superapp"), debt(2, "superapp"));
+    let lineage = Lineage {
+        target: one.target.clone(),
+        journey: one.journey.clone(),
+        variant: Variant::cold(),
+    };
+    for owed in [&one, &going] {
+        log.owe(owed).await.unwrap();
+        log.run_ended(owed.run);
+        log.failed(owed.run, owed.since).await.unwrap();
+    }
+    log.lock().set(going.run, Standing::BeingPaid);
+    log.learn(&lineage, &Outcome::Fail(FailClass::Timeout));
+    assert_eq!(log.begin_payment(|_| Some(())), None, "it is out");
+    log.learn(&lineage, &Outcome::Pass);
+    assert_eq!(log.take_recovered().len(), 1);
+    assert_eq!(log.begin_payment(|_| Some(())), Some(one.clone()));
+    for run in [one.run, going.run] {
+        assert_eq!(log.lock().count_try(run), Some(0), "its wait begins anew");
+    }
+}
+
+#[tokio::test]
+async fn a_payment_that_succeeds_after_others_failed_makes_the_rest_payable() {
     let data = tempfile::tempdir().unwrap();
     let log = debts(data.path());
     let one = debt(1, "superapp");
-    let of = |variant| Lineage {
-        target: one.target.clone(),
-        journey: one.journey.clone(),
-        variant,
-    };
-    let learn = |verdict| log.learn(&of(Variant::cold()), &verdict);
     log.owe(&one).await.unwrap();
     log.run_ended(one.run);
     log.failed(one.run, one.since).await.unwrap();
-    learn(Outcome::Pass);
-    assert_eq!(log.begin_payment(|_| Some(())), None, "nothing was out");
-    learn(Outcome::Fail(FailClass::Timeout));
-    learn(Outcome::Skipped(SkipReason::Budget));
-    log.learn(&of(Variant::warm()), &Outcome::Pass);
-    assert_eq!(log.begin_payment(|_| Some(())), None, "it is still out");
-    learn(Outcome::Slow);
-    let recovered = log.take_recovered();
-    assert!(recovered.contains(&(one.target.clone(), one.journey.clone())));
-    assert!(log.take_recovered().is_empty(), "told once");
-    assert_eq!(log.begin_payment(|_| Some(())), Some(one.clone()));
-    assert_eq!(
-        log.lock().count_try(one.run),
-        Some(0),
-        "its wait begins anew"
-    );
-    log.failed(one.run, one.since).await.unwrap();
-    learn(Outcome::Pass);
-    assert_eq!(log.begin_payment(|_| Some(())), None, "recovered once");
+    log.learn_from_payment(&debt(2, "other"));
+    assert_eq!(log.begin_payment(|_| Some(())), None, "of another target");
+    log.learn_from_payment(&debt(2, "superapp"));
+    assert_eq!(log.begin_payment(|_| Some(())), Some(one));
 }
 
 #[tokio::test]
@@ -135,6 +141,26 @@ async fn whose_turn_it_is_decides_then_what_is_payable_for_longest() {
     let turn = |one: &Debt| Some(one.since);
     assert_eq!(log.begin_payment(turn), Some(debt(1, "superapp")));
     assert_eq!(log.begin_payment(turn), Some(debt(3, "superapp")));
+}
+
+#[tokio::test]
+async fn many_that_can_never_be_paid_do_not_hold_up_a_new_one_of_their_journey() {
+    let data = tempfile::tempdir().unwrap();
+    let log = debts(data.path());
+    for n in 1..=6 {
+        let one = debt(n, "superapp");
+        log.owe(&one).await.unwrap();
+        if n < 6 {
+            for _ in 0..n {
+                log.failed(one.run, one.since).await.unwrap();
+            }
+        }
+        let from = Monotonic::from_origin(Duration::from_nanos(u64::from(n)));
+        log.lock().set(one.run, Standing::Payable(from));
+    }
+    let order: Vec<_> = std::iter::from_fn(|| log.begin_payment(|_| Some(()))).collect();
+    // From three failures on they take turns by how long they are payable.
+    assert_eq!(order, [6, 1, 2, 3, 4, 5].map(|n| debt(n, "superapp")));
 }
 
 #[tokio::test]

@@ -65,11 +65,16 @@ pub(super) async fn run(demo: Demo) -> Result<(), String> {
 /// Refuses one address for two: the second would be told that another program has it.
 fn distinct(addresses: [(&str, SocketAddr); 3]) -> Result<(), String> {
     for (n, (option, address)) in addresses.iter().enumerate() {
+        let is_same = |other: &SocketAddr| {
+            let anywhere = address.ip().is_unspecified() || other.ip().is_unspecified();
+            let on_one_host = anywhere || address.ip() == other.ip();
+            address.port() != 0 && address.port() == other.port() && on_one_host
+        };
         let mut before = addresses[..n].iter();
-        let same = before.find(|(_, other)| other == address && address.port() != 0);
-        if let Some((other, _)) = same {
+        if let Some((other, taken)) = before.find(|(_, other)| is_same(other)) {
             return Err(format!(
-                "{other} and {option} are both {address}; choose another address for one of them"
+                "{option} is {address}, which {other} takes by {taken}; choose another port for \
+                 one of them"
             ));
         }
     }
@@ -186,7 +191,13 @@ mod tests {
         assert_eq!(told(1, 2, 3), Ok(()));
         assert_eq!(told(0, 0, 0), Ok(()), "the system chooses each");
         let refused = told(8399, 8399, 3).unwrap_err();
-        assert!(refused.starts_with("--console and --web are both 127.0.0.1:8399"));
-        assert!(told(1, 2, 2).unwrap_err().contains("--web and --otlp"));
+        let text = "--web is 127.0.0.1:8399, which --console takes by 127.0.0.1:8399; choose \
+                    another port for one of them";
+        assert_eq!(refused, text);
+        assert!(told(1, 2, 2).unwrap_err().starts_with("--otlp is"));
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], 1));
+        let others = [("--web", at(2)), ("--otlp", everywhere)];
+        let refused = distinct([("--console", at(1)), others[0], others[1]]);
+        assert!(refused.unwrap_err().starts_with("--otlp is 0.0.0.0:1"));
     }
 }

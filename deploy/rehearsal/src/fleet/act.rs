@@ -4,7 +4,8 @@
 use bongsu_agent::{Agent, Link};
 use bongsu_model::AgentId;
 use bongsu_superapp::{
-    Component, Facilities, Facility, FacilityAct, Fault, FaultPoint, Standing, did_you_mean,
+    Component, Facilities, Facility, FacilityAct, Fault, FaultPoint, StandbyCopy, Standing,
+    did_you_mean,
 };
 
 use super::Fleet;
@@ -161,14 +162,26 @@ impl Fleet {
     /// if it is.
     fn shortcoming(&self, component: Component) -> String {
         let centres = self.platform().facilities();
-        match (centres.standing(component), centres.runs_in(component)) {
-            (Standing::Gone, Some(facility)) => format!("; but {facility} has no power"),
-            (Standing::StandingBy { turned_away }, Some(facility)) if turned_away > 0.0 => {
-                let percent = 100.0 * turned_away;
-                format!("; but {facility} has no room for so much and turns {percent:.0} % away")
-            }
-            _ => String::new(),
-        }
+        let Some(facility) = centres.runs_in(component) else {
+            return String::new();
+        };
+        let turned_away = match centres.standing(component) {
+            Standing::Whole => return String::new(),
+            Standing::Gone => return format!("; but {facility} has no power"),
+            Standing::StandingBy { turned_away } => turned_away,
+        };
+        let copy = match component.standby_copy() {
+            StandbyCopy::Complete => "",
+            StandbyCopy::Incomplete => "; but not all of its data stands by there",
+            StandbyCopy::Weak => "; but nothing is computed anew there",
+        };
+        let room = if turned_away > 0.0 {
+            let percent = 100.0 * turned_away;
+            format!("; but {facility} has no room for so much and turns {percent:.0} % away")
+        } else {
+            String::new()
+        };
+        format!("{copy}{room}")
     }
 
     fn status(&self) -> String {

@@ -3,7 +3,7 @@
 
 use bongsu_language::Rule;
 use bongsu_model::{DependencyStrength, FeatureId};
-use bongsu_superapp::{Component, FaultPoint, PlatformFeature};
+use bongsu_superapp::{Component, FaultPoint, PlatformFeature, StandbyCopy};
 
 use super::text::{Cell, Text, did_you_mean};
 use super::timeline::needs;
@@ -46,15 +46,17 @@ pub(super) fn features(text: &mut Text<'_>, never: &[Cell], rows: &[Row]) -> Vec
         let mut needed = needed.iter().flat_map(|(one, _)| hard(*one));
         let moved = needed.find_map(|one| Some((one, centre::breaks(rows, one)?)));
         if let Some((on, (lie, row))) = moved {
-            let (on, row) = (on.as_str(), &row.position);
-            let (what, remedy) = if lie == Lie::Broken {
-                ("is gone", "runs in a data centre that has power then")
-            } else {
-                (
-                    "is not whole",
-                    "stays at home, or moves with all its data and five others at most",
-                )
+            let (what, remedy) = match (lie, on.standby_copy()) {
+                (Lie::Broken, _) => ("is gone", "runs in a data centre that has power then"),
+                (_, StandbyCopy::Complete) => {
+                    let few = "stays at home, or moves with five others at most";
+                    ("is not whole", few)
+                }
+                (_, StandbyCopy::Incomplete | StandbyCopy::Weak) => {
+                    ("is not whole", "stays at home: dc-b never has all of it")
+                }
             };
+            let (on, row) = (on.as_str(), &row.position);
             text.wrong(
                 &cell.span,
                 Rule::InvalidValue,

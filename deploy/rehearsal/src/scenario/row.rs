@@ -189,13 +189,18 @@ fn event(
                 _ => {
                     let known = bongsu_superapp::PlatformFeature::ALL.iter();
                     let hint = did_you_mean(&on.text, known.map(|feature| feature.as_str()));
+                    let such = if centre::is_named(&on.text) {
+                        "`facility.power`, as no data centre is called"
+                    } else {
+                        "`fire`"
+                    };
                     text.wrong(
                         &on.span,
                         Rule::UnknownReference,
                         format!("`{}` is no feature", on.text),
                         format!(
                             "{hint}what is said is of a feature or of `*`; what else it is of, such \
-                             as `fire`, is named in the scenario's `beside` first"
+                             as {such}, is named in the scenario's `beside` first"
                         ),
                     );
                     None

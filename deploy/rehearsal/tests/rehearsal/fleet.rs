@@ -312,6 +312,12 @@ async fn a_centre_without_power_takes_its_features_and_what_is_failed_over_is_ba
     story
         .until("mobility.taxi.call", |f| region_states(f) == ["down"; 3])
         .await;
+    let told = story.tell("fail-over media-store").await;
+    assert!(
+        told.ends_with("not all of its data stands by there"),
+        "{told}"
+    );
+    story.tell("fail-back media-store").await;
     for line in ["fail-back relay", "mend relay"] {
         let told = story.tell(line).await;
         assert!(told.ends_with("; but dc-a has no power"), "{told}");

@@ -142,6 +142,17 @@ fn a_transfer_in_a_chat_waits_until_it_is_received_taken_back_or_too_old() {
 }
 
 #[test]
+fn what_settles_does_so_after_its_time_whatever_the_clock_on_the_wall_says() {
+    let core = core(2);
+    let one = sent(&core, order(0, pay(1, 5), Channel::Account, "a"), 0);
+    let tomorrow = Timestamp::EPOCH + Duration::from_secs(86_400);
+    core.settle_due((tomorrow, at(0).1), |_, _| false, &Counts::default());
+    assert_eq!(core.get(0, &one.id).unwrap().state, TransferState::Accepted);
+    core.settle_due((tomorrow, at(300).1), |_, _| false, &Counts::default());
+    assert_eq!(core.get(0, &one.id).unwrap().state, TransferState::Settled);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_and_moves_nothing() {
     let core = core(2);
     let max = i64::try_from(TRANSFER_MAX_WON).unwrap();

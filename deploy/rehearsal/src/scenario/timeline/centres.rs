@@ -23,14 +23,14 @@ impl Timeline<'_> {
         let acts = self.acts_until(at);
         let known = after(acts.filter(|(_, basis, _)| *basis == Basis::Fact));
         let lies = feature.needs().iter().filter_map(|(component, strength)| {
-            let by = centre::lie(&centres, *component);
-            // Whether it would lie otherwise, or elsewhere, by what is known alone.
-            let is_modelled = by != centre::lie(&known, *component)
-                || centres.runs_in(*component) != known.runs_in(*component);
-            let lie = match strength {
-                DependencyStrength::Hard => by,
-                DependencyStrength::Soft => by.min(Lie::Impaired),
+            let lie = |centres: &Facilities| match strength {
+                DependencyStrength::Hard => centre::lie(centres, *component),
+                DependencyStrength::Soft => centre::lie(centres, *component).min(Lie::Impaired),
             };
+            // Whether it would lie otherwise, or elsewhere, by what is known alone.
+            let is_modelled = lie(&centres) != lie(&known)
+                || centres.runs_in(*component) != known.runs_in(*component);
+            let lie = lie(&centres);
             (lie != Lie::Works).then_some((lie, is_modelled))
         });
         lies.collect()
