@@ -41,7 +41,9 @@ struct Places<'a> {
 impl<'a> Json<'a> {
     /// What `content` says; none if it is not JSON.
     pub(crate) fn read(content: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(content).ok()
+        // Looked at once as a whole: as bytes each of its texts would be looked at alone.
+        let content = std::str::from_utf8(content).ok()?;
+        serde_json::from_str(content).ok()
     }
 
     pub(crate) fn to_value(&self) -> Value {

@@ -54,11 +54,22 @@ impl Known {
         let Some(key) = text.first_chunk() else {
             return &[];
         };
-        let (word, bit) = place(*key);
-        if self.hashes[word] & bit == 0 {
+        if !self.has_hash_of(*key) {
             return &[];
         }
         self.forms.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a form, or as much of one as it is found by, may begin somewhere in the text: said of
+    /// a few texts in which none does, never denied of one in which one does.
+    pub(super) fn may_begin_in(&self, text: &[u8]) -> bool {
+        let mut keys = text.array_windows();
+        keys.any(|key| self.has_hash_of(*key))
+    }
+
+    fn has_hash_of(&self, key: [u8; KEY_BYTES]) -> bool {
+        let (word, bit) = place(key);
+        self.hashes[word] & bit != 0
     }
 }
 

@@ -25,6 +25,11 @@ pub(super) struct View<'a> {
     starts: Option<Vec<usize>>,
 }
 
+/// Whether anything in the text can be decoded.
+pub(super) fn may_be_encoded(text: &str) -> bool {
+    memchr3(b'%', b'+', b'\\', text.as_bytes()).is_some()
+}
+
 impl<'a> View<'a> {
     /// The text and what it may be when decoded once or twice: percent-encoded, with `+` for blanks
     /// or not, or with backslashes as in JSON.
@@ -33,8 +38,7 @@ impl<'a> View<'a> {
             bytes: Cow::Borrowed(text.as_bytes()),
             starts: None,
         }];
-        if memchr3(b'%', b'+', b'\\', text.as_bytes()).is_none() {
-            // Nothing in it can be decoded.
+        if !may_be_encoded(text) {
             return views;
         }
         let mut level = 0;
