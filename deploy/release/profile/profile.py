@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
-"""Which functions an ordinary run needs: their names, for the linker to put side by side.
+"""What an ordinary run needs of the program, asked of the program itself.
 
-usage: profile.py BONGSU ORDER
+usage: profile.py order BONGSU FILE      the functions, for the linker to put side by side
+       profile.py counts BONGSU FOLDER   how often each branch is taken, for the compiler
 
-Runs BONGSU, which must have its symbols, under callgrind against a server of its own on the
-loopback: a journey over HTTP and over HTTPS, one that fails, and an agent that ships what it
-measured. Writes one mangled name a line to ORDER, what all of them need first. Needs valgrind and
-openssl; installs nothing, and stops what it started by its own id.
+Runs BONGSU against a server of its own on the loopback: a journey over HTTP and over HTTPS, an
+agent that ships what it measured, and a journey that fails.
+
+`order` runs it under callgrind, which needs the program's symbols, and writes one mangled name a
+line, what all of them need first. `counts` runs one that was built with `-C profile-generate`,
+often, and leaves its .profraw files in the folder.
+
+Needs openssl, and valgrind for the order; installs nothing, and stops what it started by its own
+id.
 """
 
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +35,15 @@ RUN_WITHIN_S = 120
 MEASURED_WITHIN_S = 120
 END_WITHIN_S = 60
 
+# How often a journey is run to be counted: often enough for a start to be rare beside it.
+COUNTED_TIMES = 150
+
+# How many journeys the agent has then, each every two seconds.
+COUNTED_JOURNEYS = 20
+
+# Accounts of the target: as many runs at a time.
+ACCOUNTS = 8
+
 # Fewer functions than this are no run of a journey: it takes some 1,500.
 FUNCTIONS_MIN = 500
 
@@ -40,8 +54,9 @@ ca = "{ca}"
 hosts = ["127.0.0.1"]
 allow_private = true
 [pool.users]
-accounts = [{{ name = "user-1", login = "user-1", password = {{ file = "secret" }} }}]
+accounts = [{accounts}]
 """
+ACCOUNT = '{{ name = "user-{n}", login = "user-{n}", password = {{ file = "secret" }} }}'
 
 CATALOGUE = """format = 1
 [[service]]
@@ -65,7 +80,7 @@ region = "release"
 network = "loopback"
 data = "data"
 [plan]
-journeys = ["journey.toml"]
+journeys = ["plan"]
 catalogue = "catalogue.toml"
 targets = ["http.toml", "https.toml"]
 [[collector]]
@@ -84,20 +99,27 @@ class Broken(Exception):
     """Why there is no profile."""
 
 
-class Profiled:
-    """Commands of one program under callgrind, in one folder."""
+class Runs:
+    """Commands of one program, in one folder."""
 
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
 
+    def _before(self, name):
+        """The words that stand before the program, and what its environment has beside ours."""
+        raise NotImplementedError
+
+    def _after(self, name):
+        """A command has ended as it should."""
+
     @contextlib.contextmanager
     def _started(self, name, words):
         """The process of a command, which does not outlive the block."""
+        before, beside = self._before(name)
         said = open(os.path.join(self.folder, f"{name}.log"), "wb")
-        command = ["valgrind", "--tool=callgrind", "--demangle=no", "--compress-strings=no",
-                   f"--callgrind-out-file={name}.out", self.program, *words]
         with said:
-            child = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL,
+            child = subprocess.Popen([*before, self.program, *words], cwd=self.folder,
+                                     env={**os.environ, **beside}, stdin=subprocess.DEVNULL,
                                      stdout=said, stderr=said)
         try:
             yield child
@@ -108,30 +130,20 @@ class Profiled:
                 child.kill()
                 child.wait()
 
-    def _names(self, name):
-        """The functions that were entered, by the names that the linker knows."""
-        entered = re.compile(r"c?fn=(\S+?)(?:'\d+)?$")
-        with open(os.path.join(self.folder, f"{name}.out")) as lines:
-            found = {match[1] for match in map(entered.match, lines) if match}
-        found = {one for one in found if not one.startswith(("0x", "???", "("))}
-        if len(found) < FUNCTIONS_MIN:
-            raise Broken(f"{name}: {len(found)} functions only: has the program its symbols?")
-        return found
-
     def _broken(self, name, what):
         with open(os.path.join(self.folder, f"{name}.log"), errors="replace") as said:
             return Broken(f"{name}: {what}:\n{said.read()[-4000:]}")
 
     def run(self, name, words, expected):
-        """The functions of a command that ends with the expected code."""
+        """A command that ends with the expected code."""
         with self._started(name, words) as child:
             code = child.wait(RUN_WITHIN_S)
         if code != expected:
             raise self._broken(name, f"ended with {code}, not {expected}")
-        return self._names(name)
+        self._after(name)
 
     def serve(self, name, words, has_done):
-        """The functions of a command that is stopped once it has done its work."""
+        """A command that is stopped once it has done its work."""
         with self._started(name, words) as child:
             deadline = time.monotonic() + MEASURED_WITHIN_S
             while not has_done():
@@ -142,20 +154,74 @@ class Profiled:
             code = child.wait(END_WITHIN_S)
         if code != 0:
             raise self._broken(name, f"ended with {code}")
-        return self._names(name)
+        self._after(name)
 
 
-def prepare(folder, shop):
-    """The files of the runs."""
+class Named(Runs):
+    """Under callgrind, which tells the functions that were entered."""
+
+    def __init__(self, program, folder):
+        super().__init__(program, folder)
+        self.found = []
+
+    def _before(self, name):
+        return ["valgrind", "--tool=callgrind", "--demangle=no", "--compress-strings=no",
+                f"--callgrind-out-file={name}.out"], {}
+
+    def _after(self, name):
+        entered = re.compile(r"c?fn=(\S+?)(?:'\d+)?$")
+        with open(os.path.join(self.folder, f"{name}.out")) as lines:
+            found = {match[1] for match in map(entered.match, lines) if match}
+        found = {one for one in found if not one.startswith(("0x", "???", "("))}
+        if len(found) < FUNCTIONS_MIN:
+            raise Broken(f"{name}: {len(found)} functions only: has the program its symbols?")
+        self.found.append(found)
+
+    def in_order(self):
+        """By the names that the linker knows: what more of the commands need, and what the first of
+        them needs, stands together."""
+        def place(name):
+            users = [name in names for names in self.found]
+            return [-sum(users), [not used for used in users], name]
+        return sorted(set().union(*self.found), key=place)
+
+
+class Counted(Runs):
+    """As they are: the program itself counts, and adds it up in files of a folder."""
+
+    def __init__(self, program, folder, counts):
+        super().__init__(program, folder)
+        self.counts = os.path.abspath(counts)
+
+    def _before(self, name):
+        return [], {"LLVM_PROFILE_FILE": os.path.join(self.counts, "%m.profraw")}
+
+    def _after(self, name):
+        if not any(file.endswith(".profraw") for file in os.listdir(self.counts)):
+            raise Broken(f"{name}: nothing was counted: is the program one that counts?")
+
+
+def prepare(folder, shop, often):
+    """The files of the runs; `often` for an agent that has much to do. Where it listens."""
     def write(name, text):
         with open(os.path.join(folder, name), "w") as out:
             out.write(text)
+    accounts = ", ".join(ACCOUNT.format(n=n) for n in range(ACCOUNTS))
     for scheme in ("http", "https"):
-        text = TARGET.format(base=getattr(shop, scheme), ca=shop.ca)
+        text = TARGET.format(base=getattr(shop, scheme), ca=shop.ca, accounts=accounts)
         write(f"{scheme}.toml", text.replace('target = "release"', f'target = "{scheme}"'))
-    shutil.copy(os.path.join(HERE, "journey.toml"), folder)
-    with open(os.path.join(HERE, "journey.toml")) as journey:
-        write("failing.toml", journey.read().replace('count = 20', 'count = 21'))
+    with open(os.path.join(HERE, "journey.toml")) as file:
+        journey = file.read()
+    write("journey.toml", journey)
+    write("failing.toml", journey.replace("count = 20", "count = 21"))
+    os.mkdir(os.path.join(folder, "plan"))
+    if often:
+        for usual, hurried in (('every = "10s"', 'every = "2s"'),
+                               ('\ntimeout = "8s"', '\ntimeout = "1500ms"'),
+                               ('cleanup_timeout = "1s"', 'cleanup_timeout = "400ms"')):
+            journey = journey.replace(usual, hurried)
+    for n in range(COUNTED_JOURNEYS if often else 1):
+        write(f"plan/{n}.toml", journey.replace('journey = "order"', f'journey = "order-{n}"'))
     write("secret", "release-secret-0123")
     write("catalogue.toml", CATALOGUE)
     host, port = shop.http.removeprefix("http://").split(":")
@@ -165,8 +231,8 @@ def prepare(folder, shop):
     return listen
 
 
-def has_shipped(listen):
-    """Whether the agent has passed runs and was told that they arrived."""
+def has_shipped(listen, least):
+    """Whether the agent has passed so many runs and was told that as many arrived."""
     # The loopback is reached through no proxy, whatever the environment says.
     straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     def look():
@@ -177,43 +243,46 @@ def has_shipped(listen):
             return False
         def some(name, label=""):
             of_it = (line for line in lines if line.startswith(name) and label in line)
-            return sum(float(line.rsplit(" ", 1)[1]) for line in of_it) >= 2
+            return sum(float(line.rsplit(" ", 1)[1]) for line in of_it) >= least
         return some("bongsu_agent_runs_total", 'verdict="pass"') and some(
             "bongsu_agent_shipped_total")
     return look
 
 
+def perform(runs, listen, times):
+    """The ordinary runs: each `times` over, or as often as gives all of them their share."""
+    def run(name, scheme, file, repeat, expected=0):
+        words = ["run", "--target", f"{scheme}.toml", file, "--repeat", str(repeat)]
+        runs.run(name, words, expected)
+    run("http", "http", "journey.toml", 2 * times)
+    run("https", "https", "journey.toml", max(1, times // 4))
+    runs.serve("agent", ["agent", "--config", "agent.toml"], has_shipped(listen, 2 * times))
+    run("failing", "http", "failing.toml", max(1, times // 10), 1)
+
+
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4 or sys.argv[1] not in ("order", "counts"):
         sys.exit(__doc__)
-    program, order = sys.argv[1:]
+    what, program, into = sys.argv[1:]
     # So that whoever stops it leaves nothing behind either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("no profile: it was stopped"))
     with tempfile.TemporaryDirectory(prefix="bongsu-profile-") as folder:
         shop = None
         try:
             shop = Shop(folder)
-            listen = prepare(folder, shop)
-            profiled = Profiled(program, folder)
-            run = lambda scheme, file: ["run", "--target", f"{scheme}.toml", file]  # noqa: E731
-            found = [
-                profiled.run("http", [*run("http", "journey.toml"), "--repeat", "2"], 0),
-                profiled.run("https", run("https", "journey.toml"), 0),
-                profiled.serve("agent", ["agent", "--config", "agent.toml"], has_shipped(listen)),
-                profiled.run("failing", run("http", "failing.toml"), 1),
-            ]
+            listen = prepare(folder, shop, what == "counts")
+            if what == "order":
+                named = Named(program, folder)
+                perform(named, listen, 1)
+                with open(into, "w") as out:
+                    out.writelines(f"{name}\n" for name in named.in_order())
+            else:
+                perform(Counted(program, folder, into), listen, COUNTED_TIMES)
         except (Broken, NoCertificate) as reason:
             sys.exit(f"no profile: {reason}")
         finally:
             if shop is not None:
                 shop.stop()
-    # What more of them need, and what the first of them needs, stands together.
-    def place(name):
-        users = [name in names for names in found]
-        return [-sum(users), [not used for used in users], name]
-    names = sorted(set().union(*found), key=place)
-    with open(order, "w") as out:
-        out.writelines(f"{name}\n" for name in names)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ class Request(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 30
+    # Head and body are written one after the other.
+    disable_nagle_algorithm = True
 
     def _answer(self, status, text="", headers=()):
         body = text.encode()
