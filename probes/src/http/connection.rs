@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 
 use bongsu_model::{FailClass, Monotonic};
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 
 use crate::dial::{Dialled, Meter, Metered, Protocol, Security};
 use crate::failure::{Fault, broken};
@@ -193,14 +194,15 @@ impl Connection {
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
         self.meter.look();
-        self.poll_once().await;
+        self.poll_once();
         if !self.meter.was_quiet() {
             // Something came in, or nobody has looked, as an idle connection of HTTP/2 does not. It
-            // is for the connection to see, which the runtime must tell it of. The runtime looks at its sockets once nobody has anything to do, and for what this task was woken
+            // is for the connection to see, which the runtime must tell it of. The runtime looks at
+            // its sockets once nobody has anything to do, and for what this task was woken
             // meanwhile, as by the end of the last answer, it would go on at once: hence twice.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            self.poll_once().await;
+            self.poll_once();
         }
         match &self.halves {
             Halves::Http1 { sender, driver } => driver.is_some() && sender.is_ready(),
@@ -209,12 +211,8 @@ impl Connection {
     }
 
     /// One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
-    async fn poll_once(&mut self) {
-        poll_fn(|cx| {
-            self.halves.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
+    fn poll_once(&mut self) {
+        self.halves.poll(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Whether its exchange has left nothing behind that would run into the next one.
@@ -301,11 +299,17 @@ impl Halves {
 }
 
 /// Polls `future` and, beside it, the connection that it depends on.
+///
+/// Only the connection brings the future on, and only while it is polled here; so the future need
+/// not wake anybody, which would have all of the task polled once more for nothing. It must not
+/// be held back by the runtime either, whose word that it may go on would be lost.
 async fn driven<T>(halves: &mut Halves, future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(unconstrained(future));
     poll_fn(|cx| {
         halves.poll(cx);
-        future.as_mut().poll(cx)
+        future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
     })
     .await
 }

@@ -63,7 +63,7 @@ impl Known {
     /// Whether a form, or as much of one as it is found by, may begin somewhere in the text: said of
     /// a few texts in which none does, never denied of one in which one does.
     pub(super) fn may_begin_in(&self, text: &[u8]) -> bool {
-        let mut keys = text.array_windows();
+        let mut keys = text.windows(KEY_BYTES).filter_map(<[u8]>::first_chunk);
         keys.any(|key| self.has_hash_of(*key))
     }
 
