@@ -162,9 +162,8 @@ def runners(bench):
 
 
 def row_4(bench):
-    """Six requests on one connection; the start is not counted. Runner and server share a core, as
-    when the goal was set; beside it with a core each, where each request pays for waking the other
-    core, and each answer too."""
+    """Six requests on one connection; the start is not counted. Once with runner and server on one
+    core, once with a core each, where each request pays for waking the other core."""
     times = 200 if bench.programs.quick else 1000
     own = Journeys(bench.programs, bench.work, bench.target)
     settings = (("on one core", lambda: on_one_core(bench.target.process)),
