@@ -163,11 +163,11 @@ def runners(bench):
 
 def row_4(bench):
     """Six requests on one connection; the start is not counted. Once with runner and server on one
-    core, once with a core each, where each request pays for waking the other core."""
+    core, once on all, where a request may pay for waking another core."""
     times = 200 if bench.programs.quick else 1000
     own = Journeys(bench.programs, bench.work, bench.target)
     settings = (("on one core", lambda: on_one_core(bench.target.process)),
-                ("a core each", contextlib.nullcontext))
+                ("on all cores", contextlib.nullcontext))
     figures = {(peer.name, name): [] for peer in runners(bench) for name, _ in settings}
     for _ in range(bench.pairs):
         for peer in runners(bench):

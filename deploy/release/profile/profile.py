@@ -30,7 +30,7 @@ from shop import NoCertificate, Shop  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# Longest wait for one profiled run, for the agent's first results, and for its end, in seconds.
+# Longest wait for one profiled run, for the agent's results, and for its end, in seconds.
 RUN_WITHIN_S = 120
 MEASURED_WITHIN_S = 120
 END_WITHIN_S = 60
@@ -194,11 +194,17 @@ class Counted(Runs):
         self.counts = os.path.abspath(counts)
 
     def _before(self, name):
+        self.so_far = self._written()
         return [], {"LLVM_PROFILE_FILE": os.path.join(self.counts, "%m.profraw")}
 
     def _after(self, name):
-        if not any(file.endswith(".profraw") for file in os.listdir(self.counts)):
+        if self._written() == self.so_far:
             raise Broken(f"{name}: nothing was counted: is the program one that counts?")
+
+    def _written(self):
+        """When something was last counted."""
+        with os.scandir(self.counts) as files:
+            return max((file.stat().st_mtime_ns for file in files), default=None)
 
 
 def prepare(folder, shop, often):
@@ -219,6 +225,8 @@ def prepare(folder, shop, often):
         for usual, hurried in (('every = "10s"', 'every = "2s"'),
                                ('\ntimeout = "8s"', '\ntimeout = "1500ms"'),
                                ('cleanup_timeout = "1s"', 'cleanup_timeout = "400ms"')):
+            if usual not in journey:
+                raise Broken(f"journey.toml has no {usual.strip()}")
             journey = journey.replace(usual, hurried)
     for n in range(COUNTED_JOURNEYS if often else 1):
         write(f"plan/{n}.toml", journey.replace('journey = "order"', f'journey = "order-{n}"'))

@@ -141,12 +141,9 @@ impl Redactor {
     /// Whether a look at every byte shows that nothing is to be taken out: nothing in the text is
     /// encoded, and no form begins anywhere in it. Nearly every text of a report is so.
     fn is_evidently_clean(&self, text: &str) -> bool {
-        if self.overflow == Overflow::Happened {
-            return false;
-        }
-        let may_hold_one =
-            || view::may_be_encoded(text) || self.forms.may_begin_in(text.as_bytes());
-        self.forms.count() == 0 || !may_hold_one()
+        self.overflow == Overflow::Never
+            && (self.forms.count() == 0
+                || !(view::may_be_encoded(text) || self.forms.may_begin_in(text.as_bytes())))
     }
 }
 

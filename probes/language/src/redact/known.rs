@@ -54,22 +54,17 @@ impl Known {
         let Some(key) = text.first_chunk() else {
             return &[];
         };
-        if !self.has_hash_of(*key) {
+        let (word, bit) = place(*key);
+        if self.hashes[word] & bit == 0 {
             return &[];
         }
         self.forms.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a form, or as much of one as it is found by, may begin somewhere in the text: said of
-    /// a few texts in which none does, never denied of one in which one does.
+    /// Whether as much of a form as it is found by stands anywhere in the text.
     pub(super) fn may_begin_in(&self, text: &[u8]) -> bool {
-        let mut keys = text.windows(KEY_BYTES).filter_map(<[u8]>::first_chunk);
-        keys.any(|key| self.has_hash_of(*key))
-    }
-
-    fn has_hash_of(&self, key: [u8; KEY_BYTES]) -> bool {
-        let (word, bit) = place(key);
-        self.hashes[word] & bit != 0
+        let mut keys = text.windows(KEY_BYTES);
+        keys.any(|key| !self.beginning_as(key).is_empty())
     }
 }
 
