@@ -2,6 +2,7 @@
 
 mod arguments;
 mod crew;
+mod event;
 mod exit;
 mod lease;
 mod line;

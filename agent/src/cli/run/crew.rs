@@ -1,18 +1,17 @@
 //! Performs the runs: some at the same time, told in order.
 
 use std::io;
-use std::time::Duration;
 
 use bongsu_agent::direct::Room;
 use bongsu_language::Redactor;
 use bongsu_model::{RunReport, StepOutcome};
 use bongsu_probes::Account;
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::MissedTickBehavior;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::arguments::RunArguments;
+use super::event::{Event, Source, sources};
 use super::exit::{ends_all, exit_of};
 use super::lease::Leases;
 use super::line::Line;
@@ -24,11 +23,6 @@ use crate::cli::Exit;
 /// Most results that can come at once: those that waited for an older one, and those of the runs
 /// that are under way.
 const BURST_MAX: usize = 512;
-
-/// How often the runtime looks up while runs are under way. A timer that is due before all others
-/// makes the runtime rouse itself through the kernel; where this one is due first, the deadlines of
-/// steps, which are mostly seconds away, do not.
-const BEAT: Duration = Duration::from_millis(500);
 
 /// How a run ended, and which.
 #[derive(Debug)]
@@ -78,21 +72,23 @@ impl Crew<'_> {
         leases: &mut Leases,
         teller: &mut Teller<'_>,
     ) -> io::Result<u64> {
-        let mut signals = Signals::new()?;
         let mut line = Line::new(self.total());
-        let mut going = FuturesUnordered::new();
         let mut progress = Progress::new(self.stage.clock.as_ref(), self.total());
-        let mut beat = tokio::time::interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // All in one, and each looked at only once it was woken: runs make progress thousands of
+        // times a second, and beside them next to nothing happens.
+        let mut awaited = FuturesUnordered::new();
+        awaited.extend(sources(progress.ticks())?.into_iter().map(next_of));
+        let mut going = 0;
         let mut is_over = false;
         loop {
-            while !is_over && going.len() < usize::from(self.arguments.jobs) && self.has_room() {
+            while !is_over && going < usize::from(self.arguments.jobs) && self.has_room() {
                 match line.start(|nth| self.begin(nth, leases)) {
                     Some(Begun::With(nth, accounts)) => {
                         let piece = self.piece(nth);
                         let title = || teller.title(piece, nth);
                         let place = progress.begins(nth, title, &piece.journey, &accounts);
-                        going.push(self.run(nth, accounts, place));
+                        awaited.push(self.run(nth, accounts, place).boxed());
+                        going += 1;
                     }
                     Some(Begun::HeldBack(nth)) => {
                         is_over |= self.arguments.fail_fast;
@@ -108,24 +104,33 @@ impl Crew<'_> {
             }
             progress.draw_again();
             let must_wait = !is_over && !self.has_room();
-            if going.is_empty() && !must_wait {
+            if going == 0 && !must_wait {
                 break;
             }
-            tokio::select! {
-                () = self.room(), if must_wait => {}
-                Some((ended, accounts)) = going.next() => {
+            let happened = tokio::select! {
+                () = self.room(), if must_wait => continue,
+                Some(happened) = awaited.next() => happened,
+            };
+            match happened {
+                Happened::Ended(ended, accounts) => {
+                    going -= 1;
                     leases.give_back(&self.piece(ended.nth).journey, accounts);
                     let exit = ended.exit(self.arguments);
                     is_over |= self.arguments.fail_fast && ends_all(exit);
                     progress.ends(ended.nth, exit != Exit::Good);
                     line.end(ended.nth, ended);
                 }
-                () = signals.next() => {
-                    self.interrupt(&mut progress);
-                    is_over = true;
+                Happened::Beside(event, source) => {
+                    match event {
+                        Event::Interrupted => {
+                            self.interrupt(&mut progress);
+                            is_over = true;
+                        }
+                        Event::Draw => progress.draw(),
+                        Event::Beat => {}
+                    }
+                    awaited.push(next_of(source));
                 }
-                () = progress.tick() => progress.draw(),
-                _ = beat.tick() => {}
             }
         }
         drop(progress);
@@ -162,7 +167,7 @@ impl Crew<'_> {
             .map(|accounts| Begun::With(nth, accounts))
     }
 
-    async fn run(&self, nth: u64, accounts: Vec<Account>, place: Place) -> (Ended, Vec<Account>) {
+    async fn run(&self, nth: u64, accounts: Vec<Account>, place: Place) -> Happened {
         let piece = self.piece(nth);
         let (report, accounts) = self.stage.run(piece, accounts, nth, &place).await;
         let shows_files = is_drawn(&report) || !self.arguments.reports.is_empty();
@@ -171,7 +176,7 @@ impl Crew<'_> {
             report: Box::new(report),
             redactor,
         };
-        (Ended { nth, end }, accounts)
+        Happened::Ended(Ended { nth, end }, accounts)
     }
 
     /// What is under way cleans up and ends; a second signal ends the process at once.
@@ -183,6 +188,18 @@ impl Crew<'_> {
         self.stage.cancel.cancel();
         progress.interrupted();
     }
+}
+
+/// What is waited for has come.
+enum Happened {
+    /// A run is over; its accounts come back.
+    Ended(Ended, Vec<Account>),
+    /// Something else, from a source that has more.
+    Beside(Event, Source),
+}
+
+fn next_of<'a>(mut source: Source) -> BoxFuture<'a, Happened> {
+    async move { Happened::Beside(source.next().await, source) }.boxed()
 }
 
 enum Begun {
@@ -221,25 +238,4 @@ pub(super) fn redactor_of<'a>(accounts: impl IntoIterator<Item = &'a Account>) -
         redactor.learn(secret);
     }
     redactor
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -4,8 +4,6 @@
 mod frame;
 mod screen;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,7 +11,7 @@ use std::time::Duration;
 use bongsu_language::{Journey, Redactor, Step};
 use bongsu_model::{Clock, Monotonic};
 use bongsu_probes::{Account, StepWatch};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Interval, interval};
 
 use super::crew::redactor_of;
 use frame::{Frame, Row};
@@ -46,7 +44,7 @@ impl StepWatch for Place {
 
 /// What is under way. Nothing is drawn, and next to nothing done, where nobody looks.
 pub(super) struct Progress<'a> {
-    looked_at: Option<LookedAt>,
+    screen: Option<Screen>,
     clock: &'a dyn Clock,
     began: Monotonic,
     total: u64,
@@ -54,12 +52,6 @@ pub(super) struct Progress<'a> {
     failed: u64,
     is_interrupted: bool,
     going: Vec<Going<'a>>,
-}
-
-struct LookedAt {
-    screen: Screen,
-    /// Until it is drawn again.
-    pause: Pin<Box<Sleep>>,
 }
 
 /// A run that is under way.
@@ -78,12 +70,8 @@ struct Going<'a> {
 impl<'a> Progress<'a> {
     /// Of `total` runs.
     pub(super) fn new(clock: &'a dyn Clock, total: u64) -> Self {
-        let looked_at = Screen::of_a_person().map(|screen| LookedAt {
-            screen,
-            pause: Box::pin(sleep(FIRST_AFTER)),
-        });
         Self {
-            looked_at,
+            screen: Screen::of_a_person(),
             clock,
             began: clock.monotonic(),
             total,
@@ -103,7 +91,7 @@ impl<'a> Progress<'a> {
         accounts: &[Account],
     ) -> Place {
         let place = Place::default();
-        if self.looked_at.is_some() {
+        if self.screen.is_some() {
             let redactor = redactor_of(accounts);
             self.going.push(Going {
                 nth,
@@ -132,27 +120,22 @@ impl<'a> Progress<'a> {
         self.draw();
     }
 
-    /// Ends when it is time to [`draw`](Self::draw); never where nobody looks.
-    pub(super) fn tick(&mut self) -> impl Future<Output = ()> + use<'_, 'a> {
-        let looked_at = self.looked_at.as_mut();
-        async {
-            match looked_at {
-                Some(looked_at) => {
-                    looked_at.pause.as_mut().await;
-                    looked_at.pause.set(sleep(EVERY));
-                }
-                None => std::future::pending().await,
-            }
-        }
+    /// When it is time to [`draw`](Self::draw); never where nobody looks.
+    pub(super) fn ticks(&self) -> Option<Interval> {
+        self.screen.as_ref().map(|_| {
+            let mut ticks = interval(EVERY);
+            ticks.reset_after(FIRST_AFTER);
+            ticks
+        })
     }
 
     /// Draws what is under way.
     pub(super) fn draw(&mut self) {
-        let Some(looked_at) = &mut self.looked_at else {
+        let Some(screen) = &mut self.screen else {
             return;
         };
         let now = self.clock.monotonic();
-        let size = looked_at.screen.size();
+        let size = screen.size();
         let rows = frame::rows_max(size);
         let shown = self.going.iter_mut().take(rows);
         let frame = Frame {
@@ -164,22 +147,21 @@ impl<'a> Progress<'a> {
             took: now.since(self.began),
             is_interrupted: self.is_interrupted,
         };
-        let lines = frame.lines(size.columns, looked_at.screen.colour());
-        looked_at.screen.show(&lines);
+        let lines = frame.lines(size.columns, screen.colour());
+        screen.show(&lines);
     }
 
     /// Draws again what [`clear`](Self::clear) took away.
     pub(super) fn draw_again(&mut self) {
-        let looked_at = self.looked_at.as_ref();
-        if looked_at.is_some_and(|one| one.screen.is_cleared()) {
+        if self.screen.as_ref().is_some_and(Screen::is_cleared) {
             self.draw();
         }
     }
 
     /// Takes the drawing away: something else is going to be printed.
     pub(super) fn clear(&mut self) {
-        if let Some(looked_at) = &mut self.looked_at {
-            looked_at.screen.clear();
+        if let Some(screen) = &mut self.screen {
+            screen.clear();
         }
     }
 }
