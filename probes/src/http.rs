@@ -6,6 +6,7 @@
 //! new connection, which its phases dns, connect and tls tell; a request that may have been seen is
 //! never sent again, whatever its method: it fails.
 
+mod bell;
 mod body;
 mod connection;
 mod cookies;

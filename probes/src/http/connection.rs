@@ -16,6 +16,7 @@ use tokio::task::coop::unconstrained;
 use crate::dial::{Dialled, Meter, Metered, Protocol, Security};
 use crate::failure::{Fault, broken};
 
+use super::bell::Bell;
 use super::body::Reader;
 use super::crew::Crew;
 use super::malformed;
@@ -44,6 +45,7 @@ pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct Connection {
     halves: Halves,
     meter: Meter,
+    bell: Bell,
 }
 
 type Driver = Pin<Box<http1::Connection<TokioIo<Metered>, Payload>>>;
@@ -121,7 +123,11 @@ pub(super) async fn open(dialled: Dialled) -> Result<Connection, Fault> {
             }
         }
     };
-    Ok(Connection { halves, meter })
+    Ok(Connection {
+        halves,
+        meter,
+        bell: Bell::new(),
+    })
 }
 
 impl Connection {
@@ -144,7 +150,7 @@ impl Connection {
                 Either::Right(sender.try_send_request(message))
             }
         };
-        let answered = driven(&mut self.halves, answering).await;
+        let answered = driven(&self.bell, &mut self.halves, answering).await;
         let head = answered.map_err(|error| self.unanswered(&error))?;
         if head.headers().len() > ANSWER_HEADERS_MAX {
             return Err(Unanswered {
@@ -171,14 +177,18 @@ impl Connection {
         reader: &mut Reader,
     ) -> Result<Option<http::HeaderMap>, Fault> {
         let mut trailers = None;
-        while let Some(frame) = driven(&mut self.halves, incoming.frame()).await {
+        let is_multiplexed = matches!(self.halves, Halves::Http2 { .. });
+        // Over HTTP/1.1 it is known to be whole once the last of its bytes is there.
+        while (is_multiplexed || !incoming.is_end_stream())
+            && let Some(frame) = driven(&self.bell, &mut self.halves, incoming.frame()).await
+        {
             let frame = frame.map_err(|error| self.fault(&error, Stage::Body))?;
             match frame.into_data() {
                 Ok(bytes) => reader.take(&bytes).await?,
                 Err(frame) => trailers = frame.into_trailers().ok(),
             }
         }
-        if matches!(self.halves, Halves::Http2 { .. }) && is_cut_short(&incoming) {
+        if is_multiplexed && is_cut_short(&incoming) {
             return Err(Fault::platform(FailClass::Send, "rst_stream no_error"));
         }
         reader.finish().await?;
@@ -301,15 +311,17 @@ impl Halves {
 /// Polls `future` and, beside it, the connection that it depends on.
 ///
 /// Only the connection brings the future on, and only while it is polled here; so the future need
-/// not wake anybody, which would have all of the task polled once more for nothing. It must not
-/// be held back by the runtime either, whose word that it may go on would be lost.
-async fn driven<T>(halves: &mut Halves, future: impl Future<Output = T>) -> T {
+/// not wake anybody. It must not be held back by the runtime either, whose word that it may go on
+/// would be lost.
+async fn driven<T>(bell: &Bell, halves: &mut Halves, future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(unconstrained(future));
     poll_fn(|cx| {
-        halves.poll(cx);
-        future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
+        bell.poll(cx, |cx| {
+            halves.poll(cx);
+            future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+        })
     })
     .await
 }
