@@ -103,18 +103,21 @@ impl Endpoint {
         let authority = url
             .authority()
             .ok_or_else(|| Fault::internal("the URL has no host"))?;
-        if authority.as_str().contains('@') {
+        let authority = authority.as_str();
+        if authority.contains('@') {
             return Err(Fault::internal("a URL may not carry a user or password"));
         }
-        // A port that is no number of 16 bits must not become the scheme's own port.
-        let port = match (authority.port_u16(), authority.as_str().rsplit_once(':')) {
-            (Some(port), _) => port,
-            (None, Some((_, text))) if !text.ends_with(']') => {
-                return Err(Fault::internal("the URL's port cannot be used"));
+        let (host, port) = match authority.rsplit_once(':') {
+            // A port that is no number of 16 bits must not become the scheme's own port.
+            Some((host, port)) if !port.ends_with(']') => {
+                let port = port.parse();
+                (
+                    host,
+                    port.map_err(|_| Fault::internal("the URL's port cannot be used"))?,
+                )
             }
-            (None, _) => default_port,
+            Some(_) | None => (authority, default_port),
         };
-        let host = authority.host();
         let host = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))

@@ -48,10 +48,7 @@ pub fn certificates(bytes: &[u8]) {
 /// Any lines as the cookies that a server sets: what goes back is one proper header.
 pub fn cookies(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<_> = text
-        .split('\n')
-        .map(|line| ("set-cookie".to_owned(), line.to_owned()))
-        .collect();
+    let lines = text.split('\n').map(|line| ("set-cookie", line)).collect();
     let url = http::Uri::from_static("https://api.a.test/x/y");
     let mut jar = CookieJar::default();
     jar.store(&url, &lines, Timestamp::EPOCH);

@@ -6,7 +6,7 @@
 
 mod reflection;
 
-use bongsu_language::GrpcStatus;
+use bongsu_language::{GrpcStatus, HeaderLines};
 use bongsu_model::FailClass;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use percent_encoding::percent_decode_str;
@@ -107,10 +107,10 @@ fn read(answer: &mut Answer) -> Result<End, Fault> {
         return Err(Fault::platform(FailClass::Status, status));
     }
     let value = |name: &str| {
-        let lines = answer.trailers.iter().chain(&answer.headers);
+        let lines = answer.trailers.iter().chain(answer.headers.iter());
         lines
-            .filter(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+            .filter(|(known, _)| *known == name)
+            .map(|(_, value)| value)
             .next()
     };
     if !value("content-type").is_some_and(|kind| kind.starts_with("application/grpc")) {
@@ -130,9 +130,16 @@ fn read(answer: &mut Answer) -> Result<End, Fault> {
 /// Says what the server said about the status in plain text: each server encodes other characters
 /// of it, in which a secret would be known to nobody.
 fn decode_message(answer: &mut Answer) {
-    let lines = answer.headers.iter_mut().chain(&mut answer.trailers);
-    for (_, value) in lines.filter(|(name, _)| name == "grpc-message") {
-        *value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+    for lines in [&mut answer.headers, &mut answer.trailers] {
+        let mut decoded = HeaderLines::new();
+        for (name, value) in lines.iter() {
+            if name == "grpc-message" {
+                decoded.push(name, &percent_decode_str(value).decode_utf8_lossy());
+            } else {
+                decoded.push(name, value);
+            }
+        }
+        *lines = decoded;
     }
 }
 
@@ -174,15 +181,13 @@ mod tests {
     use super::*;
 
     fn answer(trailers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Answer {
             status: 200,
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/grpc+proto".to_owned(),
-            )],
+            headers: [("content-type", "application/grpc+proto")]
+                .into_iter()
+                .collect(),
             body: body.to_vec(),
-            trailers: trailers.iter().map(own).collect(),
+            trailers: trailers.iter().copied().collect(),
         }
     }
 
@@ -196,9 +201,7 @@ mod tests {
         assert_eq!(end.status.name(), "NOT_FOUND");
         assert_eq!(end.message, "no user 없");
         let mut only_head = answer(&[], b"");
-        only_head
-            .headers
-            .push(("grpc-status".to_owned(), "0".to_owned()));
+        only_head.headers.push("grpc-status", "0");
         assert_eq!(read(&mut only_head).unwrap().status, GrpcStatus::OK);
         let unheard = read(&mut answer(&[("grpc-status", "77")], b"")).unwrap();
         assert_eq!(unheard.status, GrpcStatus::UNKNOWN);
@@ -221,7 +224,7 @@ mod tests {
         let compressed = read(&mut answer(&ok, b"\x01\0\0\0\0")).unwrap_err();
         assert_eq!(compressed.detail(), "encoding");
         let mut page = answer(&ok, b"");
-        page.headers[0].1 = "text/html".to_owned();
+        page.headers = [("content-type", "text/html")].into_iter().collect();
         assert_eq!(read(&mut page), Err(malformed()));
         page.status = 503;
         assert_eq!(read(&mut page).unwrap_err().detail(), "503");

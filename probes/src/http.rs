@@ -17,9 +17,10 @@ mod multiplexed;
 #[cfg(any(test, fuzzing))]
 pub(crate) use body::read_body;
 
-use bongsu_language::IpVersion;
+use bongsu_language::{HeaderLines, IpVersion};
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, HeaderValue};
 
 use crate::clock::Deadline;
@@ -31,13 +32,16 @@ use connection::{Connection, Message, Taken, Unanswered};
 pub(crate) use cookies::CookieJar;
 pub(crate) use kept::Connections;
 
+/// How requests introduce themselves: a platform can tell them from those of people.
+pub(crate) const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
+
 /// What is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: http::Method,
     pub(crate) url: http::Uri,
-    /// Beside `host` and `content-length`, which are always set here, and `accept-encoding`, which
-    /// is set here where it is not among them.
+    /// Beside `host` and `content-length`, which are always set here, and `accept-encoding` and
+    /// `user-agent`, which are set here where they are not among them.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Bytes>,
     /// Most bytes of the answer's body, after decompression.
@@ -50,11 +54,11 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: HeaderLines,
     /// Decompressed; what was read before a fault, if there was one.
     pub(crate) body: Vec<u8>,
     /// The lines after the body.
-    pub(crate) trailers: Vec<(String, String)>,
+    pub(crate) trailers: HeaderLines,
 }
 
 /// An exchange: perhaps an answer, perhaps a fault, sometimes both (a body that broke off).
@@ -80,7 +84,7 @@ pub(crate) struct Line<'a> {
 /// reads the answer until the deadline.
 pub(crate) async fn exchange(request: &Request, line: Line<'_>) -> Exchange {
     let mut exchange = Exchange::default();
-    exchange.network.url = Some(request.url.to_string());
+    exchange.network.url = Some(url_text(&request.url));
     exchange.fault = perform(request, line, &mut exchange).await.err();
     exchange
 }
@@ -128,7 +132,7 @@ async fn perform(
         status: parts.status.as_u16(),
         headers: header_lines(&parts.headers),
         body: Vec::new(),
-        trailers: Vec::new(),
+        trailers: HeaderLines::new(),
     });
     let mut reader = body::Reader::new(&parts.headers, request.body_max)?;
     let read = deadline
@@ -138,7 +142,7 @@ async fn perform(
     exchange.network.body_bytes = Some(reader.len() as u64);
     answer.body = reader.into_bytes();
     let trailers = read.map_err(|struck| Fault::struck(struck, Phase::Receive))??;
-    answer.trailers = trailers.as_ref().map_or_else(Vec::new, header_lines);
+    answer.trailers = trailers.as_ref().map(header_lines).unwrap_or_default();
     if is_reusable(&parts.headers, parts.version) {
         connections.keep(endpoint, connection, &exchange.network, watch);
     }
@@ -207,7 +211,7 @@ fn message(
 }
 
 /// Most header lines that are written beside the request's own.
-const OURS_MAX: usize = 3;
+const OURS_MAX: usize = 4;
 
 fn write_head(
     message: &mut Message,
@@ -215,16 +219,15 @@ fn write_head(
     endpoint: &Endpoint,
     forwarder: Option<&Proxy>,
 ) -> http::Result<()> {
-    let path = request
-        .url
-        .path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str);
-    let path = if path.is_empty() { "/" } else { path };
     let host = host_header(endpoint);
     *message.method_mut() = request.method.clone();
-    *message.uri_mut() = match forwarder {
-        Some(_) => format!("http://{host}{path}").parse()?,
-        None => path.parse()?,
+    *message.uri_mut() = match (forwarder, request.url.path_and_query()) {
+        (None, Some(path)) if path.as_str().starts_with('/') => path.clone().into(),
+        (None, path) => path.map_or("/", PathAndQuery::as_str).parse()?,
+        (Some(_), path) => {
+            let path = path.map_or("/", PathAndQuery::as_str);
+            format!("http://{host}{path}").parse()?
+        }
     };
     let headers = message.headers_mut();
     // What a map of headers cannot hold is an error here, where the other forms panic.
@@ -236,8 +239,15 @@ fn write_head(
             HeaderValue::from_str(login)?,
         )?;
     }
-    let is_encoding = |name: &str| name.eq_ignore_ascii_case("accept-encoding");
-    if !request.headers.iter().any(|(name, _)| is_encoding(name)) {
+    let is_given = |name: &str| {
+        let mut given = request.headers.iter();
+        given.any(|(given, _)| given.eq_ignore_ascii_case(name))
+    };
+    if !is_given("user-agent") {
+        let agent = HeaderValue::from_static(USER_AGENT);
+        headers.try_append(http::header::USER_AGENT, agent)?;
+    }
+    if !is_given("accept-encoding") {
         let encodings = HeaderValue::from_static("gzip, br");
         headers.try_append(http::header::ACCEPT_ENCODING, encodings)?;
     }
@@ -250,26 +260,44 @@ fn write_head(
 
 /// The host, with its port unless it is the scheme's own.
 pub(crate) fn host_header(endpoint: &Endpoint) -> String {
-    let host = if endpoint.host.contains(':') {
-        format!("[{}]", endpoint.host)
+    let host = &endpoint.host;
+    let mut text = String::with_capacity(host.len() + "[]:65535".len());
+    if host.contains(':') {
+        text.extend(["[", host, "]"]);
     } else {
-        endpoint.host.clone()
-    };
-    match (endpoint.security, endpoint.port) {
-        (Security::Tls, 443) | (Security::Plain, 80) => host,
-        (_, port) => format!("{host}:{port}"),
+        text.push_str(host);
     }
+    if !matches!(
+        (endpoint.security, endpoint.port),
+        (Security::Tls, 443) | (Security::Plain, 80)
+    ) {
+        text.extend([":", &endpoint.port.to_string()]);
+    }
+    text
 }
 
+/// A URL as it is reported: as its own text, made in one piece.
+fn url_text(url: &http::Uri) -> String {
+    let scheme = url.scheme_str().map_or(["", ""], |scheme| [scheme, "://"]);
+    let authority = url.authority().map_or("", Authority::as_str);
+    let query = url.query().map_or(["", ""], |query| ["?", query]);
+    let [[scheme, colon], [mark, query]] = [scheme, query];
+    [scheme, colon, authority, url.path(), mark, query].concat()
+}
+
+/// How many bytes a header line has, roughly: there is room for so many from the start.
+const LINE_BYTES: usize = 40;
+
 /// Header lines in order, values that are not UTF-8 made readable.
-pub(crate) fn header_lines(headers: &http::HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), value)
-        })
-        .collect()
+pub(crate) fn header_lines(headers: &http::HeaderMap) -> HeaderLines {
+    let mut lines = HeaderLines::with_capacity(headers.len(), headers.len() * LINE_BYTES);
+    for (name, value) in headers {
+        match std::str::from_utf8(value.as_bytes()) {
+            Ok(value) => lines.push(name.as_str(), value),
+            Err(_) => lines.push(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
+        }
+    }
+    lines
 }
 
 fn version(version: http::Version) -> &'static str {
@@ -323,10 +351,10 @@ mod tests {
 
     #[test]
     fn more_headers_than_a_map_holds_are_a_fault_of_our_own() {
-        // `host` and `accept-encoding` are written beside them. A map has 32,768 places, of which
-        // it fills three quarters.
+        // `host`, `user-agent` and `accept-encoding` are written beside them. A map has 32,768
+        // places, of which it fills three quarters.
         let most = 32_768 / 4 * 3 - OURS_MAX;
-        assert_eq!(written(most).unwrap().headers().len(), most + 2);
+        assert_eq!(written(most).unwrap().headers().len(), most + 3);
         for lines in [most + 1, 40_000] {
             let fault = written(lines).unwrap_err();
             assert!(matches!(fault, Fault::Own { .. }), "{fault:?}");

@@ -40,23 +40,18 @@ pub(crate) struct Parts<'a> {
     pub(crate) ended: Monotonic,
     pub(crate) outcomes: Outcomes,
     pub(crate) cleanup: CleanupState,
-    /// In order of start.
-    pub(crate) performances: &'a [Performance<'a>],
     pub(crate) mask: &'a Mask,
 }
 
-/// The report of a run.
-pub(crate) fn assemble(parts: Parts<'_>) -> RunReport {
+/// The report of a run whose steps were performed so, in order of start.
+pub(crate) fn assemble(parts: Parts<'_>, performances: Vec<Performance<'_>>) -> RunReport {
     let order = &parts.context.order;
-    let started = parts
-        .performances
-        .first()
-        .map_or(parts.ended, Performance::started);
-    let flaky = parts.performances.iter().any(is_flaky);
-    let steps = parts
-        .performances
-        .iter()
-        .map(|performance| step(&parts, performance))
+    let first = performances.first();
+    let started = first.map_or(parts.ended, Performance::started);
+    let flaky = performances.iter().any(is_flaky);
+    let steps = performances
+        .into_iter()
+        .map(|one| step(&parts, one))
         .collect();
     RunReport {
         facts: RunFacts {
@@ -89,7 +84,7 @@ fn is_flaky(performance: &Performance<'_>) -> bool {
         && matches!(performance.outcome(), StepOutcome::Pass | StepOutcome::Slow)
 }
 
-fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
+fn step(parts: &Parts<'_>, mut performance: Performance<'_>) -> StepReport {
     let mask = parts.mask;
     let text = |text: &str| mask.cut(text, TEXT_BYTES_MAX);
     let step = performance.step();
@@ -113,7 +108,7 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
         attempts: performance.attempts(),
         polls: performance.polls(),
         phases: performance.phases(),
-        network: network(performance.network(), mask),
+        network: network(performance.take_network(), mask),
         detail: performance.fault().map(|fault| text(fault.detail())),
         failed_expectations: if has_failed {
             failed_expectations(performance.mismatches(), mask)
@@ -136,7 +131,7 @@ fn step(parts: &Parts<'_>, performance: &Performance<'_>) -> StepReport {
                 ..hop.clone()
             })
             .collect(),
-        evidence: has_failed.then(|| evidence(performance, mask)).flatten(),
+        evidence: has_failed.then(|| evidence(&performance, mask)).flatten(),
     }
 }
 
@@ -152,14 +147,12 @@ fn failed_expectations(mismatches: &[String], mask: &Mask) -> Vec<String> {
     failed
 }
 
-fn network(facts: &NetworkFacts, mask: &Mask) -> NetworkFacts {
+fn network(facts: NetworkFacts, mask: &Mask) -> NetworkFacts {
+    let shown = |text: String| mask.cut(&text, TEXT_BYTES_MAX);
     NetworkFacts {
-        url: facts.url.as_ref().map(|url| mask.cut(url, TEXT_BYTES_MAX)),
-        server_address: facts
-            .server_address
-            .as_ref()
-            .map(|address| mask.cut(address, TEXT_BYTES_MAX)),
-        ..facts.clone()
+        url: facts.url.map(shown),
+        server_address: facts.server_address.map(shown),
+        ..facts
     }
 }
 

@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
             anchor,
             begun: vec![None; journey.steps.len() + journey.cleanup.len()],
             planned: journey.steps.iter().map(planned).collect(),
-            performances: Vec::new(),
+            performances: Vec::with_capacity(journey.steps.len()),
             debts: Debts::default(),
             cleanup_reads: debts::cleanup_reads(journey, context),
             mask,
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
 
     /// The actors for whom the step's `when` holds, without those who are signed in already.
     fn acting(&self, step: &Step) -> Result<Vec<usize>, Fault> {
-        let mut actors = Vec::new();
+        let mut actors = Vec::with_capacity(step.actors.len());
         for actor in &step.actors {
             if self.passes_over(step, *actor) {
                 continue;
@@ -308,36 +308,45 @@ impl<'a> Run<'a> {
             slot.get_or_insert(begun);
         }
         let mut hands = std::mem::take(&mut self.hands);
-        let stage = &*self;
-        let mut performing = hands
-            .iter_mut()
-            .enumerate()
-            .filter(|(actor, _)| actors.contains(actor))
-            .map(|(actor, hands)| Box::pin(stage.perform(step, actor, hands, deadline)));
-        let performed = match (performing.next(), performing.next()) {
+        let mut performed = Performed::by_nobody();
+        if let [actor] = actors
+            && let Some(own) = hands.get_mut(*actor)
+        {
             // Nearly every step is performed by one: there is nothing to join.
-            (Some(alone), None) => vec![alone.await],
-            (first, second) => {
-                let performing = first.into_iter().chain(second).chain(performing);
-                futures_util::future::join_all(performing).await
+            let performance = self.perform(step, *actor, own, deadline).await;
+            self.conclude(step, performance, &mut performed);
+        } else {
+            let stage = &*self;
+            let performing = hands
+                .iter_mut()
+                .enumerate()
+                .filter(|(actor, _)| actors.contains(actor))
+                .map(|(actor, hands)| stage.perform(step, actor, hands, deadline));
+            for performance in Box::pin(futures_util::future::join_all(performing)).await {
+                self.conclude(step, performance, &mut performed);
             }
-        };
-        self.hands = hands;
-        let mut refused = Vec::new();
-        let mut ended = Ok(());
-        for mut performance in performed {
-            self.take_in(step, &mut performance);
-            if self.is_refused(&performance) {
-                refused.push(performance.as_refused());
-                continue;
-            }
-            if !performance.is_passed() {
-                ended = Err(StepFailed);
-            }
-            self.performances.push(performance);
         }
+        self.hands = hands;
         self.owe_what_was_captured(deadline).await;
-        Performed { ended, refused }
+        performed
+    }
+
+    /// Takes in how one of its actors performed a step.
+    fn conclude(
+        &mut self,
+        step: &Step,
+        mut performance: Performance<'a>,
+        performed: &mut Performed,
+    ) {
+        self.take_in(step, &mut performance);
+        if self.is_refused(&performance) {
+            performed.refused.push(performance.as_refused());
+            return;
+        }
+        if !performance.is_passed() {
+            performed.ended = Err(StepFailed);
+        }
+        self.performances.push(performance);
     }
 
     /// Waits as long as the step says, unless the time is up or the agent stops before.
@@ -415,7 +424,7 @@ impl<'a> Run<'a> {
             .collect();
         let outcomes = attribute(&self.journey.feature, &self.planned, &performed, blind);
         self.performances.sort_by_key(Performance::started);
-        report::assemble(report::Parts {
+        let parts = report::Parts {
             journey: self.journey,
             context: self.context,
             id: self.id,
@@ -423,9 +432,9 @@ impl<'a> Run<'a> {
             ended,
             outcomes,
             cleanup,
-            performances: &self.performances,
             mask: &self.mask,
-        })
+        };
+        report::assemble(parts, self.performances)
     }
 }
 
@@ -443,6 +452,13 @@ struct Performed {
 }
 
 impl Performed {
+    fn by_nobody() -> Self {
+        Self {
+            ended: Ok(()),
+            refused: Vec::new(),
+        }
+    }
+
     fn not_begun() -> Self {
         Self {
             ended: Err(StepFailed),

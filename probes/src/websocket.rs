@@ -4,6 +4,7 @@ mod inbox;
 
 use std::sync::Arc;
 
+use bongsu_language::HeaderLines;
 use bongsu_model::{Clock, FailClass, Monotonic};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use crate::clock::Deadline;
 use crate::dial::{Endpoint, Metered, Protocol, dial};
 use crate::failure::{Fault, broken};
-use crate::http::{Answer, Exchange, Line, header_lines, host_header};
+use crate::http::{Answer, Exchange, Line, USER_AGENT, header_lines, host_header};
 use crate::phases::{Phase, Stopwatch};
 pub(crate) use inbox::Frame;
 use inbox::Inbox;
@@ -131,6 +132,10 @@ fn upgrade_request(
         .header(http::header::UPGRADE, "websocket")
         .header(http::header::SEC_WEBSOCKET_VERSION, "13")
         .header(http::header::SEC_WEBSOCKET_KEY, key);
+    let is_agent = |name: &str| name.eq_ignore_ascii_case("user-agent");
+    if !headers.iter().any(|(name, _)| is_agent(name)) {
+        builder = builder.header(http::header::USER_AGENT, USER_AGENT);
+    }
     for (name, value) in headers {
         builder = builder.header(name.as_str(), value.as_str());
     }
@@ -146,7 +151,7 @@ fn record<T>(response: &http::Response<T>, body: Vec<u8>, exchange: &mut Exchang
         status: response.status().as_u16(),
         headers: header_lines(response.headers()),
         body,
-        trailers: Vec::new(),
+        trailers: HeaderLines::new(),
     });
 }
 

@@ -15,6 +15,7 @@ mod extract;
 mod fact;
 mod format;
 mod grpc;
+mod header_lines;
 mod host_port;
 mod journey;
 mod json;
@@ -53,6 +54,7 @@ pub use grpc::{
     GrpcStatus, MessageError, Method, REFLECTION_METHODS, ReflectionAnswer, ReflectionQuestion,
     Schema, SchemaError,
 };
+pub use header_lines::HeaderLines;
 pub use host_port::HostPort;
 pub use journey::{
     Act, Actor, BODY_BYTES_MAX, Body, BytesAct, CLEANUP_TIMEOUT, ClientCredentials, Cookies,

@@ -8,6 +8,7 @@ use serde_json::{Number, Value};
 
 use crate::fact::Fact;
 use crate::grpc::GrpcStatus;
+use crate::header_lines::HeaderLines;
 use crate::json::Json;
 use crate::jsonpath::JsonPath;
 
@@ -19,19 +20,21 @@ const LONG_DIGITS: usize = 19;
 pub(crate) const ROUNDED: &str = "a whole number beyond 64 bits, which JSON is not read exactly with: look at it as text, with \
      `regex`";
 
+const NO_LINES: &HeaderLines = &HeaderLines::new();
+
 /// An answer or a frame.
 #[derive(Clone)]
 pub struct Observed<'a> {
     status: Option<u16>,
     grpc: Option<(GrpcStatus, &'a str)>,
-    headers: &'a [(String, String)],
+    headers: &'a HeaderLines,
     content: &'a [u8],
     facts: &'a [(Fact, Value)],
     elapsed: Duration,
     phases: Phases,
     network: Option<&'a NetworkFacts>,
     /// The header lines of redirects that led to the answer.
-    redirects: &'a [Vec<(String, String)>],
+    redirects: &'a [HeaderLines],
     json: OnceLock<Option<Json<'a>>>,
     /// The same as one value, for the few paths that are not walked.
     value: OnceLock<Option<Value>>,
@@ -59,7 +62,7 @@ impl<'a> Observed<'a> {
     /// An HTTP answer, its body decompressed.
     pub fn answer(
         status: u16,
-        headers: &'a [(String, String)],
+        headers: &'a HeaderLines,
         body: &'a [u8],
         elapsed: Duration,
     ) -> Self {
@@ -82,7 +85,7 @@ impl<'a> Observed<'a> {
     /// its answer as JSON, empty if there is none.
     pub fn call(
         (status, message): (GrpcStatus, &'a str),
-        headers: &'a [(String, String)],
+        headers: &'a HeaderLines,
         json: &'a [u8],
         elapsed: Duration,
     ) -> Self {
@@ -106,7 +109,7 @@ impl<'a> Observed<'a> {
         Self {
             status: None,
             grpc: None,
-            headers: &[],
+            headers: NO_LINES,
             content: frame.as_bytes(),
             facts: &[],
             elapsed,
@@ -128,7 +131,7 @@ impl<'a> Observed<'a> {
 
     /// With the header lines of the redirects that led to the answer, in order.
     #[must_use]
-    pub const fn after(mut self, redirects: &'a [Vec<(String, String)>]) -> Self {
+    pub const fn after(mut self, redirects: &'a [HeaderLines]) -> Self {
         self.redirects = redirects;
         self
     }
@@ -143,19 +146,15 @@ impl<'a> Observed<'a> {
 
     /// The value that a cookie was given last; one that was removed has none.
     pub(crate) fn cookie(&self, name: &str) -> Option<&'a str> {
-        let redirects: &'a [Vec<(String, String)>] = self.redirects;
-        let headers: &'a [(String, String)] = self.headers;
-        redirects
-            .iter()
-            .flatten()
-            .chain(headers)
-            .filter(|(header, _)| header.eq_ignore_ascii_case("set-cookie"))
-            .filter_map(|(_, line)| {
+        let redirects: &'a [HeaderLines] = self.redirects;
+        let all = redirects.iter().chain([self.headers]);
+        all.flat_map(|lines| lines.values("set-cookie"))
+            .filter_map(|line| {
                 let pair = line.split(';').next().unwrap_or_default();
                 let (given, value) = pair.split_once('=')?;
                 (given.trim() == name).then(|| value.trim())
             })
-            .next_back()
+            .last()
             .filter(|value| !value.is_empty())
     }
 
@@ -164,7 +163,7 @@ impl<'a> Observed<'a> {
         Self {
             status: None,
             grpc: None,
-            headers: &[],
+            headers: NO_LINES,
             content,
             facts,
             elapsed,
@@ -203,12 +202,7 @@ impl<'a> Observed<'a> {
 
     /// The values of a header, in any case, joined with a comma as RFC 9110, section 5.3 allows.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<&str> = self
-            .headers
-            .iter()
-            .filter(|(header, _)| header.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
-            .collect();
+        let values: Vec<&str> = self.headers.values(name).collect();
         (!values.is_empty()).then(|| values.join(", "))
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use bongsu_language::HeaderLines;
 use bongsu_model::{Secret, Timestamp};
 
 use crate::civil::Civil;
@@ -41,11 +42,8 @@ struct Cookie {
 
 impl CookieJar {
     /// Takes in what an answer from `url` sets.
-    pub(crate) fn store(&mut self, url: &http::Uri, headers: &[(String, String)], now: Timestamp) {
-        let set = headers
-            .iter()
-            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
-        for (_, line) in set {
+    pub(crate) fn store(&mut self, url: &http::Uri, headers: &HeaderLines, now: Timestamp) {
+        for line in headers.values("set-cookie") {
             let Some(cookie) = Cookie::parse(line, url, now) else {
                 continue;
             };
@@ -249,10 +247,7 @@ mod tests {
 
     fn jar(url: &str, lines: &[&str]) -> CookieJar {
         let mut jar = CookieJar::default();
-        let headers: Vec<_> = lines
-            .iter()
-            .map(|line| ("Set-Cookie".to_owned(), (*line).to_owned()))
-            .collect();
+        let headers = lines.iter().map(|line| ("Set-Cookie", *line)).collect();
         jar.store(
             &url.parse().unwrap(),
             &headers,
@@ -329,7 +324,7 @@ mod tests {
         assert_eq!(known(&jar), [1, 2, 3].map(value));
         let now = Timestamp::from_unix_seconds(1_001);
         let store = |jar: &mut CookieJar, line: String| {
-            let headers = [("set-cookie".to_owned(), line)];
+            let headers = [("set-cookie", line.as_str())].into_iter().collect();
             jar.store(&url.parse().unwrap(), &headers, now);
         };
         store(&mut jar, set(4));

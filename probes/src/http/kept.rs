@@ -50,14 +50,10 @@ impl Connections {
         if idle > IDLE_MAX || !kept.connection.is_ready().await {
             return None;
         }
-        facts.server_address = kept.facts.server_address;
-        facts.server_port = kept.facts.server_port;
-        facts.peer_address = kept.facts.peer_address;
-        // The tunnel was dug before: it is no part of this exchange.
-        facts.tls_version = kept.facts.tls_version;
-        facts.tls_cipher = kept.facts.tls_cipher;
-        facts.tls_next_protocol = kept.facts.tls_next_protocol;
-        facts.tls_not_after = kept.facts.tls_not_after;
+        *facts = NetworkFacts {
+            url: facts.url.take(),
+            ..kept.facts
+        };
         Some(kept.connection)
     }
 
@@ -73,10 +69,24 @@ impl Connections {
             self.0.push(Kept {
                 endpoint,
                 connection,
-                facts: facts.clone(),
+                facts: of_connection(facts),
                 since: watch.ended(),
                 clock: watch.clock().clone(),
             });
         }
+    }
+}
+
+/// What is true of every exchange over a connection. The tunnel is not: it was dug for the first.
+fn of_connection(facts: &NetworkFacts) -> NetworkFacts {
+    NetworkFacts {
+        server_address: facts.server_address.clone(),
+        server_port: facts.server_port,
+        peer_address: facts.peer_address,
+        tls_version: facts.tls_version.clone(),
+        tls_cipher: facts.tls_cipher.clone(),
+        tls_next_protocol: facts.tls_next_protocol.clone(),
+        tls_not_after: facts.tls_not_after,
+        ..NetworkFacts::default()
     }
 }

@@ -16,9 +16,6 @@ use crate::websocket::{self, Frame, Socket};
 
 mod redirect;
 
-/// How requests introduce themselves: a platform can tell them from those of people.
-pub(super) const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION"), " (+synthetic)");
-
 /// How many frames may have been waiting when a receive began. They are looked at even when the
 /// deadline has passed meanwhile: each has its own time of arrival.
 const BACKLOG_MAX: u32 = 1024;
@@ -74,7 +71,7 @@ impl Run<'_> {
                 url,
                 headers,
                 socket,
-            } => Box::pin(acting.open(&url, headers, socket)).await,
+            } => Box::pin(acting.open(url, headers, socket)).await,
             PreparedAct::Send { socket, text } => Box::pin(acting.send(&socket, text)).await,
             PreparedAct::Receive { socket } => Box::pin(acting.receive(&socket)).await,
             PreparedAct::Close { socket } => Box::pin(acting.close(&socket)).await,
@@ -101,7 +98,7 @@ impl Acting<'_> {
     }
 
     async fn http(&mut self, prepared: PreparedRequest) -> Result<(), Fault> {
-        let url = parse_url(&prepared.url)?;
+        let url = parse_url(prepared.url)?;
         let method = prepared
             .verb
             .http_method()
@@ -142,7 +139,7 @@ impl Acting<'_> {
 
     async fn open(
         &mut self,
-        url: &str,
+        url: String,
         headers: Vec<(String, String)>,
         name: String,
     ) -> Result<(), Fault> {
@@ -272,38 +269,25 @@ impl Acting<'_> {
     /// Keeps the cookies that came with an answer. An actor without cookies sends none, but what
     /// it was given is to be known: it may be a credential.
     fn keep_cookies(&mut self, url: &http::Uri, answer: &Answer) {
-        let now = self.run.context.clock.wall();
-        self.hands.cookies.store(url, &answer.headers, now);
+        if answer.headers.values("set-cookie").next().is_some() {
+            let now = self.run.context.clock.wall();
+            self.hands.cookies.store(url, &answer.headers, now);
+        }
     }
 
     fn with_own_headers(
         &self,
-        headers: Vec<(String, String)>,
+        mut headers: Vec<(String, String)>,
         url: &http::Uri,
     ) -> Vec<(String, String)> {
-        let mut headers = self.with_user_agent(headers);
         let keeps_cookies = self.run.journey.actors[self.judge.actor].cookies == Cookies::Kept;
-        if keeps_cookies && !has(&headers, "cookie") {
+        if keeps_cookies && !self.hands.cookies.is_empty() && !has(&headers, "cookie") {
             let now = self.run.context.clock.wall();
             let cookies = self.hands.cookies.header(url, now);
             headers.extend(cookies.map(|value| ("cookie".to_owned(), value)));
         }
         headers
     }
-
-    pub(super) fn with_user_agent(
-        &self,
-        mut headers: Vec<(String, String)>,
-    ) -> Vec<(String, String)> {
-        if !has(&headers, "user-agent") {
-            headers.push(user_agent());
-        }
-        headers
-    }
-}
-
-fn user_agent() -> (String, String) {
-    ("user-agent".to_owned(), USER_AGENT.to_owned())
 }
 
 fn has(headers: &[(String, String)], name: &str) -> bool {
@@ -312,10 +296,11 @@ fn has(headers: &[(String, String)], name: &str) -> bool {
         .any(|(given, _)| given.eq_ignore_ascii_case(name))
 }
 
-pub(super) fn parse_url(text: &str) -> Result<http::Uri, Fault> {
+pub(super) fn parse_url(text: String) -> Result<http::Uri, Fault> {
     // The text is not repeated: there may be secrets in it.
-    text.parse()
-        .map_err(|error| Fault::internal(format!("the step's URL cannot be used: {error}")))
+    text.try_into().map_err(|error: http::uri::InvalidUri| {
+        Fault::internal(format!("the step's URL cannot be used: {error}"))
+    })
 }
 
 fn not_open(name: &str) -> Fault {

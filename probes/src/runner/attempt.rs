@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use bongsu_language::{
-    About, Captured, Environment, Fact, GrpcStatus, Mismatch, Need, Observed, Secrecy, Step,
+    About, Captured, Environment, Fact, GrpcStatus, HeaderLines, Mismatch, Need, Observed, Secrecy,
+    Step,
 };
 use bongsu_model::{FailClass, Monotonic, NetworkFacts, Phases, RedirectHop, Secret};
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub(super) struct Attempt {
     /// The redirects that were followed, in order; their URLs are not redacted.
     pub(super) redirects: Vec<RedirectHop>,
     /// The header lines of each of them.
-    pub(super) redirect_headers: Vec<Vec<(String, String)>>,
+    pub(super) redirect_headers: Vec<HeaderLines>,
     /// Texts made of secrets that were sent.
     pub(super) secrets: Vec<Secret>,
     /// How many of the step's secret captures found their secret.

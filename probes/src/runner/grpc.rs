@@ -22,7 +22,7 @@ impl Acting<'_> {
         let Act::Grpc(act) = &self.judge.step.act else {
             return Err(Fault::internal("only a gRPC step makes a call"));
         };
-        let headers = self.with_user_agent(prepared.headers);
+        let headers = prepared.headers;
         let method = match &act.known {
             Some(method) => method.clone(),
             None => self.learned(act, &prepared.url, &headers).await?,
@@ -31,7 +31,7 @@ impl Acting<'_> {
             .encode(&prepared.message)
             .map_err(|error| self.misfit(&error))?;
         let call = Call {
-            url: parse_url(&prepared.url)?,
+            url: parse_url(prepared.url)?,
             headers,
             messages: vec![message],
             body_max: self.judge.step.max_body,
@@ -44,7 +44,9 @@ impl Acting<'_> {
         let (exchange, end) = call(made, self.line()).await;
         self.attempt.network = exchange.network;
         let mut answer = exchange.answer.unwrap_or_default();
-        answer.headers.append(&mut answer.trailers);
+        answer
+            .headers
+            .extend(std::mem::take(&mut answer.trailers).iter());
         let (Some(end), None) = (end, exchange.fault.clone()) else {
             self.attempt.answer = exchange.fault.as_ref().map(|_| answer);
             return Err(exchange.fault.unwrap_or_else(malformed));

@@ -1,14 +1,14 @@
 //! The acts below HTTP: performed, then held against the step by their facts and bytes.
 
 use bongsu_language::{
-    CaptureFrom, Expectations, Fact, HostPort, Observed, Over, PreparedDns, PreparedNet,
-    PreparedServer, Step, Subject,
+    CaptureFrom, Expectations, Fact, HeaderLines, HostPort, Observed, Over, PreparedDns,
+    PreparedNet, PreparedServer, Step, Subject,
 };
 use bongsu_model::FailClass;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::act::{Acting, USER_AGENT, parse_url};
+use super::act::{Acting, parse_url};
 use super::attempt::Judge;
 use crate::dial::{Protocol, check_allowed};
 use crate::failure::Fault;
@@ -87,11 +87,10 @@ impl Acting<'_> {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let request = Request {
             method: http::Method::POST,
-            url: parse_url(url)?,
+            url: parse_url(url.to_owned())?,
             headers: vec![
                 header("content-type", MEDIA_TYPE),
                 header("accept", MEDIA_TYPE),
-                header("user-agent", USER_AGENT),
             ],
             body: Some(Bytes::from(question.bytes()?)),
             body_max: MESSAGE_BYTES_MAX,
@@ -165,19 +164,18 @@ impl Acting<'_> {
         let observed = Observed::exchange(facts, &content, phases.total()).over(phases, &network);
         self.judge.judge(&observed, &mut self.attempt);
         self.attempt.network = network;
-        let headers = facts
-            .iter()
-            .filter(|(fact, _)| *fact != Fact::Hex)
-            .map(|(fact, value)| match value.as_str() {
-                Some(text) => (fact.to_string(), text.to_owned()),
-                None => (fact.to_string(), value.to_string()),
-            })
-            .collect();
+        let mut headers = HeaderLines::new();
+        for (fact, value) in facts.iter().filter(|(fact, _)| *fact != Fact::Hex) {
+            match value.as_str() {
+                Some(text) => headers.push(fact.as_str(), text),
+                None => headers.push(fact.as_str(), &value.to_string()),
+            }
+        }
         self.attempt.answer = Some(Answer {
             status: 0,
             headers,
             body: content,
-            trailers: Vec::new(),
+            trailers: HeaderLines::new(),
         });
         self.attempt.fault.take().map_or(Ok(()), Err)
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bongsu_language::{Captured, GrpcStatus, Poll, Retry, RetryOn, Secrecy, Step};
 use bongsu_model::{
-    BlindReason, EarlierAttempt, FailClass, Monotonic, RedirectHop, Secret, StepKind, StepOutcome,
+    BlindReason, EarlierAttempt, FailClass, Monotonic, NetworkFacts, RedirectHop, Secret, StepKind,
+    StepOutcome,
 };
 
 use super::Run;
@@ -465,7 +466,7 @@ impl<'a> Performance<'a> {
         self.last.phases
     }
 
-    pub(crate) fn network(&self) -> &bongsu_model::NetworkFacts {
-        &self.last.network
+    pub(crate) fn take_network(&mut self) -> NetworkFacts {
+        std::mem::take(&mut self.last.network)
     }
 }

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bongsu_language::{
-    About, CheckOptions, Environment, Journey, Observed, PreparedAct, PreparedRequest, Redactor,
-    RenderError, RunWords, Secrecy, SourceFile, Step, load, load_target,
+    About, CheckOptions, Environment, HeaderLines, Journey, Observed, PreparedAct, PreparedRequest,
+    Redactor, RenderError, RunWords, Secrecy, SourceFile, Step, load, load_target,
 };
 use bongsu_model::{
     AgentId, JourneyName, RegionId, RunId, RunIdentity, TargetName, Timestamp, TriggerKind, Variant,
@@ -257,10 +257,7 @@ fn mismatches(expect: &str, status: u16, headers: &[(&str, &str)], body: &str) -
     let (journey, step) = step(&format!("get = \"/v1/me\"\n{expect}"));
     let mut environment = environment(&journey);
     environment.set(0, "x", json!(100), Secrecy::Public);
-    let headers: Vec<(String, String)> = headers
-        .iter()
-        .map(|(name, value)| ((*name).into(), (*value).into()))
-        .collect();
+    let headers: HeaderLines = headers.iter().copied().collect();
     let observed = Observed::answer(
         status,
         &headers,
@@ -392,7 +389,8 @@ fn an_expected_secret_is_not_told() {
 #[test]
 fn a_mismatch_of_the_status_is_told_apart() {
     let (journey, step) = step("get = \"/v1/me\"\nexpect.json.\"$.a\" = 1\n");
-    let observed = Observed::answer(500, &[], b"{}", Duration::ZERO);
+    let no_lines = HeaderLines::new();
+    let observed = Observed::answer(500, &no_lines, b"{}", Duration::ZERO);
     let found = step
         .expect
         .check(&observed, &environment(&journey), 0)
@@ -418,7 +416,7 @@ capture.number = { regex = '"id": (\d+)' }
 capture.whole = { body = true }
 "#,
     );
-    let headers = [("etag".to_owned(), "w/1".to_owned())];
+    let headers: HeaderLines = [("etag", "w/1")].into_iter().collect();
     let body = br#"{"id": 18446744073709551615, "items": [{"n": 1}, {"n": 2.5}]}"#;
     let observed = Observed::answer(200, &headers, body, Duration::ZERO);
     let taken = |name: &str| {
@@ -463,7 +461,8 @@ fn whole_numbers_of_64_bits_are_kept_exactly_and_larger_ones_are_refused() {
              expect.json.\"$.id\" = \"{{ x }}\"\ncapture.again = { json = \"$.id\" }",
         );
         let body = format!("{{\"id\":{id}}}");
-        let observed = Observed::answer(200, &[], body.as_bytes(), Duration::ZERO);
+        let no_lines = HeaderLines::new();
+        let observed = Observed::answer(200, &no_lines, body.as_bytes(), Duration::ZERO);
         let captured = step.captures[0].extract(&observed).unwrap().unwrap();
         let mut environment = environment(&journey);
         environment.set(0, "x", captured.value, Secrecy::Public);
@@ -484,7 +483,8 @@ fn whole_numbers_of_64_bits_are_kept_exactly_and_larger_ones_are_refused() {
     let (_, step) =
         step("get = \"/\"\ncapture.id = { json = \"$.id\" }\ncapture.all = { json = \"$\" }");
     let body = format!("{{\"id\": {one}}}");
-    let observed = Observed::answer(200, &[], body.as_bytes(), Duration::ZERO);
+    let no_lines = HeaderLines::new();
+    let observed = Observed::answer(200, &no_lines, body.as_bytes(), Duration::ZERO);
     for capture in &step.captures {
         let error = capture.extract(&observed).unwrap_err();
         assert!(error.reason.contains("beyond 64 bits"), "{error}");

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use bongsu_language::{
-    Act, CheckOptions, Colour, Environment, Journey, Observed, PreparedAct, ReflectionAnswer,
-    RunWords, Schema, Secrecy, SourceFile, TargetProfile, load, load_catalogue, load_target,
+    Act, CheckOptions, Colour, Environment, HeaderLines, Journey, Observed, PreparedAct,
+    ReflectionAnswer, RunWords, Schema, Secrecy, SourceFile, TargetProfile, load, load_catalogue,
+    load_target,
 };
 use bongsu_model::{AgentId, RegionId, RunId, Timestamp};
 use serde_json::Value;
@@ -88,7 +89,8 @@ pub(crate) fn captures(bytes: &[u8]) {
         return;
     };
     let step = &journey.steps[0];
-    let observed = Observed::answer(200, &[], body, Duration::ZERO);
+    let no_lines = HeaderLines::new();
+    let observed = Observed::answer(200, &no_lines, body, Duration::ZERO);
     let taken: Vec<Option<Value>> = step
         .captures
         .iter()

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use bongsu_model::{FailClass, Phases, RedirectHop};
 use url::{Host, Url};
 
-use super::{Acting, user_agent};
+use super::Acting;
 use crate::dial::{Endpoint, Protocol};
 use crate::failure::Fault;
 use crate::http::{Answer, Exchange, Request, exchange};
@@ -85,7 +85,7 @@ impl Acting<'_> {
         start: &http::Uri,
     ) -> Vec<(String, String)> {
         if !is_same_origin(&request.url, start) {
-            return vec![user_agent()];
+            return Vec::new();
         }
         let has_lost_body = request.body.is_none();
         let kept = own
@@ -156,11 +156,8 @@ fn refused(detail: impl Into<String>) -> Fault {
 
 /// Where an answer from `from` redirects to.
 fn location(from: &http::Uri, answer: &Answer) -> Result<Url, Fault> {
-    let mut given = answer
-        .headers
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("location"));
-    let (Some((_, to)), None) = (given.next(), given.next()) else {
+    let mut given = answer.headers.values("location");
+    let (Some(to), None) = (given.next(), given.next()) else {
         return Err(refused("location"));
     };
     let base = Url::parse(&from.to_string()).map_err(|_| refused("location"))?;
