@@ -203,17 +203,22 @@ impl Connection {
 
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
-        self.meter.look();
-        self.poll_once();
-        if !self.meter.was_quiet() {
-            // Something came in, or nobody has looked, as an idle connection of HTTP/2 does not. It
-            // is for the connection to see, which the runtime must tell it of. The runtime looks at
-            // its sockets once nobody has anything to do, and for what this task was woken
-            // meanwhile, as by the end of the last answer, it would go on at once: hence twice.
+        if !self.is_free() {
+            self.poll_once();
+        }
+        if !self.meter.is_quiet() {
+            // Something came in. It is for the connection to see, which the runtime must tell it
+            // of. The runtime looks at its sockets once nobody has anything to do, and for what
+            // this task was woken meanwhile it would go on at once: hence twice.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
             self.poll_once();
         }
+        self.is_free()
+    }
+
+    /// Whether it would take another request, as far as it has looked.
+    fn is_free(&self) -> bool {
         match &self.halves {
             Halves::Http1 { sender, driver } => driver.is_some() && sender.is_ready(),
             Halves::Http2 { sender, .. } => sender.is_ready(),
