@@ -142,22 +142,19 @@ fn passed(
 ) -> Option<Outcome> {
     let mut outcome = None;
     for step in planned.iter().filter(|step| step.feature == *feature) {
-        let results: Vec<StepOutcome> = performed
-            .iter()
-            .filter(|result| result.index == step.index)
-            .map(|result| result.outcome)
-            .collect();
-        if results.len() < step.actors {
-            return None;
-        }
-        for result in results {
-            outcome = match (result, outcome) {
+        let mut results = 0;
+        for result in performed.iter().filter(|one| one.index == step.index) {
+            results += 1;
+            outcome = match (result.outcome, outcome) {
                 (StepOutcome::Slow, _) | (StepOutcome::Pass, Some(Outcome::Slow)) => {
                     Some(Outcome::Slow)
                 }
                 (StepOutcome::Pass, _) => Some(Outcome::Pass),
                 (StepOutcome::Fail(_) | StepOutcome::Blind(_), _) => return None,
             };
+        }
+        if results < step.actors {
+            return None;
         }
     }
     outcome

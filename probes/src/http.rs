@@ -17,6 +17,8 @@ mod multiplexed;
 #[cfg(any(test, fuzzing))]
 pub(crate) use body::read_body;
 
+use std::fmt::Write as _;
+
 use bongsu_language::{HeaderLines, IpVersion};
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
@@ -271,7 +273,8 @@ pub(crate) fn host_header(endpoint: &Endpoint) -> String {
         (endpoint.security, endpoint.port),
         (Security::Tls, 443) | (Security::Plain, 80)
     ) {
-        text.extend([":", &endpoint.port.to_string()]);
+        // Writing to a text cannot fail.
+        let _ = write!(text, ":{}", endpoint.port);
     }
     text
 }
