@@ -153,14 +153,12 @@ fn failed_expectations(mismatches: &[String], mask: &Mask) -> Vec<String> {
 }
 
 fn network(facts: &NetworkFacts, mask: &Mask) -> NetworkFacts {
-    NetworkFacts {
-        url: facts.url.as_ref().map(|url| mask.cut(url, TEXT_BYTES_MAX)),
-        server_address: facts
-            .server_address
-            .as_ref()
-            .map(|address| mask.cut(address, TEXT_BYTES_MAX)),
-        ..facts.clone()
+    let mut shown = facts.clone();
+    let texts = [&mut shown.url, &mut shown.server_address];
+    for text in texts.into_iter().flatten() {
+        mask.cut_itself(text, TEXT_BYTES_MAX);
     }
+    shown
 }
 
 fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
@@ -172,7 +170,7 @@ fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
         .map(|(name, value)| {
             let mut shown = mask.header(name, value);
             truncate(&mut shown, EVIDENCE_HEADER_BYTES_MAX);
-            (mask.text(name), shown)
+            (mask.text(name).into_owned(), shown)
         })
         .collect();
     // Secrets are looked for in what may be shown and some more, not in megabytes.
