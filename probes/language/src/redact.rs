@@ -135,12 +135,21 @@ impl Redactor {
         })
     }
 
-    /// Whether a look at every byte shows that nothing is to be taken out: nothing in the text is
-    /// encoded, and no form begins anywhere in it. Nearly every text of a report is so.
+    /// Whether a look at every byte, also of what the text may be when decoded, shows that nothing
+    /// is to be taken out: no form begins anywhere in it. Nearly every text of a report is so.
     fn is_evidently_clean(&self, text: &str) -> bool {
-        self.overflow == Overflow::Never
-            && (self.forms.count() == 0
-                || !(view::may_be_encoded(text) || self.forms.may_begin_in(text.as_bytes())))
+        if self.overflow == Overflow::Happened {
+            return false;
+        }
+        if self.forms.count() == 0 {
+            return true;
+        }
+        if view::may_be_encoded(text) {
+            let views = View::all(text);
+            !views.iter().any(|view| view.may_hold(&self.forms))
+        } else {
+            !self.forms.may_begin_in(text.as_bytes())
+        }
     }
 }
 

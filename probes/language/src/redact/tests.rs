@@ -270,3 +270,38 @@ fn a_short_secret_is_refused_and_blackens_nothing() {
 fn no_form_shows_in_debug() {
     assert!(!format!("{:?}", redactor(&["hunter22"])).contains("hunter"));
 }
+
+proptest! {
+    /// A text that is passed over has nothing that a close look would take out.
+    #[test]
+    fn what_is_evidently_clean_is_clean(
+        secret in "[ab/ ]{6,8}",
+        kept in 0_usize..8,
+        how in prop::collection::vec(any::<u8>(), 8),
+        around in prop::collection::vec("[a%+\\\\u0-9{}…\u{fffd}]{0,5}", 2),
+        is_url in any::<bool>(),
+    ) {
+        let one = if is_url { written } else { escaped_somehow };
+        let part: String = secret.chars().zip(&how).take(kept).map(|(c, how)| one(c, *how)).collect();
+        let text = format!("{}{part}{}", around[0], around[1]);
+        let redactor = redactor(&[&secret]);
+        if redactor.is_evidently_clean(&text) {
+            for view in View::all(&text) {
+                let mut found = Vec::new();
+                view.find(&redactor.forms, &mut found);
+                prop_assert!(found.is_empty(), "{}", text);
+            }
+            for piece in text.split(CUT_MARKS) {
+                for view in View::all(piece) {
+                    prop_assert_eq!(view.beginning_at_end(&redactor.forms), None, "{}", text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_encoded_text_without_secrets_is_not_copied(text in "[c-z]{0,9}%20[c-z+]{0,9}\\\\n[c-z]{0,9}") {
+        let redactor = redactor(&["AB01AB01"]);
+        prop_assert!(matches!(redactor.redact_cut(&text), Cow::Borrowed(same) if same == text));
+    }
+}

@@ -59,6 +59,11 @@ impl<'a> View<'a> {
         all.into_iter().flatten()
     }
 
+    /// Whether as much of a form as it is found by stands anywhere in it.
+    pub(super) fn may_hold(&self, forms: &Known) -> bool {
+        forms.may_begin_in(&self.bytes)
+    }
+
     /// Adds the places in the text where a form is found, also where one begins inside another.
     pub(super) fn find(&self, forms: &Known, found: &mut Vec<Range<usize>>) {
         for (at, key) in self.bytes.windows(KEY_BYTES).enumerate() {
