@@ -1,5 +1,7 @@
 //! Takes secrets out of everything that leaves a run, with the language's redactor.
 
+use std::borrow::Cow;
+
 use bongsu_language::{Redactor, SECRET_BYTES_MIN};
 use bongsu_model::Secret;
 
@@ -35,29 +37,38 @@ pub(crate) struct Mask {
 
 impl Mask {
     /// From now on `secret` is taken out too.
-    pub(crate) fn learn(&mut self, secret: Secret) {
-        self.redactor.learn(&secret);
+    pub(crate) fn learn(&mut self, secret: &Secret) {
+        self.redactor.learn(secret);
         let bytes = secret.expose().len();
-        if (SHORT_BYTES_MIN..SECRET_BYTES_MIN).contains(&bytes) && !self.short.contains(&secret) {
-            self.short.push(secret);
+        if (SHORT_BYTES_MIN..SECRET_BYTES_MIN).contains(&bytes) && !self.short.contains(secret) {
+            self.short.push(secret.clone());
         }
     }
 
     /// `text` without secrets, also without the beginning of one at its end: a text may come here
     /// cut in the middle of a secret.
-    pub(crate) fn text(&self, text: &str) -> String {
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = self.redactor.redact_cut(text);
         for short in &self.short {
-            clean = clean.replace(short.expose(), MASK);
+            if clean.contains(short.expose()) {
+                clean = Cow::Owned(clean.replace(short.expose(), MASK));
+            }
         }
         clean
     }
 
     /// `text` without secrets, then cut to `bytes_max` bytes.
     pub(crate) fn cut(&self, text: &str, bytes_max: usize) -> String {
-        let mut clean = self.text(text);
-        truncate(&mut clean, bytes_max);
-        clean
+        let clean = self.text(text);
+        clean[..cut_at(&clean, bytes_max)].to_owned()
+    }
+
+    /// Makes of `text` what [`cut`](Self::cut) gives.
+    pub(crate) fn cut_itself(&self, text: &mut String, bytes_max: usize) {
+        if let Cow::Owned(clean) = self.text(text) {
+            *text = clean;
+        }
+        truncate(text, bytes_max);
     }
 
     /// A header's value, which some headers never show.
@@ -66,17 +77,22 @@ impl Mask {
         if SECRET_HEADERS.iter().any(is_secret) {
             return MASK.to_owned();
         }
-        self.text(value)
+        self.text(value).into_owned()
     }
 }
 
 /// Cuts `text` to at most `bytes_max` bytes, at a character.
 pub(crate) fn truncate(text: &mut String, bytes_max: usize) {
+    text.truncate(cut_at(text, bytes_max));
+}
+
+/// Where the last character ends that is whole within `bytes_max` bytes.
+fn cut_at(text: &str, bytes_max: usize) -> usize {
     let mut end = bytes_max.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text.truncate(end);
+    end
 }
 
 #[cfg(test)]
@@ -85,7 +101,7 @@ mod tests {
 
     fn mask() -> Mask {
         let mut mask = Mask::default();
-        mask.learn(Secret::new("sentinel-secret"));
+        mask.learn(&Secret::new("sentinel-secret"));
         mask
     }
 
@@ -106,7 +122,7 @@ mod tests {
     #[test]
     fn short_secrets_are_taken_out_as_they_are() {
         let mut mask = mask();
-        mask.learn(Secret::new("4711"));
+        mask.learn(&Secret::new("4711"));
         assert_eq!(mask.text("code 4711, sentinel-secret"), "code ***, ***");
     }
 
@@ -119,5 +135,25 @@ mod tests {
         assert_eq!(mask().text("abc sentinel-sec"), "abc ***");
         assert_eq!(mask().text("abc sen"), "abc sen");
         assert_eq!(mask().cut("가나다", 4), "가");
+    }
+
+    #[test]
+    fn a_text_is_cut_itself_as_a_copy_of_it_is() {
+        let mut mask = mask();
+        mask.learn(&Secret::new("4711"));
+        for text in [
+            "abc sentinel-secret def",
+            "abc sentinel-sec",
+            "sentinel%2Dsecret",
+            "code 4711",
+            "가나다",
+            "",
+        ] {
+            for bytes_max in 0..=text.len() {
+                let mut itself = text.to_owned();
+                mask.cut_itself(&mut itself, bytes_max);
+                assert_eq!(itself, mask.cut(text, bytes_max), "{text} to {bytes_max}");
+            }
+        }
     }
 }

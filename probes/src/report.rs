@@ -147,13 +147,14 @@ fn failed_expectations(mismatches: &[String], mask: &Mask) -> Vec<String> {
     failed
 }
 
-fn network(facts: NetworkFacts, mask: &Mask) -> NetworkFacts {
-    let shown = |text: String| mask.cut(&text, TEXT_BYTES_MAX);
-    NetworkFacts {
-        url: facts.url.map(shown),
-        server_address: facts.server_address.map(shown),
-        ..facts
+fn network(mut facts: NetworkFacts, mask: &Mask) -> NetworkFacts {
+    for text in [&mut facts.url, &mut facts.server_address]
+        .into_iter()
+        .flatten()
+    {
+        mask.cut_itself(text, TEXT_BYTES_MAX);
     }
+    facts
 }
 
 fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
@@ -165,7 +166,7 @@ fn evidence(performance: &Performance<'_>, mask: &Mask) -> Option<Evidence> {
         .map(|(name, value)| {
             let mut shown = mask.header(name, value);
             truncate(&mut shown, EVIDENCE_HEADER_BYTES_MAX);
-            (mask.text(name), shown)
+            (mask.text(name).into_owned(), shown)
         })
         .collect();
     // Secrets are looked for in what may be shown and some more, not in megabytes.

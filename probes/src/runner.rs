@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         let mut environment = Environment::new(journey, context.target.profile(), words, now);
         let mut mask = Mask::default();
         for secret in context.target.proxy_secrets() {
-            mask.learn(secret);
+            mask.learn(&secret);
         }
         for (actor, account) in context.accounts.iter().enumerate() {
             for (name, value) in &account.fields {
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
             }
             for (name, secret) in &account.secrets {
                 environment.set(actor, name, secret.expose().into(), Secrecy::Secret);
-                mask.learn(secret.clone());
+                mask.learn(secret);
             }
         }
         Self {
@@ -364,19 +364,17 @@ impl<'a> Run<'a> {
     /// Keeps what a performance captured and learned.
     fn take_in(&mut self, step: &Step, performance: &mut Performance<'_>) {
         for secret in performance.take_secrets() {
-            self.mask.learn(secret);
+            self.mask.learn(&secret);
         }
-        let mut has_new_secrets = false;
         for captured in performance.take_captured() {
+            if captured.secrecy == Secrecy::Secret {
+                for text in captured.texts() {
+                    self.mask.learn(&text);
+                }
+            }
             let actor = performance.actor();
-            has_new_secrets |= captured.secrecy == Secrecy::Secret;
             self.environment
                 .set(actor, &captured.name, captured.value, captured.secrecy);
-        }
-        if has_new_secrets {
-            for secret in self.environment.secrets() {
-                self.mask.learn(secret);
-            }
         }
         if performance.may_have_reached_the_platform() {
             self.debts.made(step, performance.actor());
@@ -414,7 +412,7 @@ impl<'a> Run<'a> {
             .iter()
             .flat_map(|hands| hands.cookies.credentials())
         {
-            self.mask.learn(credential.clone());
+            self.mask.learn(credential);
         }
         let performed: Vec<PerformedStep> = self
             .performances

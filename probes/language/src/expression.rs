@@ -12,7 +12,7 @@ mod filters;
 mod token;
 mod totp;
 
-pub(crate) use filters::{FILTERS, percent_encode};
+pub(crate) use filters::{FILTERS, RESERVED, percent_encode};
 
 /// Longest expression in bytes.
 const EXPRESSION_BYTES_MAX: usize = 500;

@@ -50,7 +50,7 @@ impl Run<'_> {
             self.standings[actor] = Standing::Known;
         }
         for secret in self.environment.secrets() {
-            self.mask.learn(secret);
+            self.mask.learn(&secret);
         }
     }
 

@@ -1,10 +1,9 @@
 //! The forms of a secret: as it is, and as it is written where bytes have to be encoded.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use memchr::memchr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::expression::percent_encode;
+use crate::expression::RESERVED;
 
 /// All but what `encodeURIComponent` of ECMAScript leaves as it is.
 const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -18,130 +17,296 @@ const URI_COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Every form of `text`, some of them more than once.
-pub(super) fn forms(text: &str) -> Vec<String> {
-    let mut forms = vec![
-        text.to_owned(),
-        text.to_lowercase(),
-        text.to_uppercase(),
-        hex(text, b"0123456789abcdef"),
-        hex(text, b"0123456789ABCDEF"),
-    ];
+/// Most bytes that most forms have for each byte of the text: two digits in hex.
+const BYTES_USUAL: usize = 2;
+
+/// Gives every form of `text` to `take`, some of them more than once.
+pub(super) fn each_form(text: &str, mut take: impl FnMut(&[u8])) {
+    let bytes = text.as_bytes();
+    let mut form = Vec::with_capacity(BYTES_USUAL * bytes.len());
+    take(bytes);
+    if text.is_ascii() {
+        form.extend_from_slice(bytes);
+        form.make_ascii_lowercase();
+        take(&form);
+        form.make_ascii_uppercase();
+        take(&form);
+    } else {
+        take(text.to_lowercase().as_bytes());
+        take(text.to_uppercase().as_bytes());
+    }
+    hex(bytes, &mut form);
+    take(&form);
+    form.make_ascii_uppercase();
+    take(&form);
     for offset in 0..3 {
-        let digits = base64_inside(text, offset);
-        if digits.contains(['+', '/']) {
-            forms.push(digits.replace('+', "-").replace('/', "_"));
-        }
-        forms.push(digits);
+        base64_inside(bytes, offset, &mut form);
+        take(&form);
+        to_url_alphabet(&mut form);
+        take(&form);
     }
-    if !text.bytes().all(is_never_escaped) {
-        forms.extend(escaped_forms(text));
+    if !bytes.iter().all(is_plain_in_urls) {
+        each_url_form(text, &mut form, &mut take);
     }
-    forms
+    if !bytes.iter().all(is_plain_in_pages) {
+        each_page_form(text, &mut form, &mut take);
+    }
 }
 
-/// Whether URLs, JSON and HTML all write it as it is.
-fn is_never_escaped(byte: u8) -> bool {
+/// Whether every URL has it as it is.
+fn is_plain_in_urls(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-fn escaped_forms(text: &str) -> [String; 11] {
-    let json = serde_json::Value::from(text).to_string();
-    let json = json[1..json.len() - 1].to_owned();
-    let url = percent_encode(text);
-    [
-        url.replace("%20", "+"),
-        lower_case_escapes(&url),
-        url,
-        utf8_percent_encode(text, URI_COMPONENT).to_string(),
-        escaped(&json, |c| !c.is_ascii()),
-        escaped(&json, |c| matches!(c, '<' | '>' | '&')),
-        escaped(&json, |c| !c.is_ascii()).replace('/', "\\/"),
-        json.replace('/', "\\/"),
-        json,
-        html(text, "&quot;"),
-        html(text, "&#34;"),
-    ]
+/// Whether JSON and HTML both have it as it is.
+fn is_plain_in_pages(byte: &u8) -> bool {
+    let is_escaped = matches!(byte, b'"' | b'\'' | b'\\' | b'/' | b'<' | b'>' | b'&');
+    matches!(byte, b' '..=b'~') && !is_escaped
 }
 
-fn hex(text: &str, digits: &[u8; 16]) -> String {
-    let mut written = String::with_capacity(2 * text.len());
-    for byte in text.bytes() {
-        written.push(char::from(digits[usize::from(byte >> 4)]));
-        written.push(char::from(digits[usize::from(byte & 15)]));
+fn each_url_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
+    percent(text, RESERVED, "+", form);
+    take(form);
+    percent(text, URI_COMPONENT, "%20", form);
+    take(form);
+    percent(text, RESERVED, "%20", form);
+    take(form);
+    to_lower_case_escapes(form);
+    take(form);
+}
+
+fn each_page_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
+    let never = |_: char| false;
+    // Python and PHP write all but ASCII so, Go what means something in HTML.
+    let beyond_ascii = |c: char| !c.is_ascii();
+    let in_html = |c: char| matches!(c, '<' | '>' | '&');
+    json(text, never, "/", form);
+    take(form);
+    json(text, never, "\\/", form);
+    take(form);
+    json(text, beyond_ascii, "/", form);
+    take(form);
+    json(text, beyond_ascii, "\\/", form);
+    take(form);
+    json(text, in_html, "/", form);
+    take(form);
+    for quote in ["&quot;", "&#34;"] {
+        html(text, quote, form);
+        take(form);
     }
-    written
 }
 
-/// The Base64 digits that depend on `text` alone when it stands `offset` bytes after a group of
-/// three: what stays the same when more stands before and behind it, as in `login:password`.
-fn base64_inside(text: &str, offset: usize) -> String {
-    let mut padded = vec![0_u8; offset];
-    padded.extend_from_slice(text.as_bytes());
-    let whole_digits = padded.len() * 8 / 6;
-    let first = (offset * 8).div_ceil(6);
-    let encoded = STANDARD_NO_PAD.encode(&padded);
-    encoded
-        .get(first..whole_digits)
-        .unwrap_or_default()
-        .to_owned()
+fn hex(bytes: &[u8], form: &mut Vec<u8>) {
+    form.clear();
+    form.extend(bytes.iter().copied().flat_map(hex_digits));
 }
 
-/// JSON text with more characters as `\\u003c`: Python and PHP write all but ASCII so, Go what
-/// means something in HTML.
-fn escaped(json: &str, is_meant: fn(char) -> bool) -> String {
-    let mut written = String::with_capacity(json.len());
-    for c in json.chars() {
-        if is_meant(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                written.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            written.push(c);
+fn hex_digits(byte: u8) -> [u8; 2] {
+    let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
+    [digit(byte >> 4), digit(byte & 15)]
+}
+
+/// The Base64 digits that depend on `bytes` alone when they stand `offset` bytes after a group of
+/// three: what stays the same when more stands before and behind them, as in `login:password`.
+fn base64_inside(bytes: &[u8], offset: usize, form: &mut Vec<u8>) {
+    form.clear();
+    let Some((begun, rest)) = bytes.split_at_checked((3 - offset) % 3) else {
+        return;
+    };
+    if !begun.is_empty() {
+        let mut group = [0; 3];
+        group[offset..].copy_from_slice(begun);
+        form.extend_from_slice(&base64_digits(group)[offset + 1..]);
+    }
+    let (groups, last) = rest.as_chunks();
+    form.extend(groups.iter().copied().flat_map(base64_digits));
+    let mut group = [0; 3];
+    group[..last.len()].copy_from_slice(last);
+    form.extend_from_slice(&base64_digits(group)[..last.len()]);
+}
+
+fn base64_digits([first, second, third]: [u8; 3]) -> [u8; 4] {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits = u32::from_be_bytes([0, first, second, third]);
+    [18, 12, 6, 0].map(|from| DIGITS[(bits >> from) as usize % 64])
+}
+
+/// Base64 as it stands in URLs.
+fn to_url_alphabet(digits: &mut [u8]) {
+    for digit in digits {
+        match digit {
+            b'+' => *digit = b'-',
+            b'/' => *digit = b'_',
+            _ => {}
         }
     }
-    written
 }
 
-/// Text as it stands in an HTML page, where a quote is written as `quote`.
-fn html(text: &str, quote: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', quote)
-        .replace('\'', "&#39;")
+fn percent(text: &str, escaped: &'static AsciiSet, blank: &str, form: &mut Vec<u8>) {
+    form.clear();
+    for piece in utf8_percent_encode(text, escaped) {
+        let written = if piece == "%20" { blank } else { piece };
+        form.extend_from_slice(written.as_bytes());
+    }
 }
 
 /// `%2F` as `%2f`, which is the same to servers.
-fn lower_case_escapes(url: &str) -> String {
-    let mut written = String::with_capacity(url.len());
-    let mut escape = 0;
-    for c in url.chars() {
-        if c == '%' {
-            escape = 3;
-        }
-        written.push(if escape > 0 {
-            c.to_ascii_lowercase()
-        } else {
-            c
-        });
-        escape = (escape - 1).max(0);
+fn to_lower_case_escapes(url: &mut [u8]) {
+    let mut rest = url;
+    while let Some(at) = memchr(b'%', rest) {
+        let (escape, behind) = rest[at..].split_at_mut(3);
+        escape.make_ascii_lowercase();
+        rest = behind;
     }
-    written
+}
+
+/// Text as it stands in JSON, with the characters that are `meant` as `\\u003c` too.
+fn json(text: &str, meant: impl Fn(char) -> bool, slash: &str, form: &mut Vec<u8>) {
+    form.clear();
+    let mut itself = [0; 4];
+    for c in text.chars() {
+        let written = match c {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\u{8}' => "\\b",
+            '\t' => "\\t",
+            '\n' => "\\n",
+            '\u{c}' => "\\f",
+            '\r' => "\\r",
+            '/' => slash,
+            c if c < ' ' || meant(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    form.extend_from_slice(b"\\u");
+                    for byte in unit.to_be_bytes() {
+                        form.extend_from_slice(&hex_digits(byte));
+                    }
+                }
+                continue;
+            }
+            c => c.encode_utf8(&mut itself),
+        };
+        form.extend_from_slice(written.as_bytes());
+    }
+}
+
+/// Text as it stands in an HTML page, where a quote is written as `quote`.
+fn html(text: &str, quote: &str, form: &mut Vec<u8>) {
+    form.clear();
+    for byte in text.as_bytes() {
+        let escape = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => quote,
+            b'\'' => "&#39;",
+            _ => {
+                form.push(*byte);
+                continue;
+            }
+        };
+        form.extend_from_slice(escape.as_bytes());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::expression::percent_encode;
+
+    fn forms(text: &str) -> BTreeSet<String> {
+        let mut forms = BTreeSet::new();
+        each_form(text, |form| {
+            forms.insert(String::from_utf8(form.to_vec()).expect("UTF-8"));
+        });
+        forms
+    }
+
+    /// The same forms as others write them.
+    fn expected_forms(text: &str) -> BTreeSet<String> {
+        let url = percent_encode(text);
+        let escapes = regex::Regex::new("%[0-9A-F]{2}").expect("a pattern");
+        let json = serde_json::Value::from(text).to_string();
+        let json = json[1..json.len() - 1].to_owned();
+        let units = |meant: fn(char) -> bool| {
+            let mut written = String::new();
+            for c in json.chars() {
+                if meant(c) {
+                    let mut units = [0; 2];
+                    let units = c.encode_utf16(&mut units).iter();
+                    written.extend(units.map(|unit| format!("\\u{unit:04x}")));
+                } else {
+                    written.push(c);
+                }
+            }
+            written
+        };
+        let ascii = units(|c| !c.is_ascii());
+        let html = text
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('\'', "&#39;");
+        let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
+        let mut forms = BTreeSet::from([
+            text.to_owned(),
+            text.to_lowercase(),
+            text.to_uppercase(),
+            hex.to_uppercase(),
+            hex,
+            url.replace("%20", "+"),
+            escapes
+                .replace_all(&url, |found: &regex::Captures<'_>| found[0].to_lowercase())
+                .into_owned(),
+            url,
+            utf8_percent_encode(text, URI_COMPONENT).to_string(),
+            units(|c| matches!(c, '<' | '>' | '&')),
+            ascii.replace('/', "\\/"),
+            ascii,
+            json.replace('/', "\\/"),
+            json.clone(),
+            html.replace('"', "&quot;"),
+            html.replace('"', "&#34;"),
+        ]);
+        for offset in 0..3 {
+            let mut padded = vec![0; offset];
+            padded.extend_from_slice(text.as_bytes());
+            let inside = (offset * 8).div_ceil(6)..padded.len() * 8 / 6;
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                forms.insert(engine.encode(&padded)[inside.clone()].to_owned());
+            }
+        }
+        forms
+    }
 
     proptest! {
         #[test]
-        fn what_is_never_escaped_has_no_escaped_form(text in "[a-zA-Z0-9._-]{6,20}") {
-            for form in escaped_forms(&text) {
-                prop_assert_eq!(&form, &text);
-            }
+        fn the_forms_are_what_encoders_write(
+            text in prop_oneof![
+                "[a-zA-Z0-9._-]{6,20}",
+                "[ -~]{6,20}",
+                "[\\x00-\\x7f]{6,20}",
+                "[a-zA-Z ß가Σς😀\u{7f}\u{85}\"&]{6,20}",
+                "\\PC{6,20}",
+            ],
+        ) {
+            prop_assert_eq!(forms(&text), expected_forms(&text));
+        }
+    }
+
+    #[test]
+    fn each_byte_is_written_as_encoders_do() {
+        for c in (0..0x180)
+            .chain([0x2028, 0xac00, 0x1f600])
+            .filter_map(char::from_u32)
+        {
+            let text = format!("secret{c}");
+            assert_eq!(forms(&text), expected_forms(&text), "{text:?}");
         }
     }
 

@@ -59,11 +59,16 @@ impl<'a> View<'a> {
         all.into_iter().flatten()
     }
 
+    /// Whether as much of a form as it is found by stands anywhere in it.
+    pub(super) fn may_hold(&self, forms: &Known) -> bool {
+        forms.may_begin_in(&self.bytes)
+    }
+
     /// Adds the places in the text where a form is found, also where one begins inside another.
     pub(super) fn find(&self, forms: &Known, found: &mut Vec<Range<usize>>) {
         for (at, key) in self.bytes.windows(KEY_BYTES).enumerate() {
             for form in forms.beginning_as(key) {
-                if self.bytes[at..].starts_with(form.as_bytes()) {
+                if self.bytes[at..].starts_with(form) {
                     found.push(self.place(at)..self.place(at + form.len()));
                 }
             }
@@ -81,10 +86,8 @@ impl<'a> View<'a> {
             (end.saturating_sub(forms.longest())..end)
                 .find(|at| {
                     let rest = &self.bytes[*at..end];
-                    let forms = forms.beginning_as(rest).iter();
-                    forms
-                        .map(String::as_bytes)
-                        .any(|form| form.starts_with(rest))
+                    let mut forms = forms.beginning_as(rest);
+                    forms.any(|form| form.starts_with(rest))
                 })
                 .map(|at| self.place(at))
         });
