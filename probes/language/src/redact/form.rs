@@ -1,5 +1,6 @@
 //! The forms of a secret: as it is, and as it is written where bytes have to be encoded.
 
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER};
 use memchr::memchr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -35,15 +36,15 @@ pub(super) fn each_form(text: &str, mut take: impl FnMut(&[u8])) {
         take(text.to_lowercase().as_bytes());
         take(text.to_uppercase().as_bytes());
     }
-    hex(bytes, &mut form);
+    encode(&HEXLOWER, bytes, &mut form);
     take(&form);
     form.make_ascii_uppercase();
     take(&form);
     for offset in 0..3 {
-        base64_inside(bytes, offset, &mut form);
-        take(&form);
-        to_url_alphabet(&mut form);
-        take(&form);
+        for alphabet in [&BASE64_NOPAD, &BASE64URL_NOPAD] {
+            base64_inside(alphabet, bytes, offset, &mut form);
+            take(&form);
+        }
     }
     if !bytes.iter().all(is_plain_in_urls) {
         each_url_form(text, &mut form, &mut take);
@@ -96,50 +97,19 @@ fn each_page_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) 
     }
 }
 
-fn hex(bytes: &[u8], form: &mut Vec<u8>) {
+fn encode(encoding: &Encoding, bytes: &[u8], form: &mut Vec<u8>) {
     form.clear();
-    form.extend(bytes.iter().copied().flat_map(hex_digits));
-}
-
-fn hex_digits(byte: u8) -> [u8; 2] {
-    let digit = |value: u8| b"0123456789abcdef"[usize::from(value)];
-    [digit(byte >> 4), digit(byte & 15)]
+    form.resize(encoding.encode_len(bytes.len()), 0);
+    encoding.encode_mut(bytes, form);
 }
 
 /// The Base64 digits that depend on `bytes` alone when they stand `offset` bytes after a group of
 /// three: what stays the same when more stands before and behind them, as in `login:password`.
-fn base64_inside(bytes: &[u8], offset: usize, form: &mut Vec<u8>) {
-    form.clear();
-    let Some((begun, rest)) = bytes.split_at_checked((3 - offset) % 3) else {
-        return;
-    };
-    if !begun.is_empty() {
-        let mut group = [0; 3];
-        group[offset..].copy_from_slice(begun);
-        form.extend_from_slice(&base64_digits(group)[offset + 1..]);
-    }
-    let (groups, last) = rest.as_chunks();
-    form.extend(groups.iter().copied().flat_map(base64_digits));
-    let mut group = [0; 3];
-    group[..last.len()].copy_from_slice(last);
-    form.extend_from_slice(&base64_digits(group)[..last.len()]);
-}
-
-fn base64_digits([first, second, third]: [u8; 3]) -> [u8; 4] {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = u32::from_be_bytes([0, first, second, third]);
-    [18, 12, 6, 0].map(|from| DIGITS[(bits >> from) as usize % 64])
-}
-
-/// Base64 as it stands in URLs.
-fn to_url_alphabet(digits: &mut [u8]) {
-    for digit in digits {
-        match digit {
-            b'+' => *digit = b'-',
-            b'/' => *digit = b'_',
-            _ => {}
-        }
-    }
+fn base64_inside(alphabet: &Encoding, bytes: &[u8], offset: usize, form: &mut Vec<u8>) {
+    let padded = [&[0; 2][..offset], bytes].concat();
+    encode(alphabet, &padded, form);
+    form.truncate(padded.len() * 8 / 6);
+    form.drain(..(offset * 8).div_ceil(6));
 }
 
 fn percent(text: &str, escaped: &'static AsciiSet, blank: &str, form: &mut Vec<u8>) {
@@ -177,9 +147,9 @@ fn json(text: &str, meant: impl Fn(char) -> bool, slash: &str, form: &mut Vec<u8
             c if c < ' ' || meant(c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     form.extend_from_slice(b"\\u");
-                    for byte in unit.to_be_bytes() {
-                        form.extend_from_slice(&hex_digits(byte));
-                    }
+                    let mut digits = [0; 4];
+                    HEXLOWER.encode_mut(&unit.to_be_bytes(), &mut digits);
+                    form.extend_from_slice(&digits);
                 }
                 continue;
             }
@@ -252,7 +222,7 @@ mod tests {
             .replace('<', "&lt;")
             .replace('>', "&gt;")
             .replace('\'', "&#39;");
-        let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let mut forms = BTreeSet::from([
             text.to_owned(),
             text.to_lowercase(),
