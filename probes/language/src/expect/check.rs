@@ -194,7 +194,7 @@ impl<'a, 'o> Judge<'a, 'o> {
         match found {
             Found::One(value) => observed.is_rounded(value),
             Found::Several(Matches::Parts(parts)) => {
-                parts.iter().any(|part| observed.is_rounded_part(part))
+                parts.iter().any(|part| observed.is_rounded_part(*part))
             }
             Found::Several(Matches::Values(values)) => {
                 values.iter().any(|value| observed.is_rounded(value))
