@@ -1,5 +1,6 @@
 //! The variables of a run: per actor, of the journey, of the target and of the run itself.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bongsu_model::{AgentId, RegionId, RunId, Secret, Timestamp};
@@ -45,8 +46,8 @@ impl std::fmt::Debug for Variable {
 pub struct Environment {
     actors: Vec<ActorVariables>,
     vars: BTreeMap<String, Value>,
-    base: BTreeMap<String, String>,
-    ws: BTreeMap<String, String>,
+    base: BTreeMap<String, Value>,
+    ws: BTreeMap<String, Value>,
     /// None before a run.
     run: Option<RunWords>,
     now: Timestamp,
@@ -82,8 +83,8 @@ impl Environment {
                 })
                 .collect(),
             vars: journey.vars.iter().cloned().collect(),
-            base: target.base.iter().cloned().collect(),
-            ws: target.ws.iter().cloned().collect(),
+            base: urls(&target.base),
+            ws: urls(&target.ws),
             run: None,
             now: Timestamp::EPOCH,
             awaited: BTreeSet::new(),
@@ -160,11 +161,12 @@ impl Environment {
         found
     }
 
+    /// The value of `expression` as `actor` sees it, and whether it may be shown.
     pub(crate) fn evaluate(
         &self,
         expression: &Expression,
         actor: usize,
-    ) -> Result<Variable, EvaluationError> {
+    ) -> Result<(Cow<'_, Value>, Secrecy), EvaluationError> {
         let view = View {
             environment: self,
             actor,
@@ -173,10 +175,7 @@ impl Environment {
         if self.run.is_none()
             && let Some(placeholder) = view.placeholder(expression, secret)
         {
-            return Ok(Variable {
-                value: placeholder.into(),
-                secrecy: Secrecy::Public,
-            });
+            return Ok((Cow::Owned(placeholder.into()), Secrecy::Public));
         }
         let value = expression.evaluate(&view)?;
         let secrecy = if secret {
@@ -184,8 +183,14 @@ impl Environment {
         } else {
             Secrecy::Public
         };
-        Ok(Variable { value, secrecy })
+        Ok((value, secrecy))
     }
+}
+
+fn urls(services: &[(String, String)]) -> BTreeMap<String, Value> {
+    let urls = services.iter();
+    urls.map(|(service, url)| (service.clone(), url.as_str().into()))
+        .collect()
 }
 
 /// The secret texts inside a value: its texts and its numbers.
@@ -205,10 +210,10 @@ struct View<'a> {
     actor: usize,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// An actor's name comes first, then own variables, then constants; captures cannot take the
     /// names of actors, constants and built-ins.
-    fn variable(&self, name: &Name) -> Option<(&Variable, usize)> {
+    fn variable(&self, name: &Name) -> Option<(&'a Variable, usize)> {
         let root = name.path.first()?;
         if let Some(other) = self
             .environment
@@ -255,29 +260,31 @@ impl View<'_> {
     }
 }
 
-impl Names for View<'_> {
-    fn value(&self, name: &Name) -> Option<Value> {
+impl<'a> Names<'a> for View<'a> {
+    fn value(&self, name: &Name) -> Option<Cow<'a, Value>> {
+        let environment = self.environment;
         if let Some((variable, used)) = self.variable(name) {
-            return descend(&variable.value, &name.path[used..]).cloned();
+            return descend(&variable.value, &name.path[used..]).map(Cow::Borrowed);
         }
-        let path: Vec<&str> = name.path.iter().map(String::as_str).collect();
-        let run = self.environment.run.as_ref();
-        match path.as_slice() {
-            ["target", "base", service] => self
-                .environment
-                .base
-                .get(*service)
-                .map(|url| url.as_str().into()),
-            ["target", "ws", service] => self
-                .environment
-                .ws
-                .get(*service)
-                .map(|url| url.as_str().into()),
-            ["run", "id"] => Some(run?.id.to_string().into()),
-            ["run", "agent"] => Some(run?.agent.as_str().into()),
-            ["run", "region"] => Some(run?.region.as_str().into()),
-            _ => descend(self.environment.vars.get(path[0])?, &name.path[1..]).cloned(),
-        }
+        let known = match name.path.as_slice() {
+            [target, base, service] if target == "target" && base == "base" => {
+                environment.base.get(service)?
+            }
+            [target, ws, service] if target == "target" && ws == "ws" => {
+                environment.ws.get(service)?
+            }
+            [run, word] if run == "run" && matches!(word.as_str(), "id" | "agent" | "region") => {
+                let run = environment.run.as_ref()?;
+                let value: Value = match word.as_str() {
+                    "id" => run.id.to_string().into(),
+                    "agent" => run.agent.as_str().into(),
+                    _ => run.region.as_str().into(),
+                };
+                return Some(Cow::Owned(value));
+            }
+            path => descend(environment.vars.get(&path[0])?, &path[1..])?,
+        };
+        Some(Cow::Borrowed(known))
     }
 
     fn now_unix_seconds(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! What stands between `{{` and `}}`: names, dots, `+ - *` and a few filters. No loops, no calls
 //! but `now()` and `totp(NAME)`, nothing that reads a file or the process.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +13,7 @@ mod filters;
 mod token;
 mod totp;
 
-pub(crate) use filters::{FILTERS, RESERVED, percent_encode};
+pub(crate) use filters::{FILTERS, RESERVED, path_encode, percent_encode};
 
 /// Longest expression in bytes.
 const EXPRESSION_BYTES_MAX: usize = 500;
@@ -30,6 +31,11 @@ impl Name {
     /// The name as written.
     pub fn text(&self) -> String {
         self.path.join(".")
+    }
+
+    /// Whether it is just this text.
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        text.split('.').eq(self.path.iter().map(String::as_str))
     }
 }
 
@@ -85,9 +91,9 @@ impl ExpressionError {
 }
 
 /// Where an expression's names get their values.
-pub(crate) trait Names {
+pub(crate) trait Names<'v> {
     /// The value of `name`, or none if it is not set.
-    fn value(&self, name: &Name) -> Option<Value>;
+    fn value(&self, name: &Name) -> Option<Cow<'v, Value>>;
     /// What `now()` gives: whole seconds since the Unix epoch.
     fn now_unix_seconds(&self) -> u64;
 }
@@ -95,7 +101,8 @@ pub(crate) trait Names {
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EvaluationError {
-    Unset(Name),
+    /// The name as written.
+    Unset(String),
     Failed(String),
 }
 
@@ -149,11 +156,14 @@ impl Expression {
         &self.0.names
     }
 
-    pub(crate) fn evaluate(&self, names: &dyn Names) -> Result<Value, EvaluationError> {
+    pub(crate) fn evaluate<'v>(
+        &self,
+        names: &dyn Names<'v>,
+    ) -> Result<Cow<'v, Value>, EvaluationError> {
         let look_up = |name: &Name| {
             names
                 .value(name)
-                .ok_or_else(|| EvaluationError::Unset(name.clone()))
+                .ok_or_else(|| EvaluationError::Unset(name.text()))
         };
         let (compiled, operands) = match &self.0.form {
             Form::Name => return look_up(&self.0.names[0]),
@@ -166,7 +176,7 @@ impl Expression {
                 let reason = "an operator does not fit the types of its values";
                 return Err(EvaluationError::Failed(reason.to_owned()));
             }
-            insert(&mut context, &name.path, value);
+            insert(&mut context, &name.path, value.into_owned());
         }
         let mut context: std::collections::BTreeMap<String, minijinja::Value> = context
             .into_iter()
@@ -192,6 +202,7 @@ impl Expression {
             return Err(EvaluationError::Failed("it has no value".to_owned()));
         }
         serde_json::to_value(&value)
+            .map(Cow::Owned)
             .map_err(|_| EvaluationError::Failed("its value is not JSON".to_owned()))
     }
 }

@@ -7,7 +7,7 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::json::Json;
+use crate::json::{Json, Part};
 
 /// Longest path in bytes.
 const PATH_BYTES_MAX: usize = 500;
@@ -83,19 +83,23 @@ impl JsonPath {
 
     /// What it matches in `json`, in document order, if it is made of names, indices and wildcards
     /// alone, as nearly every path is; for any other there is [`select`](Self::select).
-    pub(crate) fn walk<'j, 'a>(&self, json: &'j Json<'a>) -> Option<Vec<&'j Json<'a>>> {
-        let mut found = vec![json];
+    pub(crate) fn walk<'j, 'a>(&self, json: &'j Json<'a>) -> Option<Vec<Part<'j, 'a>>> {
+        let mut found: Vec<Part<'j, 'a>> = json.root().into_iter().collect();
         for segment in &self.0.query.segments {
             let Segment::Selector(selector) = segment else {
                 return None;
             };
             let found_before = found.into_iter();
             found = match selector {
-                Selector::Name(name) => found_before.filter_map(|json| json.entry(name)).collect(),
+                Selector::Name(name) => found_before.filter_map(|part| part.entry(name)).collect(),
                 Selector::Index(index) => {
-                    found_before.filter_map(|json| json.item(*index)).collect()
+                    found_before.filter_map(|part| part.item(*index)).collect()
                 }
-                Selector::Wildcard => found_before.flat_map(Json::children).collect(),
+                Selector::Wildcard => {
+                    let mut children = Vec::new();
+                    found_before.for_each(|part| part.add_children(&mut children));
+                    children
+                }
                 Selector::Slice(..) | Selector::Filter(_) => return None,
             };
         }
@@ -201,7 +205,7 @@ mod tests {
             let path = JsonPath::parse(&format!("${}", segments.concat())).unwrap();
             let text = body.to_string();
             let json = Json::read(text.as_bytes()).unwrap();
-            let walked: Vec<Value> = path.walk(&json).unwrap().into_iter().map(Json::to_value).collect();
+            let walked: Vec<Value> = path.walk(&json).unwrap().into_iter().map(Part::to_value).collect();
             let selected: Vec<Value> = path.select(&body).into_iter().cloned().collect();
             prop_assert_eq!(walked, selected);
         }

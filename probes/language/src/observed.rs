@@ -9,7 +9,7 @@ use serde_json::{Number, Value};
 use crate::fact::Fact;
 use crate::grpc::GrpcStatus;
 use crate::header_lines::HeaderLines;
-use crate::json::Json;
+use crate::json::{Json, Part};
 use crate::jsonpath::JsonPath;
 
 /// From here on a whole number may be beyond 64 bits: 2⁶³, which has 19 digits.
@@ -44,7 +44,7 @@ pub struct Observed<'a> {
 #[derive(Debug)]
 pub(crate) enum Matches<'a, 'j> {
     /// By walking.
-    Parts(Vec<&'j Json<'a>>),
+    Parts(Vec<Part<'j, 'a>>),
     /// By the library.
     Values(Vec<&'j Value>),
 }
@@ -223,7 +223,7 @@ impl<'a> Observed<'a> {
     }
 
     /// The same of a part that is no value yet.
-    pub(crate) fn is_rounded_part(&self, part: &Json<'_>) -> bool {
+    pub(crate) fn is_rounded_part(&self, part: Part<'_, '_>) -> bool {
         part.has_number(&|number| self.is_rounded_number(number))
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::capture::Secrecy;
 use crate::environment::{Environment, Variable, collect_texts};
-use crate::expression::{EvaluationError, Expression, percent_encode};
+use crate::expression::{EvaluationError, Expression, path_encode, percent_encode};
 use crate::journey::{
     Act, Body, ClientCredentials, GrpcAct, Header, HeaderOrigin, HttpAct, OpenAct, Step, Url,
 };
@@ -17,6 +17,7 @@ use crate::sketch::placeholder;
 use crate::template::{Part, Template, ValueTemplate};
 
 mod error;
+mod json;
 mod net;
 mod told;
 
@@ -26,6 +27,9 @@ pub(crate) use told::{ToldNet, tell_net};
 
 /// Longest rendered text in bytes: a request that a person would write is far below.
 const RENDERED_BYTES_MAX: usize = 1024 * 1024;
+
+/// So long is a value that stands in a text, seldom longer: a token, a URL, an id.
+const USUAL_VALUE_BYTES: usize = 40;
 
 /// What one actor sends in one step.
 #[derive(Clone, PartialEq, Eq)]
@@ -182,7 +186,7 @@ impl Step {
         let Some(when) = &self.when else {
             return Ok(true);
         };
-        let value = evaluate(environment, actor, when)?.value;
+        let (value, _) = evaluate(environment, actor, when)?;
         value.as_bool().ok_or_else(|| RenderError::Expression {
             expression: when.text().to_owned(),
             reason: format!("`when` needs true or false, this is {}", kind_of(&value)),
@@ -197,9 +201,18 @@ impl ValueTemplate {
     /// When a variable is unset or a table stands inside a text.
     pub fn render(&self, environment: &Environment, actor: usize) -> Result<Variable, RenderError> {
         let mut renderer = Renderer::new(environment, actor);
-        let value = renderer.value(self)?;
+        let value = renderer.value(self)?.into_owned();
         let secrecy = renderer.secrecy;
         Ok(Variable { value, secrecy })
+    }
+
+    /// The same value, for one that only looks at it.
+    pub(crate) fn look_at<'v>(
+        &'v self,
+        environment: &'v Environment,
+        actor: usize,
+    ) -> Result<Cow<'v, Value>, RenderError> {
+        Renderer::new(environment, actor).value(self)
     }
 }
 
@@ -260,7 +273,7 @@ impl<'a> Renderer<'a> {
     fn call(&mut self, act: &GrpcAct) -> Result<PreparedCall, RenderError> {
         let url = self.url(&act.url, &["http://", "https://"])?;
         let headers = self.headers(&act.headers)?;
-        let message = self.value(&act.message)?;
+        let message = self.value(&act.message)?.into_owned();
         Ok(PreparedCall {
             url,
             headers,
@@ -280,7 +293,8 @@ impl<'a> Renderer<'a> {
     }
 
     fn url(&mut self, url: &Url, schemes: &[&str; 2]) -> Result<String, RenderError> {
-        let mut whole = String::new();
+        let room = url.base.as_ref().map_or(0, room) + room(&url.rest);
+        let mut whole = String::with_capacity(room);
         if let Some(base) = &url.base {
             self.write(&mut whole, base, Escape::Url)?;
             whole.truncate(whole.trim_end_matches('/').len());
@@ -323,14 +337,14 @@ impl<'a> Renderer<'a> {
         let mut written = Vec::new();
         for (key, value) in pairs {
             let rendered = self.value(value)?;
-            let items = match rendered {
-                Value::Array(items) => items,
-                single => vec![single],
+            let items = match &*rendered {
+                Value::Array(items) => items.as_slice(),
+                single => std::slice::from_ref(single),
             };
             for item in items {
-                let text = as_text(&item).ok_or_else(|| RenderError::NotText {
+                let text = as_text(item).ok_or_else(|| RenderError::NotText {
                     expression: key.clone(),
-                    kind: kind_of(&item),
+                    kind: kind_of(item),
                 })?;
                 written.push(format!("{}={}", percent_encode(key), percent_encode(&text)));
             }
@@ -367,10 +381,7 @@ impl<'a> Renderer<'a> {
     fn body(&mut self, body: &Body) -> Result<Option<(Vec<u8>, String)>, RenderError> {
         let (bytes, kind) = match body {
             Body::Empty => return Ok(None),
-            Body::Json(value) => {
-                let text = self.value(value)?.to_string();
-                (bounded(text)?.into_bytes(), "application/json")
-            }
+            Body::Json(value) => (self.json(value)?, "application/json"),
             Body::Form(pairs) => (
                 self.pairs(pairs)?.into_bytes(),
                 "application/x-www-form-urlencoded",
@@ -404,7 +415,7 @@ impl<'a> Renderer<'a> {
                 })?;
                 bounded(text.into_owned())?.into_bytes()
             }
-            PartContent::Json(value) => bounded(self.value(value)?.to_string())?.into_bytes(),
+            PartContent::Json(value) => self.json(value)?,
             PartContent::Generated(size) => self.generated(*size, &format!("{run} {}", part.name)),
         };
         let file = match &part.file {
@@ -441,30 +452,33 @@ impl<'a> Renderer<'a> {
         Ok(format!("Basic {pair}"))
     }
 
-    fn value(&mut self, value: &ValueTemplate) -> Result<Value, RenderError> {
-        Ok(match value {
-            ValueTemplate::Literal(value) => Value::clone(value),
+    fn value<'v>(&mut self, value: &'v ValueTemplate) -> Result<Cow<'v, Value>, RenderError>
+    where
+        'a: 'v,
+    {
+        Ok(Cow::Owned(match value {
+            ValueTemplate::Literal(value) => return Ok(Cow::Borrowed(value)),
             ValueTemplate::Text(template) => match template.lone() {
-                Some(expression) => self.evaluate(expression)?,
+                Some(expression) => return self.evaluate(expression),
                 None => Value::String(self.text(template, Escape::Nothing)?),
             },
             ValueTemplate::List(items) => Value::Array(
                 items
                     .iter()
-                    .map(|item| self.value(item))
-                    .collect::<Result<_, _>>()?,
+                    .map(|item| Ok(self.value(item)?.into_owned()))
+                    .collect::<Result<_, RenderError>>()?,
             ),
             ValueTemplate::Table(entries) => Value::Object(
                 entries
                     .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.value(value)?)))
+                    .map(|(key, value)| Ok((key.clone(), self.value(value)?.into_owned())))
                     .collect::<Result<_, RenderError>>()?,
             ),
-        })
+        }))
     }
 
     fn text(&mut self, template: &Template, escape: Escape) -> Result<String, RenderError> {
-        let mut written = String::new();
+        let mut written = String::with_capacity(room(template));
         self.write(&mut written, template, escape)?;
         Ok(written)
     }
@@ -487,7 +501,7 @@ impl<'a> Renderer<'a> {
                         kind: kind_of(&value),
                     })?;
                     let of_target = expression.names().first().is_some_and(|name| {
-                        name.path[0] == "target" && name.text() == expression.text()
+                        name.path[0] == "target" && name.is_written(expression.text())
                     });
                     if escape == Escape::Url && !of_target {
                         written.push_str(&path_encode(&text));
@@ -503,23 +517,23 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn evaluate(&mut self, expression: &Expression) -> Result<Value, RenderError> {
-        let variable = evaluate(self.environment, self.actor, expression)?;
-        if variable.secrecy == Secrecy::Secret {
+    fn evaluate(&mut self, expression: &Expression) -> Result<Cow<'a, Value>, RenderError> {
+        let (value, secrecy) = evaluate(self.environment, self.actor, expression)?;
+        if secrecy == Secrecy::Secret {
             self.secrecy = Secrecy::Secret;
-            collect_texts(&variable.value, &mut self.secrets);
+            collect_texts(&value, &mut self.secrets);
         }
-        Ok(variable.value)
+        Ok(value)
     }
 }
 
-/// Percent-encodes a path segment; `.` and `..` too, which would climb in the path.
-fn path_encode(text: &str) -> String {
-    match text {
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
-        text => percent_encode(text),
-    }
+/// How many bytes a text is likely to have.
+fn room(template: &Template) -> usize {
+    let parts = template.parts().iter().map(|part| match part {
+        Part::Text(text) => text.len(),
+        Part::Expression(..) => USUAL_VALUE_BYTES,
+    });
+    parts.sum()
 }
 
 fn bounded(text: String) -> Result<String, RenderError> {
@@ -530,15 +544,15 @@ fn bounded(text: String) -> Result<String, RenderError> {
     }
 }
 
-fn evaluate(
-    environment: &Environment,
+fn evaluate<'a>(
+    environment: &'a Environment,
     actor: usize,
     expression: &Expression,
-) -> Result<Variable, RenderError> {
+) -> Result<(Cow<'a, Value>, Secrecy), RenderError> {
     environment
         .evaluate(expression, actor)
         .map_err(|error| match error {
-            EvaluationError::Unset(name) => RenderError::Unset { name: name.text() },
+            EvaluationError::Unset(name) => RenderError::Unset { name },
             EvaluationError::Failed(reason) => RenderError::Expression {
                 expression: expression.text().to_owned(),
                 reason,

@@ -194,7 +194,7 @@ impl<'a, 'o> Judge<'a, 'o> {
         match found {
             Found::One(value) => observed.is_rounded(value),
             Found::Several(Matches::Parts(parts)) => {
-                parts.iter().any(|part| observed.is_rounded_part(part))
+                parts.iter().any(|part| observed.is_rounded_part(*part))
             }
             Found::Several(Matches::Values(values)) => {
                 values.iter().any(|value| observed.is_rounded(value))
@@ -250,13 +250,13 @@ impl<'a, 'o> Judge<'a, 'o> {
 
     pub(super) fn value_holds(&self, check: &Check, value: &Value) -> Result<bool, RenderError> {
         Ok(match check {
-            Check::Equals(expected) => equal(value, &self.render(expected)?),
+            Check::Equals(expected) => equal(value, &*self.render(expected)?),
             Check::Is(Kind::Integer) if self.observed.is_rounded(value) => true,
             Check::Is(kind) => is_kind(value, *kind),
             Check::In(options) => {
                 let mut found = false;
                 for option in options {
-                    found |= equal(value, &self.render(option)?);
+                    found |= equal(value, &*self.render(option)?);
                 }
                 found
             }
@@ -266,11 +266,11 @@ impl<'a, 'o> Judge<'a, 'o> {
             Check::GrpcStatus(statuses) => statuses
                 .iter()
                 .any(|status| value.as_u64() == Some(u64::from(status.number()))),
-            Check::Min(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_ge()),
-            Check::Max(bound) => compare(value, &self.render(bound)?).is_some_and(|o| o.is_le()),
+            Check::Min(bound) => compare(value, &*self.render(bound)?).is_some_and(|o| o.is_ge()),
+            Check::Max(bound) => compare(value, &*self.render(bound)?).is_some_and(|o| o.is_le()),
             Check::Slower(bound) => self.observed.elapsed() >= *bound,
             Check::Faster(bound) => self.observed.elapsed() <= *bound,
-            Check::Contains(part) => contains(value, &self.render(part)?),
+            Check::Contains(part) => contains(value, &*self.render(part)?),
             Check::StartsWith(start) => match (value.as_str(), self.render(start)?.as_str()) {
                 (Some(text), Some(start)) => text.starts_with(start),
                 _ => false,
@@ -288,8 +288,14 @@ impl<'a, 'o> Judge<'a, 'o> {
         }
     }
 
-    pub(super) fn render(&self, template: &ValueTemplate) -> Result<Value, RenderError> {
-        Ok(template.render(self.environment, self.actor)?.value)
+    pub(super) fn render<'v>(
+        &self,
+        template: &'v ValueTemplate,
+    ) -> Result<Cow<'v, Value>, RenderError>
+    where
+        'a: 'v,
+    {
+        template.look_at(self.environment, self.actor)
     }
 
     fn show(&self, subject: &Subject, found: &Found<'_, '_>) -> String {

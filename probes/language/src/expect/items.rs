@@ -30,9 +30,9 @@ impl Judge<'_, '_> {
                 }
                 false
             }
-            Check::Equals(expected) => match self.render(expected)? {
-                Value::Array(expected) => same_items(items, &expected),
-                expected => matches!(items, [item] if equal(item, &expected)),
+            Check::Equals(expected) => match &*self.render(expected)? {
+                Value::Array(expected) => same_items(items, expected),
+                expected => matches!(items, [item] if equal(item, expected)),
             },
             Check::Contains(part) => {
                 let part = self.render(part)?;

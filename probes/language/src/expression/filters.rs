@@ -1,5 +1,7 @@
 //! The filters of expressions: text in, text out.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -17,6 +19,15 @@ pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// value and in a form.
 pub(crate) fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// The same of a path segment: `.` and `..` too, which would climb in the path.
+pub(crate) fn path_encode(text: &str) -> Cow<'_, str> {
+    match text {
+        "." => "%2E".into(),
+        ".." => "%2E%2E".into(),
+        text => utf8_percent_encode(text, RESERVED).into(),
+    }
 }
 
 /// Longest text that a filter gives, in bytes: as long as what may be sent. Filters in a row, or a

@@ -4,18 +4,19 @@ use super::*;
 
 struct Fixed;
 
-impl Names for Fixed {
-    fn value(&self, name: &Name) -> Option<Value> {
-        match name.text().as_str() {
-            "amount" => Some(100.into()),
-            "big" => Some(u64::MAX.into()),
-            "name" => Some("Ann & Bob".into()),
-            "bob.user_id" => Some("u-2".into()),
-            "seed" => Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into()),
-            "bob.before" => Some(7.into()),
-            "pickup" => Some(serde_json::json!({"lat": 52.52})),
-            _ => None,
-        }
+impl Names<'static> for Fixed {
+    fn value(&self, name: &Name) -> Option<Cow<'static, Value>> {
+        let value: Value = match name.text().as_str() {
+            "amount" => 100.into(),
+            "big" => u64::MAX.into(),
+            "name" => "Ann & Bob".into(),
+            "bob.user_id" => "u-2".into(),
+            "seed" => "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into(),
+            "bob.before" => 7.into(),
+            "pickup" => serde_json::json!({"lat": 52.52}),
+            _ => return None,
+        };
+        Some(Cow::Owned(value))
     }
 
     fn now_unix_seconds(&self) -> u64 {
@@ -28,6 +29,7 @@ fn value(text: &str) -> Value {
         .unwrap()
         .evaluate(&Fixed)
         .unwrap()
+        .into_owned()
 }
 
 #[test]
@@ -71,7 +73,7 @@ fn a_code_is_made_of_a_secret_and_a_challenge_of_a_verifier() {
 #[test]
 fn conditions_compare_only_where_they_may() {
     let condition = Expression::parse("amount >= 100 and not amount == 7", Grammar::Condition);
-    assert_eq!(condition.unwrap().evaluate(&Fixed).unwrap(), true);
+    assert_eq!(*condition.unwrap().evaluate(&Fixed).unwrap(), true);
     assert!(Expression::parse("amount >= 100", Grammar::Value).is_err());
 }
 
@@ -175,4 +177,42 @@ fn what_is_outside_the_grammar_is_refused() {
         );
     }
     assert!(Expression::parse(&"a+".repeat(400), Grammar::Value).is_err());
+}
+
+#[test]
+fn a_name_is_written_with_dots_and_nothing_else() {
+    for text in ["a", "target.base.talk", "a . b", "a| lower"] {
+        let expression = Expression::parse(text, Grammar::Value).unwrap();
+        let name = &expression.names()[0];
+        for other in [
+            "a",
+            "target.base.talk",
+            "a.b",
+            "a . b",
+            "a.",
+            ".a",
+            "",
+            text,
+        ] {
+            assert_eq!(
+                name.is_written(other),
+                name.text() == other,
+                "{text} {other}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_path_segment_cannot_climb() {
+    for (text, encoded) in [
+        (".", "%2E"),
+        ("..", "%2E%2E"),
+        ("...", "..."),
+        ("a-1_~", "a-1_~"),
+        ("a/b c가", "a%2Fb%20c%EA%B0%80"),
+        ("", ""),
+    ] {
+        assert_eq!(path_encode(text), encoded);
+    }
 }
