@@ -223,13 +223,16 @@ fn write_head(
 ) -> http::Result<()> {
     let host = host_header(endpoint);
     *message.method_mut() = request.method.clone();
+    let target = request
+        .url
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
+    // RFC 9112, section 3.2.1: a path that is empty is sent as a slash.
+    let slash = if target.starts_with('/') { "" } else { "/" };
     *message.uri_mut() = match (forwarder, request.url.path_and_query()) {
-        (None, Some(path)) if path.as_str().starts_with('/') => path.clone().into(),
-        (None, path) => path.map_or("/", PathAndQuery::as_str).parse()?,
-        (Some(_), path) => {
-            let path = path.map_or("/", PathAndQuery::as_str);
-            format!("http://{host}{path}").parse()?
-        }
+        (None, Some(path)) if slash.is_empty() => path.clone().into(),
+        (None, _) => format!("{slash}{target}").parse()?,
+        (Some(_), _) => format!("http://{host}{slash}{target}").parse()?,
     };
     let headers = message.headers_mut();
     // What a map of headers cannot hold is an error here, where the other forms panic.
@@ -334,19 +337,18 @@ fn malformed() -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn written(lines: usize) -> Result<Message, Fault> {
-        let url: http::Uri = "http://a.test/x".parse().unwrap();
+    fn written(url: &str, headers: Vec<(String, String)>) -> Result<Message, Fault> {
         let request = Request {
             method: http::Method::GET,
-            headers: (0..lines)
-                .map(|n| (format!("x-{n}"), "1".to_owned()))
-                .collect(),
+            headers,
             body: None,
             body_max: 0,
             newest: Protocol::Http1,
-            url,
+            url: url.parse().unwrap(),
         };
         let endpoint = Endpoint::of(&request.url, request.newest)?;
         message(&request, &endpoint, None)
@@ -357,10 +359,54 @@ mod tests {
         // `host`, `user-agent` and `accept-encoding` are written beside them. A map has 32,768
         // places, of which it fills three quarters.
         let most = 32_768 / 4 * 3 - OURS_MAX;
-        assert_eq!(written(most).unwrap().headers().len(), most + 3);
+        let of = |lines| (0..lines).map(|n| (format!("x-{n}"), "1".to_owned()));
+        let whole = written("http://a.test/x", of(most).collect()).unwrap();
+        assert_eq!(whole.headers().len(), most + 3);
         for lines in [most + 1, 40_000] {
-            let fault = written(lines).unwrap_err();
+            let fault = written("http://a.test/x", of(lines).collect()).unwrap_err();
             assert!(matches!(fault, Fault::Own { .. }), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_says_where_it_goes_to_and_who_asks_unless_the_step_does() {
+        for (url, target, host) in [
+            ("http://a.test", "/", "a.test"),
+            ("http://A.test:80/x?y=%20#z", "/x?y=%20", "a.test"),
+            ("https://a.test:443/", "/", "a.test"),
+            ("http://a.test:443/%2F", "/%2F", "a.test:443"),
+            ("http://[::1]:8080?y", "/?y", "[::1]:8080"),
+            ("https://[::1]/", "/", "[::1]"),
+        ] {
+            let message = written(url, Vec::new()).unwrap();
+            assert_eq!(message.uri().to_string(), target, "{url}");
+            assert_eq!(message.headers()["host"], host, "{url}");
+            assert_eq!(message.headers()["user-agent"], USER_AGENT);
+        }
+        let own = vec![("User-Agent".to_owned(), "mine".to_owned())];
+        let message = written("http://a.test/", own).unwrap();
+        let agents = message.headers().get_all("user-agent");
+        assert_eq!(agents.iter().collect::<Vec<_>>(), ["mine"]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_made_readable() {
+        let mut headers = http::HeaderMap::new();
+        for value in [&b"caf\xe9"[..], "비".as_bytes()] {
+            headers.append("x", HeaderValue::from_bytes(value).unwrap());
+        }
+        let lines = header_lines(&headers);
+        assert_eq!(lines.values("x").collect::<Vec<_>>(), ["caf\u{fffd}", "비"]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_url_is_reported_as_it_is(
+            url in "(https?://[a-zA-Z0-9.-]{1,9}(:[0-9]{1,5})?)?(/[a-z/%2]{0,9})?(\\?[a-z=&]{0,9})?(#[a-z]{0,3})?",
+        ) {
+            if let Ok(url) = url.parse::<http::Uri>() {
+                prop_assert_eq!(url_text(&url), url.to_string());
+            }
         }
     }
 }
