@@ -98,23 +98,18 @@ impl Crew<'_> {
                     None => break,
                 }
             }
+            while let Some(ended) = line.tell() {
+                progress.clear();
+                teller.tell(self.piece(ended.nth), ended);
+            }
+            progress.draw_again();
             let must_wait = !is_over && !self.has_room();
-            if going == 0 && !must_wait && !line.can_tell() {
+            if going == 0 && !must_wait {
                 break;
             }
             let happened = tokio::select! {
-                biased;
-                Some(happened) = awaited.next() => happened,
-                // While the runs wait, as for the network.
-                () = std::future::ready(()), if line.can_tell() => {
-                    while let Some(ended) = line.tell() {
-                        progress.clear();
-                        teller.tell(self.piece(ended.nth), ended);
-                    }
-                    progress.draw_again();
-                    continue;
-                }
                 () = self.room(), if must_wait => continue,
+                Some(happened) = awaited.next() => happened,
             };
             match happened {
                 Happened::Ended(ended, accounts) => {

@@ -56,11 +56,6 @@ impl<R> Line<R> {
         let _ = self.ended.insert(nth, result);
     }
 
-    /// Whether the next result in order has come.
-    pub(super) fn can_tell(&self) -> bool {
-        self.ended.contains_key(&self.told)
-    }
-
     /// The next result in order, if it has come.
     pub(super) fn tell(&mut self) -> Option<R> {
         let result = self.ended.remove(&self.told)?;
@@ -93,9 +88,7 @@ mod tests {
         assert_eq!(line.start(Some), None);
         line.end(2, "c");
         assert_eq!(line.tell(), None);
-        assert!(!line.can_tell());
         line.end(0, "a");
-        assert!(line.can_tell());
         assert_eq!(line.tell(), Some("a"));
         assert_eq!(line.tell(), None);
         line.end(1, "b");
