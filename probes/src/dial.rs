@@ -122,6 +122,9 @@ impl Endpoint {
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
             .unwrap_or(host);
+        if host.contains(['[', ']']) {
+            return Err(Fault::internal("the URL's host cannot be used"));
+        }
         Ok(Self {
             security,
             newest,
@@ -409,6 +412,8 @@ mod tests {
             "https://user:pw@a.test/",
             "https://a.test:99999/",
             "https://a.test:/",
+            "https://[::1]x:80/",
+            "https://[::1]x/",
         ] {
             let url = bad.parse::<http::Uri>();
             assert!(

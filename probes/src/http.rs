@@ -111,6 +111,7 @@ async fn perform(
         None => Box::pin(send_anew(message, &endpoint, &mut line, exchange)).await?,
         Some(mut connection) => match send(message, &mut connection, &mut line).await {
             Err(unanswered) if unanswered.taken == Taken::Never => {
+                drop(connection);
                 let message = self::message(request, &endpoint, forwarder)?;
                 Box::pin(send_anew(message, &endpoint, &mut line, exchange)).await?
             }
@@ -223,16 +224,14 @@ fn write_head(
 ) -> http::Result<()> {
     let host = host_header(endpoint);
     *message.method_mut() = request.method.clone();
-    let target = request
-        .url
-        .path_and_query()
-        .map_or("/", PathAndQuery::as_str);
+    let path = request.url.path_and_query();
+    let target = path.map_or("/", PathAndQuery::as_str);
     // RFC 9112, section 3.2.1: a path that is empty is sent as a slash.
     let slash = if target.starts_with('/') { "" } else { "/" };
-    *message.uri_mut() = match (forwarder, request.url.path_and_query()) {
+    *message.uri_mut() = match (forwarder, path) {
+        (Some(_), _) => format!("http://{host}{slash}{target}").parse()?,
         (None, Some(path)) if slash.is_empty() => path.clone().into(),
         (None, _) => format!("{slash}{target}").parse()?,
-        (Some(_), _) => format!("http://{host}{slash}{target}").parse()?,
     };
     let headers = message.headers_mut();
     // What a map of headers cannot hold is an error here, where the other forms panic.
@@ -248,10 +247,6 @@ fn write_head(
         let mut given = request.headers.iter();
         given.any(|(given, _)| given.eq_ignore_ascii_case(name))
     };
-    if !is_given("user-agent") {
-        let agent = HeaderValue::from_static(USER_AGENT);
-        headers.try_append(http::header::USER_AGENT, agent)?;
-    }
     if !is_given("accept-encoding") {
         let encodings = HeaderValue::from_static("gzip, br");
         headers.try_append(http::header::ACCEPT_ENCODING, encodings)?;
@@ -259,6 +254,10 @@ fn write_head(
     for (name, value) in &request.headers {
         let name = HeaderName::from_bytes(name.as_bytes())?;
         headers.try_append(name, HeaderValue::from_str(value)?)?;
+    }
+    if !is_given("user-agent") {
+        let agent = HeaderValue::from_static(USER_AGENT);
+        headers.try_append(http::header::USER_AGENT, agent)?;
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! `bongsu run` with several runs: order, repetition, and where it stops.
 
+use std::io::Read as _;
+use std::process::Stdio;
+use std::time::Duration;
+
 use bongsu_superapp::{Component, Count, Fault, FaultKind, FaultPoint};
 use serde_json::Value;
 
 use crate::cli::{bongsu_with, patient};
-use crate::stage::{Stage, bongsu};
+use crate::stage::{AgentProcess, Stage, bongsu, until};
 
 /// `bongsu run` of everything that the stage has written.
 pub(crate) fn run_all(stage: &Stage, more: &[&str]) -> Vec<String> {
@@ -264,4 +268,83 @@ async fn a_proxy_is_used_when_told_and_never_because_of_the_environment() {
     let (code, text) = bongsu_with(run_all(&stage, &["--proxy", with_login])).await;
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("write http://host:port"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_takes_no_time_of_any_run() {
+    const STALL: Duration = Duration::from_secs(4);
+
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    // More than a pipe holds.
+    let arguments = run_all(&stage, &["--json", "--repeat", "100"]);
+    let mut child = bongsu()
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printed = child.stdout.take().unwrap();
+    let text = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(STALL);
+        let mut text = String::new();
+        printed.read_to_string(&mut text).unwrap();
+        text
+    });
+    let text = text.await.unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    let runs = runs(&text);
+    assert_eq!(runs.len(), 100);
+    for run in runs {
+        let took = Duration::from_secs_f64(run["duration_s"].as_f64().unwrap());
+        assert!(took < STALL / 2, "{run}");
+    }
+}
+
+/// Its only step cannot be sent.
+const NOTHING: &str = r#"
+format = 1
+journey = "nothing"
+feature = "account.login"
+timeout = "5s"
+base = "{{ target.base.account }}"
+vars.word = "word"
+actor.user.account = "pool:login-users"
+
+[[step]]
+name = "twice a word"
+get = "/{{ word * 2 }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_is_heard_also_where_no_run_waits_for_anything() {
+    let stage = Stage::new().await;
+    stage.write_journey("nothing", NOTHING);
+    let printed = stage.path("printed");
+    let child = bongsu()
+        .args(run_all(&stage, &["--repeat", "1000000"]))
+        .stdout(std::fs::File::create(&printed).unwrap())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let going = AgentProcess::of(child);
+    until("it tells of runs", || {
+        std::fs::metadata(&printed).unwrap().len() > 0
+    })
+    .await;
+    assert_eq!(going.terminate().await, Some(130));
+    let text = std::fs::read_to_string(&printed).unwrap();
+    assert!(text.contains("blind (internal)"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_held_back_are_all_told() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &patient());
+    let profile = std::fs::read_to_string(stage.target()).unwrap();
+    let stopped = format!("kill_switch = \"everything\"\n{profile}");
+    std::fs::write(stage.target(), stopped).unwrap();
+    let (code, text) = bongsu_with(run_all(&stage, &["--repeat", "700"])).await;
+    assert_eq!(code, Some(4), "{text}");
+    assert_eq!(text.matches("skipped: login").count(), 700);
 }

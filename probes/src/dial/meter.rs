@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bongsu_model::{Clock, Monotonic};
@@ -35,7 +35,8 @@ impl std::fmt::Debug for Meter {
 
 impl Meter {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().expect("nothing panics while holding it")
+        // A stream that panics takes its run along; nobody reads notes of it that are half written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Forgets what was noted: another request begins.

@@ -49,7 +49,8 @@ impl Bell {
     ) -> Poll<T> {
         for _ in 0..AT_ONCE_MAX {
             let _ = self.rung.waiting.take();
-            self.rung.is_rung.store(false, Ordering::Relaxed);
+            // What rang before is seen by the poll that follows, with what it had written.
+            let _ = self.rung.is_rung.swap(false, Ordering::Acquire);
             if let Poll::Ready(done) = poll(&mut Context::from_waker(&self.waker)) {
                 return Poll::Ready(done);
             }

@@ -94,15 +94,12 @@ impl Crew<'_> {
                         is_over |= self.arguments.fail_fast;
                         progress.ends(nth, true);
                         line.end(nth, Ended::held_back(nth));
+                        self.tell(&mut line, &mut progress, teller);
                     }
                     None => break,
                 }
             }
-            while let Some(ended) = line.tell() {
-                progress.clear();
-                teller.tell(self.piece(ended.nth), ended);
-            }
-            progress.draw_again();
+            self.tell(&mut line, &mut progress, teller);
             let must_wait = !is_over && !self.has_room();
             if going == 0 && !must_wait {
                 break;
@@ -113,6 +110,8 @@ impl Crew<'_> {
             };
             match happened {
                 Happened::Ended(ended, accounts) => {
+                    // Where no run waits for anything, signals are heard all the same.
+                    tokio::task::consume_budget().await;
                     going -= 1;
                     leases.give_back(&self.piece(ended.nth).journey, accounts);
                     let exit = ended.exit(self.arguments);
@@ -138,6 +137,16 @@ impl Crew<'_> {
             teller.tell(self.piece(ended.nth), ended);
         }
         Ok(line.waiting())
+    }
+
+    /// Tells what is next in order, before more is begun: whoever reads may be slow, and that is no
+    /// time of the platform's.
+    fn tell(&self, line: &mut Line<Ended>, progress: &mut Progress<'_>, teller: &mut Teller<'_>) {
+        while let Some(ended) = line.tell() {
+            progress.clear();
+            teller.tell(self.piece(ended.nth), ended);
+        }
+        progress.draw_again();
     }
 
     fn has_room(&self) -> bool {
