@@ -285,8 +285,8 @@ async fn a_slow_reader_takes_no_time_of_any_run() {
         .spawn()
         .unwrap();
     let mut printed = child.stdout.take().unwrap();
+    tokio::time::sleep(STALL).await;
     let text = tokio::task::spawn_blocking(move || {
-        std::thread::sleep(STALL);
         let mut text = String::new();
         printed.read_to_string(&mut text).unwrap();
         text
