@@ -8,6 +8,7 @@ mod debts;
 mod grpc;
 mod net;
 mod pay;
+mod performed;
 mod step;
 mod warm;
 
@@ -30,6 +31,7 @@ use crate::session::Session;
 use actor::Hands;
 use debts::Debts;
 pub use pay::pay;
+use performed::{Performed, StepFailed};
 pub(crate) use step::Performance;
 use warm::{Refused, Standing};
 
@@ -433,39 +435,6 @@ impl<'a> Run<'a> {
             mask: &self.mask,
         };
         report::assemble(parts, self.performances)
-    }
-}
-
-/// A step did not pass; its performances say why.
-#[derive(Debug)]
-struct StepFailed;
-
-/// How a step ended.
-#[derive(Debug)]
-struct Performed {
-    /// For those whose session was not refused.
-    ended: Result<(), StepFailed>,
-    /// Those whose session was refused.
-    refused: Vec<Refused>,
-}
-
-impl Performed {
-    fn by_nobody() -> Self {
-        Self {
-            ended: Ok(()),
-            refused: Vec::new(),
-        }
-    }
-
-    fn not_begun() -> Self {
-        Self {
-            ended: Err(StepFailed),
-            refused: Vec::new(),
-        }
-    }
-
-    fn is_passed(&self) -> bool {
-        self.ended.is_ok() && self.refused.is_empty()
     }
 }
 

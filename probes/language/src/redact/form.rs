@@ -66,31 +66,29 @@ fn is_plain_in_pages(byte: &u8) -> bool {
 }
 
 fn each_url_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
-    percent(text, RESERVED, "+", form);
-    take(form);
-    percent(text, URI_COMPONENT, "%20", form);
-    take(form);
-    percent(text, RESERVED, "%20", form);
-    take(form);
+    for (escaped, blank) in [(RESERVED, "+"), (URI_COMPONENT, "%20"), (RESERVED, "%20")] {
+        percent(text, escaped, blank, form);
+        take(form);
+    }
     to_lower_case_escapes(form);
     take(form);
 }
 
 fn each_page_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) {
-    let never = |_: char| false;
+    let never: fn(char) -> bool = |_| false;
     // Python and PHP write all but ASCII so, Go what means something in HTML.
-    let beyond_ascii = |c: char| !c.is_ascii();
-    let in_html = |c: char| matches!(c, '<' | '>' | '&');
-    json(text, never, "/", form);
-    take(form);
-    json(text, never, "\\/", form);
-    take(form);
-    json(text, beyond_ascii, "/", form);
-    take(form);
-    json(text, beyond_ascii, "\\/", form);
-    take(form);
-    json(text, in_html, "/", form);
-    take(form);
+    let beyond_ascii: fn(char) -> bool = |c| !c.is_ascii();
+    let in_html: fn(char) -> bool = |c| matches!(c, '<' | '>' | '&');
+    for (meant, slash) in [
+        (never, "/"),
+        (never, "\\/"),
+        (beyond_ascii, "/"),
+        (beyond_ascii, "\\/"),
+        (in_html, "/"),
+    ] {
+        json(text, meant, slash, form);
+        take(form);
+    }
     for quote in ["&quot;", "&#34;"] {
         html(text, quote, form);
         take(form);
