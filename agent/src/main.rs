@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// A journey of six requests takes some 350 pieces of memory and gives them back, many of them too
+/// A journey of six requests takes hundreds of pieces of memory and gives them back, many of them too
 /// large for what the C library keeps at hand: with this one it takes fewer instructions, for some
 /// more memory.
 #[global_allocator]

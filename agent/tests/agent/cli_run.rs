@@ -271,13 +271,13 @@ async fn a_proxy_is_used_when_told_and_never_because_of_the_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_takes_no_time_of_any_run() {
+async fn a_slow_reader_takes_no_time_of_a_run_that_is_alone() {
     const STALL: Duration = Duration::from_secs(4);
 
     let stage = Stage::new().await;
     stage.write_journey("login", &patient());
     // More than a pipe holds.
-    let arguments = run_all(&stage, &["--json", "--repeat", "100"]);
+    let arguments = run_all(&stage, &["--json", "--repeat", "200"]);
     let mut child = bongsu()
         .args(arguments)
         .stdout(Stdio::piped())
@@ -293,8 +293,9 @@ async fn a_slow_reader_takes_no_time_of_any_run() {
     });
     let text = text.await.unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{text}");
+    assert!(text.len() > 2 * 64 * 1024, "a pipe holds it");
     let runs = runs(&text);
-    assert_eq!(runs.len(), 100);
+    assert_eq!(runs.len(), 200);
     for run in runs {
         let took = Duration::from_secs_f64(run["duration_s"].as_f64().unwrap());
         assert!(took < STALL / 2, "{run}");
@@ -316,15 +317,14 @@ name = "twice a word"
 get = "/{{ word * 2 }}"
 "#;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_signal_is_heard_also_where_no_run_waits_for_anything() {
-    let stage = Stage::new().await;
-    stage.write_journey("nothing", NOTHING);
+/// Starts a million runs that wait for nothing, and ends them once some are told.
+async fn interrupted(stage: &Stage) -> String {
     let printed = stage.path("printed");
+    let out = std::fs::File::create(&printed).unwrap();
     let child = bongsu()
-        .args(run_all(&stage, &["--repeat", "1000000"]))
-        .stdout(std::fs::File::create(&printed).unwrap())
-        .stderr(Stdio::null())
+        .args(run_all(stage, &["--repeat", "1000000"]))
+        .stdout(out.try_clone().unwrap())
+        .stderr(out)
         .spawn()
         .unwrap();
     let going = AgentProcess::of(child);
@@ -333,8 +333,20 @@ async fn a_signal_is_heard_also_where_no_run_waits_for_anything() {
     })
     .await;
     assert_eq!(going.terminate().await, Some(130));
-    let text = std::fs::read_to_string(&printed).unwrap();
+    std::fs::read_to_string(&printed).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_is_heard_also_where_no_run_waits_for_anything() {
+    let stage = Stage::new().await;
+    stage.write_journey("nothing", NOTHING);
+    let text = interrupted(&stage).await;
     assert!(text.contains("blind (internal)"), "{text}");
+    let profile = std::fs::read_to_string(stage.target()).unwrap();
+    let stopped = format!("kill_switch = \"everything\"\n{profile}");
+    std::fs::write(stage.target(), stopped).unwrap();
+    let text = interrupted(&stage).await;
+    assert!(text.contains("skipped: nothing"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

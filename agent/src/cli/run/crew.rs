@@ -72,7 +72,7 @@ impl Crew<'_> {
         leases: &mut Leases,
         teller: &mut Teller<'_>,
     ) -> io::Result<u64> {
-        let mut line = Line::new(self.total());
+        let mut line: Line<Ended> = Line::new(self.total());
         let mut progress = Progress::new(self.stage.clock.as_ref(), self.total());
         // All in one, and each looked at only once it was woken: runs make progress thousands of
         // times a second, and beside them next to nothing happens.
@@ -91,15 +91,20 @@ impl Crew<'_> {
                         going += 1;
                     }
                     Some(Begun::HeldBack(nth)) => {
-                        is_over |= self.arguments.fail_fast;
-                        progress.ends(nth, true);
-                        line.end(nth, Ended::held_back(nth));
-                        self.tell(&mut line, &mut progress, teller);
+                        let ended = Happened::Ended(Ended::held_back(nth), Vec::new());
+                        awaited.push(std::future::ready(ended).boxed());
+                        going += 1;
                     }
                     None => break,
                 }
             }
-            self.tell(&mut line, &mut progress, teller);
+            // Before more is polled: whoever reads may be slow, and with one run at a time that is
+            // no time of the platform's.
+            while let Some(ended) = line.tell() {
+                progress.clear();
+                teller.tell(self.piece(ended.nth), ended);
+            }
+            progress.draw_again();
             let must_wait = !is_over && !self.has_room();
             if going == 0 && !must_wait {
                 break;
@@ -137,16 +142,6 @@ impl Crew<'_> {
             teller.tell(self.piece(ended.nth), ended);
         }
         Ok(line.waiting())
-    }
-
-    /// Tells what is next in order, before more is begun: whoever reads may be slow, and that is no
-    /// time of the platform's.
-    fn tell(&self, line: &mut Line<Ended>, progress: &mut Progress<'_>, teller: &mut Teller<'_>) {
-        while let Some(ended) = line.tell() {
-            progress.clear();
-            teller.tell(self.piece(ended.nth), ended);
-        }
-        progress.draw_again();
     }
 
     fn has_room(&self) -> bool {
