@@ -416,6 +416,7 @@ impl<'a> Run<'a> {
         {
             self.mask.learn(credential);
         }
+        Hands::close_behind(self.hands);
         let performed: Vec<PerformedStep> = self
             .performances
             .iter()

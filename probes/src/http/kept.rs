@@ -38,6 +38,10 @@ impl std::fmt::Debug for Connections {
 }
 
 impl Connections {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A usable connection to `endpoint`, if one is kept; `facts` gets what is known of it.
     pub(super) async fn take(
         &mut self,

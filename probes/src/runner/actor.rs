@@ -18,3 +18,19 @@ pub(super) struct Hands {
     /// Open sockets by the name that the journey gave them. Bounded by the journey's steps.
     pub(super) sockets: BTreeMap<String, Socket>,
 }
+
+impl Hands {
+    /// Closes the connections, but not at once: behind whatever is to be done next. To close one
+    /// wakes its server, and so does to open the next; where a run follows on another, as in
+    /// `bongsu run`, one waking does for both.
+    pub(super) fn close_behind(all: Vec<Self>) {
+        let open: Vec<Connections> = all
+            .into_iter()
+            .map(|hands| hands.connections)
+            .filter(|connections| !connections.is_empty())
+            .collect();
+        if !open.is_empty() {
+            drop(tokio::spawn(async move { drop(open) }));
+        }
+    }
+}

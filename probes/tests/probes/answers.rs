@@ -464,6 +464,23 @@ async fn a_connection_that_ended_since_the_last_answer_is_not_used() {
 }
 
 #[tokio::test]
+async fn a_connection_ends_with_its_run() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let ends = tokio::task::spawn_blocking(move || {
+        let mut stream = answer_one(&listener);
+        // One that stays open is an error instead of a wait.
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.read(&mut [0])
+    });
+    let journey = short("[[step]]\nname = \"ask\"\nget = \"/\"\n");
+    let report = run(&journey, &context(target(&base))).await;
+    assert_eq!(verdict(&report), "pass", "{report:#?}");
+    // The runtime and what the run was given live on.
+    assert_eq!(ends.await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn answers_without_a_body_leave_the_connection_usable() {
     let answers = [
         (
