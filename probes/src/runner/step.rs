@@ -51,10 +51,9 @@ impl<'a> Run<'a> {
         hands: &mut Hands,
         deadline: Deadline,
     ) -> Performance<'a> {
-        let now = self.now();
         let elapsed = self
             .since(step)
-            .map_or(Duration::ZERO, |since| now.since(since));
+            .map_or(Duration::ZERO, |since| self.now().since(since));
         let deadline = budget(step, deadline, elapsed);
         let mut tries = Tries::none();
         let mut not_yet = None;
@@ -62,13 +61,13 @@ impl<'a> Run<'a> {
             let own = Deadline::after(step.attempt_timeout(), Budget::Step);
             let limit = deadline.earlier(own);
             let mut attempt = self.attempt(step, actor, hands, limit).await;
-            own_up_to_starvation(&mut attempt, limit.overrun());
+            own_up_to_starvation(&mut attempt, limit);
             tries.count(step, &attempt);
             if self.is_refusal(step, actor, attempt.fault.as_ref()) {
                 // Whoever is no longer known asks in vain, however often.
                 break attempt;
             }
-            match tries.next(step, &attempt, deadline, self.now()) {
+            match tries.next(step, &attempt, deadline, || self.now()) {
                 Next::Done => break cut_by_poll(step, attempt, deadline, not_yet),
                 Next::JourneyIsOver => {
                     break Attempt {
@@ -101,7 +100,7 @@ impl<'a> Run<'a> {
             actor,
             attempts: tries.attempts,
             polls: tries.polls,
-            started: tries.started.unwrap_or(now),
+            started: tries.started.unwrap_or(last.started),
             last,
             earlier: tries.earlier,
             failing_since: tries.failing_since,
@@ -129,8 +128,12 @@ impl<'a> Run<'a> {
 
 /// A deadline that struck much too late struck because this process got no time to run: what it
 /// then says of the platform is worth nothing.
-fn own_up_to_starvation(attempt: &mut Attempt, overrun: Duration) {
-    if overrun > LAG_MAX && attempt.fault.as_ref().is_some_and(Fault::is_network) {
+fn own_up_to_starvation(attempt: &mut Attempt, limit: Deadline) {
+    if !attempt.fault.as_ref().is_some_and(Fault::is_network) {
+        return;
+    }
+    let overrun = limit.overrun();
+    if overrun > LAG_MAX {
         attempt.fault = Some(Fault::Own {
             reason: BlindReason::Starved,
             detail: format!(
@@ -234,7 +237,13 @@ impl Tries {
         }
     }
 
-    fn next(&self, step: &Step, attempt: &Attempt, deadline: Deadline, now: Monotonic) -> Next {
+    fn next(
+        &self,
+        step: &Step,
+        attempt: &Attempt,
+        deadline: Deadline,
+        now: impl FnOnce() -> Monotonic,
+    ) -> Next {
         let Some(fault @ Fault::Platform { .. }) = &attempt.fault else {
             return Next::Done;
         };
@@ -242,7 +251,7 @@ impl Tries {
             return Next::Done;
         }
         let wait = match (&step.poll, &step.retry) {
-            (Some(poll), _) => until_next_poll(poll, attempt, now),
+            (Some(poll), _) => until_next_poll(poll, attempt, now()),
             (None, Some(retry)) if self.may_retry(retry, fault) => RETRY_WAIT,
             (None, _) => return Next::Done,
         };

@@ -51,6 +51,9 @@ pub(super) fn why(journey: &Journey, step: &Step, report: &StepReport) -> Option
         (FailClass::Send, "reset" | "closed") => {
             "the connection broke before the answer had begun".to_owned()
         }
+        (FailClass::Send, "invalid_data") => {
+            format!("what {host} sent over the encrypted connection cannot be decrypted")
+        }
         (FailClass::Timeout, "first_byte") => {
             let limit = display_duration(step.attempt_timeout());
             format!("{place} took the request and did not begin to answer in {limit}")
@@ -190,6 +193,12 @@ mod tests {
                 FailClass::Connect,
                 "refused",
                 "a.test:443 (192.0.2.1) refused the connection: nothing listens there",
+            ),
+            (
+                0,
+                FailClass::Send,
+                "invalid_data",
+                "what a.test sent over the encrypted connection cannot be decrypted",
             ),
             (
                 0,

@@ -11,9 +11,6 @@ impl Renderer<'_> {
     pub(super) fn json(&mut self, value: &ValueTemplate) -> Result<Vec<u8>, RenderError> {
         let mut written = Vec::with_capacity(FIRST_JSON_BYTES);
         self.write_json(&mut written, value)?;
-        if written.len() > RENDERED_BYTES_MAX {
-            return Err(RenderError::TooLong);
-        }
         Ok(written)
     }
 
@@ -49,6 +46,10 @@ impl Renderer<'_> {
                 }
                 written.push(b'}');
             }
+        }
+        // Looked at behind each value: no more than one is written beyond the bound.
+        if written.len() > RENDERED_BYTES_MAX {
+            return Err(RenderError::TooLong);
         }
         Ok(())
     }
@@ -145,5 +146,8 @@ mod tests {
         let name = "bob.id".to_owned();
         let unset = ValueTemplate::List(Box::new([text("{{ bob.id }}")]));
         assert_eq!(renderer.json(&unset), Err(RenderError::Unset { name }));
+        // What stands behind the bound is not looked at.
+        let both = ValueTemplate::List(Box::new([longer, unset]));
+        assert_eq!(renderer.json(&both), Err(RenderError::TooLong));
     }
 }
