@@ -6,17 +6,21 @@ mod completions;
 mod fmt;
 mod import;
 mod man;
+mod output;
 mod plan;
 mod render;
 mod run;
 mod schema;
 mod seen;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use bongsu_language::Colour;
+
+pub(crate) use output::say_error;
+use output::{print, say};
 
 /// Watches from outside whether the features of a platform work.
 #[derive(Debug, clap::Parser)]
@@ -235,33 +239,18 @@ impl From<Exit> for ExitCode {
 }
 
 pub(crate) fn main(arguments: Arguments) -> ExitCode {
-    match arguments.command {
-        Command::Agent(arguments) => agent::main(&arguments).into(),
-        Command::Run(arguments) => run::main(arguments).into(),
-        Command::Check(arguments) => check::main(&arguments).into(),
-        Command::Import(arguments) => import::main(&arguments).into(),
-        Command::Fmt(arguments) => fmt::main(&arguments).into(),
-        Command::Plan(arguments) => plan::main(&arguments).into(),
-        Command::Schema(arguments) => schema::main(&arguments).into(),
-        Command::Completions { shell } => completions::main(shell).into(),
-        Command::Man(arguments) => man::main(&arguments).into(),
-    }
-}
-
-/// Prints to standard output. A reader that has gone away is no trouble.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
-/// Writes to standard output what is a file of its own.
-fn print(bytes: &[u8]) -> Exit {
-    let _ = std::io::stdout().lock().write_all(bytes);
-    Exit::Good
-}
-
-/// Prints to standard error.
-pub(crate) fn say_error(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let exit = match arguments.command {
+        Command::Agent(arguments) => agent::main(&arguments),
+        Command::Run(arguments) => run::main(arguments),
+        Command::Check(arguments) => check::main(&arguments),
+        Command::Import(arguments) => import::main(&arguments),
+        Command::Fmt(arguments) => fmt::main(&arguments),
+        Command::Plan(arguments) => plan::main(&arguments),
+        Command::Schema(arguments) => schema::main(&arguments),
+        Command::Completions { shell } => completions::main(shell),
+        Command::Man(arguments) => man::main(&arguments),
+    };
+    output::ended(exit).into()
 }
 
 /// Colours for a person, none for a file.

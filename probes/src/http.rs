@@ -23,7 +23,7 @@ use bongsu_language::{HeaderLines, IpVersion};
 use bongsu_model::{FailClass, NetworkFacts};
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 
 use crate::clock::Deadline;
 use crate::dial::{Endpoint, Protocol, Proxy, Security, dial, dial_proxy, login_refused};
@@ -40,7 +40,7 @@ pub(crate) const USER_AGENT: &str = concat!("bongsu/", env!("CARGO_PKG_VERSION")
 /// What is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    pub(crate) method: http::Method,
+    pub(crate) method: Method,
     pub(crate) url: http::Uri,
     /// Beside `host` and `content-length`, which are always set here, and `accept-encoding` and
     /// `user-agent`, which are set here where they are not among them.
@@ -214,7 +214,7 @@ fn message(
 }
 
 /// Most header lines that are written beside the request's own.
-const OURS_MAX: usize = 4;
+const OURS_MAX: usize = 5;
 
 fn write_head(
     message: &mut Message,
@@ -258,6 +258,12 @@ fn write_head(
     if !is_given("user-agent") {
         let agent = HeaderValue::from_static(USER_AGENT);
         headers.try_append(http::header::USER_AGENT, agent)?;
+    }
+    // RFC 9110, section 8.6: a method that means to send something says so also of nothing, which
+    // some servers insist on. Of any other body the library writes the length.
+    let is_empty = request.body.as_ref().is_none_or(Bytes::is_empty);
+    if is_empty && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method) {
+        headers.try_append(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"))?;
     }
     Ok(())
 }
@@ -342,7 +348,7 @@ mod tests {
 
     fn written(url: &str, headers: Vec<(String, String)>) -> Result<Message, Fault> {
         let request = Request {
-            method: http::Method::GET,
+            method: Method::GET,
             headers,
             body: None,
             body_max: 0,
@@ -364,6 +370,32 @@ mod tests {
         for lines in [most + 1, 40_000] {
             let fault = written("http://a.test/x", of(lines).collect()).unwrap_err();
             assert!(matches!(fault, Fault::Own { .. }), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_sends_something_says_that_it_sends_nothing() {
+        for (method, length) in [
+            ("POST", true),
+            ("PUT", true),
+            ("PATCH", true),
+            ("GET", false),
+        ] {
+            for body in [None, Some(Bytes::new()), Some(Bytes::from_static(b"x"))] {
+                let is_empty = body.as_ref().is_none_or(Bytes::is_empty);
+                let request = Request {
+                    method: method.parse().unwrap(),
+                    headers: Vec::new(),
+                    body,
+                    body_max: 0,
+                    newest: Protocol::Http1,
+                    url: "http://a.test/".parse().unwrap(),
+                };
+                let endpoint = Endpoint::of(&request.url, request.newest).unwrap();
+                let message = message(&request, &endpoint, None).unwrap();
+                let said = message.headers().get("content-length");
+                assert_eq!(said.is_some(), length && is_empty, "{method}");
+            }
         }
     }
 

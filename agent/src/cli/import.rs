@@ -10,7 +10,7 @@ use bongsu_import::{
 use bongsu_language::{CheckOptions, SourceFile, load};
 use bongsu_model::{FeatureId, JourneyName, PoolName};
 
-use super::{Exit, say_error};
+use super::{Exit, print, say_error};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ImportArguments {
@@ -125,7 +125,7 @@ type Failure = (Exit, String);
 
 fn refusal(error: &ImportError) -> Failure {
     let exit = match error {
-        ImportError::Refused { .. } => Exit::Usage,
+        ImportError::Refused { .. } | ImportError::Absent { .. } => Exit::Usage,
         ImportError::Format { .. } | ImportError::Empty { .. } => Exit::Invalid,
     };
     (exit, error.to_string())
@@ -191,9 +191,7 @@ impl Output {
         let imported = imported.map_err(|error| refusal(&error))?;
         match &self.out {
             None => {
-                let mut stdout = std::io::stdout().lock();
-                // Whoever reads may have gone: there is nobody left to tell.
-                let _ = stdout.write_all(imported.text.as_bytes());
+                let _ = print(imported.text.as_bytes());
             }
             Some(path) => OpenOptions::new()
                 .write(true)

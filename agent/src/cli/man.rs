@@ -9,7 +9,8 @@ use clap_mangen::Man;
 use super::{Arguments, Exit, ManArguments, print, say_error};
 
 pub(super) fn main(arguments: &ManArguments) -> Exit {
-    let mut command = Arguments::command();
+    // There is no page of `help`, so none must be named.
+    let mut command = Arguments::command().disable_help_subcommand(true);
     // Pages of commands are called `bongsu-run` and know the whole synopsis.
     command.build();
     let done = match &arguments.into {
@@ -59,8 +60,7 @@ fn write_all(command: &Command, folder: &Path) -> io::Result<()> {
 }
 
 fn documented(command: &Command) -> impl Iterator<Item = &Command> {
-    let all = command.get_subcommands();
-    all.filter(|one| !one.is_hide_set() && one.get_name() != "help")
+    command.get_subcommands().filter(|one| !one.is_hide_set())
 }
 
 fn render(command: &Command) -> io::Result<Vec<u8>> {

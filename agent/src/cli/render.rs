@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile};
+use bongsu_language::{Colour, Diagnostic, Journey, Severity, SourceFile, display_duration};
 use bongsu_model::{
     CleanupState, FeatureId, JourneyName, Outcome, Phases, RunReport, StepKind, StepOutcome,
     StepReport, Variant,
@@ -71,6 +71,17 @@ pub(super) fn named(journey: &JourneyName, variant: &Variant) -> String {
         journey.to_string()
     } else {
         format!("{journey} [{variant}]")
+    }
+}
+
+/// Why a step that passed is a failed one where slow ones are.
+pub(super) fn too_slow(journey: &Journey, step: &StepReport) -> String {
+    let took = millis(step.ended.since(step.started));
+    let steps = journey.steps.iter().chain(&journey.cleanup);
+    let limit = steps.into_iter().find(|one| one.index == step.index);
+    match limit.and_then(|one| one.slow) {
+        Some(slow) => format!("it took {took} ms and `slow` is {}", display_duration(slow)),
+        None => format!("it took {took} ms, which is slow"),
     }
 }
 

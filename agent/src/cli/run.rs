@@ -27,6 +27,10 @@ use tell::Teller;
 pub(super) use vars::set_var;
 
 pub(super) fn main(arguments: RunArguments) -> Exit {
+    if let Some(why) = arguments.contradiction() {
+        say_error(&format!("error: {why}"));
+        return Exit::Usage;
+    }
     let selected = match select(&arguments) {
         Ok(selected) => selected,
         Err(exit) => return exit,

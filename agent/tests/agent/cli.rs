@@ -513,11 +513,12 @@ async fn an_interrupted_run_cleans_up_first() {
         !stage.platform.audit().sessions_open.is_empty()
     })
     .await;
-    stage.platform.mend_all();
     let killed = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(killed.unwrap().success());
+    // Not before: the run would end by itself.
+    stage.platform.mend_all();
     let mut code = None;
     until("it has ended", || {
         code = child.try_wait().unwrap();

@@ -40,7 +40,10 @@ impl Reported {
             .iter()
             .map(|(kind, path)| format!("{kind}={}", path.display()))
             .collect();
-        specs.push("github".to_owned());
+        // Both print to standard output.
+        if !more.contains(&"--json") {
+            specs.push("github".to_owned());
+        }
         let specs = specs.join(",");
         let mut arguments = vec!["--report", specs.as_str()];
         arguments.extend(more);
@@ -104,6 +107,26 @@ async fn what_passed_is_told_in_every_report() {
     let page = reported.file("html");
     assert!(page.contains("All is well"), "{page}");
     assert!(page.contains("login #2"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_step_is_a_failed_one_in_every_report_where_strict_makes_it_so() {
+    let stage = Stage::new().await;
+    stage.write_journey("login", &story("slow = \"1ms\"\nexpect.status = 200"));
+    let account = FaultPoint::Component(Component::Account);
+    let slow = FaultKind::parse("slow", Some("100ms")).unwrap();
+    stage
+        .platform
+        .inject(Fault::everywhere(account, slow))
+        .unwrap();
+    for (more, code, failures) in [(&[][..], 0, 0), (&["--strict"], 1, 1)] {
+        let reported = Reported::of(&stage, more).await;
+        assert_eq!(reported.code, Some(code), "{}", reported.text);
+        assert_eq!(reported.junit().failures, failures, "{}", reported.text);
+        let annotations = reported.text.matches("::error file=").count();
+        assert_eq!(annotations, failures, "{}", reported.text);
+        assert_eq!(reported.text.contains("and `slow` is"), failures > 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -365,6 +388,10 @@ async fn reports_that_cannot_be_written_are_told_before_the_first_run() {
         assert!(text.contains(expected), "{expected} is not in {text}");
         assert!(!text.contains("passed"), "{text}");
     }
+    let both = ["--json", "--report", "github"];
+    let (code, text) = bongsu_with(run_all(&stage, &both)).await;
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("--report jsonl=FILE"), "{text}");
     assert_eq!(stage.platform.audit().sessions_open, []);
 }
 

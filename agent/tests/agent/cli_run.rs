@@ -333,7 +333,10 @@ async fn interrupted(stage: &Stage) -> String {
     })
     .await;
     assert_eq!(going.terminate().await, Some(130));
-    std::fs::read_to_string(&printed).unwrap()
+    let text = std::fs::read_to_string(&printed).unwrap();
+    let told = "interrupted: cleaning up, once more ends at once";
+    assert!(text.contains(told), "{text}");
+    text
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,29 @@ async fn said(words: &[&str]) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_printed_is_told_unless_the_reader_has_gone() {
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    for words in [&["schema"][..], &["man"], &["completions", "bash"]] {
+        let output = bongsu().args(words).stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.starts_with("error: standard output cannot be written: "),
+            "{told}"
+        );
+    }
+    let (gone, pipe) = std::io::pipe().unwrap();
+    drop(gone);
+    let output = bongsu().arg("schema").stdout(pipe).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_shell_gets_a_script_that_knows_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script) = said(&["completions", shell]).await;

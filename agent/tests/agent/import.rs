@@ -207,7 +207,7 @@ async fn what_cannot_be_imported_ends_with_a_code_of_its_own_and_no_file_is_over
         (
             "import openapi PATH",
             vec!["shop.json"],
-            3,
+            2,
             "there are: GET /a",
         ),
         ("import curl curl", vec![], 3, "a command has no URL"),

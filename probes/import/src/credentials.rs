@@ -23,6 +23,7 @@ const SECRETS_PER_REDACTOR: usize = 200;
 /// Words of a field's name that make its value a secret, beside those that the language refuses.
 const SECRET_WORDS: &[&str] = &[
     "pass",
+    "pw",
     "pwd",
     "passcode",
     "pin",
@@ -43,9 +44,19 @@ const SECRET_WORDS: &[&str] = &[
     "assertion",
     "ssn",
     "bearer",
+    "dpop",
     "nonce",
     "verifier",
 ];
+
+/// What Korean names of fields that hold a secret contain: three words for a password.
+const SECRET_WORDS_KOREAN: &[&str] = &["비밀번호", "비번", "암호"];
+
+/// Names of fields that hold a secret if their value is long and of no language.
+const OPAQUE_WORDS: &[&str] = &["key", "code", "state", "hash", "proof", "appid", "app_id"];
+
+/// Schemes by which a header says who asks, whatever its name.
+const SCHEMES: &[&str] = &["basic", "bearer", "dpop"];
 
 /// Fields that hold the password of a person.
 const PASSWORD_WORDS: &[&str] = &[
@@ -53,6 +64,7 @@ const PASSWORD_WORDS: &[&str] = &[
     "passwd",
     "passphrase",
     "pass",
+    "pw",
     "pwd",
     "passcode",
 ];
@@ -91,16 +103,21 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Whether a field of this name holds a secret.
 pub(crate) fn is_secret_field(name: &str) -> bool {
-    if is_secret_name(name) {
+    if is_secret_name(name) || is_korean_secret(name) {
         return true;
     }
     let name = snake(name);
     is_secret_name(&name)
         || name.split('_').any(|word| SECRET_WORDS.contains(&word))
         || is_secret_name(&name.replace('_', ""))
+        || name.replace('_', "").contains("cardnumber")
         || name.contains("password")
         || name.contains("secret")
         || name.ends_with("token")
+}
+
+fn is_korean_secret(name: &str) -> bool {
+    SECRET_WORDS_KOREAN.iter().any(|word| name.contains(word))
 }
 
 /// Whether a field of this name and value holds a secret: names such as `key` and `code` do if the
@@ -112,8 +129,15 @@ pub(crate) fn is_secret_pair(name: &str, value: &str) -> bool {
         && value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.~+/=".contains(&b));
-    is_secret_field(name)
-        || is_opaque && ["key", "code", "state", "hash", "proof"].contains(&snake(name).as_str())
+    is_secret_field(name) || is_opaque && OPAQUE_WORDS.contains(&snake(name).as_str())
+}
+
+/// Whether a header's value says who asks by one of the usual schemes.
+pub(crate) fn is_authorization(value: &str) -> bool {
+    let scheme = value.split_once(' ').map_or("", |(scheme, _)| scheme);
+    SCHEMES
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// Whether a header of this name carries a credential, `authorization` and cookies apart.
@@ -123,6 +147,9 @@ pub(crate) fn is_secret_header(name: &str) -> bool {
 }
 
 pub(crate) fn is_password_field(name: &str) -> bool {
+    if is_korean_secret(name) {
+        return true;
+    }
     let name = snake(name);
     PASSWORD_WORDS.iter().any(|word| {
         name == *word
@@ -164,6 +191,7 @@ impl Secrets {
                 self.learn_cookie(line.split(';').next().unwrap_or_default());
             }),
             name if is_secret_header(name) => self.learn(value),
+            _ if is_authorization(value) => self.learn_authorization(value),
             _ => {}
         }
         self.learn_tokens(value);
@@ -224,7 +252,12 @@ impl Secrets {
                 if secret {
                     self.learn(text);
                 }
-                self.learn_tokens(text);
+                // A document within it, such as one of GraphQL, has fields of its own.
+                if text.contains('{') {
+                    self.learn_text(text);
+                } else {
+                    self.learn_tokens(text);
+                }
             }
             Value::Number(number) if secret => self.learn(&number.to_string()),
             Value::Number(_) | Value::Bool(_) | Value::Null => {}

@@ -27,16 +27,18 @@ const RETRIES_MAX: u32 = 5;
 /// # Errors
 /// When there is no such command, one of them is no request, or it asks for unverified TLS.
 pub fn curl(script: &str, names: &Names) -> Result<Imported, ImportError> {
-    let commands = words::commands(script).map_err(not_curl)?;
+    let script = words::read(script).map_err(not_curl)?;
     let mut asked = Vec::new();
-    for command in commands {
-        let is_curl = command[0].rsplit('/').next() == Some("curl") || command[0] == "curl.exe";
-        if is_curl {
-            let words = options::read(&command[1..])
-                .map_err(|option| not_curl(&format!("{option} has no value")))?;
-            for part in words.split(|word| matches!(word, Word::Option(Meaning::Next, ..))) {
-                asked.push(Asked::read(part)?);
-            }
+    let mut unread = 0;
+    for command in &script.commands {
+        let Some(words) = called(command) else {
+            unread += usize::from(command.iter().any(|word| word.contains("curl")));
+            continue;
+        };
+        let words =
+            options::read(words).map_err(|option| not_curl(&format!("{option} has no value")))?;
+        for part in words.split(|word| matches!(word, Word::Option(Meaning::Next, ..))) {
+            asked.push(Asked::read(part)?);
         }
     }
     if asked.is_empty() {
@@ -70,9 +72,51 @@ pub fn curl(script: &str, names: &Names) -> Result<Imported, ImportError> {
         lowering.sent(request);
         lowering.draft.steps.push(step);
     }
+    if unread > 0 {
+        let commands = if unread == 1 { "command" } else { "commands" };
+        lowering.draft.notes.push(format!(
+            "left out: {unread} {commands} in which curl does not stand first, as in \
+             NAME=$(curl …)"
+        ));
+    }
     let head = "From curl: say here what the journey asks, and what each step expects.";
     lowering.draft.head.push(head.to_owned());
-    Ok(finish(lowering.draft, names))
+    let mut imported = finish(lowering.draft, names);
+    let expanded = script.expanded.iter();
+    let left: Vec<String> = expanded
+        .filter(|name| stands_in(&imported.text, name))
+        .map(|name| format!("${name}"))
+        .collect();
+    if !left.is_empty() {
+        imported.notes.push(format!(
+            "a shell would put values in place of {}: here they stand as they are, so write them \
+             out",
+            left.join(", ")
+        ));
+    }
+    Ok(imported)
+}
+
+/// Whether a variable of the shell stands in a journey's text.
+fn stands_in(text: &str, name: &str) -> bool {
+    text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}"))
+}
+
+/// What a command that calls curl gives it; none if it calls something else. Before the call may
+/// stand variables that are set for it, and words of the shell.
+fn called(command: &[String]) -> Option<&[String]> {
+    const SHELL_WORDS: [&str; 8] = ["if", "then", "elif", "else", "while", "until", "do", "!"];
+    let is_set = |word: &str| {
+        let name = word.split_once('=').map_or("", |(name, _)| name);
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        !name.is_empty() && name.bytes().all(is_name)
+    };
+    let at = command
+        .iter()
+        .position(|word| !SHELL_WORDS.contains(&word.as_str()) && !is_set(word))?;
+    let program = &command[at];
+    let is_curl = program.rsplit('/').next() == Some("curl") || program == "curl.exe";
+    is_curl.then(|| &command[at + 1..])
 }
 
 fn not_curl(reason: &str) -> ImportError {
@@ -102,6 +146,8 @@ struct Asked {
     retries: u32,
     query: Vec<String>,
     user: String,
+    /// Whether the login is none of HTTP Basic.
+    is_other_login: bool,
     get: bool,
     head: bool,
     max_time: Option<Duration>,
@@ -193,6 +239,12 @@ impl Asked {
                 self.headers
                     .push(("range".to_owned(), format!("bytes={value}")));
             }
+            Meaning::OtherLogin => {
+                self.is_other_login = true;
+                self.comments.push(format!(
+                    "left out: `{option}` and its login: it is made anew for each request"
+                ));
+            }
             Meaning::Told(why) => self.comments.push(format!("left out: `{option}`: {why}")),
             Meaning::Next | Meaning::Quiet => {}
         }
@@ -205,6 +257,11 @@ impl Asked {
             // `Name:` takes a header out that curl would send.
             Some((_, "")) if text.ends_with(':') => {}
             Some((name, _)) if name.trim().eq_ignore_ascii_case("cookie") => self.cookies(),
+            Some((name, _)) if name.trim().eq_ignore_ascii_case("host") => self.comments.push(
+                "left out: header `Host`: the URL names the host, and `resolver` of the target \
+                 profile where it is found"
+                    .to_owned(),
+            ),
             Some((name, value)) if !is_own_header(name.trim()) => {
                 self.headers
                     .push((name.trim().to_owned(), value.trim().to_owned()));
@@ -313,7 +370,7 @@ impl Asked {
             });
         };
         let mut headers = self.headers.clone();
-        if !self.user.is_empty() {
+        if !self.user.is_empty() && !self.is_other_login {
             let encoded = base64::engine::general_purpose::STANDARD.encode(&self.user);
             headers.push(("authorization".to_owned(), format!("Basic {encoded}")));
         }

@@ -1,7 +1,7 @@
 //! Files of hurl: entries become steps, captures captures, asserts expectations. What has no
 //! equivalent stands in a comment at its place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use bongsu_language::FOLLOW_MAX;
@@ -9,8 +9,8 @@ use regex::Regex;
 use serde_json::Value;
 use url::Url;
 
-use crate::credentials::{BASIC, Secrets, is_secret_field};
-use crate::draft::Step;
+use crate::credentials::{BASIC, Secrets, is_authorization, is_secret_field, is_secret_header};
+use crate::draft::{Capture, Step};
 use crate::finish::finish;
 use crate::lowering::Lowering;
 use crate::marks::{Marks, is_marked};
@@ -25,7 +25,7 @@ mod options;
 mod read;
 mod words;
 
-use options::{duration, learn, named, option, poll};
+use options::{duration, last_name, learn, named, option, poll};
 use read::{Entry, Text};
 
 /// What is told of cookies.
@@ -100,6 +100,8 @@ struct Reader {
     vars: Vec<(String, Data)>,
     /// Variables that stood where a host stands.
     sites: Vec<(String, String)>,
+    /// Our names of variables that headers prove with who asks.
+    credentials: BTreeSet<String>,
 }
 
 impl Reader {
@@ -147,6 +149,9 @@ impl Reader {
                     "left out: header {name}, which the runner sets itself"
                 ));
             } else {
+                if is_credential(name, value) {
+                    self.note_credentials(value);
+                }
                 headers.push((name.clone(), self.text(value, &mut told)));
             }
         }
@@ -222,6 +227,15 @@ impl Reader {
         }
         written.push_str(&text[from..]);
         written
+    }
+
+    /// Remembers the variables of a header that says who asks.
+    fn note_credentials(&mut self, value: &str) {
+        for found in TEMPLATE.captures_iter(value) {
+            let name = found[1].split_whitespace().next().unwrap_or_default();
+            let ours = self.variable(name);
+            let _ = self.credentials.insert(ours);
+        }
     }
 
     fn expression(&mut self, inside: &str, told: &mut Vec<String>) -> String {
@@ -416,7 +430,9 @@ impl Reader {
             match check::capture(&marked) {
                 Some((name, mut capture)) if !is_marked(&marked) => {
                     capture.name = self.variable(&name);
-                    capture.secret |= is_secret_field(&name);
+                    capture.secret |= is_secret_field(&name)
+                        || is_secret_capture(&capture)
+                        || self.credentials.contains(&capture.name);
                     self.set.push(capture.name.clone());
                     step.captures.push(capture);
                 }
@@ -584,4 +600,23 @@ impl Reader {
             .vars
             .extend(self.vars.drain(..).filter(|(var, _)| !set.contains(var)));
     }
+}
+
+/// Whether a header of this name and value says who asks.
+fn is_credential(name: &str, value: &str) -> bool {
+    let is_login = ["authorization", "proxy-authorization"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known));
+    is_login || is_secret_header(name) || is_authorization(value)
+}
+
+/// Whether what is captured is a secret by the name of where it stands.
+fn is_secret_capture(capture: &Capture) -> bool {
+    capture.from.iter().any(|(kind, from)| match from {
+        Data::Text(text) if *kind == "json" => text
+            .plain()
+            .is_some_and(|path| is_secret_field(last_name(path))),
+        Data::Text(text) if *kind == "header" => text.plain().is_some_and(is_secret_header),
+        _ => false,
+    })
 }

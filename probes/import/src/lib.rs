@@ -74,6 +74,14 @@ pub enum ImportError {
         /// Why.
         reason: String,
     },
+    /// What is to be imported is not said, or is not in it.
+    #[error("{what}; there are: {known}")]
+    Absent {
+        /// What is not said, or what was looked for.
+        what: String,
+        /// What could be said.
+        known: String,
+    },
     /// It asks for what is not done.
     #[error("{what} is refused: {why}")]
     Refused {

@@ -9,7 +9,9 @@ use serde_json::Value;
 use url::Url;
 
 use crate::answers::{Answers, From, Place};
-use crate::credentials::{BASIC, Secrets, basic, is_secret_field, is_secret_header};
+use crate::credentials::{
+    BASIC, Secrets, basic, is_authorization, is_secret_field, is_secret_header,
+};
 use crate::draft::{Act, Address, Capture, Draft, Step};
 use crate::marks::{is_marked, is_one_mark};
 use crate::names;
@@ -194,7 +196,7 @@ impl Lowering {
     fn user_info(&mut self, url: &Url, step: &mut Step) {
         if !url.username().is_empty() || url.password().is_some() {
             step.headers
-                .push(("authorization".to_owned(), Phrase::expression(BASIC)));
+                .push(("authorization".to_owned(), basic_login()));
         }
     }
 
@@ -206,8 +208,10 @@ impl Lowering {
             return;
         }
         let value = value.trim();
+        let says_who = matches!(name.as_str(), "authorization" | "proxy-authorization")
+            || is_authorization(value);
         let phrase = match name.as_str() {
-            "authorization" | "proxy-authorization" => match self.authorization(value) {
+            _ if says_who => match self.authorization(value) {
                 Some(phrase) => phrase,
                 None => {
                     let scheme = value.split(' ').next().unwrap_or_default();
@@ -234,9 +238,7 @@ impl Lowering {
             if let Some((login, _)) = basic(scheme, credentials) {
                 let _ = self.logins.insert(login);
             }
-            let mut phrase = Phrase::words("Basic ");
-            phrase.push_expression(BASIC);
-            return Some(phrase);
+            return Some(basic_login());
         }
         let is_plain = ["", "bearer", "token", "apikey", "api-key", "key", "jwt"]
             .iter()
@@ -375,6 +377,13 @@ impl Lowering {
     pub(crate) fn accounts(&self) -> usize {
         self.logins.len()
     }
+}
+
+/// The value of a header that says by HTTP Basic that the account asks.
+fn basic_login() -> Phrase {
+    let mut phrase = Phrase::words("Basic ");
+    phrase.push_expression(BASIC);
+    phrase
 }
 
 /// Headers that a step cannot do without: how its body is to be read, and who asks.

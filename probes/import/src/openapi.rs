@@ -70,16 +70,18 @@ fn choose<'a, 'd>(
         format!("{}{more}", ids.join(", "))
     };
     if wanted.is_empty() {
-        return Err(ImportError::Empty {
-            reason: format!("no operation is named; there are: {}", list()),
+        return Err(ImportError::Absent {
+            what: "no operation is named, as by `--operation NAME`".to_owned(),
+            known: list(),
         });
     }
     wanted
         .iter()
         .map(|name| {
             let is_it = |one: &&Operation<'_>| one.id() == *name || one.place() == *name;
-            known.iter().find(is_it).ok_or_else(|| ImportError::Empty {
-                reason: format!("there is no operation `{name}`; there are: {}", list()),
+            known.iter().find(is_it).ok_or_else(|| ImportError::Absent {
+                what: format!("there is no operation `{name}`"),
+                known: list(),
             })
         })
         .collect()

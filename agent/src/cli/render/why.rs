@@ -49,7 +49,11 @@ pub(super) fn why(journey: &Journey, step: &Step, report: &StepReport) -> Option
             format!("{place} broke the connection off in the handshake")
         }
         (FailClass::Send, "reset" | "closed") => {
-            "the connection broke before the answer had begun".to_owned()
+            let how_far = match report.network.http_status {
+                Some(_) => "before the answer was whole",
+                None => "before the answer had begun",
+            };
+            format!("the connection broke {how_far}")
         }
         (FailClass::Send, "invalid_data") => {
             format!("what {host} sent over the encrypted connection cannot be decrypted")
@@ -227,6 +231,21 @@ mod tests {
         let mut passed = report(FailClass::Dns, "nxdomain");
         passed.outcome = StepOutcome::Pass;
         assert_eq!(why(&journey, &journey.steps[0], &passed), None);
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_is_told_from_none() {
+        let journey = load_journeys(&[SourceFile::new("j.toml", JOURNEY)])
+            .unwrap()
+            .remove(0);
+        let mut broken = report(FailClass::Send, "closed");
+        let none = "the connection broke before the answer had begun";
+        let half = "the connection broke before the answer was whole";
+        for (status, expected) in [(None, none), (Some(200), half)] {
+            broken.network.http_status = status;
+            let told = why(&journey, &journey.steps[0], &broken);
+            assert_eq!(told.as_deref(), Some(expected));
+        }
     }
 
     #[test]

@@ -101,6 +101,15 @@ impl RunArguments {
         }
     }
 
+    /// Why these words cannot stand together, if they cannot.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let prints_annotations = self.reports.contains(&ReportSpec::GitHub);
+        (self.json && prints_annotations).then_some(
+            "`--json` and `--report github` both print to standard output; `--report jsonl=FILE` \
+             writes the same objects to a file",
+        )
+    }
+
     pub(super) fn vantage(&self) -> Vantage {
         Vantage {
             region: self.vantage.region.clone(),

@@ -18,7 +18,7 @@ use super::line::Line;
 use super::progress::{Place, Progress};
 use super::stage::{Piece, Stage};
 use super::tell::Teller;
-use crate::cli::Exit;
+use crate::cli::{Exit, say_error};
 
 /// Most results that can come at once: those that waited for an older one, and those of the runs
 /// that are under way.
@@ -187,6 +187,10 @@ impl Crew<'_> {
     fn interrupt(&self, progress: &mut Progress<'_>) {
         if self.stage.cancel.is_cancelled() {
             progress.clear();
+            say_error(
+                "interrupted again: ended at once; what was under way may have left something \
+                 behind",
+            );
             std::process::exit(Exit::Interrupted as i32);
         }
         self.stage.cancel.cancel();

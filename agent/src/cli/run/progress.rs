@@ -14,6 +14,7 @@ use bongsu_probes::{Account, StepWatch};
 use tokio::time::{Interval, interval};
 
 use super::crew::redactor_of;
+use crate::cli::say_error;
 use frame::{Frame, Row};
 use screen::Screen;
 
@@ -117,6 +118,9 @@ impl<'a> Progress<'a> {
     /// The command was interrupted: what is under way cleans up.
     pub(super) fn interrupted(&mut self) {
         self.is_interrupted = true;
+        if self.screen.is_none() {
+            say_error(frame::INTERRUPTED);
+        }
         self.draw();
     }
 

@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use bongsu_agent::direct::{DirectError, Room};
 use bongsu_language::{Journey, Redactor, SourceFile};
-use bongsu_model::{RunReport, StepReport};
+use bongsu_model::{RunReport, StepOutcome, StepReport};
 
 use super::stage::Stage;
 use super::tally::Tally;
+use crate::cli::render;
 use github::GitHub;
 use html::Html;
 use jsonl::JsonLines;
@@ -111,6 +112,16 @@ pub(super) struct Ran<'a> {
     pub(super) failures: Vec<Shown<'a>>,
     /// For what is told of the journey beside them: its author may have written secrets into it.
     pub(super) redactor: &'a Redactor,
+    /// Whether a slow step is a failed one.
+    pub(super) is_strict: bool,
+}
+
+impl Ran<'_> {
+    /// Why a step that passed is taken for a failed one, if it is.
+    pub(super) fn too_slow(&self, step: &StepReport) -> Option<String> {
+        let is_failed = self.is_strict && step.outcome == StepOutcome::Slow;
+        is_failed.then(|| render::too_slow(self.journey, step))
+    }
 }
 
 /// A journey that the kill switch held back.
@@ -273,7 +284,7 @@ impl ReportSpec {
 
 /// The failures of a run as reports show them.
 pub(super) fn shown<'a>(
-    failures: Vec<crate::cli::render::Failure<'a>>,
+    failures: Vec<render::Failure<'a>>,
     files: &[SourceFile],
     redactor: &Redactor,
 ) -> Vec<Shown<'a>> {

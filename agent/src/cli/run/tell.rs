@@ -136,6 +136,7 @@ impl<'a> Teller<'a> {
             title: redactor.redact(&self.title(piece, nth)),
             failures: shown(failures, self.files, redactor),
             redactor,
+            is_strict: self.arguments.strict,
         };
         let errors = self.reports.take(&ran);
         self.tell_lacking(&errors);

@@ -29,6 +29,8 @@ pub(super) enum Meaning {
     Retry,
     Range,
     Upload,
+    /// Another kind of login than HTTP Basic.
+    OtherLogin,
     /// Begins another request.
     Next,
     /// Only about what is shown or saved.
@@ -39,8 +41,8 @@ pub(super) enum Meaning {
 
 use Meaning::{
     Bearer, Cookie, Data, DataEncoded, DataRaw, FormString, Get, Head, Header, Insecure, Json,
-    Location, MaxFilesize, MaxRedirects, MaxTime, Method, Next, Part, Quiet, Range, Referer, Retry,
-    Told, Upload, Url, UrlQuery, User, UserAgent,
+    Location, MaxFilesize, MaxRedirects, MaxTime, Method, Next, OtherLogin, Part, Quiet, Range,
+    Referer, Retry, Told, Upload, Url, UrlQuery, User, UserAgent,
 };
 
 const REDIRECTS: &str = "a redirect of 301 to 303 becomes a GET, one of 307 or 308 stays as it was";
@@ -118,6 +120,11 @@ const OPTIONS: &[Row] = &[
     (None, "post301", false, Told(REDIRECTS)),
     (None, "post302", false, Told(REDIRECTS)),
     (None, "post303", false, Told(REDIRECTS)),
+    (None, "digest", false, OtherLogin),
+    (None, "ntlm", false, OtherLogin),
+    (None, "negotiate", false, OtherLogin),
+    (None, "anyauth", false, OtherLogin),
+    (None, "aws-sigv4", true, OtherLogin),
     (Some('x'), "proxy", true, Told(PROXY)),
     (Some('U'), "proxy-user", true, Told(PROXY)),
     (None, "noproxy", true, Told(PROXY)),

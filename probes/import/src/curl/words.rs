@@ -1,28 +1,42 @@
 //! A shell's words: quotes, backslashes and comments as POSIX shells and bash read them.
 
+use std::collections::BTreeSet;
+
+/// Most names of variables that are told.
+const EXPANDED_MAX: usize = 10;
+
 /// One command's words.
 pub(super) type Command = Vec<String>;
+
+/// What a script says.
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    pub(super) commands: Vec<Command>,
+    /// The names of variables that a shell would put a value in place of; some of them, where
+    /// there are many.
+    pub(super) expanded: BTreeSet<String>,
+}
 
 /// Splits a script into commands; what follows a pipe or a redirection is no part of one.
 ///
 /// # Errors
 /// When a quote is not closed.
-pub(super) fn commands(script: &str) -> Result<Vec<Command>, &'static str> {
+pub(super) fn read(script: &str) -> Result<Script, &'static str> {
     let mut reader = Reader {
         rest: script.chars().collect(),
-        commands: Vec::new(),
+        script: Script::default(),
         words: Vec::new(),
         word: None,
     };
     reader.rest.reverse();
     reader.read()?;
-    Ok(reader.commands)
+    Ok(reader.script)
 }
 
 struct Reader {
     /// What is still to be read, the next character last.
     rest: Vec<char>,
-    commands: Vec<Command>,
+    script: Script,
     words: Command,
     word: Option<String>,
 }
@@ -44,6 +58,7 @@ impl Reader {
                     let _ = self.rest.pop();
                     self.ansi()?;
                 }
+                '$' => self.expands(),
                 '#' if self.word.is_none() => self.skip_line(),
                 '\n' | ';' | '&' => self.end_command(),
                 '|' | '>' | '<' => {
@@ -69,7 +84,7 @@ impl Reader {
     fn end_command(&mut self) {
         self.end_word();
         if !self.words.is_empty() {
-            self.commands.push(std::mem::take(&mut self.words));
+            self.script.commands.push(std::mem::take(&mut self.words));
         }
     }
 
@@ -99,18 +114,34 @@ impl Reader {
     }
 
     fn double(&mut self) -> Result<(), &'static str> {
-        let word = self.word.get_or_insert_default();
+        let _ = self.word.get_or_insert_default();
         loop {
             match self.rest.pop().ok_or("a \" is not closed")? {
                 '"' => return Ok(()),
                 '\\' => match self.rest.pop().ok_or("a \" is not closed")? {
                     '\n' => {}
-                    c @ ('"' | '\\' | '$' | '`') => word.push(c),
-                    c => word.extend(['\\', c]),
+                    c @ ('"' | '\\' | '$' | '`') => self.push(c),
+                    c => {
+                        self.push('\\');
+                        self.push(c);
+                    }
                 },
-                c => word.push(c),
+                '$' => self.expands(),
+                c => self.push(c),
             }
         }
+    }
+
+    /// A `$` that a shell does not take as it is, where the name of a variable stands behind it.
+    fn expands(&mut self) {
+        let is_name = |c: &&char| c.is_ascii_alphanumeric() || **c == '_';
+        let behind = self.rest.iter().rev().skip_while(|c| **c == '{');
+        let name: String = behind.take_while(is_name).collect();
+        let is_variable = name.starts_with(|c: char| !c.is_ascii_digit());
+        if is_variable && self.script.expanded.len() < EXPANDED_MAX {
+            self.script.expanded.insert(name);
+        }
+        self.push('$');
     }
 
     /// `$'…'`, in which browsers write what has quotes or line breaks.
@@ -158,7 +189,7 @@ mod tests {
     fn words_are_split_as_a_shell_does() {
         let script = "# first\ncurl -s 'a b'\"c \\\"d\\\" \\x\" \\\n  e\\ f $'g\\n\\'h\\u00e9' | jq .x\ncurl z; curl ''";
         assert_eq!(
-            commands(script).unwrap(),
+            read(script).unwrap().commands,
             vec![
                 vec!["curl", "-s", "a bc \"d\" \\x", "e f", "g\n'hé"],
                 vec!["curl", "z"],
@@ -166,7 +197,16 @@ mod tests {
             ]
         );
         for open in ["curl 'a", "curl \"a", "curl $'a", "curl \"a\\"] {
-            assert!(commands(open).is_err(), "{open}");
+            assert!(read(open).is_err(), "{open}");
         }
+    }
+
+    #[test]
+    fn what_a_shell_would_expand_is_named() {
+        let script = r#"curl "$BASE/${id}?x=\$no&y='$_Z'" $Q '$none' $1 "a$" $(date)"#;
+        let script = read(script).unwrap();
+        let names: Vec<&str> = script.expanded.iter().map(String::as_str).collect();
+        assert_eq!(names, ["BASE", "Q", "_Z", "id"]);
+        assert_eq!(script.commands[0][1], "$BASE/${id}?x=$no&y='$_Z'");
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn learn(entry: &Entry, secrets: &mut Secrets) {
 }
 
 /// The last name of a path.
-fn last_name(path: &str) -> &str {
+pub(super) fn last_name(path: &str) -> &str {
     path.trim_end_matches(['\'', ']'])
         .rsplit(['.', '\''])
         .next()

@@ -141,6 +141,78 @@ fn what_the_language_can_do_is_done() {
 }
 
 #[test]
+fn what_is_not_read_of_a_script_is_told() {
+    let script = "TOKEN=x curl https://a.test/1 && if curl https://a.test/2; then\n\
+                  R=$(curl https://a.test/3)\ncurl https://a.test/4\nfi";
+    let imported = curl(script, &unnamed()).unwrap();
+    assert_eq!(journey(&imported).steps.len(), 3, "{}", imported.text);
+    let told = "left out: 1 command in which curl does not stand first, as in NAME=$(curl …)";
+    assert!(imported.notes.iter().any(|note| note == told));
+    let script = r#"curl "$BASE/orders/$ID?n=1" -H "X-Any: ${USER}" -H 'x-cash: $5 $no'"#;
+    let imported = curl(script, &unnamed()).unwrap();
+    let _ = journey(&imported);
+    let told = "a shell would put values in place of $ID, $USER: here they stand as they are, so \
+                write them out";
+    assert!(
+        imported.notes.iter().any(|note| note == told),
+        "{:?}",
+        imported.notes
+    );
+    for (script, told) in [
+        (
+            "curl -H 'Host: b.test' https://a.test",
+            "# left out: header `Host`: ",
+        ),
+        (
+            "curl --digest -u mina:hunter22 https://a.test",
+            "# left out: `--digest` and its login",
+        ),
+        (
+            "curl --aws-sigv4 aws -u k:hunter22 https://a.test",
+            "# left out: `--aws-sigv4` and",
+        ),
+    ] {
+        let imported = curl(script, &unnamed()).unwrap();
+        let _ = journey(&imported);
+        assert!(imported.text.contains(told), "{}", imported.text);
+        assert!(
+            !imported.text.contains("authorization"),
+            "{}",
+            imported.text
+        );
+        hides(&imported, &["hunter22"]);
+    }
+}
+
+#[test]
+fn a_login_in_a_url_is_one_of_http_basic() {
+    let imported = curl("curl https://mina:hunter22@a.test/x", &unnamed()).unwrap();
+    let _ = journey(&imported);
+    let line = "headers.authorization = \"Basic {{ (login + ':' + password) | b64 }}\"";
+    assert!(imported.text.contains(line), "{}", imported.text);
+    hides(&imported, &["hunter22", "mina"]);
+}
+
+#[test]
+fn a_credential_is_one_under_any_name() {
+    for said in [
+        "-H 'X-Access: Bearer hunter22token'",
+        "-H 'DPoP: hunter22token'",
+        "--json '{\"pw\":\"hunter22\"}'",
+        "--json '{\"userPw\":\"hunter22\"}'",
+        "--json '{\"비밀번호\":\"hunter22\"}'",
+        "--json '{\"card_number\":\"hunter22\"}'",
+        "--json '{\"query\":\"mutation { login(password: \\\"hunter22\\\") { id } }\"}'",
+        "-G -d pw=hunter22",
+        "-G -d appid=0123456789abcdef0123456789hunter22",
+    ] {
+        let imported = curl(&format!("curl https://a.test/x {said}"), &unnamed()).unwrap();
+        let _ = journey(&imported);
+        hides(&imported, &["hunter22"]);
+    }
+}
+
+#[test]
 fn no_credential_of_a_command_comes_through() {
     let script =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/curl/shop.sh"))

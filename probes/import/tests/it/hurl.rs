@@ -159,6 +159,20 @@ fn what_the_language_can_do_is_done() {
 }
 
 #[test]
+fn what_proves_who_asks_is_captured_as_a_secret() {
+    let text = "POST https://a.test/login\nHTTP 200\n[Captures]\nanswer: jsonpath \"$.data\"\n\
+        tok: jsonpath \"$.token\"\nmark: header \"X-Csrf-Token\"\nid: jsonpath \"$.id\"\n\n\
+        GET https://a.test/me/{{id}}\nAuthorization: Bearer {{answer}}\nHTTP 200\n";
+    let imported = hurl(text, &unnamed()).unwrap();
+    let captures = &journey(&imported).steps[0].captures;
+    let secret = |name: &str| {
+        let of_it = captures.iter().find(|capture| capture.name == name);
+        of_it.unwrap().secrecy == bongsu_language::Secrecy::Secret
+    };
+    assert!(secret("answer") && secret("tok") && secret("mark") && !secret("id"));
+}
+
+#[test]
 fn no_credential_of_a_file_comes_through() {
     let text = "# the password: hunter22-z\nPOST https://a.test/login\nX-Api-Key: k-111222333\nCookie: sid=s-445566\n\
         { \"user\": \"mina\", \"password\": \"hunter22-x\", \"pin\": \"pw-{{n}}\" }\nHTTP 200\n\

@@ -37,7 +37,7 @@ fn what_is_no_description_or_not_in_it_is_refused_and_says_what_there_is() {
         assert!(error.to_string().contains(expected), "{text}: {error}");
     }
     let error = openapi(SHOP, &[], &unnamed()).unwrap_err();
-    assert!(matches!(error, ImportError::Empty { .. }));
+    assert!(matches!(error, ImportError::Absent { .. }));
     assert!(
         error.to_string().contains("GET /orders/{orderId}"),
         "{error}"

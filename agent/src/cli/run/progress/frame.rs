@@ -44,6 +44,9 @@ pub(super) struct Frame {
     pub(super) is_interrupted: bool,
 }
 
+/// What is told once the command was interrupted.
+pub(super) const INTERRUPTED: &str = "interrupted: cleaning up, once more ends at once";
+
 /// How many runs have room on a terminal, with the line below them and one for what was printed.
 pub(super) fn rows_max(size: Size) -> usize {
     size.rows.saturating_sub(3).clamp(1, ROWS_MAX)
@@ -83,7 +86,7 @@ impl Frame {
             said.push(seconds(self.took));
         }
         if self.is_interrupted {
-            said.push("interrupted: cleaning up, once more ends at once".to_owned());
+            said.push(INTERRUPTED.to_owned());
         }
         said.join(", ")
     }

@@ -46,8 +46,14 @@ impl GitHub {
         command(level, &place, &shown.reasons.join("\n"))
     }
 
-    /// A step that passed on a later attempt.
-    fn flaky(&self, journey: &Journey, step: &StepReport) -> Option<String> {
+    /// What is told of a step that passed.
+    fn passed(
+        &self,
+        journey: &Journey,
+        step: &StepReport,
+        level: Level,
+        (title, message): (&str, &str),
+    ) -> Option<String> {
         let mut steps = journey.steps.iter().chain(&journey.cleanup);
         let position = &steps.find(|one| one.index == step.index)?.position;
         let place = format!(
@@ -55,10 +61,9 @@ impl GitHub {
             property(&self.in_repository(&position.path)),
             position.line,
             position.column,
-            property(&format!("{} · {}: flaky", journey.name, step.name)),
+            property(&format!("{} · {}: {title}", journey.name, step.name)),
         );
-        let message = format!("it passed on attempt {}", step.attempts);
-        Some(command(Level::Warning, &place, &message))
+        Some(command(level, &place, message))
     }
 
     /// The file as the repository knows it.
@@ -81,8 +86,14 @@ impl Sink for GitHub {
             let is_flaky = step.attempts > 1
                 && step.kind == StepKind::Step
                 && matches!(step.outcome, StepOutcome::Pass | StepOutcome::Slow);
-            if is_flaky && let Some(line) = self.flaky(ran.journey, step) {
-                say(&line);
+            if is_flaky {
+                let message = format!("it passed on attempt {}", step.attempts);
+                let told = ("flaky", message.as_str());
+                say_all(self.passed(ran.journey, step, Level::Warning, told));
+            }
+            if let Some(why) = ran.too_slow(step) {
+                let told = ("slow", why.as_str());
+                say_all(self.passed(ran.journey, step, Level::Error, told));
             }
         }
         let verdict = ran.report.facts.outcomes.verdict();
@@ -106,6 +117,10 @@ impl Sink for GitHub {
     fn finish(self: Box<Self>, _: &Sum<'_>) -> Result<(), ReportError> {
         Ok(())
     }
+}
+
+fn say_all(lines: impl IntoIterator<Item = String>) {
+    lines.into_iter().for_each(|line| say(&line));
 }
 
 fn command(level: Level, properties: &str, message: &str) -> String {

@@ -131,7 +131,10 @@ fn suite(ran: &Ran<'_>) -> TestSuite {
 
 fn performed(ran: &Ran<'_>, step: &StepReport) -> TestCase {
     let mut status = match step.outcome {
-        StepOutcome::Pass | StepOutcome::Slow => TestCaseStatus::success(),
+        StepOutcome::Pass | StepOutcome::Slow => match ran.too_slow(step) {
+            Some(why) => too_slow(&why),
+            None => TestCaseStatus::success(),
+        },
         StepOutcome::Fail(class) => failed(ran, step, NonSuccessKind::Failure, class.as_str()),
         StepOutcome::Blind(reason) => failed(ran, step, NonSuccessKind::Error, reason.as_str()),
     };
@@ -154,6 +157,12 @@ fn performed(ran: &Ran<'_>, step: &StepReport) -> TestCase {
         let _ = case.add_property(("outcome", "slow"));
     }
     case
+}
+
+fn too_slow(why: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    let _ = status.set_type("slow").set_message(why);
+    status
 }
 
 fn failed(
