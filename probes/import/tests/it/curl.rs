@@ -203,6 +203,7 @@ fn a_credential_is_one_under_any_name() {
         "--json '{\"비밀번호\":\"hunter22\"}'",
         "--json '{\"card_number\":\"hunter22\"}'",
         "--json '{\"query\":\"mutation { login(password: \\\"hunter22\\\") { id } }\"}'",
+        "--json '{query:mutation{login(password:\"hunter22\"){id}}}'",
         "-G -d pw=hunter22",
         "-G -d appid=0123456789abcdef0123456789hunter22",
     ] {
