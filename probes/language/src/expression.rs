@@ -291,7 +291,7 @@ fn read_names(tokens: &[Token<'_>], grammar: Grammar) -> Result<Vec<Name>, Expre
     while let Some(token) = tokens.get(at) {
         match token.kind {
             TokenKind::Pipe => {
-                read_filter(token, tokens.get(at + 1))?;
+                read_filter(token, &tokens[at + 1..])?;
                 at += 2;
             }
             TokenKind::Word if is_keyword(token.text) => {
@@ -383,12 +383,12 @@ fn read_name(tokens: &[Token<'_>], first: usize) -> (Name, usize) {
     )
 }
 
-fn read_filter(pipe: &Token<'_>, filter: Option<&Token<'_>>) -> Result<(), ExpressionError> {
+fn read_filter(pipe: &Token<'_>, behind: &[Token<'_>]) -> Result<(), ExpressionError> {
     let known = || format!("the filters are {}", FILTERS.join(", "));
-    match filter {
-        Some(filter) if filter.kind == TokenKind::Word => {
+    match behind.split_first() {
+        Some((filter, behind)) if filter.kind == TokenKind::Word => {
             if FILTERS.contains(&filter.text) {
-                Ok(())
+                check_arguments(filter, behind)
             } else {
                 Err(ExpressionError::new(
                     format!("there is no filter `{}`", filter.text),
@@ -406,6 +406,46 @@ fn read_filter(pipe: &Token<'_>, filter: Option<&Token<'_>>) -> Result<(), Expre
     }
 }
 
+fn check_arguments(filter: &Token<'_>, behind: &[Token<'_>]) -> Result<(), ExpressionError> {
+    let (call, wanted) = filters::call(filter.text);
+    match arguments(behind) {
+        Some(given) if given != wanted => Err(ExpressionError::new(
+            format!(
+                "the filter `{}` takes {wanted} arguments, and here are {given}",
+                filter.text
+            ),
+            format!("write `| {call}`"),
+            filter.at.clone(),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How many arguments stand between the brackets that begin here, if any do; none if they are not
+/// closed.
+fn arguments(tokens: &[Token<'_>]) -> Option<usize> {
+    let Some((_, inside)) = tokens
+        .split_first()
+        .filter(|(first, _)| first.kind == TokenKind::Open)
+    else {
+        return Some(0);
+    };
+    let mut depth = 1;
+    let mut given = 0;
+    for token in inside {
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth -= 1,
+            TokenKind::Comma if depth == 1 => given += 1,
+            _ => given = given.max(1),
+        }
+        if depth == 0 {
+            return Some(given);
+        }
+    }
+    None
+}
+
 /// Reads what follows the opening bracket of a call: its argument, and where it ends.
 fn read_call(
     function: &Name,
@@ -419,6 +459,11 @@ fn read_call(
     };
     match function.text().as_str() {
         "now" if is_end(inside) => Ok((None, inside + 1)),
+        "now" if tokens.len() <= inside => Err(ExpressionError::new(
+            "the bracket of `now(` is not closed",
+            "write `now()`",
+            function.at.clone(),
+        )),
         "now" => Err(ExpressionError::new(
             "`now()` takes no arguments",
             "write `now() + 60` for a minute from now",

@@ -8,6 +8,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// The filters' names.
 pub(crate) const FILTERS: &[&str] = &["lower", "upper", "trim", "b64", "s256", "url", "replace"];
 
+/// How a filter of this name is called, and with how many arguments.
+pub(super) fn call(filter: &str) -> (String, usize) {
+    match filter {
+        "replace" => ("replace('FROM', 'TO')".to_owned(), 2),
+        other => (other.to_owned(), 0),
+    }
+}
+
 /// All but the unreserved characters of RFC 3986, section 2.3.
 pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')

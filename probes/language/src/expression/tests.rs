@@ -54,6 +54,39 @@ fn filters_encode() {
 }
 
 #[test]
+fn a_filter_has_its_own_number_of_arguments() {
+    for (text, message, help) in [
+        (
+            "name | replace('a')",
+            "the filter `replace` takes 2 arguments, and here are 1",
+            "write `| replace('FROM', 'TO')`",
+        ),
+        (
+            "name | replace | trim",
+            "the filter `replace` takes 2 arguments, and here are 0",
+            "write `| replace('FROM', 'TO')`",
+        ),
+        (
+            "name | b64 | lower((3), 4)",
+            "the filter `lower` takes 0 arguments, and here are 2",
+            "write `| lower`",
+        ),
+        (
+            "now(",
+            "the bracket of `now(` is not closed",
+            "write `now()`",
+        ),
+    ] {
+        let error = Expression::parse(text, Grammar::Value).unwrap_err();
+        assert_eq!(
+            (error.message.as_str(), error.help.as_str()),
+            (message, help)
+        );
+    }
+    assert_eq!(value("name | lower() | upper"), "ANN & BOB");
+}
+
+#[test]
 fn a_code_is_made_of_a_secret_and_a_challenge_of_a_verifier() {
     assert_eq!(value("totp(seed)").as_str().map(str::len), Some(6));
     let Err(EvaluationError::Failed(why)) = Expression::parse("totp(name)", Grammar::Value)
