@@ -16,6 +16,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
+use bongsu_agent::plan::FilesError;
 use bongsu_language::Colour;
 
 /// Watches from outside whether the features of a platform work.
@@ -262,6 +263,16 @@ fn print(bytes: &[u8]) -> Exit {
 /// Prints to standard error.
 pub(crate) fn say_error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Tells why files cannot be read; one that is there and is no file of Bongsu is invalid.
+fn refuse(error: &FilesError) -> Exit {
+    say_error(&format!("error: {error}"));
+    if error.is_of_content() {
+        Exit::Invalid
+    } else {
+        Exit::Usage
+    }
 }
 
 /// Colours for a person, none for a file.
