@@ -17,6 +17,7 @@ use std::io::IsTerminal as _;
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
+use bongsu_agent::plan::FilesError;
 use bongsu_language::Colour;
 
 pub(crate) use output::say_error;
@@ -251,6 +252,16 @@ pub(crate) fn main(arguments: Arguments) -> ExitCode {
         Command::Man(arguments) => man::main(&arguments),
     };
     output::ended(exit).into()
+}
+
+/// Tells why files cannot be read; one that is there and is no file of Bongsu is invalid.
+fn refuse(error: &FilesError) -> Exit {
+    say_error(&format!("error: {error}"));
+    if error.is_of_content() {
+        Exit::Invalid
+    } else {
+        Exit::Usage
+    }
 }
 
 /// Colours for a person, none for a file.

@@ -21,7 +21,7 @@ use bongsu_model::{Cadence, PlanEntry, PlanRecord, Revision, Timestamp};
 use bongsu_probes::{Account, Target};
 
 pub(crate) use doubts::{Doubt, PlanDoubts};
-pub use files::{FilesError, read_every, read_sources};
+pub use files::{FilesError, read_every, read_sources, source_of};
 pub(crate) use fingerprint::{Fingerprint, fingerprint};
 pub(crate) use load::load;
 pub use refusal::{PlanProblem, PlanRefusal};

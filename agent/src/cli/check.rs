@@ -7,7 +7,7 @@ use bongsu_language::{
     load_catalogue, load_target,
 };
 
-use super::{CheckArguments, CheckFormat, Exit, colour, say, say_error, with_fragments};
+use super::{CheckArguments, CheckFormat, Exit, colour, refuse, say, with_fragments};
 
 mod json;
 mod place;
@@ -16,10 +16,7 @@ mod sarif;
 pub(super) fn main(arguments: &CheckArguments) -> Exit {
     let checked = match check(arguments) {
         Ok(checked) => checked,
-        Err(error) => {
-            say_error(&format!("error: {error}"));
-            return Exit::Usage;
-        }
+        Err(error) => return refuse(&error),
     };
     match arguments.format {
         CheckFormat::Text => text(&checked),
@@ -57,7 +54,7 @@ impl Checked {
 /// Reads and checks everything.
 ///
 /// # Errors
-/// A path that is not there.
+/// A path that is not there, or a catalogue or target profile that cannot be read.
 fn check(arguments: &CheckArguments) -> Result<Checked, FilesError> {
     let mut diagnostics = Vec::new();
     let mut files = Vec::new();
@@ -114,7 +111,7 @@ fn check(arguments: &CheckArguments) -> Result<Checked, FilesError> {
 fn unreadable(error: &FilesError) -> Diagnostic {
     let position = Position {
         path: error.path().display().to_string().into(),
-        line: 1,
+        line: u32::try_from(error.line()).unwrap_or(u32::MAX),
         column: 1,
         span: 0..0,
     };

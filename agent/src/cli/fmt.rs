@@ -1,13 +1,13 @@
 //! `bongsu fmt`: files in their canonical layout.
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bongsu_agent::count;
-use bongsu_agent::plan::read_every;
+use bongsu_agent::plan::{read_every, source_of};
 use bongsu_language::{SourceFile, format};
 
-use super::{Exit, FmtArguments, check, say, say_error};
+use super::{Exit, FmtArguments, check, refuse, say, say_error};
 
 pub(super) fn main(arguments: &FmtArguments) -> Exit {
     if arguments.files == [PathBuf::from("-")] {
@@ -15,10 +15,7 @@ pub(super) fn main(arguments: &FmtArguments) -> Exit {
     }
     let read = match read_every(&arguments.files) {
         Ok(read) => read,
-        Err(error) => {
-            say_error(&format!("error: {error}"));
-            return Exit::Usage;
-        }
+        Err(error) => return refuse(&error),
     };
     let mut done = Done::default();
     for one in read {
@@ -76,12 +73,15 @@ impl Done {
 
 /// For editors: standard input to standard output.
 fn from_input(arguments: &FmtArguments) -> Exit {
-    let mut text = String::new();
-    if let Err(error) = std::io::stdin().lock().read_to_string(&mut text) {
+    let mut content = Vec::new();
+    if let Err(error) = std::io::stdin().lock().read_to_end(&mut content) {
         say_error(&format!("error: cannot read standard input: {error}"));
         return Exit::Usage;
     }
-    let file = SourceFile::new("-", text);
+    let file = match source_of(Path::new("-"), content) {
+        Ok(file) => file,
+        Err(error) => return refuse(&error),
+    };
     match format(&file) {
         Ok(text) if arguments.check => {
             if text == file.text {

@@ -10,7 +10,7 @@ use bongsu_language::{
 use bongsu_model::StepKind;
 use serde_json::{Value, json};
 
-use super::{Exit, PlanArguments, PlanFormat, check, run, say, say_error, with_fragments};
+use super::{Exit, PlanArguments, PlanFormat, check, refuse, run, say, say_error, with_fragments};
 
 pub(super) fn main(arguments: &PlanArguments) -> Exit {
     let (target, journeys) = match prepare(arguments) {
@@ -34,8 +34,7 @@ fn prepare(arguments: &PlanArguments) -> Result<(TargetProfile, Vec<Journey>), E
     };
     let path = run::find_target(&arguments.target, arguments.targets.as_deref()).map_err(usage)?;
     let target = read_target(&path)?;
-    let files =
-        read_sources(&with_fragments(&arguments.files)).map_err(|e| usage(e.to_string()))?;
+    let files = read_sources(&with_fragments(&arguments.files)).map_err(|e| refuse(&e))?;
     let options = CheckOptions {
         targets: std::slice::from_ref(&target),
         ..CheckOptions::default()
@@ -59,10 +58,7 @@ fn prepare(arguments: &PlanArguments) -> Result<(TargetProfile, Vec<Journey>), E
 
 /// The profile alone: its secrets are not looked at.
 fn read_target(path: &Path) -> Result<TargetProfile, Exit> {
-    let files = read_sources(&[path.to_owned()]).map_err(|error| {
-        say_error(&format!("error: {error}"));
-        Exit::Usage
-    })?;
+    let files = read_sources(&[path.to_owned()]).map_err(|error| refuse(&error))?;
     load_target(&files[0]).map_err(|mistakes| {
         check::tell(&mistakes, &files);
         Exit::Invalid

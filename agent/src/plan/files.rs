@@ -47,6 +47,19 @@ pub enum FilesError {
 }
 
 impl FilesError {
+    /// Whether the path names a file, and what is in it is none of Bongsu.
+    pub fn is_of_content(&self) -> bool {
+        matches!(self, Self::NotText { .. } | Self::TooLarge(_))
+    }
+
+    /// The line that is meant, from 1; the first one of what has no lines.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::NotText { line, .. } => *line,
+            Self::Unreadable { .. } | Self::TooLarge(_) | Self::TooMany(_) | Self::Empty(_) => 1,
+        }
+    }
+
     /// The file or folder that is meant.
     pub fn path(&self) -> &Path {
         match self {
@@ -141,7 +154,15 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, FilesError> {
 }
 
 fn read_alone(path: &Path) -> Result<SourceFile, FilesError> {
-    let text = String::from_utf8(read_bytes(path)?).map_err(|error| {
+    source_of(path, read_bytes(path)?)
+}
+
+/// The file of a path, as it was read from there or from elsewhere.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn source_of(path: &Path, content: Vec<u8>) -> Result<SourceFile, FilesError> {
+    let text = String::from_utf8(content).map_err(|error| {
         let read = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         FilesError::NotText {
             path: path.to_owned(),

@@ -206,6 +206,42 @@ async fn check_says_which_program_checks_a_configuration() {
     }
 }
 
+#[test]
+fn a_file_that_is_no_text_is_invalid_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = b"format = 1\njourney = \"\xff\"\n".to_vec();
+    let large = vec![b'#'; (4 << 20) + 1];
+    let target = "../deploy/config/target-superapp.toml";
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(target);
+    for (name, content, expected) in [
+        ("broken.toml", broken, ":2: this is not UTF-8 text"),
+        ("large.toml", large, "is larger than 4 MiB"),
+    ] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        for (word, has_target) in [
+            ("run", true),
+            ("plan", true),
+            ("check", false),
+            ("fmt", false),
+        ] {
+            let mut command = bongsu();
+            let _ = command.current_dir(folder.path()).args([word, name]);
+            if has_target {
+                let _ = command.arg("--target").arg(&target);
+            }
+            let output = command.output().unwrap();
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(3), "{word}: {told}");
+            assert!(told.contains(expected), "{word}: {told}");
+        }
+    }
+    let input = std::fs::File::open(folder.path().join("broken.toml")).unwrap();
+    let output = bongsu().args(["fmt", "-"]).stdin(input).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("-:2: this is not UTF-8 text"), "{told}");
+}
+
 /// A folder with a journey that has an error and a warning, one that has a warning, and a file
 /// that is no text.
 fn mistaken() -> tempfile::TempDir {
@@ -223,7 +259,7 @@ fn mistaken() -> tempfile::TempDir {
         journey("a", "json = { to = \"{{ bob }}\" }\n").as_bytes(),
     );
     write("c.toml", journey("c", "").as_bytes());
-    write("d.toml", b"\xff");
+    write("d.toml", b"# a\n\n\xff");
     folder
 }
 
@@ -253,12 +289,9 @@ async fn check_tells_programs_the_same_as_people() {
     );
     assert!(!unset["help"].as_array().unwrap().is_empty());
     assert_eq!(of("missing-cleanup")["severity"], "warning");
-    assert!(
-        of("unreadable-file")["path"]
-            .as_str()
-            .unwrap()
-            .ends_with("/d.toml")
-    );
+    let unreadable = of("unreadable-file");
+    assert!(unreadable["path"].as_str().unwrap().ends_with("/d.toml"));
+    assert_eq!(unreadable["line"], 3, "{text}");
 
     let (code, text) = bongsu_with(with(&["--format", "sarif"])).await;
     assert_eq!(code, Some(3), "{text}");

@@ -1,5 +1,7 @@
 //! Reads the catalogue: services and features, references checked with their places.
 
+use std::collections::HashMap;
+
 use bongsu_model::{
     Catalogue, CatalogueError, Dependency, DependencyStrength, Feature, FeatureId, Names, Paid,
     Rank, Service, ServiceId,
@@ -32,7 +34,7 @@ pub fn load_catalogue(file: &SourceFile) -> Result<Catalogue, Vec<Diagnostic>> {
 pub(crate) fn parse_catalogue(parser: &mut Parser<'_>, table: &Table) -> Option<Catalogue> {
     parser.check_keys(table, &(0..0), &keys::CATALOGUE);
     parser.check_format(table);
-    let services: Vec<Service> = table
+    let services: Vec<PlacedService> = table
         .tables("service")
         .into_iter()
         .filter_map(|(table, node)| parser.service(table, node))
@@ -49,8 +51,9 @@ pub(crate) fn parse_catalogue(parser: &mut Parser<'_>, table: &Table) -> Option<
     if parser.diagnostics.iter().any(Diagnostic::is_error) {
         return None;
     }
+    let services = services.into_iter().map(|placed| placed.service);
     let listed = features.iter().map(|placed| placed.feature.clone());
-    match Catalogue::new(services, listed.collect()) {
+    match Catalogue::new(services.collect(), listed.collect()) {
         Ok(catalogue) => Some(catalogue),
         Err(error) => {
             let (place, help) = place_of(&error, &features);
@@ -93,6 +96,12 @@ fn place_of<'a>(
     }
 }
 
+/// A service with the place of its id.
+struct PlacedService {
+    service: Service,
+    id: Position,
+}
+
 /// A feature with the places of its references.
 struct Placed {
     feature: Feature,
@@ -103,15 +112,17 @@ struct Placed {
 }
 
 impl Parser<'_> {
-    fn service(&mut self, table: &Table, node: &Node) -> Option<Service> {
+    fn service(&mut self, table: &Table, node: &Node) -> Option<PlacedService> {
         self.check_keys(table, &owner(table, node), &keys::SERVICE);
-        let id = table
-            .get("id")
-            .and_then(|node| self.name(node, ServiceId::new));
+        let id_node = table.get("id");
+        let id = id_node.and_then(|node| self.name(node, ServiceId::new));
         let names = self.names_of(table);
-        Some(Service {
-            id: id?,
-            names: names?,
+        Some(PlacedService {
+            id: self.position(&id_node?.span),
+            service: Service {
+                id: id?,
+                names: names?,
+            },
         })
     }
 
@@ -259,21 +270,21 @@ fn owner(table: &Table, node: &Node) -> std::ops::Range<usize> {
         .map_or_else(|| node.span.clone(), |entry| entry.key_span.clone())
 }
 
-fn check_references(parser: &mut Parser<'_>, services: &[Service], features: &[Placed]) {
+fn check_references(parser: &mut Parser<'_>, services: &[PlacedService], features: &[Placed]) {
     let mut found = Vec::new();
-    for (at, placed) in features.iter().enumerate() {
-        let id = &placed.feature.id;
-        if let Some(first) = features[..at].iter().find(|other| other.feature.id == *id) {
-            found.push(
-                Diagnostic::error(placed.id.clone(), format!("feature `{id}` is listed twice"))
-                    .rule(Rule::DuplicateName)
-                    .related(first.id.clone(), "the first one")
-                    .help("remove one of them"),
-            );
-        }
+    let ids = services
+        .iter()
+        .map(|one| (one.service.id.as_str(), &one.id));
+    found.extend(listed_twice("service", ids));
+    let ids = features
+        .iter()
+        .map(|one| (one.feature.id.as_str(), &one.id));
+    found.extend(listed_twice("feature", ids));
+    for placed in features {
         let service = &placed.feature.service;
-        if !services.iter().any(|known| known.id == *service) {
-            let known = services.iter().map(|known| known.id.as_str());
+        let mut known = services.iter().map(|known| &known.service.id);
+        if !known.any(|known| known == service) {
+            let known = services.iter().map(|known| known.service.id.as_str());
             found.push(unlisted(
                 "service",
                 service.as_str(),
@@ -292,6 +303,28 @@ fn check_references(parser: &mut Parser<'_>, services: &[Service], features: &[P
         }
     }
     parser.diagnostics.extend(found);
+}
+
+/// Every id that one before it has taken.
+fn listed_twice<'a>(
+    kind: &str,
+    ids: impl Iterator<Item = (&'a str, &'a Position)>,
+) -> Vec<Diagnostic> {
+    let mut firsts: HashMap<&str, &Position> = HashMap::new();
+    let mut found = Vec::new();
+    for (id, position) in ids {
+        let first = *firsts.entry(id).or_insert(position);
+        if first == position {
+            continue;
+        }
+        found.push(
+            Diagnostic::error(position.clone(), format!("{kind} `{id}` is listed twice"))
+                .rule(Rule::DuplicateName)
+                .related(first.clone(), "the first one")
+                .help("remove one of them, or give it another id"),
+        );
+    }
+    found
 }
 
 fn unlisted<'a>(

@@ -12,6 +12,9 @@ use crate::json::{Json, Part};
 /// Longest path in bytes.
 const PATH_BYTES_MAX: usize = 500;
 
+/// What is said where it cannot be told what was meant.
+const GRAMMAR: &str = "write it as in \"$.items[0].id\"; RFC 9535 has the whole grammar";
+
 /// How many values a path can match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cardinality {
@@ -40,6 +43,8 @@ pub struct JsonPathError {
     pub message: String,
     /// Where, in bytes of the text.
     pub offset: usize,
+    /// What to write instead.
+    pub help: &'static str,
 }
 
 impl JsonPath {
@@ -52,11 +57,16 @@ impl JsonPath {
             return Err(JsonPathError {
                 message: "a path starts with `$`".into(),
                 offset: 0,
+                help: "begin with $, in quotes, as in \"$.items[0].id\"",
             });
         }
         if text.len() > PATH_BYTES_MAX {
             let message = format!("a path has at most {PATH_BYTES_MAX} bytes");
-            return Err(JsonPathError { message, offset: 0 });
+            return Err(JsonPathError {
+                message,
+                offset: 0,
+                help: "ask for a value further out, and look into that one",
+            });
         }
         let query = parse_json_path(text).map_err(|error| describe(text, &error))?;
         let cardinality = if query.segments.iter().all(is_single) {
@@ -140,7 +150,9 @@ fn describe(text: &str, error: &jsonpath_rust::parser::errors::JsonPathError) ->
     use jsonpath_rust::parser::errors::JsonPathError as Theirs;
     match error {
         Theirs::PestError(pest) => {
-            let offset = column(&pest.to_string()).min(text.len());
+            let column = column(&pest.to_string());
+            let mut characters = text.char_indices();
+            let offset = characters.nth(column).map_or(text.len(), |(at, _)| at);
             let message = text
                 .get(offset..)
                 .filter(|rest| !rest.is_empty())
@@ -153,16 +165,50 @@ fn describe(text: &str, error: &jsonpath_rust::parser::errors::JsonPathError) ->
                         )
                     },
                 );
-            JsonPathError { message, offset }
+            JsonPathError {
+                message,
+                offset,
+                help: remedy(text, offset),
+            }
         }
         other => JsonPathError {
             message: other.to_string(),
             offset: 0,
+            help: GRAMMAR,
         },
     }
 }
 
-/// The byte offset in the parser's drawing, which begins with ` --> 1:5`: paths are one line.
+/// What to write where a path is not understood from `offset` on.
+fn remedy(text: &str, offset: usize) -> &'static str {
+    // What stands in quotes is of the data.
+    let bare: Vec<&str> = text.split(['\'', '"']).step_by(2).collect();
+    let bare = bare.join("_");
+    let lacks = |open: char, close: char| bare.matches(open).count() > bare.matches(close).count();
+    let is_filter = bare.contains('?');
+    let compares_with_one = bare.match_indices('=').any(|(at, _)| {
+        let is_part = |c: char| "=<>!~".contains(c);
+        !bare[..at].ends_with(is_part) && !bare[at + 1..].starts_with(is_part)
+    });
+    if is_filter && compares_with_one {
+        "a filter compares with two =, as in \"$.items[?@.id == 1]\""
+    } else if is_filter && bare.contains("=~") {
+        "a filter matches with a function, as in \"$.items[?match(@.id, 'a.*')]\""
+    } else if !text.matches(['\'', '"']).count().is_multiple_of(2) {
+        "close the name with the quote that opened it, as in \"$['a b']\""
+    } else if lacks('[', ']') {
+        "close the bracket, as in \"$.items[0]\" or \"$.items[*]\""
+    } else if lacks('(', ')') {
+        "close the parenthesis, as in \"$.items[?(@.id == 1)]\""
+    } else if offset == text.len() {
+        "write on, as in \"$.items[0].id\", or leave the last sign out"
+    } else {
+        GRAMMAR
+    }
+}
+
+/// The column from 0, in characters, of the parser's drawing, which begins with ` --> 1:5`: paths
+/// are one line.
 fn column(drawing: &str) -> usize {
     drawing
         .split_once("1:")
@@ -298,9 +344,30 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_path_says_how_to_mend_it() {
+        for (text, expected) in [
+            ("items", "begin with $"),
+            ("$.items[", "close the bracket"),
+            ("$.items[*.id", "close the bracket"),
+            ("$['a", "close the name"),
+            ("$.items[?(@.a = 1)]", "two ="),
+            ("$.items[?@.a == 1 && @.b = 2]", "two ="),
+            ("$.items[?@.a =~ 'x']", "match("),
+            ("$.", "write on"),
+            ("$.a%", "RFC 9535"),
+        ] {
+            let error = JsonPath::parse(text).unwrap_err();
+            assert!(error.help.contains(expected), "{text}: {error:?}");
+        }
+    }
+
+    #[test]
     fn a_broken_path_says_where() {
         let error = JsonPath::parse("$.items[*.id").unwrap_err();
         assert!(error.offset > 1, "{error:?}");
+        let text = "$['이름'].items[*.id";
+        let error = JsonPath::parse(text).unwrap_err();
+        assert_eq!(&text[error.offset..], "*.id", "{error:?}");
         for text in ["", "items", "$.", "$[", "$x"] {
             assert!(JsonPath::parse(text).is_err(), "{text:?} passed");
         }

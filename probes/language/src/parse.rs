@@ -112,6 +112,8 @@ pub(crate) struct StepEntry {
     pub(crate) position: Position,
     pub(crate) kind: StepKind,
     pub(crate) doing: Option<Doing>,
+    /// Where its verb's value stands: the address, the socket's name.
+    pub(crate) verb_at: Option<Position>,
     pub(crate) actors: Option<Vec<(String, Position)>>,
     pub(crate) feature: Option<(FeatureId, Position)>,
     pub(crate) expect: Expectations,

@@ -21,6 +21,9 @@ use crate::rule::Rule;
 use crate::source::{Position, Source};
 use crate::template::{Template, ValueTemplate};
 
+/// How many items of one list are told to be of the wrong type: those after are echoes.
+const ITEMS_TOLD_MAX: usize = 10;
+
 /// A name with its place in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedName {
@@ -116,7 +119,7 @@ impl<'a> Parser<'a> {
                     .error(owner, format!("`{}` is missing", key.name))
                     .rule(Rule::MissingKey)
                     .label(format!("{} needs it", section.title))
-                    .help(format!("add `{}`: {}", key.name, key.about));
+                    .help(remedy::of_missing_key(key));
             }
         }
     }
@@ -134,7 +137,6 @@ impl<'a> Parser<'a> {
 
     fn check_shape(&mut self, entry: &Entry, key: &Key) {
         let shape = key.shape;
-        let all = |items: &[Node], fits: fn(&Node) -> bool| items.iter().all(fits);
         let fits = match (shape, &entry.node.value) {
             (Shape::Any, _)
             | (Shape::Text | Shape::Duration | Shape::Names, NodeValue::Text(_))
@@ -143,11 +145,9 @@ impl<'a> Parser<'a> {
             | (Shape::Flag, NodeValue::Bool(_))
             | (Shape::List, NodeValue::Array(_))
             | (Shape::Table, NodeValue::Table(_)) => true,
-            (Shape::Names | Shape::Texts, NodeValue::Array(items)) => {
-                all(items, |item| item.as_text().is_some())
-            }
-            (Shape::Tables, NodeValue::Array(items)) => {
-                all(items, |item| item.as_table().is_some())
+            (Shape::Names | Shape::Texts | Shape::Tables, NodeValue::Array(items)) => {
+                self.check_items(items, key);
+                true
             }
             _ => false,
         };
@@ -160,6 +160,26 @@ impl<'a> Parser<'a> {
                 .rule(Rule::WrongType)
                 .label(format!("this is {}", entry.node.kind()));
             if let Some(help) = remedy::of_shape(entry, key) {
+                let _ = told.help(help);
+            }
+        }
+    }
+
+    /// Holds the items of a list of texts or tables against it; the first few that are none are told.
+    fn check_items(&mut self, items: &[Node], key: &Key) {
+        let (shape, fits): (_, fn(&Node) -> bool) = match key.shape {
+            Shape::Tables => (Shape::Table, |item| item.as_table().is_some()),
+            _ => (Shape::Text, |item| item.as_text().is_some()),
+        };
+        let wrong = items.iter().filter(|item| !fits(item));
+        for item in wrong.take(ITEMS_TOLD_MAX) {
+            let literal = self.source.text.get(item.span.clone()).unwrap_or_default();
+            let message = format!("an item of `{}` must be {}", key.name, shape.describe());
+            let told = self
+                .error(&item.span, message)
+                .rule(Rule::WrongType)
+                .label(format!("this is {}", item.kind()));
+            if let Some(help) = remedy::of_item(item, literal, key) {
                 let _ = told.help(help);
             }
         }

@@ -4,6 +4,7 @@
 use crate::document::{Entry, Node, NodeValue};
 use crate::duration::parse_duration;
 use crate::keys::{self, Key, Section, Shape, did_you_mean};
+use crate::parser::shown;
 
 /// What other tools call a key, and its name here. Of two lines with one word the first counts
 /// whose key may stand where the word does.
@@ -153,17 +154,23 @@ pub(crate) fn of_unknown_key(word: &str, section: &Section) -> String {
     format!("{} may have: {}", section.title, names.join(", "))
 }
 
+/// What to add where a key is missing.
+pub(crate) fn of_missing_key(key: &Key) -> String {
+    let added = format!("add `{}`: {}", key.name, key.about);
+    match example(key.name).filter(|_| key.shape == Shape::Table) {
+        Some(example) => format!("{added}, as in {example}"),
+        None => added,
+    }
+}
+
 /// What to write where a value has the wrong shape.
 pub(crate) fn of_shape(entry: &Entry, key: &Key) -> Option<String> {
     let node = &entry.node;
     match (key.shape, &node.value) {
-        (Shape::Duration, NodeValue::Integer(number)) => {
-            let unit = if *number < 1_000 { "s" } else { "ms" };
-            Some(format!("write it with its unit, as in \"{number}{unit}\""))
-        }
-        (Shape::Duration, NodeValue::Float(number)) => {
-            Some(format!("write it with its unit, as in \"{number}s\""))
-        }
+        (Shape::Duration, NodeValue::Integer(number)) => with_units(&number.to_string())
+            .map(|meant| format!("write it with its unit, as in {meant}")),
+        (Shape::Duration, NodeValue::Float(number)) => with_units(&number.to_string())
+            .map(|meant| format!("write it with its unit, as in {meant}")),
         (Shape::Integer | Shape::Number, NodeValue::Text(text)) => of_number(text),
         (Shape::Flag, NodeValue::Text(text)) => {
             let flag = match text.to_ascii_lowercase().as_str() {
@@ -180,6 +187,9 @@ pub(crate) fn of_shape(entry: &Entry, key: &Key) -> Option<String> {
             "write [[{}]] with two brackets on each side, once for each",
             entry.key
         )),
+        (Shape::Tables, NodeValue::Text(_)) if key.name == "depends_on" => {
+            Some("write it as in [{ feature = \"ID\" }]".to_owned())
+        }
         (Shape::Texts, NodeValue::Text(_)) => Some("put it in brackets: [\"…\"]".to_owned()),
         (Shape::Text, NodeValue::Table(_)) if is_verb(key.name) => Some(format!(
             "write only where it goes, as in {} = \"/path\"; `headers`, `query` and the body are \
@@ -190,6 +200,27 @@ pub(crate) fn of_shape(entry: &Entry, key: &Key) -> Option<String> {
             Some("put it in quotes".to_owned())
         }
         (Shape::Table, _) => example(key.name).map(|example| format!("write it as in {example}")),
+        _ => None,
+    }
+}
+
+/// What to write where one item of a list has the wrong shape; `literal` is the item as it stands.
+pub(crate) fn of_item(item: &Node, literal: &str, key: &Key) -> Option<String> {
+    match (key.shape, &item.value) {
+        (
+            Shape::Names | Shape::Texts,
+            NodeValue::Integer(_) | NodeValue::Float(_) | NodeValue::Bool(_) | NodeValue::Other(_),
+        ) => Some(format!("write \"{literal}\"")),
+        (Shape::Tables, NodeValue::Text(text)) if key.name == "depends_on" => {
+            Some(format!("write {{ feature = \"{}\" }}", shown(text)))
+        }
+        (Shape::Tables, _) if key.name == "depends_on" => {
+            Some("write it as in { feature = \"ID\" }".to_owned())
+        }
+        (Shape::Tables, _) => Some(format!(
+            "write [[{}]], once for each, and its keys below",
+            key.name
+        )),
         _ => None,
     }
 }
@@ -241,6 +272,19 @@ fn example(name: &str) -> Option<&'static str> {
     })
 }
 
+/// A bare number as a duration, in quotes: seconds, and first milliseconds where those are as
+/// likely, which is from 100 on.
+fn with_units(number: &str) -> Option<String> {
+    let is_large = number.parse::<f64>().is_ok_and(|number| number >= 100.0);
+    let units = if is_large { &["ms", "s"][..] } else { &["s"] };
+    let meant = units.iter().map(|unit| format!("{number}{unit}"));
+    let meant: Vec<String> = meant
+        .filter(|meant| parse_duration(meant).is_ok())
+        .map(|meant| format!("\"{meant}\""))
+        .collect();
+    (!meant.is_empty()).then(|| meant.join(" or "))
+}
+
 /// The duration that was meant by other words for its units.
 pub(crate) fn of_duration(text: &str) -> String {
     let text = text.trim().to_ascii_lowercase();
@@ -248,8 +292,12 @@ pub(crate) fn of_duration(text: &str) -> String {
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
     let (number, unit) = (&text[..digits], text[digits..].trim());
+    if unit.is_empty()
+        && let Some(meant) = with_units(number)
+    {
+        return format!("write it as {meant}");
+    }
     let unit = match unit.trim_end_matches('s') {
-        // A bare number, or `s`.
         "" | "sec" | "second" => "s",
         "m" if unit == "ms" => "ms",
         "msec" | "milli" | "millisecond" => "ms",

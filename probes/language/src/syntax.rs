@@ -2,12 +2,21 @@
 
 use std::ops::Range;
 
+use toml_parser::lexer::TokenKind;
+
 use crate::diagnostic::Diagnostic;
 use crate::rule::Rule;
 use crate::source::Source;
 
+mod remedy;
+
+use remedy::{Around, remedy};
+
 /// How many syntax errors of one file are told: those after are echoes of the first.
 const ERRORS_MAX: usize = 10;
+
+/// Most parts of a dotted key, and levels of tables and lists in each other, that the parser reads.
+const KEY_PARTS_MAX: usize = 80;
 
 /// The mistakes of a file, as the TOML parser found them.
 pub(crate) fn diagnostics(source: &Source<'_>, errors: &[toml::de::Error]) -> Vec<Diagnostic> {
@@ -21,7 +30,14 @@ pub(crate) fn diagnostics(source: &Source<'_>, errors: &[toml::de::Error]) -> Ve
     }
     let mut told: Vec<(u32, Diagnostic)> = Vec::new();
     for error in errors {
-        let span = error.span().unwrap_or(0..0);
+        let first = error.message().trim().lines().next();
+        let first = first.unwrap_or("not valid TOML");
+        let is_too_deep = first.starts_with("recursion limit");
+        // Of this one the parser does not say where.
+        let span = match error.span() {
+            None if is_too_deep => first_long_key(source.text),
+            span => span.unwrap_or(0..0),
+        };
         let position = source.position(&span);
         let line = position.line;
         // What follows on the same line is an echo.
@@ -31,19 +47,50 @@ pub(crate) fn diagnostics(source: &Source<'_>, errors: &[toml::de::Error]) -> Ve
         if told.len() == ERRORS_MAX {
             break;
         }
-        let mut lines = error.message().trim().lines();
-        let first = lines.next().unwrap_or("not valid TOML");
-        let message = format!("this is not valid TOML: {first}");
-        let rest: Vec<&str> = lines.map(str::trim).filter(|l| !l.is_empty()).collect();
-        let diagnostic = Diagnostic::error(position, message).rule(Rule::Syntax);
-        let diagnostic = if rest.is_empty() {
-            diagnostic.help(remedy(first, line_around(source.text, &span)))
+        let message = if is_too_deep {
+            format!("this key has more than {KEY_PARTS_MAX} parts")
         } else {
-            diagnostic.help(rest.join("; "))
+            format!("this is not valid TOML: {first}")
         };
+        let rest = error.message().trim().lines().skip(1).map(str::trim);
+        let rest: Vec<&str> = rest.filter(|line| !line.is_empty()).collect();
+        let help = if rest.is_empty() {
+            remedy(first, &Around::of(source.text, &position.span)).to_owned()
+        } else {
+            rest.join("; ")
+        };
+        let diagnostic = Diagnostic::error(position, message);
+        let diagnostic = diagnostic.rule(Rule::Syntax).help(help);
         told.push((line, diagnostic));
     }
+    // The parser tells what it cannot take apart first, and wrong values after that.
+    told.sort_by_key(|(line, _)| *line);
     told.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+}
+
+/// Where the first key with more parts than are read begins.
+fn first_long_key(text: &str) -> Range<usize> {
+    let mut first = 0..0;
+    let mut dots = 0;
+    let mut is_behind_dot = false;
+    for token in toml_parser::Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::Whitespace => {}
+            TokenKind::Dot => {
+                dots += 1;
+                is_behind_dot = true;
+                if dots == KEY_PARTS_MAX {
+                    return first;
+                }
+            }
+            _ if is_behind_dot => is_behind_dot = false,
+            _ => {
+                dots = 0;
+                first = token.span().start()..token.span().end();
+            }
+        }
+    }
+    0..0
 }
 
 struct Other {
@@ -93,37 +140,4 @@ fn other_format(text: &str) -> Option<Other> {
         name: "YAML",
         help: "write `key = \"value\"` instead of `key: value`, and a [[step]] instead of a list",
     })
-}
-
-/// The line in which a span begins, and the rest of it from there.
-fn line_around<'t>(text: &'t str, span: &Range<usize>) -> (&'t str, &'t str) {
-    let at = span.start.min(text.len());
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let end = text[at..]
-        .find('\n')
-        .map_or(text.len(), |length| at + length);
-    (&text[start..end], &text[at..end])
-}
-
-fn remedy(message: &str, (line, rest): (&str, &str)) -> &'static str {
-    let rest = rest.trim();
-    if ["null", "nil", "None", "undefined"].contains(&rest) {
-        "TOML has no null: leave the key out; to expect it, write { is = \"null\" }"
-    } else if message.starts_with("duplicate key") {
-        "a key stands once: keep one of them, or put both values into one table or list"
-    } else if line.contains("\":") && line.contains('{') {
-        "a table is { name = \"value\" }: = stands where JSON has a colon, and names need no quotes"
-    } else if message.starts_with("string values must be quoted") {
-        "put text in quotes, as in name = \"value\""
-    } else if message.starts_with("unclosed") && line.trim_start().starts_with("[[") {
-        "close it with two brackets, as in [[step]]"
-    } else if message.contains("string") && message.contains("expected") {
-        "close the text with the quote that opened it"
-    } else if message.starts_with("invalid unquoted key") {
-        "a key of other letters than a-z, 0-9, - and _ stands in quotes, as in json.\"$.id\""
-    } else if message.starts_with("unexpected key or value") && line.contains('\'') {
-        "one `key = value` a line; a text with ' in it stands in \"…\""
-    } else {
-        "text stands in \"quotes\", one `key = value` a line"
-    }
 }

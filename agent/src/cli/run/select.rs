@@ -10,7 +10,7 @@ use super::arguments::RunArguments;
 use super::pick::{expand, pick_cases, pick_tags};
 use super::stage::Piece;
 use super::vars::set_var;
-use crate::cli::{Exit, check, say_error, with_fragments};
+use crate::cli::{Exit, check, refuse, say_error, with_fragments};
 
 /// What is to be run, and where.
 pub(super) struct Selected {
@@ -27,7 +27,7 @@ pub(super) fn select(arguments: &RunArguments) -> Result<Selected, Exit> {
     };
     let path = find_target(&arguments.target, arguments.targets.as_deref()).map_err(usage)?;
     let paths = expand(&arguments.files).map_err(usage)?;
-    let files = read_sources(&with_fragments(&paths)).map_err(|e| usage(e.to_string()))?;
+    let files = read_sources(&with_fragments(&paths)).map_err(|e| refuse(&e))?;
     let target = load_target_file(&path, arguments.proxy.as_ref()).map_err(|refusal| {
         for problem in &refusal.0 {
             say_error(problem.drawing.trim_end());

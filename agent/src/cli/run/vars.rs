@@ -20,7 +20,9 @@ pub(in crate::cli) fn set_var(journeys: &mut [Journey], text: &str) -> Result<()
             })?;
             is_set = true;
         }
-        known.push(key.clone());
+        if !known.contains(key) {
+            known.push(key.clone());
+        }
     }
     if is_set {
         Ok(())
@@ -50,9 +52,25 @@ fn like(declared: &Value, text: &str) -> Result<Value, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use bongsu_language::{SourceFile, load_journeys};
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn each_declared_variable_is_named_once() {
+        let journey = |name: &str| {
+            let text = format!(
+                "format = 1\njourney = \"{name}\"\nfeature = \"f\"\ntimeout = \"9s\"\n\
+                 actor.user.account = \"pool:p\"\nvars.word = \"a\"\nvars.n = 1\n\
+                 [[step]]\nname = \"s\"\nget = \"https://a.test/\"\n"
+            );
+            SourceFile::new(format!("{name}.toml"), text)
+        };
+        let mut journeys = load_journeys(&[journey("a"), journey("b")]).unwrap();
+        let error = set_var(&mut journeys, "wrod=1").unwrap_err();
+        assert_eq!(error, "--var wrod: declared are word, n");
+    }
 
     #[test]
     fn a_variable_keeps_the_type_that_it_was_declared_with() {

@@ -439,7 +439,7 @@ fn check_sockets(
 
 fn closed_socket(step: &StepEntry, socket: &str, open: &[(usize, String)]) -> Diagnostic {
     let diagnostic = Diagnostic::error(
-        step.position.clone(),
+        step.verb_at.as_ref().unwrap_or(&step.position).clone(),
         format!(
             "no step before this one opened socket `{}` for this actor",
             shown(socket)

@@ -6,7 +6,7 @@ use bongsu_model::FeatureId;
 use super::Fragment;
 use super::resolve::find;
 use crate::diagnostic::Diagnostic;
-use crate::journey::{Act, Journey, STEPS_MAX};
+use crate::journey::{Act, Journey, STEPS_MAX, Scope, Step};
 use crate::parse::{Doing, JourneyFile, StepEntry};
 use crate::rule::Rule;
 use crate::source::Position;
@@ -63,17 +63,34 @@ pub(super) fn check_whole(
     if journey.steps.is_empty() {
         diagnostics.push(unmeasured(feature, position));
     }
-    let count = journey.steps.len() + journey.cleanup.len();
-    if count > STEPS_MAX {
+    let mut steps = journey.steps.iter().chain(&journey.cleanup);
+    if let Some(beyond) = steps.nth(STEPS_MAX) {
+        let count = journey.steps.len() + journey.cleanup.len();
         diagnostics.push(
             Diagnostic::error(
-                position.clone(),
+                written_at(beyond, journey, file).clone(),
                 format!("the journey has {count} steps, at most {STEPS_MAX} are performed"),
             )
             .rule(Rule::TooManySteps)
+            .label(format!("the first beyond {STEPS_MAX}"))
             .help("split it into several journeys"),
         );
     }
+}
+
+/// Where the journey's file has a step: one that a fragment gave stands there as its `use`.
+fn written_at<'a>(step: &'a Step, journey: &Journey, file: &'a JourneyFile) -> &'a Position {
+    let used = match step.scope {
+        Scope::Journey => None,
+        Scope::Fragment(nth) => journey.uses.get(nth),
+    };
+    let entry = used.and_then(|used| {
+        let mut entries = file.steps.iter();
+        entries.find(|entry| entry.name.as_ref() == Some(&used.step))
+    });
+    entry.map_or(&step.position, |entry| {
+        entry.verb_at.as_ref().unwrap_or(&entry.position)
+    })
 }
 
 impl Journey {

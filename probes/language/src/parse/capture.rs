@@ -258,7 +258,7 @@ impl Parser<'_> {
                 let span = node.inside(self.source, &(at..(at + 1).min(text.len().max(at))));
                 let _ = self
                     .error(&span, format!("not a JSONPath: {}", error.message))
-                    .help("write it as in \"$.items[0].id\"; RFC 9535 has the whole grammar");
+                    .help(error.help);
                 None
             }
         }

@@ -1,6 +1,6 @@
 //! `[[case]]` and `tags`: how runs of a journey are multiplied and picked.
 
-use bongsu_model::{Tag, Variant};
+use bongsu_model::{NameError, Tag, Variant};
 use serde_json::Value;
 
 use crate::document::{Entry, Node, Table};
@@ -74,7 +74,12 @@ impl Parser<'_> {
 
     fn case_name(&mut self, case: &Table) -> Option<(Variant, Position)> {
         let node = case.get("name")?;
-        let name = self.name(node, Variant::new)?;
+        let name = self.name(node, |text| {
+            Variant::new(text).map_err(|error| NameError {
+                kind: "case name",
+                ..error
+            })
+        })?;
         if name == Variant::cold() || name == Variant::warm() {
             let _ = self
                 .error(&node.span, format!("`{name}` cannot be the name of a case"))

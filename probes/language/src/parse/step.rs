@@ -45,6 +45,7 @@ impl Parser<'_> {
             self.check_keys_of_verb(table, word, verb, kind);
         }
         let doing = verb.and_then(|(word, verb)| self.doing(table, word, verb, &position));
+        let verb_at = verb.and_then(|(word, _)| table.get(word));
         let of = match verb {
             Some((_, StepVerb::Open)) => Of::Opening,
             Some((_, StepVerb::Receive)) => Of::Frame,
@@ -83,6 +84,7 @@ impl Parser<'_> {
             name,
             kind,
             doing,
+            verb_at: verb_at.map(|node| self.position(&node.span)),
             actors: self.acting(table),
             feature: self.placed(table, "feature", FeatureId::from_arc),
             expect,

@@ -201,3 +201,12 @@ proptest! {
         let _ = format(&SourceFile::new("b.toml", format!("journey = \"j\"\n{piece}")));
     }
 }
+
+#[test]
+fn what_is_no_toml_is_told_in_order_of_place() {
+    // A wrong value is found after what cannot be taken apart.
+    let text = "format = 1\njourney = \"a\\m\"\n\n[[step]]\nname \"x\"\n";
+    let mistakes = format(&SourceFile::new("a.toml", text)).unwrap_err();
+    let lines: Vec<u32> = mistakes.iter().map(|one| one.position.line).collect();
+    assert_eq!(lines, [2, 5]);
+}
