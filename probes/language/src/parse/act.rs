@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::document::{Node, Table};
+use crate::host_port::{NotAPlace, PortRule, host_port};
 use crate::journey::{FOLLOW_MAX, HEADERS_MAX, Header, HeaderOrigin, Url};
 use crate::parse::secrets::URL_PASSWORD;
 use crate::parser::{Parser, shown};
@@ -113,6 +114,11 @@ impl Parser<'_> {
                 }
             };
             let _ = self.error(&node.span, message).help(help);
+        }
+        if starts_well && has_bad_port(template) {
+            let _ = self
+                .error(&node.span, "the port of this URL cannot be used")
+                .help("write a port from 1 to 65535, or none for that of the scheme");
         }
         starts_well
     }
@@ -244,6 +250,23 @@ fn slip(text: &str) -> Option<&str> {
     text.find("}}")
         .filter(|_| !is_open)
         .map(|at| &text[at..at + 2])
+}
+
+/// Whether a URL is written with a port that is none; what an expression gives is not known.
+fn has_bad_port(template: &Template) -> bool {
+    let [Part::Text(start), behind @ ..] = template.parts() else {
+        return false;
+    };
+    let Some((scheme, rest)) = start.split_once("://") else {
+        return false;
+    };
+    let is_whole = behind.is_empty() || rest.contains(['/', '?', '#']);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password in it is told by itself.
+    is_whole
+        && !authority.contains('@')
+        && host_port(&format!("{scheme}://{authority}"), PortRule::Required)
+            == Err(NotAPlace::PortBad)
 }
 
 /// Whether a URL says whose it is, with a password that is no expression.
