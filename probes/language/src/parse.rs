@@ -27,6 +27,7 @@ mod case;
 mod expect;
 mod fact;
 mod grpc;
+mod holds;
 mod limits;
 mod net;
 mod oauth2;

@@ -50,6 +50,7 @@ impl Parser<'_> {
             Some((_, StepVerb::Receive)) => Of::Frame,
             Some((_, StepVerb::Grpc)) => Of::Call,
             Some((_, StepVerb::Net(verb))) => Of::Net(verb),
+            Some((_, StepVerb::Http(Verb::Head))) => Of::Head,
             _ => Of::Answer,
         };
         let expect = self.expectations(table, "expect", of);
