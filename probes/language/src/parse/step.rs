@@ -76,7 +76,9 @@ impl Parser<'_> {
         let poll = self.poll(table, http_verb);
         self.check_fail_if(table, http_verb);
         let retry = self.retry(table, http_verb, default_keys);
-        let slow = self.duration(table, "slow");
+        let poll_for = table.table("poll").and_then(|poll| poll.get("for"));
+        let poll_for_at = poll_for.map(|node| self.position(&node.span));
+        let slow = self.placed_duration(table, "slow");
         let within = self.placed_duration(table, "within");
         let timeout = self.placed_duration(table, "timeout");
         self.check_limits(table, poll);
@@ -91,6 +93,7 @@ impl Parser<'_> {
             captured,
             captures,
             poll,
+            poll_for_at,
             retry,
             slow,
             within,
