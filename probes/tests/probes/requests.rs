@@ -234,10 +234,11 @@ async fn a_wait_before_a_step_is_none_of_its_time() {
     let apart = second.started.since(first.ended);
     assert!(apart >= std::time::Duration::from_millis(700), "{apart:?}");
 
-    // The journey's deadline ends the wait; an agent that stops does too.
+    // The journey's deadline ends the wait; an agent that stops does too. Without a condition such
+    // a pause is refused.
     let endless = short(
         "[[step]]\nname = \"first\"\nget = \"/1\"\n\
-         [[step]]\nname = \"second\"\nget = \"/2\"\nwait_before = \"1m\"\n",
+         [[step]]\nname = \"second\"\nget = \"/2\"\nwhen = \"1 < 2\"\nwait_before = \"1m\"\n",
     );
     let report = run(&endless, &context(target(&server.base()))).await;
     assert_eq!(ending(step(&report, "second")), "fail(timeout): journey");
