@@ -337,7 +337,8 @@ get = "/x"
 expect.status = 201
 expect.header.content-type = { contains = "xml" }
 expect.header.etag = { exists = true }
-expect.json."$.a" = { is = "string", min = 2, not = 1 }
+expect.json."$.a" = { is = "string", not = 1 }
+expect.json."$['a']" = { min = 2 }
 expect.json."$.b" = { in = ["y", "z"], starts_with = "y", matches = '^y$' }
 expect.json."$.c[*]" = { count = { min = 3 } }
 expect.body = { contains = "nothing like it" }
@@ -358,7 +359,7 @@ expect.body = { contains = "nothing like it" }
         "header content-type: expected something that contains \"xml\", got \"application/json\"",
         "header etag: expected a value, got nothing",
         "json $.a: expected string, got 1",
-        "json $.a: expected at least 2, got 1",
+        "json $['a']: expected at least 2, got 1",
         "json $.a: expected not 1, got 1",
         "json $.b: expected one of \"y\", \"z\", got \"x\"",
         "json $.b: expected something that starts with \"y\", got \"x\"",
