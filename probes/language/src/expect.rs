@@ -16,6 +16,7 @@ mod check;
 mod items;
 mod told;
 
+pub(crate) use check::compare;
 pub use check::{About, Mismatch};
 
 /// Expectations of a step, status first.

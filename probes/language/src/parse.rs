@@ -27,6 +27,7 @@ mod case;
 mod expect;
 mod fact;
 mod grpc;
+mod holds;
 mod limits;
 mod net;
 mod oauth2;
@@ -122,8 +123,10 @@ pub(crate) struct StepEntry {
     pub(crate) captured: Vec<String>,
     pub(crate) captures: Vec<Capture>,
     pub(crate) poll: Option<Poll>,
+    /// Where its `for` stands.
+    pub(crate) poll_for_at: Option<Position>,
     pub(crate) retry: Option<Retry>,
-    pub(crate) slow: Option<Duration>,
+    pub(crate) slow: Option<(Duration, Position)>,
     pub(crate) within: Option<(Duration, Position)>,
     pub(crate) since: Option<(String, Position)>,
     pub(crate) timeout: Option<(Duration, Position)>,

@@ -234,10 +234,11 @@ async fn a_wait_before_a_step_is_none_of_its_time() {
     let apart = second.started.since(first.ended);
     assert!(apart >= std::time::Duration::from_millis(700), "{apart:?}");
 
-    // The journey's deadline ends the wait; an agent that stops does too.
+    // The journey's deadline ends the wait; an agent that stops does too. Without a condition such
+    // a pause is refused.
     let endless = short(
         "[[step]]\nname = \"first\"\nget = \"/1\"\n\
-         [[step]]\nname = \"second\"\nget = \"/2\"\nwait_before = \"1m\"\n",
+         [[step]]\nname = \"second\"\nget = \"/2\"\nwhen = \"1 < 2\"\nwait_before = \"1m\"\n",
     );
     let report = run(&endless, &context(target(&server.base()))).await;
     assert_eq!(ending(step(&report, "second")), "fail(timeout): journey");
@@ -336,7 +337,8 @@ get = "/x"
 expect.status = 201
 expect.header.content-type = { contains = "xml" }
 expect.header.etag = { exists = true }
-expect.json."$.a" = { is = "string", min = 2, not = 1 }
+expect.json."$.a" = { is = "string", not = 1 }
+expect.json."$['a']" = { min = 2 }
 expect.json."$.b" = { in = ["y", "z"], starts_with = "y", matches = '^y$' }
 expect.json."$.c[*]" = { count = { min = 3 } }
 expect.body = { contains = "nothing like it" }
@@ -357,7 +359,7 @@ expect.body = { contains = "nothing like it" }
         "header content-type: expected something that contains \"xml\", got \"application/json\"",
         "header etag: expected a value, got nothing",
         "json $.a: expected string, got 1",
-        "json $.a: expected at least 2, got 1",
+        "json $['a']: expected at least 2, got 1",
         "json $.a: expected not 1, got 1",
         "json $.b: expected one of \"y\", \"z\", got \"x\"",
         "json $.b: expected something that starts with \"y\", got \"x\"",

@@ -414,7 +414,7 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
 }
 
 /// The order of two numbers; whole ones exactly, others as floats. None for anything else.
-fn compare(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
+pub(crate) fn compare(a: &Value, b: &Value) -> Option<std::cmp::Ordering> {
     let whole = |value: &Value| {
         value
             .as_i64()

@@ -216,7 +216,7 @@ impl Layout<'_> {
             captures: entry.captures.clone(),
             poll: entry.poll,
             retry: entry.retry.clone(),
-            slow: entry.slow,
+            slow: entry.slow.as_ref().map(|(slow, _)| *slow),
             within: entry.within.as_ref().map(|(within, _)| *within),
             since: place.since,
             timeout: entry.timeout.as_ref().map(|(timeout, _)| *timeout),

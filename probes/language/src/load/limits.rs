@@ -85,16 +85,23 @@ impl Whole<'_> {
         diagnostics: &mut Vec<Diagnostic>,
     ) {
         let before = diagnostics.len();
+        let reaching = match self.key {
+            "timeout" => self.check_pauses(steps, fragments, diagnostics),
+            _ => None,
+        };
         for step in steps {
-            self.check_step(step, diagnostics);
+            self.check_step(step, reaching, diagnostics);
         }
         if diagnostics.len() > before {
             return; // their sum cannot fit either
         }
         let together = steps.iter().map(|step| whole_limit(step, fragments)).sum();
         if self.limit < together {
-            let at = steps.iter().rev().find(|step| step.poll.is_some());
-            let Some(at) = self.at.or_else(|| at.map(|step| &step.position)) else {
+            let at = steps
+                .iter()
+                .rev()
+                .find_map(|step| step.poll_for_at.as_ref());
+            let Some(at) = self.at.or(at) else {
                 return;
             };
             diagnostics.push(
@@ -114,19 +121,62 @@ impl Whole<'_> {
         }
     }
 
-    fn check_step(&self, step: &StepEntry, diagnostics: &mut Vec<Diagnostic>) {
-        let placed = |limit: &Option<(Duration, Position)>| limit.clone();
-        let at_step = |limit: Option<Duration>| Some((limit?, step.position.clone()));
+    /// The pauses that are certain must leave time for what the journey does. Gives the one that
+    /// does not, where there is one.
+    fn check_pauses<'s>(
+        &self,
+        steps: &'s [StepEntry],
+        fragments: &'s [Fragment],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<&'s Position> {
+        let mut together = Duration::ZERO;
+        let reaching = pauses(steps, fragments).find(|(pause, _)| {
+            together = together.saturating_add(*pause);
+            together >= self.limit
+        });
+        let (pause, at) = reaching?;
+        let label = if together == pause {
+            format!("{} after {}", self.what, display_duration(self.limit))
+        } else {
+            format!(
+                "the pauses up to here are {}, {} after {}",
+                display_duration(together),
+                self.what,
+                display_duration(self.limit)
+            )
+        };
+        let mut told = Diagnostic::error(at.clone(), "no run gets beyond this pause")
+            .rule(Rule::LimitsCannotFit)
+            .label(label)
+            .help(format!(
+                "shorten the pauses, or raise the journey's `{}`",
+                self.key
+            ));
+        if let Some(at) = self.at {
+            told = told.related(at.clone(), self.related);
+        }
+        diagnostics.push(told);
+        Some(at)
+    }
+
+    /// `told` is the place of a pause that has been told already.
+    fn check_step(
+        &self,
+        step: &StepEntry,
+        told: Option<&Position>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let poll_for = step.poll.map(|poll| poll.for_);
         let limits = [
-            ("poll.for", at_step(step.poll.map(|poll| poll.for_))),
-            ("within", placed(&step.within)),
-            ("timeout", placed(&step.timeout)),
-            ("wait_before", placed(&step.wait_before)),
-            ("slow", at_step(step.slow)),
+            ("poll.for", poll_for.zip(step.poll_for_at.clone())),
+            ("within", step.within.clone()),
+            ("timeout", step.timeout.clone()),
+            ("wait_before", step.wait_before.clone()),
+            ("slow", step.slow.clone()),
         ];
         for (key, limit) in limits {
             let Some((limit, at)) = limit else { continue };
-            if limit <= self.limit {
+            if limit <= self.limit || told == Some(&at) {
                 continue;
             }
             let mut told = Diagnostic::warning(at, format!("`{key}` can never be reached"))
@@ -143,6 +193,29 @@ impl Whole<'_> {
             diagnostics.push(told);
         }
     }
+}
+
+/// The pauses of all steps that are performed whatever comes, in order, each with its place; of a
+/// fragment's steps, where the journey uses it.
+fn pauses<'s>(
+    steps: &'s [StepEntry],
+    fragments: &'s [Fragment],
+) -> impl Iterator<Item = (Duration, &'s Position)> {
+    let certain = steps.iter().filter(|step| step.when.is_none());
+    certain.flat_map(|step| match &step.doing {
+        Some(Doing::Use { fragment, position }) => {
+            let used = find(fragments, fragment).map_or(&[][..], |found| &found.steps);
+            used.iter()
+                .filter(|step| step.when.is_none())
+                .filter_map(|step| Some((step.wait_before.as_ref()?.0, position)))
+                .collect()
+        }
+        _ => {
+            let pause = step.wait_before.as_ref();
+            let pause: Vec<_> = pause.map(|(pause, at)| (*pause, at)).into_iter().collect();
+            pause
+        }
+    })
 }
 
 /// How long a step may take in all as it says itself; nothing if another step starts its clock.

@@ -1,10 +1,11 @@
 //! What a step sends: URL, headers, query.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::document::{Node, Table};
+use crate::document::{Entry, Node, Table};
 use crate::host_port::{NotAPlace, PortRule, host_port};
 use crate::journey::{FOLLOW_MAX, HEADERS_MAX, Header, HeaderOrigin, Url};
 use crate::parse::secrets::URL_PASSWORD;
@@ -165,17 +166,11 @@ impl Parser<'_> {
                 .label(format!("the first beyond {HEADERS_MAX}"))
                 .help(format!("keep {HEADERS_MAX} at most"));
         }
-        for entry in table.entries.iter().take(HEADERS_MAX) {
-            let name = entry.key.to_ascii_lowercase();
-            if !is_header_name(&name) {
-                let _ = self
-                    .error(
-                        &entry.key_span,
-                        format!("`{}` is not a header name", shown(&entry.key)),
-                    )
-                    .help("use letters, digits and -");
+        for (at, entry) in table.entries.iter().take(HEADERS_MAX).enumerate() {
+            let Some(name) = self.header_name(&entry.key, &entry.key_span) else {
                 continue;
-            }
+            };
+            self.check_header_is_new(entry, &table.entries[..at]);
             if OWN_HEADERS.contains(&name.as_str()) {
                 let _ = self
                     .error(
@@ -216,6 +211,37 @@ impl Parser<'_> {
             }
         }
         headers
+    }
+
+    /// The name of a header in lower case; what cannot be one is told.
+    pub(super) fn header_name(&mut self, text: &str, span: &Range<usize>) -> Option<String> {
+        let name = text.to_ascii_lowercase();
+        if is_header_name(&name) {
+            return Some(name);
+        }
+        let _ = self
+            .error(span, format!("`{}` is not a header name", shown(text)))
+            .help("use letters, digits and -");
+        None
+    }
+
+    /// Tells a header that stands among `before` too, written in another case.
+    pub(super) fn check_header_is_new(&mut self, entry: &Entry, before: &[Entry]) {
+        let mut same = before
+            .iter()
+            .filter(|known| known.key.eq_ignore_ascii_case(&entry.key));
+        if let Some(first) = same.next() {
+            let position = self.position(&first.key_span);
+            let _ = self
+                .error(
+                    &entry.key_span,
+                    format!("`{}` is written twice", shown(&entry.key)),
+                )
+                .rule(Rule::DuplicateName)
+                .label("the case of a header's name means nothing")
+                .related(position, "the same header")
+                .help("keep one of them");
+        }
     }
 
     /// How many redirects are followed.

@@ -128,6 +128,13 @@ impl Parser<'_> {
                     .help("`dns` and `tls` give facts, `tcp` and `udp` a body");
                 None
             }
+            ("json" | "regex" | "body" | "frame", Of::Head) => {
+                let _ = self
+                    .error(&entry.key_span, format!("there is no {} here", entry.key))
+                    .label("an answer to HEAD has no body")
+                    .help("use `header` or `cookie`, or write `get` to have the body");
+                None
+            }
             ("json", _) => {
                 let path = self.path(&entry.node)?;
                 let take = take.and_then(|(_, take)| take);
@@ -150,7 +157,7 @@ impl Parser<'_> {
                 None
             }
             ("header", _) => {
-                let name = entry.node.as_text()?.to_lowercase();
+                let name = self.header_name(entry.node.as_text()?, &entry.node.span)?;
                 Some(CaptureFrom::Header(name, self.header_part(options)?))
             }
             ("cookie", _) => entry

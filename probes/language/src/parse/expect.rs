@@ -25,6 +25,8 @@ const REGEX_BYTES_MAX: usize = 256 * 1024;
 pub(super) enum Of {
     /// An HTTP answer.
     Answer,
+    /// An HTTP answer to HEAD, which has no body.
+    Head,
     /// The answer to a gRPC call.
     Call,
     /// The first frame of a socket that was just opened.
@@ -73,13 +75,20 @@ impl Parser<'_> {
                 continue;
             }
             match entry.key.as_str() {
-                "status" if of == Of::Answer => all.extend(self.status(&entry.node)),
+                "status" if matches!(of, Of::Answer | Of::Head) => {
+                    all.extend(self.status(&entry.node))
+                }
                 "grpc_status" if of == Of::Call => all.extend(self.grpc_status(&entry.node)),
-                "header" if matches!(of, Of::Answer | Of::Call) => {
+                "header" if matches!(of, Of::Answer | Of::Head | Of::Call) => {
                     self.header_expectations(&entry.node, &mut all)
                 }
-                "json" if of != Of::Opening => self.json_expectations(&entry.node, &mut all),
-                "body" if of == Of::Answer => {
+                "json" if !matches!(of, Of::Opening | Of::Head) => {
+                    self.json_expectations(&entry.node, &mut all)
+                }
+                // Nothing is what an answer to HEAD has, and may be said of it.
+                "body"
+                    if of == Of::Answer || of == Of::Head && entry.node.as_text() == Some("") =>
+                {
                     all.extend(self.expectation(Subject::Text, &entry.node));
                 }
                 "sha256" if of == Of::Answer => {
@@ -92,6 +101,10 @@ impl Parser<'_> {
                 known if keys::EXPECT.names().any(|name| name == known) => {
                     let help = match of {
                         Of::Answer => "an answer has status, header, json, body, sha256",
+                        Of::Head => {
+                            "an answer to HEAD has status and header, and no body: write `get` \
+                             to look at one"
+                        }
                         Of::Call => "an answer of gRPC has grpc_status, header, json",
                         Of::Opening => "an opened socket has frame, as in frame.json.\"$.type\"",
                         Of::Frame | Of::Net(_) => "a frame has json and frame",
@@ -117,9 +130,13 @@ impl Parser<'_> {
     }
 
     fn header_expectations(&mut self, node: &Node, all: &mut Vec<Expectation>) {
-        for entry in node.as_table().map_or(&[][..], |headers| &headers.entries) {
-            let subject = Subject::Header(entry.key.to_ascii_lowercase());
-            all.extend(self.expectation(subject, &entry.node));
+        let entries = node.as_table().map_or(&[][..], |headers| &headers.entries);
+        for (at, entry) in entries.iter().enumerate() {
+            let Some(name) = self.header_name(&entry.key, &entry.key_span) else {
+                continue;
+            };
+            self.check_header_is_new(entry, &entries[..at]);
+            all.extend(self.expectation(Subject::Header(name), &entry.node));
         }
     }
 
@@ -178,6 +195,7 @@ impl Parser<'_> {
 
     pub(super) fn expectation(&mut self, subject: Subject, node: &Node) -> Option<Expectation> {
         let checks = self.checks(node)?;
+        self.check_can_hold(&subject, node);
         Some(Expectation {
             subject,
             checks,
@@ -390,9 +408,11 @@ impl Parser<'_> {
     pub(super) fn time(&mut self, node: &Node, owner: &Range<usize>) -> Option<Expectation> {
         let table = node.as_table()?;
         self.check_keys(table, owner, &keys::TIME);
-        let min = self.duration(table, "min").map(Check::Slower);
-        let max = self.duration(table, "max").map(Check::Faster);
-        let checks = min.into_iter().chain(max).collect();
+        let min = self.duration(table, "min");
+        let max = self.duration(table, "max");
+        self.check_times(table, min.zip(max).is_some_and(|(min, max)| min > max));
+        let min = min.map(Check::Slower);
+        let checks = min.into_iter().chain(max.map(Check::Faster)).collect();
         Some(Expectation {
             subject: Subject::Time,
             checks,

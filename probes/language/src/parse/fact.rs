@@ -53,7 +53,6 @@ impl Parser<'_> {
             (_, Some(fact)) => {
                 if let Some(expectation) = self.expectation(Subject::Fact(fact), &entry.node) {
                     self.check_words(fact, &entry.node, &expectation.checks);
-                    self.check_number(fact, &entry.node, &expectation.checks);
                     all.push(expectation);
                 }
             }
@@ -112,31 +111,6 @@ impl Parser<'_> {
                     Some(similar) => told.help(format!("did you mean \"{similar}\"?")),
                     None => told.help(format!("one of \"{}\"", words.join("\", \""))),
                 };
-            }
-        }
-    }
-
-    /// A fact that is a number is never equal to a text.
-    fn check_number(&mut self, fact: Fact, node: &Node, checks: &[Check]) {
-        if !fact.is_number() {
-            return;
-        }
-        let is_other = |value: &ValueTemplate| matches!(value, ValueTemplate::Literal(value) if !value.is_number());
-        for check in checks {
-            let is_wrong = match check {
-                Check::Equals(value) => is_other(value),
-                Check::In(options) => options.iter().any(is_other),
-                Check::Not(inner) => {
-                    self.check_number(fact, node, inner);
-                    false
-                }
-                _ => false,
-            };
-            if is_wrong {
-                let _ = self
-                    .error(&node.span, format!("`{fact}` is a number"))
-                    .label("it never equals this")
-                    .help(format!("write it as in {fact} = {{ min = 14 }}"));
             }
         }
     }

@@ -51,6 +51,7 @@ impl Parser<'_> {
             Some((_, StepVerb::Receive)) => Of::Frame,
             Some((_, StepVerb::Grpc)) => Of::Call,
             Some((_, StepVerb::Net(verb))) => Of::Net(verb),
+            Some((_, StepVerb::Http(Verb::Head))) => Of::Head,
             _ => Of::Answer,
         };
         let expect = self.expectations(table, "expect", of);
@@ -76,7 +77,9 @@ impl Parser<'_> {
         let poll = self.poll(table, http_verb);
         self.check_fail_if(table, http_verb);
         let retry = self.retry(table, http_verb, default_keys);
-        let slow = self.duration(table, "slow");
+        let poll_for = table.table("poll").and_then(|poll| poll.get("for"));
+        let poll_for_at = poll_for.map(|node| self.position(&node.span));
+        let slow = self.placed_duration(table, "slow");
         let within = self.placed_duration(table, "within");
         let timeout = self.placed_duration(table, "timeout");
         self.check_limits(table, poll);
@@ -92,6 +95,7 @@ impl Parser<'_> {
             captured,
             captures,
             poll,
+            poll_for_at,
             retry,
             slow,
             within,
