@@ -150,7 +150,7 @@ impl Parser<'_> {
                             &entry.key_span,
                             format!("not a JSONPath: {}", error.message),
                         )
-                        .help("quote it and begin with $: json.\"$.items[0].id\"");
+                        .help(error.help);
                     continue;
                 }
             };

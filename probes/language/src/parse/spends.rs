@@ -26,6 +26,16 @@ impl Parser<'_> {
         if spends.is_none() {
             self.refuse_spends(node);
         }
+        if let Some(said) = table.get("side_effect")
+            && said.as_bool() == Some(false)
+            && spends
+                .as_ref()
+                .is_some_and(|spends| *spends != Spends::Amount(0))
+        {
+            let _ = self
+                .error(&said.span, "a step that spends money has a side effect")
+                .help("remove `side_effect = false`, or `spends`: a kill switch goes by it");
+        }
         Some((spends?, self.position(&node.span)))
     }
 
