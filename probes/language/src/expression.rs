@@ -13,7 +13,8 @@ mod filters;
 mod token;
 mod totp;
 
-pub(crate) use filters::{FILTERS, RESERVED, path_encode, percent_encode};
+use filters::FILTERS;
+pub(crate) use filters::{RESERVED, path_encode, percent_encode};
 
 /// Longest expression in bytes.
 const EXPRESSION_BYTES_MAX: usize = 500;
@@ -384,38 +385,39 @@ fn read_name(tokens: &[Token<'_>], first: usize) -> (Name, usize) {
 }
 
 fn read_filter(pipe: &Token<'_>, behind: &[Token<'_>]) -> Result<(), ExpressionError> {
-    let known = || format!("the filters are {}", FILTERS.join(", "));
-    match behind.split_first() {
-        Some((filter, behind)) if filter.kind == TokenKind::Word => {
-            if FILTERS.contains(&filter.text) {
-                check_arguments(filter, behind)
-            } else {
-                Err(ExpressionError::new(
-                    format!("there is no filter `{}`", filter.text),
-                    crate::keys::did_you_mean(filter.text, FILTERS.iter().copied())
-                        .map_or_else(known, |similar| format!("did you mean `{similar}`?")),
-                    filter.at.clone(),
-                ))
-            }
-        }
-        _ => Err(ExpressionError::new(
+    let known = || {
+        format!(
+            "the filters are {}",
+            filters::names().collect::<Vec<_>>().join(", ")
+        )
+    };
+    let Some((word, behind)) = behind
+        .split_first()
+        .filter(|(word, _)| word.kind == TokenKind::Word)
+    else {
+        return Err(ExpressionError::new(
             "a filter's name must follow `|`",
             known(),
             pipe.at.clone(),
-        )),
-    }
-}
-
-fn check_arguments(filter: &Token<'_>, behind: &[Token<'_>]) -> Result<(), ExpressionError> {
-    let (call, wanted) = filters::call(filter.text);
+        ));
+    };
+    let Some(filter) = FILTERS.iter().find(|filter| filter.name == word.text) else {
+        return Err(ExpressionError::new(
+            format!("there is no filter `{}`", word.text),
+            crate::keys::did_you_mean(word.text, filters::names())
+                .map_or_else(known, |similar| format!("did you mean `{similar}`?")),
+            word.at.clone(),
+        ));
+    };
+    let wanted = filter.arguments.len();
     match arguments(behind) {
         Some(given) if given != wanted => Err(ExpressionError::new(
             format!(
                 "the filter `{}` takes {wanted} arguments, and here are {given}",
-                filter.text
+                filter.name
             ),
-            format!("write `| {call}`"),
-            filter.at.clone(),
+            format!("write `| {}`", filter.call()),
+            word.at.clone(),
         )),
         Some(_) | None => Ok(()),
     }
@@ -432,12 +434,16 @@ fn arguments(tokens: &[Token<'_>]) -> Option<usize> {
     };
     let mut depth = 1;
     let mut given = 0;
+    // A comma may stand behind the last one too.
+    let mut begins = true;
     for token in inside {
         match token.kind {
-            TokenKind::Open => depth += 1,
             TokenKind::Close => depth -= 1,
-            TokenKind::Comma if depth == 1 => given += 1,
-            _ => given = given.max(1),
+            TokenKind::Comma if depth == 1 => begins = true,
+            kind => {
+                given += usize::from(std::mem::take(&mut begins));
+                depth += usize::from(kind == TokenKind::Open);
+            }
         }
         if depth == 0 {
             return Some(given);

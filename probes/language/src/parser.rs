@@ -323,6 +323,25 @@ impl<'a> Parser<'a> {
         values.into_iter().collect()
     }
 
+    /// Pairs of which each value is sent as text, one of a list after the other.
+    pub(crate) fn text_pairs(&mut self, table: &Table) -> Option<Vec<(String, ValueTemplate)>> {
+        for entry in &table.entries {
+            let values = entry.node.items();
+            for value in values.unwrap_or(std::slice::from_ref(&entry.node)) {
+                if value.as_table().is_some() || value.items().is_some() {
+                    let key = shown(&entry.key);
+                    let _ = self
+                        .error(&value.span, format!("`{key}` is sent as text"))
+                        .label(format!("this is {}, which has none", value.kind()))
+                        .help(format!(
+                            "write a pair for each value, as in \"{key}[a]\" = 1"
+                        ));
+                }
+            }
+        }
+        self.pairs(table)
+    }
+
     /// A value without expressions.
     pub(crate) fn plain_value(&mut self, node: &Node) -> Option<Value> {
         let before = self.names.len();

@@ -5,15 +5,47 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// The filters' names.
-pub(crate) const FILTERS: &[&str] = &["lower", "upper", "trim", "b64", "s256", "url", "replace"];
+/// A filter, as it is called.
+pub(super) struct Filter {
+    pub(super) name: &'static str,
+    /// What stands between its brackets, if anything does.
+    pub(super) arguments: &'static [&'static str],
+}
 
-/// How a filter of this name is called, and with how many arguments.
-pub(super) fn call(filter: &str) -> (String, usize) {
-    match filter {
-        "replace" => ("replace('FROM', 'TO')".to_owned(), 2),
-        other => (other.to_owned(), 0),
+/// All filters.
+pub(super) const FILTERS: &[Filter] = &[
+    Filter::alone("lower"),
+    Filter::alone("upper"),
+    Filter::alone("trim"),
+    Filter::alone("b64"),
+    Filter::alone("s256"),
+    Filter::alone("url"),
+    Filter {
+        name: "replace",
+        arguments: &["'FROM'", "'TO'"],
+    },
+];
+
+impl Filter {
+    const fn alone(name: &'static str) -> Self {
+        Self {
+            name,
+            arguments: &[],
+        }
     }
+
+    /// As it is written.
+    pub(super) fn call(&self) -> String {
+        match self.arguments {
+            [] => self.name.to_owned(),
+            arguments => format!("{}({})", self.name, arguments.join(", ")),
+        }
+    }
+}
+
+/// The filters' names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FILTERS.iter().map(|filter| filter.name)
 }
 
 /// All but the unreserved characters of RFC 3986, section 2.3.

@@ -84,6 +84,7 @@ fn a_filter_has_its_own_number_of_arguments() {
         );
     }
     assert_eq!(value("name | lower() | upper"), "ANN & BOB");
+    assert_eq!(value("name | replace('Ann', 'Al',)"), "Al & Bob");
 }
 
 #[test]

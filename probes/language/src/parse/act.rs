@@ -151,7 +151,7 @@ impl Parser<'_> {
             return Some(Vec::new());
         };
         self.refuse_secret_literals(query);
-        self.pairs(query)
+        self.text_pairs(query)
     }
 
     /// Headers by name; one that cannot be read, or is one too many, is told and left out.

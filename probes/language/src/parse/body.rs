@@ -49,7 +49,7 @@ impl Parser<'_> {
             }
             ("form", Some(table)) => {
                 self.refuse_secret_literals(table);
-                self.pairs(table).map(Body::Form)
+                self.text_pairs(table).map(Body::Form)
             }
             ("multipart", Some(parts)) => self.multipart(parts, &entry.key_span, table),
             ("oauth2", Some(request)) => self.oauth2_form(request).map(Body::Form),
