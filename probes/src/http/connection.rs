@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bongsu_model::{FailClass, Monotonic};
 use bytes::Bytes;
@@ -204,7 +204,7 @@ impl Connection {
     /// Whether another request can be sent: what arrived meanwhile is looked at first.
     pub(super) async fn is_ready(&mut self) -> bool {
         if !self.is_free() {
-            self.poll_once();
+            self.poll_once().await;
         }
         if !self.meter.is_quiet() {
             // Something came in. It is for the connection to see, which the runtime must tell it
@@ -212,7 +212,7 @@ impl Connection {
             // this task was woken meanwhile it would go on at once: hence twice.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            self.poll_once();
+            self.poll_once().await;
         }
         self.is_free()
     }
@@ -225,9 +225,14 @@ impl Connection {
         }
     }
 
-    /// One poll, not a wait: a close that has arrived is seen, nothing else is waited for.
-    fn poll_once(&mut self) {
-        self.halves.poll(&mut Context::from_waker(Waker::noop()));
+    /// One poll, not a wait: a close that has arrived is seen, nothing else is waited for. What
+    /// others have done before in the same turn must not keep it from reading.
+    async fn poll_once(&mut self) {
+        let poll = poll_fn(|_| {
+            self.halves.poll(&mut Context::from_waker(Waker::noop()));
+            Poll::Ready(())
+        });
+        unconstrained(poll).await;
     }
 
     /// Whether its exchange has left nothing behind that would run into the next one.

@@ -61,7 +61,8 @@ impl Connections {
         Some(kept.connection)
     }
 
-    /// Keeps a connection whose exchange is over; where the room is full it is closed instead.
+    /// Keeps a connection whose exchange is over; where the room is full, the one that rested
+    /// longest is closed.
     pub(super) fn keep(
         &mut self,
         endpoint: Endpoint,
@@ -69,7 +70,11 @@ impl Connections {
         facts: &NetworkFacts,
         watch: &Stopwatch,
     ) {
-        if self.0.len() < KEPT_MAX && connection.is_worth_keeping() {
+        if connection.is_worth_keeping() {
+            if self.0.len() >= KEPT_MAX {
+                let oldest = (0..self.0.len()).min_by_key(|at| self.0[*at].since);
+                drop(oldest.map(|at| self.0.swap_remove(at)));
+            }
             self.0.push(Kept {
                 endpoint,
                 connection,

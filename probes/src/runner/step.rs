@@ -33,6 +33,8 @@ pub(crate) struct Performance<'a> {
     polls: u32,
     started: Monotonic,
     last: Attempt,
+    /// Of all attempts together, each once.
+    secrets: Vec<Secret>,
     earlier: Vec<EarlierAttempt>,
     /// When the first of its newest attempts began that failed one after the other.
     failing_since: Option<Monotonic>,
@@ -62,6 +64,7 @@ impl<'a> Run<'a> {
             let limit = deadline.earlier(own);
             let mut attempt = self.attempt(step, actor, hands, limit).await;
             own_up_to_starvation(&mut attempt, limit);
+            tries.learn(std::mem::take(&mut attempt.secrets));
             tries.count(step, &attempt);
             if self.is_refusal(step, actor, attempt.fault.as_ref()) {
                 // Whoever is no longer known asks in vain, however often.
@@ -102,6 +105,7 @@ impl<'a> Run<'a> {
             polls: tries.polls,
             started: tries.started.unwrap_or(last.started),
             last,
+            secrets: tries.secrets,
             earlier: tries.earlier,
             failing_since: tries.failing_since,
             effect: tries.effect,
@@ -202,6 +206,7 @@ struct Tries {
     started: Option<Monotonic>,
     attempts: u32,
     polls: u32,
+    secrets: Vec<Secret>,
     earlier: Vec<EarlierAttempt>,
     failing_since: Option<Monotonic>,
     effect: Effect,
@@ -213,9 +218,19 @@ impl Tries {
             started: None,
             attempts: 0,
             polls: 0,
+            secrets: Vec::new(),
             earlier: Vec::new(),
             failing_since: None,
             effect: Effect::Impossible,
+        }
+    }
+
+    /// Keeps what an attempt sent or was given and nobody may see: a later answer may say it too.
+    fn learn(&mut self, secrets: Vec<Secret>) {
+        for secret in secrets {
+            if !self.secrets.contains(&secret) {
+                self.secrets.push(secret);
+            }
         }
     }
 
@@ -325,6 +340,7 @@ impl<'a> Performance<'a> {
             polls: 0,
             started: now,
             last: Attempt::unsent(fault, now),
+            secrets: Vec::new(),
             earlier: Vec::new(),
             failing_since: None,
             effect: Effect::Impossible,
@@ -390,7 +406,7 @@ impl<'a> Performance<'a> {
     }
 
     pub(super) fn take_secrets(&mut self) -> Vec<Secret> {
-        std::mem::take(&mut self.last.secrets)
+        std::mem::take(&mut self.secrets)
     }
 
     pub(crate) fn step(&self) -> &'a Step {
@@ -421,7 +437,7 @@ impl<'a> Performance<'a> {
         self.started
     }
 
-    /// When its last attempt began.
+    /// When the first of its newest attempts began that failed one after the other.
     pub(super) fn failing_since(&self) -> Monotonic {
         self.failing_since.unwrap_or(self.last.started)
     }

@@ -212,3 +212,39 @@ async fn a_secret_that_could_not_be_captured_is_in_no_evidence() {
         assert!(!format!("{report:#?}").contains(token), "{report:#?}");
     }
 }
+
+#[tokio::test]
+async fn what_an_earlier_attempt_was_given_is_taken_out_of_a_later_one() {
+    let attempts = AtomicUsize::new(0);
+    let server = Server::start(move |_| {
+        let is_first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+        Behaviour::Answer(if is_first {
+            json(503, r#"{"token":"first-token-of-all"}"#)
+        } else {
+            json(
+                200,
+                r#"{"token":"second-token","was":"first-token-of-all"}"#,
+            )
+        })
+    })
+    .await;
+    let journey = short(
+        r#"
+[[step]]
+name = "ask"
+get = "/x"
+retry = { times = 1, on = ["503"] }
+capture.token = { json = "$.token", secret = true }
+expect.json."$.was" = "another"
+"#,
+    );
+    let report = run(&journey, &context(target(&server.base()))).await;
+    check_sane(&report);
+    let ask = step(&report, "ask");
+    assert_eq!((ask.attempts, server.seen().len()), (2, 2));
+    assert_eq!(ending(ask), "fail(expectation): json $.was");
+    let shown = format!("{report:#?}");
+    for token in ["first-token", "second-token"] {
+        assert!(!shown.contains(token), "{shown}");
+    }
+}

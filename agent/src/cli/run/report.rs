@@ -117,9 +117,12 @@ pub(super) struct Ran<'a> {
 }
 
 impl Ran<'_> {
-    /// Why a step that passed is taken for a failed one, if it is.
+    /// Why a step that passed is taken for a failed one, if it is: slow ones of the journey's own
+    /// feature make the run slow.
     pub(super) fn too_slow(&self, step: &StepReport) -> Option<String> {
-        let is_failed = self.is_strict && step.outcome == StepOutcome::Slow;
+        let is_failed = self.is_strict
+            && step.outcome == StepOutcome::Slow
+            && step.feature.as_ref() == Some(&self.journey.feature);
         is_failed.then(|| render::too_slow(self.journey, step))
     }
 }

@@ -61,6 +61,12 @@ impl Parser<'_> {
         };
         let server = match (table.get("server"), over) {
             (Some(node), Some(Over::Doh)) => Some(self.dns_url(node)?),
+            (Some(node), Some(_)) if node.as_text().is_some_and(|text| text.contains("://")) => {
+                let _ = self
+                    .error(&node.span, "a server is asked at a URL over HTTPS only")
+                    .help("add over = \"doh\", or write HOST or HOST:PORT");
+                return None;
+            }
             (Some(node), Some(over)) => {
                 let peer = self.peer(node, PortRule::Default(over.port()))?;
                 Some(DnsServer::Peer(peer))

@@ -397,6 +397,18 @@ impl Parser<'_> {
 
     fn when(&mut self, table: &Table) -> Option<Expression> {
         let (text, node) = table.text("when")?;
+        let braces = (text.trim().starts_with("{{"), text.trim().ends_with("}}"));
+        if let (true, false) | (false, true) = braces {
+            let (message, help) = match braces {
+                (true, _) => ("this condition is not closed", "close it with }}"),
+                (false, _) => ("this condition is not opened", "open it with {{"),
+            };
+            let _ = self
+                .error(&node.span, message)
+                .rule(Rule::InvalidExpression)
+                .help(help);
+            return None;
+        }
         let inside = text
             .trim()
             .strip_prefix("{{")

@@ -89,8 +89,15 @@ fn each_page_form(text: &str, form: &mut Vec<u8>, take: &mut impl FnMut(&[u8])) 
         json(text, meant, slash, form);
         take(form);
     }
-    for quote in ["&quot;", "&#34;"] {
-        html(text, quote, form);
+    // As Go writes them in two ways, Python, PHP and XML.
+    for (quote, apostrophe) in [
+        ("&quot;", "&#39;"),
+        ("&#34;", "&#39;"),
+        ("&quot;", "&#x27;"),
+        ("&quot;", "&#039;"),
+        ("&quot;", "&apos;"),
+    ] {
+        html(text, quote, apostrophe, form);
         take(form);
     }
 }
@@ -157,8 +164,8 @@ fn json(text: &str, meant: impl Fn(char) -> bool, slash: &str, form: &mut Vec<u8
     }
 }
 
-/// Text as it stands in an HTML page, where a quote is written as `quote`.
-fn html(text: &str, quote: &str, form: &mut Vec<u8>) {
+/// Text as it stands in an HTML page, where quotes are written so.
+fn html(text: &str, quote: &str, apostrophe: &str, form: &mut Vec<u8>) {
     form.clear();
     for byte in text.as_bytes() {
         let escape = match byte {
@@ -166,7 +173,7 @@ fn html(text: &str, quote: &str, form: &mut Vec<u8>) {
             b'<' => "&lt;",
             b'>' => "&gt;",
             b'"' => quote,
-            b'\'' => "&#39;",
+            b'\'' => apostrophe,
             _ => {
                 form.push(*byte);
                 continue;
@@ -240,6 +247,9 @@ mod tests {
             json.clone(),
             html.replace('"', "&quot;"),
             html.replace('"', "&#34;"),
+            html.replace('"', "&quot;").replace("&#39;", "&#x27;"),
+            html.replace('"', "&quot;").replace("&#39;", "&#039;"),
+            html.replace('"', "&quot;").replace("&#39;", "&apos;"),
         ]);
         for offset in 0..3 {
             let mut padded = vec![0; offset];
