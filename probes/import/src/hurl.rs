@@ -9,8 +9,8 @@ use regex::Regex;
 use serde_json::Value;
 use url::Url;
 
-use crate::credentials::{BASIC, Secrets, is_authorization, is_secret_field, is_secret_header};
-use crate::draft::{Capture, Step};
+use crate::credentials::{BASIC, Secrets, is_secret_field};
+use crate::draft::Step;
 use crate::finish::finish;
 use crate::lowering::Lowering;
 use crate::marks::{Marks, is_marked};
@@ -23,11 +23,13 @@ use crate::toml_text::Data;
 use crate::{ImportError, Imported, Names, names};
 
 mod check;
+mod credentials;
 mod options;
 mod read;
 mod words;
 
-use options::{duration, last_name, learn, named, option, poll};
+use credentials::{is_credential, is_secret_capture};
+use options::{duration, learn, named, option, poll};
 use read::{Entry, Text};
 
 /// What is told of cookies.
@@ -229,15 +231,6 @@ impl Reader {
         }
         written.push_str(&text[from..]);
         written
-    }
-
-    /// Remembers the variables of a header that says who asks.
-    fn note_credentials(&mut self, value: &str) {
-        for found in TEMPLATE.captures_iter(value) {
-            let name = found[1].split_whitespace().next().unwrap_or_default();
-            let ours = self.variable(name);
-            let _ = self.credentials.insert(ours);
-        }
     }
 
     fn expression(&mut self, inside: &str, told: &mut Vec<String>) -> String {
@@ -605,23 +598,4 @@ impl Reader {
             .vars
             .extend(self.vars.drain(..).filter(|(var, _)| !set.contains(var)));
     }
-}
-
-/// Whether a header of this name and value says who asks.
-fn is_credential(name: &str, value: &str) -> bool {
-    let is_login = ["authorization", "proxy-authorization"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known));
-    is_login || is_secret_header(name) || is_authorization(value)
-}
-
-/// Whether what is captured is a secret by the name of where it stands.
-fn is_secret_capture(capture: &Capture) -> bool {
-    capture.from.iter().any(|(kind, from)| match from {
-        Data::Text(text) if *kind == "json" => text
-            .plain()
-            .is_some_and(|path| is_secret_field(last_name(path))),
-        Data::Text(text) if *kind == "header" => text.plain().is_some_and(is_secret_header),
-        _ => false,
-    })
 }

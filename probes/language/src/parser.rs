@@ -327,7 +327,7 @@ impl<'a> Parser<'a> {
     pub(crate) fn text_pairs(&mut self, table: &Table) -> Option<Vec<(String, ValueTemplate)>> {
         for entry in &table.entries {
             let values = entry.node.items();
-            for value in values.unwrap_or(std::slice::from_ref(&entry.node)) {
+            for value in values.unwrap_or_else(|| std::slice::from_ref(&entry.node)) {
                 if value.as_table().is_some() || value.items().is_some() {
                     let key = shown(&entry.key);
                     let _ = self
