@@ -12,7 +12,7 @@ use url::Url;
 use crate::credentials::{BASIC, Secrets, is_secret_field};
 use crate::draft::Step;
 use crate::finish::finish;
-use crate::lowering::Lowering;
+use crate::lowering::{Lowering, basic_login};
 use crate::marks::{Marks, is_marked};
 use crate::parts::{self, Part, is_binary_type, is_plain};
 use crate::phrase::Phrase;
@@ -572,11 +572,7 @@ impl Reader {
                 &name[3..]
             )),
             "retry" | "retry-interval" | "verbose" | "very-verbose" | "output" | "compressed" => {}
-            "user" => {
-                let mut phrase = Phrase::words("Basic ");
-                phrase.push_expression(BASIC);
-                step.set_header("authorization", phrase);
-            }
+            "user" => step.set_header("authorization", basic_login()),
             _ => told.push(format!("left out: the option {line}")),
         }
     }

@@ -380,7 +380,7 @@ impl Lowering {
 }
 
 /// The value of a header that says by HTTP Basic that the account asks.
-fn basic_login() -> Phrase {
+pub(crate) fn basic_login() -> Phrase {
     let mut phrase = Phrase::words("Basic ");
     phrase.push_expression(BASIC);
     phrase
